@@ -1,0 +1,143 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every check of this collection returns: one mistake, where it is, and how to correct it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+SECRET = "<secret>"
+_LONGEST_SHOWN = 60
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_NUMBER = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake.
+
+    Attributes:
+        path: where, for example ``frr_bgp[0].neighbors[1].remote_as``.
+        message: what is wrong, without path and value: ``is not an integer``.
+        value: the value as `show` prints it; empty when the message needs none. Never a secret.
+        hint: how to correct it: the valid values, the nearest key, or the arithmetic. May be empty.
+    """
+
+    path: str
+    message: str
+    value: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.value} {self.message}" if self.value else self.message
+        if self.hint:
+            text = f"{text}; {self.hint}"
+        return f"{self.path}: {text}" if self.path else text
+
+
+def key_path(parent: str, key: object) -> str:
+    """Return the path of a dictionary's key: ``parent.key``, or ``parent['odd.key']`` for other than a plain word."""
+    if isinstance(key, str) and _PLAIN_KEY.match(key):
+        return f"{parent}.{key}" if parent else key
+    return f"{parent}[{show(key)}]"
+
+
+def show(value: object) -> str:
+    """Return a value the way its writer knows it (YAML's words), on one line and at most about 60 characters long.
+
+    Lists and dictionaries are named by their kind only: they may hold a secret further down.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return repr(_shortened(str(value)))
+    if isinstance(value, (int, float)):
+        try:
+            return _shortened(str(value))
+        except ValueError:  # CPython refuses to print integers of more than 4,300 digits
+            return "an integer of thousands of digits"
+    return with_article(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+
+
+def with_article(value: object) -> str:
+    """Return `kind` as it stands in a sentence: ``an integer``, ``a list``, ``null``."""
+    word = kind(value)
+    if value is None:
+        return word
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def kind(value: object) -> str:
+    """Return what a value is in YAML's words: string, integer, boolean, number, list, dictionary or null."""
+    if value is None:
+        return "null"
+    for types, word in _KINDS:
+        if isinstance(value, types):
+            return word
+    return type(value).__name__
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    (dict, "dictionary"),
+    ((list, tuple), "list"),
+)
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """Return the valid word nearest to a mistyped one, or an empty string when none is near."""
+    found = get_close_matches(word[:100], list(valid), n=1, cutoff=0.6)
+    return found[0] if found else ""
+
+
+def unknown(path: str, message: str, word: str, valid: Iterable[str], label: str) -> Problem:
+    """Return the problem of a name that does not exist.
+
+    Parameters:
+        path: where.
+        message: for example ``unknown key`` or ``is not defined``.
+        word: the name as written.
+        valid: the names that exist.
+        label: how the list of valid names begins, for example ``Valid keys``.
+    """
+    names = list(valid)
+    near = nearest(word, names)
+    question = f"did you mean {near!r}? " if near else ""
+    listing = ", ".join(names) if names else "none"
+    return Problem(path, message, hint=f"{question}{label if question else label[0].lower() + label[1:]}: {listing}")
+
+
+def natural_order(path: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that puts ``[2]`` before ``[10]``."""
+    # A million digits are no index: the length of the digits orders them as well as their value would.
+    return [(len(part.lstrip("0")), 0, part) if part.isdigit() else (0, 1, part) for part in _NUMBER.split(path)]
+
+
+def report(problems: Iterable[Problem], subject: str = "") -> str:
+    """Return the text for a person: one line a problem, in the order of paths, and one closing sentence.
+
+    Parameters:
+        problems: the mistakes; duplicates are printed once.
+        subject: whose variables they are, for example a host name; empty for none.
+
+    Returns:
+        An empty string when there are no problems.
+    """
+    lines = sorted({str(problem): problem.path for problem in problems}.items(), key=lambda line: (natural_order(line[1]), line[0]))
+    if not lines:
+        return ""
+    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    owner = f" of {subject}" if subject else ""
+    return "\n".join([text for text, _path in lines] + [f"{count} in the variables{owner}. No host was touched."])
