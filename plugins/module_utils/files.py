@@ -1,0 +1,41 @@
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Files on a managed host: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def read_text(path: str) -> str:
+    """Content of path, or an empty string when it does not exist."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def write_atomically(path: str, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
+    """Replace path by text in one step.
+
+    The new file has its mode and owner before it has its name, so nobody can read a secret in between. mode: permission
+    bits; uid, gid: -1 leaves the owner of the running process. Parent directories are made with mode 0755.
+    """
+    directory = os.path.dirname(path)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".%s." % os.path.basename(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, mode)
+        os.chown(temporary, uid, gid)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,228 @@
+#!/usr/bin/python3
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The interface layer: VRFs and their members, as declared in /etc/xgn/interface.json.
+
+One program with two uses. The module C(interface_layer) imports it, and role C(vrf) installs it unchanged as
+/usr/local/sbin/xgn-interface, which interface.service runs at boot and which wg-quick runs after making a tunnel.
+It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
+
+    xgn-interface apply [--interface NAME]   make the live state as declared
+    xgn-interface check                      print what apply would do; exit 2 when there is something
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+STATE_FILE = "/etc/xgn/interface.json"
+
+# Metric of the route that ends a lookup in a VRF's table; without it the lookup falls through to main.
+# The value is the largest with the top byte the kernel keeps free: Documentation/networking/vrf.rst.
+UNREACHABLE_METRIC = 4278198272
+
+# The kernel puts `lookup local` at preference 0, before the l3mdev rule at 1000: addresses of the default VRF would
+# answer inside every VRF. vrf.rst moves it behind.
+LOCAL_RULE_PREFERENCE = 32765
+
+FAMILIES = ("-4", "-6")
+
+
+class InterfaceLayerError(Exception):
+    """The declared state cannot be reached; the text says why and what to do."""
+
+
+class Kernel:
+    """Reads and changes the kernel's interfaces through ip(8)."""
+
+    def __init__(self, dry_run: bool = False) -> None:
+        self.dry_run = dry_run
+        self.commands: list[str] = []
+
+    def read(self, *arguments: str) -> list[Any]:
+        """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object."""
+        run = subprocess.run(("ip", "-json") + arguments, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            # `ip route show table N` fails as long as nothing was ever put into table N.
+            if "FIB table does not exist" in run.stderr:
+                return []
+            raise InterfaceLayerError("ip -json %s: %s" % (" ".join(arguments), run.stderr.strip()))
+        return json.loads(run.stdout or "[]")
+
+    def change(self, *arguments: str) -> None:
+        """Run `ip ARGUMENTS` and remember it; only remember it in a dry run."""
+        self.commands.append("ip " + " ".join(arguments))
+        if self.dry_run:
+            return
+        run = subprocess.run(("ip",) + arguments, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise InterfaceLayerError("ip %s: %s" % (" ".join(arguments), run.stderr.strip()))
+
+    def links(self) -> dict[str, Any]:
+        """Every interface by name, with its kind, master, MTU, MAC and flags."""
+        links = {}
+        for link in self.read("-details", "link", "show"):
+            if "ifname" not in link:
+                continue
+            info = link.get("linkinfo", {})
+            links[link["ifname"]] = {
+                "kind": info.get("info_kind"),
+                "table": info.get("info_data", {}).get("table"),
+                "master": link.get("master"),
+                "mtu": link.get("mtu"),
+                "mac": link.get("address"),
+                "up": "UP" in link.get("flags", []),
+            }
+        return links
+
+
+def apply(declared: dict[str, Any], previous: dict[str, Any] | None = None, only: str | None = None, dry_run: bool = False) -> tuple[list[str], list[str]]:
+    """Bring the kernel in line with the declared state.
+
+    declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "vrf", "mtu", "mac"}]}, MTU in
+    bytes. previous is what was declared before; what it has and declared lacks is taken down. only: handle this one
+    interface and its VRF. dry_run: change nothing.
+
+    Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
+    that this layer does not make. Raises InterfaceLayerError when the kernel refuses.
+    """
+    kernel = Kernel(dry_run)
+    links = kernel.links()
+    interfaces = [item for item in declared.get("interfaces", []) if only in (None, item["name"])]
+    wanted = {item.get("vrf") for item in interfaces}
+    vrfs = [item for item in declared.get("vrfs", []) if only is None or item["name"] in wanted]
+
+    if previous and only is None:
+        _take_down(kernel, links, declared, previous)
+    for vrf in vrfs:
+        _ensure_vrf(kernel, links, vrf)
+    if vrfs:
+        _move_local_rules(kernel)
+    missing = []
+    for interface in interfaces:
+        if interface["name"] not in links and not interface.get("kind"):
+            missing.append(interface["name"])
+        else:
+            _ensure_interface(kernel, links, interface)
+    return kernel.commands, missing
+
+
+def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> None:
+    interfaces = {item["name"] for item in declared.get("interfaces", [])}
+    vrfs = {item["name"] for item in declared.get("vrfs", [])}
+    old_vrfs = {item["name"] for item in previous.get("vrfs", [])}
+    for item in previous.get("interfaces", []):
+        link = links.get(item["name"])
+        if link is None or item["name"] in interfaces:
+            continue
+        if item.get("kind"):
+            kernel.change("link", "delete", "dev", item["name"])
+            del links[item["name"]]
+        elif link["master"] in old_vrfs:
+            kernel.change("link", "set", "dev", item["name"], "nomaster")
+            link["master"] = None
+    for name in sorted(old_vrfs - vrfs):
+        if name in links:
+            kernel.change("link", "delete", "dev", name)
+            del links[name]
+            for link in links.values():
+                if link["master"] == name:
+                    link["master"] = None
+
+
+def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> None:
+    name, table = vrf["name"], vrf["table"]
+    link = links.get(name)
+    if link is None:
+        kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
+        link = links[name] = {"kind": "vrf", "table": table, "master": None, "mtu": None, "mac": None, "up": False}
+        in_table: dict[str, Any] = {family: [] for family in FAMILIES}
+    elif link["kind"] != "vrf":
+        raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
+    elif link["table"] != table:
+        raise InterfaceLayerError(
+            "VRF %s lives with table %s, declared is %s; the table of a living VRF cannot change: "
+            "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
+        )
+    else:
+        in_table = {family: kernel.read(family, "route", "show", "table", str(table), "type", "unreachable") for family in FAMILIES}
+    for family in FAMILIES:
+        # ip(8) leaves the type out for `default`, and prints IPv6 metrics like IPv4's.
+        if not any(route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC for route in in_table[family]):
+            kernel.change(family, "route", "add", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC))
+    if not link["up"]:
+        kernel.change("link", "set", "dev", name, "up")
+
+
+def _move_local_rules(kernel: Kernel) -> None:
+    for family in FAMILIES:
+        rules = kernel.read(family, "rule", "show")
+        places = [rule.get("priority") for rule in rules if rule.get("table") == "local" and rule.get("src") == "all"]
+        if LOCAL_RULE_PREFERENCE not in places:
+            kernel.change(family, "rule", "add", "preference", str(LOCAL_RULE_PREFERENCE), "table", "local")
+        if 0 in places:
+            kernel.change(family, "rule", "delete", "preference", "0", "table", "local")
+
+
+def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
+    name, kind, vrf = interface["name"], interface.get("kind"), interface.get("vrf")
+    link = links.get(name)
+    if link is None:
+        kernel.change("link", "add", "dev", name, "type", kind)
+        link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False}
+    elif kind and link["kind"] != kind:
+        raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
+    if vrf and link["master"] != vrf:
+        kernel.change("link", "set", "dev", name, "master", vrf)
+    elif not vrf and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
+        kernel.change("link", "set", "dev", name, "nomaster")
+    mac = interface.get("mac")
+    if mac and (link["mac"] or "").lower() != mac.lower():
+        kernel.change("link", "set", "dev", name, "address", mac)
+    mtu = interface.get("mtu")
+    if mtu and link["mtu"] != mtu:
+        kernel.change("link", "set", "dev", name, "mtu", str(mtu))
+    if not link["up"]:
+        kernel.change("link", "set", "dev", name, "up")
+
+
+def load(path: str = STATE_FILE) -> dict[str, Any]:
+    """The declared state in path; empty when there is no such file. Raises InterfaceLayerError when it is no JSON."""
+    if not os.path.exists(path):
+        return {}
+    with open(path) as stream:
+        try:
+            return json.load(stream)
+        except ValueError as error:
+            raise InterfaceLayerError("%s: %s" % (path, error))
+
+
+def main() -> int:
+    """Command line; see the text at the top."""
+    parser = argparse.ArgumentParser(prog="xgn-interface", description="VRFs and their members as declared in %s" % STATE_FILE)
+    parser.add_argument("verb", choices=["apply", "check"])
+    parser.add_argument("--interface", help="handle this interface and its VRF only")
+    options = parser.parse_args()
+    try:
+        commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
+    except InterfaceLayerError as error:
+        print("xgn-interface: %s" % error, file=sys.stderr)
+        return 1
+    for command in commands:
+        print(command)
+    for name in missing:
+        print("xgn-interface: %s does not exist; what makes it has not run or has failed" % name, file=sys.stderr)
+    if missing:
+        return 1
+    return 2 if commands and options.verb == "check" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: interface_layer
+short_description: VRFs and their member interfaces, declared and live
+version_added: 0.1.0
+description:
+  - Writes the declared state to a file and brings the kernel in line with it, changing only what differs.
+  - What was declared before and no longer is, is taken down.
+  - Shows in check mode which C(ip) commands it would run.
+author: xuegao.net maintainers (@xuegao)
+options:
+  vrfs:
+    description: The VRFs, each with O(vrfs[].name) and O(vrfs[].table).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the VRF and of its device.
+        type: str
+        required: true
+      table:
+        description: Routing table. It cannot change while the VRF lives.
+        type: int
+        required: true
+  interfaces:
+    description: The interfaces.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Interface name.
+        type: str
+        required: true
+      kind:
+        description: Make the interface with this kind.
+        type: str
+        choices: [bridge, dummy]
+      vrf:
+        description: VRF it is enslaved to.
+        type: str
+      mtu:
+        description: MTU in bytes.
+        type: int
+      mac:
+        description: MAC address.
+        type: str
+      unit:
+        description: systemd unit that makes the interface; for the caller's use.
+        type: str
+  path:
+    description: File that holds the declared state, read at boot.
+    type: path
+    default: /etc/xgn/interface.json
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+"""
+
+EXAMPLES = r"""
+- name: VRF CORE with the tunnel in it
+  xuegao.net.interface_layer:
+    vrfs:
+      - {name: CORE, table: 200}
+    interfaces:
+      - {name: wg0, vrf: CORE}
+      - {name: br0, kind: bridge, vrf: CORE}
+"""
+
+RETURN = r"""
+commands:
+  description: The C(ip) commands that were run, or would be run in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample: ["ip link set dev wg0 master CORE"]
+missing:
+  description: Declared interfaces that do not exist yet and that this module does not make; only in check mode, otherwise it is a failure.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import json  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+
+
+def main() -> None:
+    vrf = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
+    interface = {
+        "name": {"type": "str", "required": True},
+        "kind": {"type": "str", "choices": ["bridge", "dummy"]},
+        "vrf": {"type": "str"},
+        "mtu": {"type": "int"},
+        "mac": {"type": "str"},
+        "unit": {"type": "str"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "vrfs": {"type": "list", "elements": "dict", "default": [], "options": vrf},
+            "interfaces": {"type": "list", "elements": "dict", "default": [], "options": interface},
+            "path": {"type": "path", "default": layer.STATE_FILE},
+        },
+        supports_check_mode=True,
+    )
+    path = module.params["path"]
+    declared = {
+        "vrfs": module.params["vrfs"],
+        "interfaces": [{key: value for key, value in item.items() if value is not None} for item in module.params["interfaces"]],
+    }
+    text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    try:
+        previous = layer.load(path)
+        commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
+    except layer.InterfaceLayerError as error:
+        module.fail_json(msg=str(error))
+    if missing and not module.check_mode:
+        module.fail_json(
+            msg="declared interfaces do not exist: %s. Make them first (role wireguard for tunnels), or give them a kind." % ", ".join(missing),
+            commands=commands,
+            missing=missing,
+        )
+    # The file follows the kernel: a run that dies in between still knows what it declared before.
+    before = read_text(path)
+    if before != text and not module.check_mode:
+        write_atomically(path, text, mode=0o644)
+    module.exit_json(
+        changed=bool(commands) or before != text,
+        commands=commands,
+        missing=missing,
+        diff=[
+            {"before_header": path, "after_header": path, "before": before, "after": text},
+            {"prepared": "".join(command + "\n" for command in commands)},
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

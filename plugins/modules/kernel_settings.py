@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kernel_settings
+short_description: Kernel settings below /proc/sys, at boot and live, in one call
+version_added: 0.1.0
+description:
+  - Writes one sysctl.d(5) file and sets each live value that differs from it.
+  - Reads every value back; a value the kernel does not keep is an error.
+author: xuegao.net maintainers (@xuegao)
+options:
+  path:
+    description: The file below C(/etc/sysctl.d).
+    type: path
+    required: true
+  settings:
+    description: Keys as sysctl(8) writes them, with their values.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+"""
+
+EXAMPLES = r"""
+- name: Forward packets
+  xuegao.net.kernel_settings:
+    path: /etc/sysctl.d/90-xgn.conf
+    settings:
+      net.ipv4.ip_forward: 1
+"""
+
+RETURN = r"""
+live_changed:
+  description: Keys whose live value was (or would be) set.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+
+
+def proc_path(key: str) -> str:
+    """The file of a key. In a key with a slash the dots belong to names (sysctl.d(5)): net/ipv4/conf/eth0.100/rp_filter."""
+    return "/proc/sys/" + (key if "/" in key else key.replace(".", "/"))
+
+
+def live_value(key: str) -> str:
+    """Value in force, with white space folded as the kernel prints tabs between numbers."""
+    with open(proc_path(key), encoding="utf-8") as stream:
+        return " ".join(stream.read().split())
+
+
+def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
+    """A congestion control is known only once its module is loaded; so is its queueing discipline."""
+    prefix = {"net.ipv4.tcp_congestion_control": "tcp_", "net.core.default_qdisc": "sch_"}.get(key)
+    modprobe = module.get_bin_path("modprobe")
+    if prefix and modprobe:
+        # A built-in algorithm has no module, so the exit status decides nothing: reading the value back does.
+        module.run_command([modprobe, "--quiet", prefix + value])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}},
+        supports_check_mode=True,
+    )
+    settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
+    unknown = sorted(key for key in settings if not os.path.exists(proc_path(key)))
+    if unknown:
+        module.fail_json(
+            msg="this kernel (%s) has no such setting: %s. Nothing was changed." % (os.uname().release, ", ".join(unknown)),
+        )
+    text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
+    before = read_text(module.params["path"])
+    live = {key: live_value(key) for key in settings}
+    drifted = sorted(key for key in settings if live[key] != settings[key])
+    if not module.check_mode:
+        if before != text:
+            write_atomically(module.params["path"], text, 0o644)
+        for key in drifted:
+            load_module_of(module, key, settings[key])
+            try:
+                with open(proc_path(key), "w", encoding="utf-8") as stream:
+                    stream.write(settings[key])
+            except OSError as error:
+                module.fail_json(msg="%s: the kernel refuses %r: %s" % (key, settings[key], error.strerror))
+            if live_value(key) != settings[key]:
+                module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], live_value(key)))
+    module.exit_json(
+        changed=bool(drifted) or before != text,
+        live_changed=drifted,
+        diff=[
+            {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},
+            {
+                "before_header": "live",
+                "after_header": "live",
+                "before": "".join("%s = %s\n" % (key, live[key]) for key in drifted),
+                "after": "".join("%s = %s\n" % (key, settings[key]) for key in drifted),
+            },
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

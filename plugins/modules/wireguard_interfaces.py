@@ -1,0 +1,317 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wireguard_interfaces
+short_description: WireGuard interfaces through wg-quick, changed without disturbing their peers
+version_added: 0.1.0
+description:
+  - Writes C(/etc/wireguard/NAME.conf), checks it with C(wg-quick strip), and synchronises a living interface with it.
+  - Compares the interface's public key before and after, and puts the identity back should it be lost.
+  - Enables and starts C(wg-quick@NAME.service). Needs the key files of M(xuegao.net.wireguard_key).
+author: xuegao.net maintainers (@xuegao)
+options:
+  interfaces:
+    description: The interfaces.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Interface name.
+        type: str
+        required: true
+      listen_port:
+        description: UDP port.
+        type: int
+      mtu:
+        description: MTU in bytes.
+        type: int
+        default: 1412
+      fwmark:
+        description: Firewall mark of the outer packets.
+        type: int
+      peers:
+        description: The other ends.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the peer, for people.
+            type: str
+            required: true
+          interface:
+            description: Interface at the other end; for the caller's use.
+            type: str
+          public_key:
+            description: Public key.
+            type: str
+            required: true
+          preshared_key:
+            description: Preshared key.
+            type: str
+          endpoint:
+            description: Address and port.
+            type: str
+          allowed_ips:
+            description: Prefixes accepted from and sent to the peer.
+            type: list
+            elements: str
+            default: ["0.0.0.0/0", "::/0"]
+          persistent_keepalive:
+            description: Seconds between keepalives.
+            type: int
+  remove_unlisted:
+    description: Remove interfaces this module made earlier and that are not listed. Their key files stay.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode. Keys are put out of sight.
+"""
+
+EXAMPLES = r"""
+- name: One tunnel
+  xuegao.net.wireguard_interfaces:
+    interfaces:
+      - name: wg0
+        listen_port: 1111
+        peers:
+          - name: T2
+            public_key: bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo=
+            allowed_ips: [0.0.0.0/0]
+"""
+
+RETURN = r"""
+actions:
+  description: What was (or would be) done, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: ["wg0: synchronised (persistent_keepalive of peer T1)"]
+"""
+
+import glob  # noqa: E402
+import os  # noqa: E402
+import re  # noqa: E402
+import shutil  # noqa: E402
+import tempfile  # noqa: E402
+from typing import Any  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils import wireguard  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+
+
+class Host:
+    """What this module asks of the host, and does to it."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.actions: list[str] = []
+        self.diffs: list[dict[str, str]] = []
+
+    def run(self, *command: str) -> str:
+        """Output of a command that must succeed."""
+        status, out, err = self.module.run_command(list(command))
+        if status != 0:
+            raise wireguard.WireGuardError("%s: %s" % (" ".join(command), (err or out).strip()))
+        return str(out)
+
+    def units(self, names: list[str]) -> dict[str, dict[str, str]]:
+        """ActiveState and UnitFileState of wg-quick@NAME, by interface name."""
+        if not names or self.module.get_bin_path("systemctl") is None:
+            return {}
+        out = self.run("systemctl", "show", "--property=ActiveState,UnitFileState", *["wg-quick@%s.service" % name for name in names])
+        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
+        return dict(zip(names, blocks))
+
+    def live(self, name: str) -> dict[str, Any] | None:
+        """State of a living WireGuard interface, or None. Raises WireGuardError when the name belongs to another kind."""
+        if not os.path.isdir("/sys/class/net/" + name):
+            return None
+        uevent = read_text("/sys/class/net/%s/uevent" % name)
+        if "DEVTYPE=wireguard" not in uevent:
+            raise wireguard.WireGuardError("%s exists and is no WireGuard interface: rename one of the two" % name)
+        return wireguard.parse_dump(self.run("wg", "show", name, "dump"))
+
+    def note(self, name: str, action: str) -> None:
+        """Remember what is done to an interface."""
+        self.actions.append("%s: %s" % (name, action))
+
+
+def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, live: dict[str, Any] | None) -> str:
+    """Check text with wg-quick and write what wg(8) understands of it to a file in directory; returns its path.
+
+    The process substitution of the manual page reads an empty file when strip fails, and an empty file takes the
+    interface's identity away: so the output is looked at before anything reads it.
+    """
+    source = os.path.join(directory, interface["name"] + ".conf")
+    write_atomically(source, text, 0o600)
+    out = host.run("wg-quick", "strip", source)
+    if "PrivateKey" not in out:
+        raise wireguard.WireGuardError("%s: wg-quick strip gives a file without PrivateKey" % interface["name"])
+    if live is not None and interface.get("listen_port") is None:
+        # Without a port in the file syncconf opens a new socket, and the peer must first learn the new port.
+        out = out.replace("[Interface]", "[Interface]\nListenPort = %d" % live["listen_port"], 1)
+    target = os.path.join(directory, interface["name"] + ".stripped")
+    write_atomically(target, out, 0o600)
+    return target
+
+
+def synchronise(host: Host, name: str, path: str, private: str, public_before: str, same_key: bool) -> None:
+    """Give a living interface the configuration in path, and make sure that it keeps its identity."""
+    host.run("wg", "syncconf", name, path)
+    public_after = host.run("wg", "show", name, "public-key").strip()
+    if same_key and public_after != public_before:
+        host.run("wg", "set", name, "private-key", wireguard.key_path(name))
+        raise wireguard.WireGuardError(
+            "%s: the public key was %s and became %s after syncconf; the private key was put back" % (name, public_before, public_after)
+        )
+
+
+def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
+    """Bring one interface in line: its file, the living interface, its unit."""
+    name, module = interface["name"], host.module
+    private = wireguard.private_key(name)
+    if private is None:
+        if not module.check_mode:
+            raise wireguard.WireGuardError("%s: no private key. Remedy: run xuegao.net.wireguard_key first." % name)
+        private = ""
+    path = wireguard.conf_path(name)
+    before, text = read_text(path), wireguard.conf_text(interface, private)
+    file_differs = before != text or (os.path.exists(path) and os.stat(path).st_mode & 0o777 != 0o600)
+    if file_differs:
+        host.note(name, "%s %s" % ("rewrite" if before else "write", path))
+        host.diffs.append(
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": wireguard.without_secrets(before),
+                "after": wireguard.without_secrets(text),
+            }
+        )
+    live = host.live(name)
+    active = unit.get("ActiveState") == "active"
+    differences = wireguard.drift(interface, private, live) if live and private else []
+    mtu = int(read_text("/sys/class/net/%s/mtu" % name)) if live else None
+    if live and active:
+        if file_differs or differences:
+            host.note(name, "synchronise (%s)" % ("; ".join(differences) or "file"))
+        if mtu != interface["mtu"]:
+            host.note(name, "MTU %s, declared %s" % (mtu, interface["mtu"]))
+    elif live:
+        host.note(name, "delete the interface that wg-quick@%s does not know, and start the unit" % name)
+    else:
+        host.note(name, "start wg-quick@%s" % name)
+    if unit.get("UnitFileState") != "enabled":
+        host.note(name, "enable wg-quick@%s" % name)
+    if module.check_mode:
+        return
+
+    directory = tempfile.mkdtemp(dir=module.tmpdir)
+    try:
+        if file_differs or differences or not active:
+            checked = stripped(host, interface, text, directory, live)
+        if live and active:
+            if file_differs or differences:
+                synchronise(host, name, checked, private, live["public_key"], live["private_key"] == private)
+            if mtu != interface["mtu"]:
+                host.run("ip", "link", "set", "dev", name, "mtu", str(interface["mtu"]))
+    finally:
+        shutil.rmtree(directory)
+    # The file comes after the living interface took the same content: a refused one never stays for the next boot.
+    if file_differs:
+        write_atomically(path, text, 0o600)
+    if not (live and active):
+        if live:
+            host.run("ip", "link", "delete", "dev", name)
+        start(host, name, path, before)
+    if unit.get("UnitFileState") != "enabled":
+        host.run("systemctl", "enable", "--quiet", "wg-quick@%s.service" % name)
+
+
+def start(host: Host, name: str, path: str, before: str) -> None:
+    """Start wg-quick@NAME; on failure put the former file back and tell what the journal says."""
+    unit = "wg-quick@%s.service" % name
+    try:
+        host.run("systemctl", "start", unit)
+    except wireguard.WireGuardError as error:
+        if before:
+            write_atomically(path, before, 0o600)
+        else:
+            os.unlink(path)
+        journal = host.module.run_command(["journalctl", "--no-pager", "--lines=10", "--output=cat", "--unit=" + unit])[1]
+        raise wireguard.WireGuardError("%s\n%s" % (error, wireguard.without_secrets(journal))) from error
+
+
+def remove_unlisted(host: Host, listed: set[str]) -> None:
+    """Take down and forget the interfaces this module made and that are no longer listed."""
+    for path in sorted(glob.glob(os.path.join(wireguard.DIRECTORY, "*.conf"))):
+        name = os.path.basename(path)[: -len(".conf")]
+        text = read_text(path)
+        if name in listed or not text.startswith(wireguard.HEADER):
+            continue
+        host.note(name, "stop, disable and remove; its key file stays")
+        host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
+        if not host.module.check_mode:
+            host.run("systemctl", "disable", "--now", "--quiet", "wg-quick@%s.service" % name)
+            os.unlink(path)
+
+
+def main() -> None:
+    peer_options = {
+        "name": {"type": "str", "required": True},
+        "interface": {"type": "str"},
+        "public_key": {"type": "str", "required": True, "no_log": False},
+        "preshared_key": {"type": "str", "no_log": True},
+        "endpoint": {"type": "str"},
+        "allowed_ips": {"type": "list", "elements": "str", "default": ["0.0.0.0/0", "::/0"]},
+        "persistent_keepalive": {"type": "int"},
+    }
+    interface_options = {
+        "name": {"type": "str", "required": True},
+        "listen_port": {"type": "int"},
+        "mtu": {"type": "int", "default": 1412},
+        "fwmark": {"type": "int"},
+        "peers": {"type": "list", "elements": "dict", "default": [], "options": peer_options},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "interfaces": {"type": "list", "elements": "dict", "required": True, "options": interface_options},
+            "remove_unlisted": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    interfaces = module.params["interfaces"]
+    host = Host(module)
+    problems = [
+        "%s: peer %s: %r is no WireGuard public key" % (interface["name"], peer["name"], peer["public_key"])
+        for interface in interfaces
+        for peer in interface["peers"]
+        if not re.match(wireguard.KEY_PATTERN, peer["public_key"]) and not (module.check_mode and peer["public_key"] == wireguard.UNKNOWN_KEY)
+    ]
+    if problems:
+        module.fail_json(msg="\n".join(problems))
+    try:
+        units = host.units([interface["name"] for interface in interfaces])
+        for interface in interfaces:
+            ensure(host, interface, units.get(interface["name"], {}))
+        if module.params["remove_unlisted"]:
+            remove_unlisted(host, {interface["name"] for interface in interfaces})
+    except wireguard.WireGuardError as error:
+        module.fail_json(msg=str(error), actions=host.actions)
+    module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)
+
+
+if __name__ == "__main__":
+    main()

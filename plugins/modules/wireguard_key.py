@@ -1,0 +1,89 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wireguard_key
+short_description: WireGuard identities, made on the host
+version_added: 0.1.0
+description:
+  - Makes a private key for each interface that has none and returns the public keys. A private key never leaves the host.
+  - A key that stands in a C(wg-quick) file made by hand is kept, so that the host keeps its identity.
+author: xuegao.net maintainers (@xuegao)
+options:
+  interfaces:
+    description: Names of the interfaces.
+    type: list
+    elements: str
+    required: true
+  create:
+    description: Make missing keys. Turn off to read only.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: none
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+"""
+
+EXAMPLES = r"""
+- name: Keys of the tunnels
+  xuegao.net.wireguard_key:
+    interfaces: [wg0, wg1]
+"""
+
+RETURN = r"""
+public_keys:
+  description: Interface name to public key; null where there is no key yet.
+  returned: always
+  type: dict
+  sample: {wg0: "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="}
+"""
+
+import os  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils import wireguard  # noqa: E402
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "interfaces": {"type": "list", "elements": "str", "required": True},
+            "create": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    wg = module.get_bin_path("wg")
+    if wg is None and not module.check_mode and module.params["create"]:
+        module.fail_json(msg="wg is not installed. Remedy: install wireguard-tools.")
+    public_keys, made = {}, []
+    for name in module.params["interfaces"]:
+        try:
+            private = wireguard.private_key(name)
+        except wireguard.WireGuardError as error:
+            module.fail_json(msg=str(error))
+        stored = os.path.exists(wireguard.key_path(name))
+        if module.params["create"] and not stored:
+            made.append(name)
+            if not module.check_mode:
+                if private is None:
+                    private = module.run_command([wg, "genkey"], check_rc=True)[1].strip()
+                wireguard.store_private_key(name, private)
+        if stored and os.stat(wireguard.key_path(name)).st_mode & 0o077:
+            made.append(name)
+            if not module.check_mode:
+                os.chmod(wireguard.key_path(name), 0o600)
+        known = private is not None and wg is not None
+        public_keys[name] = module.run_command([wg, "pubkey"], data=private, check_rc=True)[1].strip() if known else None
+    module.exit_json(changed=bool(made), public_keys=public_keys)
+
+
+if __name__ == "__main__":
+    main()
