@@ -1,0 +1,56 @@
+"""How to reach the machines: for Ansible as an inventory, for a person as an ssh command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from lab.paths import LabPaths
+
+
+def inventory(paths: LabPaths, ports: Mapping[str, int]) -> dict[str, Any]:
+    """Return the Ansible inventory of the lab: connection variables and nothing else.
+
+    Parameters:
+        paths: the lab's files.
+        ports: machine -> port of 127.0.0.1 that leads to its ssh.
+    """
+    return {
+        "all": {
+            "hosts": {
+                name: {
+                    "ansible_host": "127.0.0.1",
+                    "ansible_port": port,
+                    "ansible_user": "root",
+                    "ansible_ssh_private_key_file": str(paths.client_key),
+                    "ansible_ssh_common_args": " ".join(_host_key_options(paths)),
+                    "ansible_python_interpreter": "/usr/bin/python3",
+                }
+                for name, port in ports.items()
+            },
+            "vars": {"wireguard_key_registry": str(paths.wireguard_keys)},
+        }
+    }
+
+
+def write_inventory(paths: LabPaths, ports: Mapping[str, int]) -> None:
+    """Write `inventory` to the lab's connection.yml, all at once."""
+    fresh = paths.connection.with_name(paths.connection.name + ".new")
+    text = yaml.safe_dump(inventory(paths, ports), sort_keys=False, width=1000)
+    fresh.write_text("# Written by python -m lab up; do not edit.\n" + text, encoding="utf-8")
+    fresh.rename(paths.connection)
+
+
+def ssh_command(paths: LabPaths, port: int) -> list[str]:
+    """Return the ssh command that logs in as root; add a command for the guest to it."""
+    return [
+        "ssh", "-F", "none", "-p", str(port), "-i", str(paths.client_key),
+        "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
+        *_host_key_options(paths), "root@127.0.0.1",
+    ]  # fmt: skip
+
+
+def _host_key_options(paths: LabPaths) -> list[str]:
+    return ["-o", f"UserKnownHostsFile={paths.known_hosts}", "-o", "StrictHostKeyChecking=yes"]

@@ -1,0 +1,11 @@
+# Runs in the build after all packages are installed; $1 is the root of the image.
+# LAB_ENABLE and LAB_MASK come from the recipe.
+set -eu
+root=$1
+systemctl --root="$root" --quiet enable $LAB_ENABLE
+systemctl --root="$root" --quiet mask $LAB_MASK
+# Every machine gets its own of these from its seed.
+rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
+: >"$root/etc/machine-id"
+# mmdebstrap's options for its own dpkg and apt runs; a stock host does not have them.
+rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$root/etc/apt/apt.conf.d/99mmdebstrap"

@@ -1,0 +1,115 @@
+"""Background processes: start them detached, find them again, and never touch a foreign one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.errors import LabError
+
+TERMINATE_LIMIT_S = 5.0
+KILL_LIMIT_S = 5.0
+
+
+class Running:
+    """A running process, held by a pidfd so that a reused process id cannot be mistaken for it."""
+
+    def __init__(self, pid: int, pidfd: int) -> None:
+        self.pid = pid
+        self._pidfd = pidfd
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self._pidfd)
+
+    def ended(self, timeout_s: float) -> bool:
+        """Wait up to ``timeout_s`` seconds and tell whether the process has ended."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+
+    def stop(self) -> None:
+        """End the process: politely first, then by force.
+
+        Raises:
+            LabError: it lives on.
+        """
+        for number, limit_s in ((signal.SIGTERM, TERMINATE_LIMIT_S), (signal.SIGKILL, KILL_LIMIT_S)):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+            if self.ended(limit_s):
+                return
+        raise LabError(f"process {self.pid} does not end, not even by SIGKILL")
+
+
+def find(pid_file: Path, marker: str) -> Running | None:
+    """Return the process recorded in ``pid_file``, if it runs and one of its arguments contains ``marker``.
+
+    Parameters:
+        pid_file: holds a decimal process id; it may be missing or stale.
+        marker: text that only this very process has on its command line, such as the path of its own disk.
+    """
+    try:
+        pid = int(pid_file.read_text(encoding="ascii"))
+        pidfd = os.pidfd_open(pid)
+    except (FileNotFoundError, ProcessLookupError, ValueError, OverflowError):
+        return None
+    # The check comes after the pidfd is open: from now on this process id cannot pass to another process unnoticed.
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        arguments = []
+    if any(marker.encode() in argument for argument in arguments):
+        running = Running(pid, pidfd)
+        if not running.ended(0):
+            return running
+    os.close(pidfd)
+    return None
+
+
+def is_running(pid_file: Path, marker: str) -> bool:
+    """Tell whether `find` finds the process."""
+    running = find(pid_file, marker)
+    if running is None:
+        return False
+    with running:
+        return True
+
+
+def stop(pid_file: Path, marker: str) -> bool:
+    """Stop the recorded process, if it is the one that ``marker`` tells; return whether there was one.
+
+    Raises:
+        LabError: it does not end.
+    """
+    running = find(pid_file, marker)
+    if running is not None:
+        with running:
+            running.stop()
+    pid_file.unlink(missing_ok=True)
+    return running is not None
+
+
+def start_detached(command: Sequence[str], log: Path, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it."""
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, cwd=cwd
+        )
+
+
+def tail(path: Path, lines: int) -> str:
+    """Return the last ``lines`` lines of a log file, without control characters; "" if there is none."""
+    try:
+        text = path.read_bytes()[-65536:].decode(errors="replace").replace("\r", "")
+    except FileNotFoundError:
+        return ""
+    clean = "".join(char for char in text if char == "\n" or char.isprintable())
+    return "\n".join(clean.splitlines()[-lines:])

@@ -1,0 +1,102 @@
+"""What goes into an image: data from ``lab/images``, and the hash that names the result."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.errors import LabError
+
+# Raise it when the build itself changes in a way that the recipe does not show.
+BUILDER_VERSION = 1
+COMMON = "common"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides an image's content.
+
+    Parameters:
+        name: the image's name in topologies.
+        suite: the Debian suite.
+        packages: what is installed, sorted.
+        enable: systemd units enabled beside Debian's own choice.
+        mask: systemd units that must not run.
+        disk_mib: size of the disk, MiB.
+        files: path in the guest -> (mode, content).
+        customise: the shell script run at the end of the build.
+    """
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    enable: tuple[str, ...]
+    mask: tuple[str, ...]
+    disk_mib: int
+    files: tuple[tuple[str, int, str], ...]
+    customise: str
+
+    @property
+    def digest(self) -> str:
+        """A short hash over all of it."""
+        content = {key: value for key, value in asdict(self).items() if key != "name"}
+        text = json.dumps([BUILDER_VERSION, content], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def files_archive(self) -> bytes:
+        """Return ``files`` as a tar archive."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for path, mode, content in self.files:
+                info = tarfile.TarInfo(path)
+                info.mode = mode
+                info.size = len(content.encode())
+                archive.addfile(info, io.BytesIO(content.encode()))
+        return buffer.getvalue()
+
+
+def recipe_names(directory: Path) -> frozenset[str]:
+    """Return the names of all images that ``directory`` describes."""
+    return frozenset(path.stem for path in directory.glob("*.yml") if path.stem != COMMON)
+
+
+def load_recipe(name: str, directory: Path) -> Recipe:
+    """Read ``directory/name.yml`` together with what all images share.
+
+    Raises:
+        LabError: a key is missing or unknown, or a value has the wrong type.
+    """
+    common = _read(directory / f"{COMMON}.yml", {"packages": list, "enable": list, "mask": list, "disk_mib": int})
+    own = _read(directory / f"{name}.yml", {"suite": str, "packages": list})
+    files = tuple(
+        (str(path.relative_to(directory / "files")), 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_text())
+        for path in sorted((directory / "files").rglob("*"))
+        if path.is_file()
+    )
+    return Recipe(
+        name=name,
+        suite=own["suite"],
+        packages=tuple(sorted({*common["packages"], *own["packages"]})),
+        enable=tuple(common["enable"]),
+        mask=tuple(common["mask"]),
+        disk_mib=common["disk_mib"],
+        files=files,
+        customise=(directory / "customise.sh").read_text(encoding="utf-8"),
+    )
+
+
+def _read(path: Path, keys: dict[str, type]) -> dict[str, Any]:
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict) or set(data) != set(keys):
+        raise LabError(f"{path.name}: must be a mapping with exactly {', '.join(keys)}")
+    wrong = [key for key, kind in keys.items() if not isinstance(data[key], kind)]
+    if wrong:
+        raise LabError(*(f"{path.name}: {key}: must be of type {keys[key].__name__}" for key in wrong))
+    return data

@@ -1,0 +1,105 @@
+"""What makes one machine different from another with the same image, as a tar archive for its second disk."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from collections.abc import Mapping
+
+from lab.topology import Nic, Topology, Vm
+
+# A network of the link-local range: it collides with no network that a topology or a product would plan.
+MANAGEMENT_NETWORK = "169.254.77.0/24"
+MANAGEMENT_GUEST = "169.254.77.15"
+MANAGEMENT_HOST = "169.254.77.2"
+MANAGEMENT_NAME = "mgmt0"
+# Product files such as 10-eth0.network come before it and so win over the lab's.
+_PREFIX = "70-lab-"
+
+# Without Kind a VLAN or macvlan that inherits the MAC address would match, too.
+_MATCH = "[Match]\nMACAddress={mac}\nKind=!*\n"
+
+
+def nic_network(nic: Nic) -> str:
+    """Return the systemd-networkd file of a wire NIC."""
+    lines = [
+        _MATCH.format(mac=nic.mac),
+        "[Link]",
+        f"MTUBytes={nic.mtu}",
+        # Only what the lab itself configures may delay network-online.target.
+        f"RequiredForOnline={'yes' if nic.addresses else 'no'}",
+        "",
+        "[Network]",
+        "DHCP=no",
+        "IPv6AcceptRA=no",
+        "LLDP=no",
+        "ConfigureWithoutCarrier=yes",
+    ]
+    if not nic.addresses:
+        lines.append("LinkLocalAddressing=no")
+        # The product adds addresses and routes of its own; networkd must not clear them away.
+        lines.append("KeepConfiguration=yes")
+    lines += [f"Address={address}" for address in nic.addresses]
+    for route in nic.routes:
+        to = {"default": "::/0" if ":" in route.via else "0.0.0.0/0"}.get(route.to, route.to)
+        lines += ["", "[Route]", f"Destination={to}", f"Gateway={route.via}"]
+    return "\n".join(lines) + "\n"
+
+
+def management_network(mac: str) -> str:
+    """Return the systemd-networkd file of the management NIC: an address and nothing else, so no default route."""
+    lines = [
+        _MATCH.format(mac=mac),
+        "[Network]",
+        "DHCP=no",
+        "IPv6AcceptRA=no",
+        "LLDP=no",
+        "LinkLocalAddressing=no",
+        f"Address={MANAGEMENT_GUEST}/24",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def seed_files(topology: Topology, vm: Vm, host_key: str, host_key_public: str, authorized: str) -> dict[str, str]:
+    """Return path in the guest -> content of all that goes into the machine's seed.
+
+    Parameters:
+        topology: the lab.
+        vm: the machine.
+        host_key: its private ssh host key.
+        host_key_public: the public one.
+        authorized: the public key that may log in as root.
+    """
+    files = {
+        "etc/hostname": f"{vm.name}\n",
+        "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {vm.name}\n::1 localhost ip6-localhost ip6-loopback\n",
+        # The same at each recreation, so that a machine keeps its identity.
+        "etc/machine-id": uuid.uuid5(uuid.NAMESPACE_OID, f"xuegao.net lab {topology.name} {vm.name}").hex + "\n",
+        "etc/ssh/ssh_host_ed25519_key": host_key,
+        "etc/ssh/ssh_host_ed25519_key.pub": host_key_public,
+        "root/.ssh/authorized_keys": authorized,
+        f"etc/systemd/network/{_PREFIX}{MANAGEMENT_NAME}.link": (
+            f"[Match]\nMACAddress={vm.management_mac}\n\n[Link]\nName={MANAGEMENT_NAME}\n"
+        ),
+        f"etc/systemd/network/{_PREFIX}{MANAGEMENT_NAME}.network": management_network(vm.management_mac),
+    }
+    for index, nic in enumerate(vm.nics):
+        files[f"etc/systemd/network/{_PREFIX}eth{index}.network"] = nic_network(nic)
+    return files
+
+
+def seed_archive(files: Mapping[str, str]) -> bytes:
+    """Return ``files`` as a tar archive whose bytes depend on nothing else. Keys are readable by root only."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path, content in sorted(files.items()):
+            if path.startswith("root/.ssh/"):
+                directory = tarfile.TarInfo("root/.ssh")
+                directory.type, directory.mode = tarfile.DIRTYPE, 0o700
+                archive.addfile(directory)
+            info = tarfile.TarInfo(path)
+            info.mode = 0o600 if path.endswith(("_key", "authorized_keys")) else 0o644
+            info.size = len(content.encode())
+            archive.addfile(info, io.BytesIO(content.encode()))
+    return buffer.getvalue()
