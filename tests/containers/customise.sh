@@ -1,0 +1,29 @@
+# Runs at the end of an image's build; $1 is the root of the image. XGN_ARCHIVE and XGN_MASK come from images.toml.
+set -eu
+root=$1
+archive="$root/opt/xgn-archive"
+
+# The controller's apt fetches, since it knows how to reach the mirror; the image never has to.
+rm -f "$root"/var/cache/apt/archives/*.deb
+APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends --download-only install $XGN_ARCHIVE
+mkdir "$archive"
+mv "$root"/var/cache/apt/archives/*.deb "$archive/"
+cd "$archive"
+for deb in *.deb; do
+    dpkg-deb --field "$deb"
+    echo "Filename: ./$deb"
+    echo "Size: $(stat --format=%s "$deb")"
+    echo "SHA256: $(sha256sum "$deb" | cut -d' ' -f1)"
+    echo
+done >Packages
+cd /
+
+rm -f "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/opt/xgn-archive ./' >"$root/etc/apt/sources.list.d/xgn-archive.list"
+for unit in $XGN_MASK; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+# mmdebstrap's options for its own apt and dpkg runs; a stock host does not have them.
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
+: >"$root/etc/machine-id"

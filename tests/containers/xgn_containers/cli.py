@@ -1,0 +1,55 @@
+"""The command line of the container tests."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from lab.errors import LabError
+from lab.progress import Progress
+
+from . import engine
+from .paths import CHECKOUT, engine_paths
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="tests/containers", description="Container tests of the collection.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("start", help="build the images and start the engine")
+    commands.add_parser("stop", help="stop the engine and remove all containers")
+    commands.add_parser("status", help="tell whether the engine runs")
+    commands.add_parser("env", help='print the variables for a shell: eval "$(… env)"')
+    molecule = commands.add_parser("molecule", help="run molecule on the engine: molecule converge -s frr")
+    molecule.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options)
+    except LabError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    paths = engine_paths()
+    if options.command == "stop":
+        print("stopped" if engine.stop() else "no engine was running")
+        return 0
+    if options.command == "status":
+        running = engine.status()
+        print(f"running at {running.docker.host}" if running else "not running")
+        return 0 if running else 3
+    with Progress() as progress:
+        running = engine.start(progress)
+    variables = running.environment(paths)
+    if options.command == "env":
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+    if options.command == "molecule":
+        os.chdir(CHECKOUT)
+        os.execve(sys.executable, [sys.executable, "-m", "molecule", *options.arguments], os.environ | variables)
+    return 0

@@ -1,0 +1,161 @@
+"""Build the images' file systems once and keep them by content."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import mirror
+from lab.errors import LabError
+from lab.process import tail
+from lab.progress import Progress
+
+from .paths import CONTAINERS_DIR
+
+# Raise it when the build changes in a way that neither images.toml nor customise.sh shows.
+BUILDER_VERSION = 1
+REPOSITORY = "xgn-test/debian"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+BUILD_LIMIT_S = 900
+LOG_LINES = 25
+# Manuals and translations are a third of a small system's files; a test that reads a package's documents would notice.
+LEAN = ("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*", "force-unsafe-io")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides an image's content.
+
+    Parameters:
+        version: Debian's version, the image's tag.
+        suite: Debian's code name.
+        packages: what is installed.
+        archive: what lies in the image as a local package archive.
+        mask: systemd units that must not run.
+        customise: the script that ends the build.
+    """
+
+    version: str
+    suite: str
+    packages: tuple[str, ...]
+    archive: tuple[str, ...]
+    mask: tuple[str, ...]
+    customise: str
+
+    @property
+    def digest(self) -> str:
+        """A short hash over all of it."""
+        text = json.dumps([BUILDER_VERSION, LEAN, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def image(self) -> str:
+        """The image's name in Docker."""
+        return f"{REPOSITORY}:{self.version}"
+
+    def tarball(self, cache: Path) -> Path:
+        """Return where the image's file system is or will be."""
+        return cache / f"debian-{self.version}-{self.digest}.tar"
+
+
+def load_recipes(directory: Path = CONTAINERS_DIR) -> list[Recipe]:
+    """Read all recipes from ``images.toml``."""
+    data = tomllib.loads((directory / "images.toml").read_text(encoding="utf-8"))
+    content = data["content"]
+    customise = (directory / "customise.sh").read_text(encoding="utf-8")
+    return [
+        Recipe(
+            version=version,
+            suite=suite,
+            packages=tuple(sorted(content["packages"])),
+            archive=tuple(sorted(content["archive"])),
+            mask=tuple(sorted(content["mask"])),
+            customise=customise,
+        )
+        for version, suite in sorted(data["suites"].items())
+    ]
+
+
+def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
+    """Build the file system of ``recipe`` unless it is there, and return it.
+
+    Raises:
+        LabError: the build failed; with the end of its log.
+    """
+    tarball = recipe.tarball(cache)
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / f"debian-{recipe.version}.lock") as lock:
+        if tarball.is_file():
+            return tarball
+        # Left by an interrupted build; the lock says that nobody works on it.
+        for leftover in cache.glob(f".building-debian-{recipe.version}-*"):
+            leftover.unlink()
+        unfinished = cache / f".building-debian-{recipe.version}-{recipe.digest}.tar"
+        log = cache / f".building-debian-{recipe.version}-{recipe.digest}.log"
+        progress.step(f"image {recipe.image}", f"installing Debian {recipe.suite}")
+        _mmdebstrap(recipe, unfinished, log, lock)
+        unfinished.rename(tarball)
+        log.unlink()
+        # Older versions of this image serve nobody in this checkout; another one builds its own again.
+        for old in set(cache.glob(f"debian-{recipe.version}-*.tar")) - {tarball}:
+            old.unlink()
+    progress.done(f"image {recipe.image}", "built")
+    return tarball
+
+
+def _mmdebstrap(recipe: Recipe, target: Path, log: Path, lock: int) -> None:
+    if shutil.which("mmdebstrap") is None:
+        raise LabError("mmdebstrap is missing: install the package mmdebstrap")
+    source = mirror.debian_mirror()
+    customise = f"XGN_ARCHIVE='{' '.join(recipe.archive)}'\nXGN_MASK='{' '.join(recipe.mask)}'\n{recipe.customise}"
+    command = [
+        "mmdebstrap",
+        f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
+        "--variant=minbase",
+        "--format=tar",
+        f"--keyring={KEYRING}",
+        f"--include={','.join(recipe.packages)}",
+        *(f"--dpkgopt={option}" for option in LEAN),
+        *(f"--aptopt={line}" for line in mirror.apt_policy()),
+        f"--customize-hook={customise}",
+        recipe.suite,
+        str(target),
+        *([source] if source else []),
+    ]
+    with log.open("wb") as stream:
+        try:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                timeout=BUILD_LIMIT_S,
+                check=False,
+                # Should this program be killed, the orphan still holds the lock until it ends.
+                pass_fds=(lock,),
+                env=os.environ | {"LC_ALL": "C.UTF-8"},
+            ).returncode
+        except subprocess.TimeoutExpired:
+            raise LabError(f"image {recipe.image}: the build took more than {BUILD_LIMIT_S} s") from None
+    if status != 0:
+        raise LabError(f"image {recipe.image}: mmdebstrap failed with status {status}:", tail(log, LOG_LINES))
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Hold an exclusive lock on ``path``; the kernel frees it when the last holder ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
