@@ -1,0 +1,394 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the output of iproute2, wg, systemctl, ping and vtysh into small, plain structures.
+
+Everything here is pure: text in, data out, no process is started. It runs on managed hosts, so only Python's own library is used.
+A text that cannot be read raises ValueError; the caller turns that into the part's ``error``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+# `ip -N` prints kernel numbers; these are the route types a check can ask for.
+ROUTE_TYPES = {"1": "unicast", "6": "blackhole", "7": "unreachable", "8": "prohibit"}
+# include/uapi/linux/rtnetlink.h, the sources this collection meets.
+ROUTE_PROTOCOLS = {
+    "2": "kernel",
+    "3": "boot",
+    "4": "static",
+    "9": "ra",
+    "11": "zebra",
+    "16": "dhcp",
+    "186": "bgp",
+    "187": "isis",
+    "188": "ospf",
+    "189": "rip",
+    "196": "static (frr)",
+}
+# The value of these words in an FRR configuration is a secret.
+SECRET_WORDS = re.compile(r"\b(password|md5|authentication-key|key-string|key)(\s+\d+)?\s+(?!chain\b)\S+")
+
+
+def prefix_of(text: str, version: int) -> str:
+    """Give a destination of `ip route` in canonical form.
+
+    Parameters: ``text`` is ``default``, an address or a prefix; ``version`` is 4 or 6.
+    Returns ``address/length``. Raises ValueError if it is none of them.
+    """
+    if text == "default":
+        return "0.0.0.0/0" if version == 4 else "::/0"
+    return str(ipaddress.ip_network(text, strict=False))
+
+
+def parse_links(text: str) -> dict[str, dict[str, Any]]:
+    """Read `ip -json -details address show`: one entry per interface, by its name.
+
+    Each has ``index, up, mtu, mac, kind, table (of a VRF device), master, oper`` and ``addresses`` as
+    ``{address: "a/len", family: 4|6, scope: str}``.
+    """
+    links: dict[str, dict[str, Any]] = {}
+    for item in json.loads(text or "[]"):
+        if "ifname" not in item:  # older iproute2 leaves empty objects for filtered-out links
+            continue
+        info = item.get("linkinfo") or {}
+        data = info.get("info_data") or {}
+        links[item["ifname"]] = {
+            "index": item.get("ifindex"),
+            "up": "UP" in item.get("flags", []),
+            "oper": item.get("operstate"),
+            "mtu": item.get("mtu"),
+            "mac": item.get("address"),
+            "kind": info.get("info_kind"),
+            "table": data.get("table") if info.get("info_kind") == "vrf" else None,
+            "master": item.get("master"),
+            "addresses": [
+                {
+                    "address": f"{ipaddress.ip_address(entry['local'])}/{entry['prefixlen']}",
+                    "family": 4 if entry.get("family") == "inet" else 6,
+                    "scope": entry.get("scope"),
+                }
+                for entry in item.get("addr_info", [])
+                if "local" in entry
+            ],
+        }
+    return links
+
+
+def parse_kernel_routes(text: str, version: int) -> list[dict[str, Any]]:
+    """Read `ip -N -json -4|-6 route show table all`, leaving out the kernel's own local, broadcast and multicast entries.
+
+    Each route has ``prefix, table (int), type, protocol, metric, dev, via``; ``via`` and ``dev`` are lists, one item a next hop.
+    """
+    routes = []
+    for item in json.loads(text or "[]"):
+        kind = ROUTE_TYPES.get(str(item.get("type", "1")))
+        if kind is None:
+            continue
+        hops = item.get("nexthops") or [item]
+        protocol = str(item.get("protocol", ""))
+        routes.append(
+            {
+                "prefix": prefix_of(item["dst"], version),
+                "table": int(item.get("table", 254)),
+                "type": kind,
+                "protocol": ROUTE_PROTOCOLS.get(protocol, protocol),
+                "metric": item.get("metric", 0),
+                "dev": [hop["dev"] for hop in hops if "dev" in hop],
+                "via": [via_of(hop) for hop in hops if "gateway" in hop or "via" in hop],
+            }
+        )
+    return routes
+
+
+def via_of(hop: dict[str, Any]) -> str:
+    """Give the gateway of a next hop; an IPv4 route over an IPv6 gateway has it in ``via.host``."""
+    return str(hop["gateway"] if "gateway" in hop else hop["via"].get("host"))
+
+
+def parse_rules(text: str) -> list[dict[str, Any]]:
+    """Read `ip -N -json rule show`: ``priority, l3mdev (bool), table (int or None)``, in the kernel's order."""
+    rules = []
+    for item in json.loads(text or "[]"):
+        table = item.get("table")
+        rules.append(
+            {
+                "priority": int(item.get("priority", 0)),
+                # a flag without a value up to now; older tools print it in the table's place
+                "l3mdev": "l3mdev" in item or table == "[l3mdev-table]",
+                "table": int(table) if table is not None and str(table).isdigit() else None,
+            }
+        )
+    return sorted(rules, key=lambda rule: rule["priority"])
+
+
+def parse_wireguard(text: str, now: float) -> dict[str, dict[str, Any]]:
+    """Read `wg show all dump`, dropping private and preshared keys at once.
+
+    ``now`` is seconds since 1970, to turn the handshake's time into its age.
+    Returns by interface ``public_key, listen_port, fwmark`` and ``peers`` by public key:
+    ``endpoint, allowed_ips (sorted), handshake_age (s or None), rx, tx (bytes), keepalive (s or 0), preshared (bool)``.
+    """
+    interfaces: dict[str, dict[str, Any]] = {}
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) == 5:
+            name, _private, public, port, mark = fields
+            interfaces[name] = {
+                "public_key": None if public == "(none)" else public,
+                "listen_port": int(port),
+                "fwmark": 0 if mark == "off" else int(mark, 0),
+                "peers": {},
+            }
+        elif len(fields) == 9:
+            name, public, preshared, endpoint, allowed, handshake, received, sent, keepalive = fields
+            interfaces[name]["peers"][public] = {
+                "endpoint": None if endpoint == "(none)" else endpoint,
+                "allowed_ips": [] if allowed == "(none)" else sorted(allowed.split(",")),
+                "handshake_age": max(0, int(now) - int(handshake)) if int(handshake) else None,
+                "rx": int(received),
+                "tx": int(sent),
+                "keepalive": 0 if keepalive == "off" else int(keepalive),
+                "preshared": preshared != "(none)",
+            }
+        elif line.strip():
+            raise ValueError(f"a line of `wg show all dump` has {len(fields)} fields, expected 5 or 9")
+    return interfaces
+
+
+def parse_units(text: str) -> dict[str, dict[str, Any]]:
+    """Read `systemctl show UNIT...`: the properties by unit; ``After`` is a list, monotonic timestamps are int microseconds."""
+    units: dict[str, dict[str, Any]] = {}
+    for block in re.split(r"\n\s*\n", text.strip()):
+        values: dict[str, Any] = {}
+        for line in block.splitlines():
+            key, found, value = line.partition("=")
+            if not found:
+                continue
+            if key == "After":
+                values[key] = value.split()
+            elif key.endswith("Monotonic"):
+                values[key] = int(value or 0)
+            elif key == "NeedDaemonReload":
+                values[key] = value == "yes"
+            else:
+                values[key] = value
+        if "Id" in values:
+            units[values["Id"]] = values
+    return units
+
+
+def parse_ping(text: str) -> dict[str, Any]:
+    """Read the output of iputils' ping: ``transmitted, received, rtt_ms (average or None), too_long (bool), note (str)``.
+
+    ``too_long`` says that the kernel or a router refused the size, which is what a DF ping one byte over the path MTU must meet.
+    """
+    counts = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+    times = re.search(r"= [\d.]+/([\d.]+)/", text)
+    notes = [line.strip() for line in text.splitlines() if re.search(r"(?i)^ping:|^From |unreachable|local error", line.strip())]
+    return {
+        "transmitted": int(counts.group(1)) if counts else 0,
+        "received": int(counts.group(2)) if counts else 0,
+        "rtt_ms": float(times.group(1)) if times else None,
+        "too_long": bool(re.search(r"(?i)message too long|frag needed|packet too big", text)),
+        "note": notes[0] if notes else "",
+    }
+
+
+def split_vtysh(text: str, commands: Iterable[str]) -> dict[str, str]:
+    """Split the output of one `vtysh -E -c A -c B ...` into the output of each command.
+
+    ``-E`` prints ``host# COMMAND`` before each; vtysh stops at the first command that fails, so later ones may be missing.
+    """
+    wanted = list(commands)
+    outputs: dict[str, str] = {}
+    current: str | None = None
+    for line in text.splitlines():
+        echoed = next((command for command in wanted if re.match(rf"^\S+# {re.escape(command)}$", line.rstrip())), None)
+        if echoed is not None:
+            current = echoed
+            outputs[current] = ""
+        elif current is not None:
+            outputs[current] += line + "\n"
+    return outputs
+
+
+def json_documents(text: str) -> list[Any]:
+    """Read JSON documents that follow each other, as FRR 8 prints them for `vrf all`."""
+    decoder = json.JSONDecoder()
+    documents = []
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        document, position = decoder.raw_decode(text, position)
+        documents.append(document)
+    return documents
+
+
+def parse_bgp(text: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Read `show bgp vrf all neighbors json`: per VRF, per neighbor address.
+
+    Each has ``state, uptime (s), remote_as, local_as, local_address, remote_router_id, local_router_id, password (bool),
+    established, dropped (counts), reset (text), families: {name: {accepted, sent}}`` and ``tcp_mss``.
+    """
+    result: dict[str, dict[str, dict[str, Any]]] = {}
+    for document in json_documents(text):
+        for vrf, instance in document.items():
+            if not isinstance(instance, dict):
+                continue
+            peers = {address: bgp_peer(peer) for address, peer in instance.items() if isinstance(peer, dict) and "bgpState" in peer}
+            result[vrf] = peers
+    return result
+
+
+def bgp_peer(peer: dict[str, Any]) -> dict[str, Any]:
+    """Keep of one neighbor what a check or the report says."""
+    reset = [peer.get("lastNotificationReason"), peer.get("lastResetDueTo")]
+    negotiated = (peer.get("neighborCapabilities") or {}).get("multiprotocolExtensions") or {}
+    return {
+        "state": peer["bgpState"],
+        "uptime": int(peer.get("bgpTimerUpMsec", 0)) // 1000,
+        "remote_as": peer.get("remoteAs"),
+        "local_as": peer.get("localAs"),
+        "local_address": peer.get("hostLocal"),
+        "local_router_id": peer.get("localRouterId"),
+        "remote_router_id": peer.get("remoteRouterId"),
+        "password": bool(peer.get("authenticationEnabled")),
+        "established": peer.get("connectionsEstablished", 0),
+        "dropped": peer.get("connectionsDropped", 0),
+        "reset": "; ".join(text for text in reset if text),
+        "tcp_mss": peer.get("bgpTcpMssSynced"),
+        "families": {
+            name: {
+                "negotiated": bool((negotiated.get(name) or {}).get("advertisedAndReceived")),
+                "accepted": family.get("acceptedPrefixCounter", 0),
+                "sent": family.get("sentPrefixCounter", 0),
+            }
+            for name, family in (peer.get("addressFamilyInfo") or {}).items()
+        },
+    }
+
+
+def parse_bfd(text: str) -> list[dict[str, Any]]:
+    """Read `show bfd peers json`: every session of every VRF; intervals in ms, as this side has them and as the peer says."""
+    sessions = []
+    for document in json_documents(text):
+        for item in document:
+            sessions.append(
+                {
+                    "vrf": item.get("vrf", "default"),
+                    "peer": item["peer"],
+                    "local": item.get("local"),
+                    "interface": item.get("interface"),
+                    "multihop": bool(item.get("multihop")),
+                    "status": item.get("status"),
+                    "uptime": item.get("uptime"),
+                    "diagnostic": item.get("diagnostic"),
+                    "remote_diagnostic": item.get("remote-diagnostic"),
+                    "multiplier": item.get("detect-multiplier"),
+                    "receive": item.get("receive-interval"),
+                    "transmit": item.get("transmit-interval"),
+                    "remote_multiplier": item.get("remote-detect-multiplier"),
+                    "remote_receive": item.get("remote-receive-interval"),
+                    "remote_transmit": item.get("remote-transmit-interval"),
+                }
+            )
+    return sessions
+
+
+def parse_ospf(text: str) -> list[dict[str, Any]]:
+    """Read `show ip ospf vrf all neighbor json`: ``vrf, router_id, state, address, interface, uptime (s)`` of each neighbor."""
+    found = []
+    for document in json_documents(text):
+        for vrf, instance in document.items():
+            if not isinstance(instance, dict):
+                continue
+            for router_id, entries in (instance.get("neighbors") or {}).items():
+                for entry in entries:
+                    found.append(
+                        {
+                            "vrf": vrf,
+                            "router_id": router_id,
+                            "state": entry.get("nbrState") or entry.get("state"),
+                            "address": entry.get("ifaceAddress"),
+                            "interface": str(entry.get("ifaceName", "")).split(":")[0],
+                            "uptime": int(entry.get("upTimeInMsec", 0)) // 1000,
+                        }
+                    )
+    return found
+
+
+def parse_rib(text: str) -> list[dict[str, Any]]:
+    """Read `show ip|ipv6 route vrf all json`: one document per VRF (FRR 8) or one by VRF (FRR 10).
+
+    Each route has ``vrf, prefix, protocol, selected, installed (bool), table, distance, metric, uptime, nexthops``;
+    a next hop has ``ip, interface, active, blackhole``.
+    """
+    routes = []
+    for document in json_documents(text):
+        by_vrf = [value for value in document.values() if isinstance(value, dict)] or [document]
+        for table in by_vrf:
+            for entries in table.values():
+                for entry in entries:
+                    routes.append(
+                        {
+                            "vrf": entry.get("vrfName", "default"),
+                            "prefix": entry["prefix"],
+                            "protocol": entry["protocol"],
+                            "selected": bool(entry.get("selected")),
+                            "installed": bool(entry.get("installed")),
+                            "table": entry.get("table"),
+                            "distance": entry.get("distance"),
+                            "metric": entry.get("metric"),
+                            "uptime": entry.get("uptime"),
+                            "nexthops": [
+                                {
+                                    "ip": hop.get("ip"),
+                                    "interface": hop.get("interfaceName"),
+                                    "active": bool(hop.get("active")),
+                                    "blackhole": bool(hop.get("blackhole") or hop.get("unreachable")),
+                                }
+                                for hop in entry.get("nexthops", [])
+                            ],
+                        }
+                    )
+    return routes
+
+
+def parse_frr_version(text: str) -> str | None:
+    """Find the version in `show version`, for example ``10.3``."""
+    match = re.search(r"^FRRouting (\S+)", text, re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def hide_secrets(line: str) -> str:
+    """Replace the secret in a line of FRR configuration."""
+    return SECRET_WORDS.sub(lambda match: f"{match.group(1)}{match.group(2) or ''} <secret>", line)
+
+
+def parse_reload_test(text: str) -> list[str]:
+    """Read the standard output of `frr-reload.py --test`: the lines that differ, as ``+ line`` and ``- line``, without secrets."""
+    lines: list[str] = []
+    sign = ""
+    for line in text.splitlines():
+        if line.startswith("Lines To Delete"):
+            sign = "-"
+        elif line.startswith("Lines To Add"):
+            sign = "+"
+        elif sign and line.strip() and not set(line.strip()) <= {"="}:
+            lines.append(f"{sign} {hide_secrets(line)}")
+    return lines
+
+
+def sysctl_path(key: str) -> str:
+    """Give the file below /proc/sys of a key; as in sysctl(8), a first dot means that ``/`` stands for a dot in a name."""
+    first = re.search(r"[./]", key)
+    if first and first.group(0) == ".":
+        key = key.translate(str.maketrans("./", "/."))
+    return "/proc/sys/" + key

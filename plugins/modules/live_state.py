@@ -1,0 +1,192 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: live_state
+short_description: The whole live state of a router in one call
+version_added: 0.1.0
+description:
+  - Reads interfaces, addresses, routes of all tables, rules, WireGuard, BGP, BFD, OSPF, FRR's routes, units and kernel settings,
+    and pings, all in one remote call. Changes nothing.
+  - WireGuard's private and preshared keys, and passwords of FRR, stay on the host.
+  - A part that cannot be read has C(data) null and says why in C(error); the module fails only when its own arguments are wrong.
+author: xuegao.net maintainers (@xuegao)
+options:
+  sysctls:
+    description: Kernel settings to read.
+    type: list
+    elements: str
+    default: []
+  units:
+    description: systemd units to ask for. Without any, nothing is asked of systemd.
+    type: list
+    elements: str
+    default: []
+  verify_units:
+    description: Units to give to C(systemd-analyze verify).
+    type: list
+    elements: str
+    default: []
+  wireguard_files:
+    description: WireGuard interfaces whose configuration file is looked at.
+    type: list
+    elements: str
+    default: []
+  frr:
+    description: Ask FRR.
+    type: bool
+    default: true
+  frr_config:
+    description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
+    type: bool
+    default: false
+  boot_plot:
+    description: Return the timeline of the boot as SVG.
+    type: bool
+    default: false
+  pings:
+    description: Destinations to ping, all at once.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      id:
+        description: Name by which the result is found.
+        type: str
+        required: true
+      destination:
+        description: Address.
+        type: str
+        required: true
+      source:
+        description: Source address.
+        type: str
+      vrf:
+        description: VRF to send in.
+        type: str
+      size:
+        description: Payload in bytes.
+        type: int
+      df:
+        description: Forbid fragments.
+        type: bool
+        default: false
+      count:
+        description: Packets.
+        type: int
+        default: 3
+  wait:
+    description: Seconds to wait on the host for what O(expect) names.
+    type: int
+    default: 0
+  expect:
+    description: What should be up before the state is read.
+    type: dict
+    default: {}
+    suboptions:
+      bgp:
+        description: BGP neighbors, each with C(vrf) and C(address).
+        type: list
+        elements: dict
+        default: []
+      bfd:
+        description: BFD peers, each with C(vrf) and C(address).
+        type: list
+        elements: dict
+        default: []
+      routes:
+        description: Routes, each with C(vrf) and C(prefix).
+        type: list
+        elements: dict
+        default: []
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: none
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+"""
+
+EXAMPLES = r"""
+- name: Wait for a neighbor, then read everything
+  xuegao.net.live_state:
+    sysctls: [net.ipv4.ip_forward]
+    units: [frr.service]
+    pings:
+      - {id: loopback, destination: 8.8.8.8, source: 8.8.4.4, vrf: CORE, size: 1384, df: true}
+    wait: 30
+    expect:
+      bgp:
+        - {vrf: CORE, address: 2.1.1.1}
+  register: live
+"""
+
+RETURN = r"""
+state:
+  description:
+    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files),
+      C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(bfd), C(rib), C(ospf),
+      C(frr_config) and C(pings), as far as they were asked for.
+    - A part has C(command), C(data) and C(error).
+  returned: always
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+
+
+def main() -> None:
+    """Read the arguments, gather, return."""
+    names = {"type": "list", "elements": "str", "default": []}
+    dicts = {"type": "list", "elements": "dict", "default": []}
+    ping = {
+        "id": {"type": "str", "required": True},
+        "destination": {"type": "str", "required": True},
+        "source": {"type": "str"},
+        "vrf": {"type": "str"},
+        "size": {"type": "int"},
+        "df": {"type": "bool", "default": False},
+        "count": {"type": "int", "default": 3},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "sysctls": names,
+            "units": names,
+            "verify_units": names,
+            "wireguard_files": names,
+            "frr": {"type": "bool", "default": True},
+            "frr_config": {"type": "bool", "default": False},
+            "boot_plot": {"type": "bool", "default": False},
+            "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
+            "wait": {"type": "int", "default": 0},
+            "expect": {"type": "dict", "default": {}, "options": {"bgp": dicts, "bfd": dicts, "routes": dicts}},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    gatherer = Gatherer()
+    state = {"system": system(), "waited": 0.0}
+    if asked["frr"]:
+        parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"])
+        state.update(parts)
+    state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
+    state.update(gatherer.network())
+    # After the pings: they are what makes an idle tunnel shake hands.
+    state.update(gatherer.wireguard(asked["wireguard_files"]))
+    state["sysctl"] = gatherer.sysctl(asked["sysctls"])
+    if asked["units"]:
+        state.update(gatherer.units(asked["units"], asked["verify_units"]))
+    if asked["boot_plot"]:
+        state["boot_plot"] = gatherer.boot_plot()
+    if asked["frr_config"]:
+        state["frr_config"] = gatherer.frr_config()
+    module.exit_json(changed=False, state=state)
+
+
+if __name__ == "__main__":
+    main()
