@@ -1,0 +1,47 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a schema cannot say about the variables of one host: names that must exist, addresses that must fit, packets that must pass.
+
+Most of it is accepted by the programs themselves, which then end in a network that does not work: ``vtysh -C`` takes a neighbor with the
+router's own address, wg takes overlapping AllowedIPs, and the kernel takes a tunnel larger than its uplink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_sysctl import sysctl_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_verify import verify_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_wireguard import wireguard_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
+
+_RULES = (
+    sysctl_problems,
+    interface_problems,
+    wireguard_problems,
+    policy_problems,
+    route_problems,
+    bgp_problems,
+    verify_problems,
+)
+
+
+def host_problems(variables: Mapping[str, Any]) -> list[Problem]:
+    """Check the variables of one host against the rules of all subjects.
+
+    Parameters:
+        variables: the roles' variables by name, and ``xgn_uplink_mtu`` (bytes, what the uplink carries) where it is known. An absent
+            variable means that its role is not used or has its default. A value of the wrong type counts as absent, since
+            the schema reports it; nothing is raised for any input made of YAML's types.
+
+    Returns:
+        Every problem; empty when there is none.
+    """
+    host = Host(variables)
+    return [problem for rule in _RULES for problem in rule(host)]
