@@ -1,0 +1,96 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action plugin of xuegao.net.validate: check the variables of a host on the controller, before any host is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_variables import (
+    RoleSpecs,
+    load_role_specs,
+    role_variables,
+    variable_problems,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.problem import SECRET, Problem, key_path, report
+
+# From the plugin's own place, so that it is right in an installed collection and in a checkout.
+_ROLES = Path(__file__).parents[2] / "roles"
+
+
+@lru_cache(maxsize=1)
+def _role_specs() -> RoleSpecs:
+    """Read the specs once a process: the play's workers are forked from it for every host."""
+    return load_role_specs(_ROLES)
+
+
+class _Unresolved:
+    """Stands where a template failed, so that the place counts as given and as of no type."""
+
+
+class ActionModule(ActionBase):
+    """Check the variables of the host at hand."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _VALID_ARGS: frozenset[str] = frozenset()
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the task's result: failed with the report when there is any problem."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        specs = _role_specs()
+        unresolved: list[Problem] = []
+        templated = {
+            name: self._resolve(value, name, specs.secrets(), unresolved) for name, value in role_variables(variables, specs).items()
+        }
+        # A name given by a template may turn out to be null or omitted.
+        problems = variable_problems(role_variables(templated, specs), specs)
+        failed_paths = tuple(problem.path for problem in unresolved)
+        problems = unresolved + [problem for problem in problems if not _below(problem.path, failed_paths)]
+        result["changed"] = False
+        result["problems"] = sorted({str(problem) for problem in problems})
+        if problems:
+            result["failed"] = True
+            result["msg"] = report(problems, str(variables.get("inventory_hostname", "")))
+        else:
+            result["msg"] = "The variables are valid."
+        return result
+
+    def _resolve(self, value: Any, path: str, secrets: frozenset[str], unresolved: list[Problem]) -> Any:
+        """Template a value; where that fails, go down to the very place and go on with the rest."""
+        try:
+            return self._templar.template(value)
+        except AnsibleValueOmittedError:
+            return None
+        except AnsibleError as error:
+            if isinstance(value, Mapping):
+                return {key: self._resolve(item, key_path(path, key), secrets, unresolved) for key, item in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [self._resolve(item, f"{path}[{index}]", secrets, unresolved) for index, item in enumerate(value)]
+            unresolved.append(Problem(path, *_reason(error, path, secrets)))
+            return _Unresolved()
+
+
+def _reason(error: AnsibleError, path: str, secrets: frozenset[str]) -> tuple[str, str, str]:
+    """Return message, value and hint. The words of an undefined variable name it; those of other errors may quote a secret."""
+    if isinstance(error, AnsibleUndefinedVariable):
+        return f"uses what is not defined: {_one_line(error)}", "", ""
+    if path.rpartition(".")[2] in secrets:
+        return "cannot be templated or decrypted", SECRET, ""
+    return f"cannot be templated: {_one_line(error)}", "", ""
+
+
+def _one_line(error: AnsibleError) -> str:
+    return " ".join(str(error.message).split())
+
+
+def _below(path: str, parents: tuple[str, ...]) -> bool:
+    return any(path == parent or path.startswith((f"{parent}.", f"{parent}[")) for parent in parents)

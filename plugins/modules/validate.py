@@ -1,0 +1,53 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin of the same name, which runs on the controller alone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: validate
+short_description: Check the variables of a host before it is touched
+version_added: 0.1.0
+description:
+  - Checks all variables of this collection's roles that the host has, against the roles' argument specs and against rules that no schema
+    can express, for example a neighbor with the router's own address, or a tunnel larger than its uplink.
+  - Reports every mistake at once, each with its path, the value, and the valid values. Passwords and keys are never shown.
+  - Runs on the controller and opens no connection to the host.
+  - A variable that begins with the name of a role but is none of its options is a mistake too. Names that begin with C(__) are left alone.
+attributes:
+  check_mode:
+    description: Runs the same in check mode.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+author:
+  - xuegao.net maintainers (@xuegao)
+"""
+
+EXAMPLES = r"""
+- name: Check the variables of every host
+  hosts: all
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - name: Report every mistake at once
+      xuegao.net.validate:
+"""
+
+RETURN = r"""
+msg:
+  description: The report, one line a mistake in the order of their paths, and one closing sentence.
+  returned: always
+  type: str
+  sample: |-
+    frr_bgp[0].neighbors[0].remote_ass: unknown key; did you mean 'remote_as'? Valid keys: address, remote_as
+    1 mistake in the variables of T1. No host was touched.
+problems:
+  description: The mistakes, one sentence each. Empty when there are none.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "vrf_vrfs[0].table: 'two hundred' is not an integer"
+"""
