@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 # This directory for `xgn_containers`, the checkout for `lab`, whose helpers are shared.
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from xgn_containers.cli import main  # noqa: E402  # the path has to be set first
+from xgn_containers.cli import main  # the path has to be set first
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -64,7 +64,9 @@ class Engine:
 
     def environment(self, paths: EnginePaths) -> dict[str, str]:
         """Return the variables that molecule and its tools need to find it."""
-        return {"DOCKER_HOST": self.docker.host, "PATH": f"{paths.bin}:{os.environ.get('PATH', os.defpath)}"}
+        # Ansible and pytest lie beside the interpreter, also where the virtual environment is not activated.
+        places = (str(paths.bin), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+        return {"DOCKER_HOST": self.docker.host, "PATH": ":".join(places)}
 
 
 def start(progress: Progress, paths: EnginePaths | None = None) -> Engine:

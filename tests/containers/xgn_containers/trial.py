@@ -11,7 +11,7 @@ POLL_S = 0.5
 # "degraded" would hide a unit that the image should have masked.
 GOOD_STATE = "running"
 # The same as in .config/molecule/config.yml.
-OPTIONS = ("--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", "--network=none", "--pull=never")
+OPTIONS = ("--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp:exec", "--network=none", "--pull=never")
 
 
 def why_unusable(docker: Docker, image: str, name: str) -> str | None:

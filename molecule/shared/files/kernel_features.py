@@ -1,0 +1,19 @@
+"""Print as JSON which kinds of interfaces this kernel makes here, found by making one of each."""
+
+import json
+import subprocess
+
+KINDS = {"bridge": [], "dummy": [], "vrf": ["table", "4711"], "wireguard": []}
+NAME = "xgnprobe"
+
+findings = {}
+for kind, options in KINDS.items():
+    command = ["ip", "link", "add", "dev", NAME, "type", kind, *options]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode == 0:
+        subprocess.run(["ip", "link", "delete", "dev", NAME], check=True)
+    findings[kind] = {
+        "works": made.returncode == 0,
+        "reason": "" if made.returncode == 0 else "the kernel refuses `%s`: %s" % (" ".join(command), made.stderr.strip()),
+    }
+print(json.dumps(findings))

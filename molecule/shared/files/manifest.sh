@@ -1,0 +1,19 @@
+#!/bin/sh
+# Write how this host looks into the file $1: files with modes, owners and times, packages, units, kernel settings,
+# interfaces. Left out is what changes by itself.
+set -eu
+{
+    find /etc /opt /usr /var/lib/dpkg/info -printf '%M %U %G %s %T@ %p -> %l\n' | sort -k 6
+    dpkg-query --show --showformat '${Package} ${Version} ${db:Status-Status}\n'
+    systemctl list-units --all --no-legend --plain --type=service --state=active,failed | awk '{print $1, $3}' | grep -v '^systemd-tmpfiles'
+    find /proc/sys/net -type f -perm -u=r ! -name '*_count' | sort | while read -r key; do
+        echo "$key = $(cat "$key" 2>/dev/null)"
+    done
+    ip -oneline -details link show
+    ip -oneline -4 address show
+    for family in -4 -6; do
+        ip $family rule show
+        ip $family route show table all proto static
+    done
+} >"$1.new"
+mv "$1.new" "$1"
