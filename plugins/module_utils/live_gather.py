@@ -226,8 +226,6 @@ class Gatherer:
         done = self.run(command, timeout=PING_WAIT * 2 + count * 1.5 + 10)
         result: dict[str, Any] = {"id": request["id"], "command": " ".join(command), "error": done.problem}
         result.update(parse.parse_ping(done.out + "\n" + done.err))
-        if not done.problem and done.rc == 2 and not result["transmitted"] and not result["too_long"]:
-            result["error"] = first_line(done.err) or "exit status 2"
         return result
 
     def until_up(self, wait: Mapping[str, Any], seconds: float) -> tuple[dict[str, dict[str, Any]], float]:
