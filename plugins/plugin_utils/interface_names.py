@@ -1,0 +1,60 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names of the interfaces that links bring: at most 15 characters, made from the number of the link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# IFNAMSIZ of the kernel is 16 with the closing zero byte.
+LONGEST = 15
+# What wg-quick(8) and systemd unit names both take.
+VALID = re.compile(r"[A-Za-z0-9_=+.-]{1,15}\Z")
+_PREFIX: Mapping[str, str] = {"wireguard": "wg", "openvpn": "ovpn", "l2tp_ipsec": "l2tp", "vxlan": "vxlan"}
+
+
+class InterfaceNameError(ValueError):
+    """A link without a name, or a name the kernel refuses."""
+
+
+def interface_name(link_type: str, number: int, device: str | None = None) -> str:
+    """Return the name of a link's interface.
+
+    Parameters:
+        link_type: ``wireguard``, ``openvpn``, ``l2tp_ipsec``, ``vxlan``, ``vlan`` or ``direct``.
+        number: id of the link; VNI of a VXLAN; VLAN id of a VLAN.
+        device: the NIC beneath, for ``vlan`` and ``direct``.
+
+    Raises:
+        InterfaceNameError: unknown type, no device, or more than 15 characters; the message counts them.
+    """
+    if link_type in _PREFIX:
+        name = f"{_PREFIX[link_type]}{number}"
+    elif link_type not in ("vlan", "direct"):
+        raise InterfaceNameError(f"unknown link type {link_type!r}; valid: {', '.join([*_PREFIX, 'vlan', 'direct'])}")
+    elif not device:
+        raise InterfaceNameError(f"a link of type {link_type} needs the device beneath it")
+    else:
+        name = f"{device}.{number}" if link_type == "vlan" else device
+    problem = name_problem(name)
+    if problem:
+        raise InterfaceNameError(f"{name!r} {problem}")
+    return name
+
+
+def name_problem(name: str) -> str:
+    """Return what is wrong with an interface name, or an empty string."""
+    if len(name) > LONGEST:
+        return f"has {len(name)} characters; the kernel takes at most {LONGEST}"
+    if not VALID.match(name) or name in (".", ".."):
+        return "holds other characters than A-Z a-z 0-9 _ = + . -"
+    return ""
+
+
+_PARTS = re.compile(r"(\d+)")
+
+
+def natural_order(name: str) -> tuple[object, ...]:
+    """Return a sort key that puts wg2 before wg10, as FRR prints its interfaces."""
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in _PARTS.split(name) if part)

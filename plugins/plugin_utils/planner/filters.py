@@ -1,0 +1,113 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What may be told to whom: the prefix lists and route maps of the plan. Link prefixes are in none of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import Prefix, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, Intent, Node, Segment
+
+PUBLISHED = "PUBLISHED"
+LOOPBACKS = "LOOPBACKS"
+IGP = "IGP"
+# Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
+_POOL, _ANYCAST = 1, 2
+_MANY_NETWORKS, _SEGMENTS, _VRF_POOLS = 1_000_000, 2_000_000_000, 3_000_000_000
+
+
+def network_sequence(node_id: int, network_id: int) -> int:
+    """Return the number of the line for a node's network: ten lines a node, and a thousand more further up."""
+    return 10 * node_id + network_id if network_id < 10 else _MANY_NETWORKS + 1000 * node_id + network_id
+
+
+def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list PUBLISHED by family, in the order of their numbers.
+
+    A network pool needs one line for all its subnets; networks with addresses of their own, segments and anycast addresses have one each.
+    """
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    covered: dict[str, list[tuple[Prefix, int]]] = {family: [] for family in FAMILIES}
+    for vrf in intent.vrfs.values():
+        for family, pool in vrf.pools.networks.items():
+            length = vrf.pools.network_length[family]
+            number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
+            lines[family][number] = _pool_line(number, pool, length)
+            covered[family].append((pool, length))
+    for node in intent.nodes.values():
+        for network in node.networks:
+            if not network.published:
+                continue
+            for family, address in network.addresses.items():
+                prefix = address.prefix
+                if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
+                    _add(lines[family], network_sequence(node.id, network.id), str(prefix))
+    for segment in intent.segments:
+        if segment.written["published"]:
+            for family, prefix in segment.prefixes.items():
+                _add(lines[family], _SEGMENTS + segment.id, str(prefix))
+    dns = intent.settings.get("xgn_services", {}).get("dns")
+    if dns:
+        _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/32")
+        if "address6" in dns:
+            _add(lines["ipv6"], _ANYCAST, f"{parse_address(dns['address6']).bare}/128")
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def _add(lines: dict[int, dict[str, Any]], number: int, prefix: str) -> None:
+    lines[number] = {"seq": number, "action": "permit", "prefix": prefix}
+
+
+def _pool_line(number: int, pool: Prefix, length: int) -> dict[str, Any]:
+    line: dict[str, Any] = {"seq": number, "action": "permit", "prefix": str(pool)}
+    if length > pool.length:
+        line.update(ge=length, le=length)
+    return line
+
+
+def loopback_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list LOOPBACKS by family: what OSPF may install besides the published networks."""
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    for vrf in intent.vrfs.values():
+        for family, pool in vrf.pools.loopbacks.items():
+            number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
+            lines[family][number] = _pool_line(number, pool, 32 if family == "ipv4" else 128)
+    for node in intent.nodes.values():
+        pools = intent.vrfs[node.vrf].pools.loopbacks if node.vrf in intent.vrfs else {}
+        for family, address in node.loopback.items():
+            if family not in pools or not pools[family].holds(address.prefix):
+                _add(lines[family], network_sequence(node.id, 0), str(address))
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def prefix_lists(name: str, entries: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return a prefix list for each family that has lines. IPv4 is the role's default family and is not named."""
+    found: list[dict[str, Any]] = []
+    for family, lines in entries.items():
+        if lines:
+            found.append({"name": name, "entries": lines} if family == "ipv4" else {"name": name, "family": family, "entries": lines})
+    return found
+
+
+def route_map(name: str, lists: list[dict[str, Any]], changes: list[str]) -> dict[str, Any]:
+    """Return a route map that lets the given prefix lists pass. Without a list it lets nothing pass."""
+    entries: list[dict[str, Any]] = []
+    for index, item in enumerate(lists):
+        words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
+        entry: dict[str, Any] = {"seq": 10 * (index + 1), "action": "permit", "match": [f"{words} prefix-list {item['name']}"]}
+        if changes:
+            entry["set"] = changes
+        entries.append(entry)
+    return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
+
+
+def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:
+    """Return what a node tells about itself in a VRF, in the order of addresses."""
+    found = {
+        address.prefix for network in node.networks if network.published and network.vrf == vrf for address in network.addresses.values()
+    }
+    for segment in segments:
+        if segment.gateway is node and segment.vrf == vrf and segment.written["published"]:
+            found.update(segment.prefixes.values())
+    return sorted(found)

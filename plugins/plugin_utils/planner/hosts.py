@@ -1,0 +1,203 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of the roles for each node: interfaces, VRFs, WireGuard, kernel settings, verification."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner import filters
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Intent, Link, Node, Segment
+
+Variables = dict[str, Any]
+# Who makes the interface of a tunnel; interface.service starts after it.
+_UNITS: Mapping[str, str] = {"wireguard": "wg-quick@{name}.service", "l2tp_ipsec": "xl2tpd.service"}
+_EVERYTHING = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
+
+
+@dataclass(slots=True)
+class Context:
+    """What all hosts share, computed once.
+
+    Attributes:
+        links: the links of each node with the node's own end, in the order of their ids.
+        segments: the segments each node is a member of.
+        lists: the prefix lists of the plan.
+    """
+
+    intent: Intent
+    links: dict[str, list[tuple[Link, End]]] = field(default_factory=dict)
+    segments: dict[str, list[Segment]] = field(default_factory=dict)
+    lists: list[Variables] = field(default_factory=list)
+    igp_lists: list[Variables] = field(default_factory=list)
+    maps: dict[str, Variables] = field(default_factory=dict)
+
+
+def context_of(intent: Intent) -> Context:
+    """Return what the hosts of a plan share."""
+    links: dict[str, list[tuple[Link, End]]] = defaultdict(list)
+    for link in sorted(intent.links, key=lambda item: item.id):
+        for end in link.ends:
+            links[end.node.name].append((link, end))
+    segments: dict[str, list[Segment]] = defaultdict(list)
+    for segment in sorted(intent.segments, key=lambda item: item.id):
+        for node in segment.members:
+            segments[node.name].append(segment)
+    published = filters.prefix_lists(filters.PUBLISHED, filters.published_entries(intent))
+    loopbacks = filters.prefix_lists(filters.LOOPBACKS, filters.loopback_entries(intent))
+    return Context(intent, dict(links), dict(segments), published, loopbacks)
+
+
+def secret(variable: str) -> str:
+    """Return the reference that stands for a secret in the variables: the plan never sees the secret itself."""
+    return "{{ " + variable + " }}"
+
+
+def loopback_name(vrf: str) -> str:
+    """Return the interface that carries the loopback addresses of a VRF: the VRF's device, or lo in the main table."""
+    return vrf or "lo"
+
+
+def vrf_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role vrf."""
+    intent = shared.intent
+    used = {node.vrf} | {network.vrf for network in node.networks} | {link.vrf for link, _end in shared.links.get(node.name, [])}
+    used |= {segment.vrf for segment in shared.segments.get(node.name, [])} | {uplink.vrf or "" for uplink in node.uplinks.values()}
+    vrfs = [{"name": name, "table": intent.vrfs[name].table} for name in intent.vrfs if name and name in used]
+    interfaces: list[Variables] = []
+    for link, end in shared.links.get(node.name, []):
+        # VXLANs belong to a role of their own, which also puts them into the VRF.
+        if link.type != "vxlan":
+            interfaces.append(_link_interface(link, end))
+    for network in node.networks:
+        interfaces.append(
+            _compact(
+                name=network.interface,
+                kind=network.kind,
+                parent=network.parent,
+                vlan=network.vlan,
+                vrf=network.vrf or None,
+                mtu=network.mtu,
+                mac=network.mac,
+            )
+        )
+    listed = {item["name"] for item in interfaces}
+    for uplink in node.uplinks.values():
+        if uplink.device and uplink.device not in listed and (uplink.mac or uplink.set_mtu or uplink.vrf):
+            listed.add(uplink.device)
+            mtu = uplink.mtu if uplink.set_mtu else None
+            interfaces.append(_compact(name=uplink.device, vrf=uplink.vrf, mtu=mtu, mac=uplink.mac))
+    return _present(vrf_vrfs=vrfs, vrf_interfaces=interfaces)
+
+
+def _link_interface(link: Link, end: End) -> Variables:
+    unit = _UNITS.get(link.type, "").format(name=end.interface)
+    if link.type == "openvpn":
+        unit = f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
+    if link.type == "vlan":
+        parent = end.written.get("device") or end.interface.rpartition(".")[0]
+        mtu = link.mtu if "mtu" in link.options else None
+        return _compact(name=end.interface, kind="vlan", parent=parent, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
+    return _compact(name=end.interface, vrf=link.vrf or None, unit=unit or None)
+
+
+def is_server(link: Link, end: End) -> bool:
+    """Tell which end of a tunnel waits to be called: the one that can be; of two, the one with the smaller node id."""
+    other = link.other(end)
+    if (end.endpoint is None) != (other.endpoint is None):
+        return end.endpoint is not None
+    return end.node.id < other.node.id
+
+
+def wireguard_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role wireguard."""
+    keepalive = shared.intent.settings["xgn_wireguard"]["keepalive"]
+    interfaces: list[Variables] = []
+    for link, end in shared.links.get(node.name, []):
+        if link.type != "wireguard":
+            continue
+        other = link.other(end)
+        # A side that can be called keeps its port; only one that must call, or is told to, keeps the translation alive.
+        calls = other.endpoint is not None
+        alive = link.options.get("keepalive", keepalive) if calls and (end.endpoint is None or "keepalive" in link.options) else None
+        variable = link.options.get("preshared_key_variable")
+        peer = _compact(
+            name=other.node.name,
+            interface=other.interface if other.interface != end.interface else None,
+            public_key=other.written.get("public_key"),
+            preshared_key=secret(variable) if variable else None,
+            endpoint=with_port(other.endpoint, other.listen_port) if other.endpoint is not None and other.listen_port else None,
+            allowed_ips=[_EVERYTHING[family] for family in link.families],
+            persistent_keepalive=alive,
+        )
+        interfaces.append(_compact(name=end.interface, listen_port=end.listen_port, mtu=link.mtu, peers=[peer]))
+    return _present(wireguard_interfaces=interfaces)
+
+
+def with_port(address: str, port: int) -> str:
+    """Return address and port as one text, an IPv6 address in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def sysctl_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role sysctl that differ from its defaults."""
+    kernel = shared.intent.settings["xgn_kernel"]
+    found: Variables = {}
+    if kernel["tcp_l3mdev_accept"]:
+        found["sysctl_tcp_l3mdev_accept"] = 1
+    outside = any(link.type == "wireguard" and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))
+    if kernel["udp_l3mdev_accept"] or outside:
+        found["sysctl_udp_l3mdev_accept"] = 1
+    return found
+
+
+def verify_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role verify: the networks of the neighbors, and the paths to them with their MTU."""
+    reach: list[Variables] = []
+    routes: list[Variables] = []
+    seen: set[tuple[str, str]] = set()
+    neighbors: dict[str, list[Link]] = defaultdict(list)
+    for link, end in shared.links.get(node.name, []):
+        if link.routing != "none":
+            neighbors[link.other(end).node.name].append(link)
+    for name, links in neighbors.items():
+        peer = shared.intent.nodes[name]
+        first = next((link for link in links if link.reserve_of is None), None)
+        if first is None or not peer.managed:
+            continue
+        # Two equal links of different size have no one path MTU.
+        sizes = {link.mtu for link in links if link.reserve_of is None}
+        for family in first.families:
+            source, destination = (_probe_address(item, first.vrf, family) for item in (node, peer))
+            if source and destination:
+                mtu = first.mtu if len(sizes) == 1 else None
+                reach.append(_compact(vrf=first.vrf or None, source=source, destination=destination, mtu=mtu))
+        if first.routing == "bgp":
+            for prefix in filters.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
+                if (first.vrf, str(prefix)) not in seen:
+                    seen.add((first.vrf, str(prefix)))
+                    routes.append(_compact(vrf=first.vrf or None, prefix=str(prefix), protocol="bgp"))
+    return _present(verify_reach=reach, verify_routes=routes)
+
+
+def _probe_address(node: Node, vrf: str, family: str) -> str | None:
+    """Return an address of a node that the others can reach: that of its first published network, else its loopback."""
+    for network in sorted(node.networks, key=lambda item: item.id):
+        if network.published and network.vrf == vrf and family in network.addresses:
+            return network.addresses[family].bare
+    if node.vrf == vrf and family in node.loopback:
+        return node.loopback[family].bare
+    return None
+
+
+def _compact(**values: Any) -> Variables:
+    """Return a dictionary without the keys that have no value."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _present(**values: list[Any]) -> Variables:
+    """Return a dictionary without empty lists: what a host does not use is not among its variables."""
+    return {key: value for key, value in values.items() if value}

@@ -1,0 +1,29 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The schema of the intent: one YAML file a subject under ``schema/``, from which the documentation is generated too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_DIRECTORY = Path(__file__).parent / "schema"
+# In the order a reader meets them.
+SUBJECTS = ("pools", "nodes", "links", "routing", "tunnels", "services")
+
+
+@lru_cache(maxsize=1)
+def subjects() -> Mapping[str, Mapping[str, Any]]:
+    """Return the fragments by name: each has ``title``, ``about`` and ``options``."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return {name: yaml.load((_DIRECTORY / f"{name}.yml").read_text(encoding="utf-8"), Loader=loader) for name in SUBJECTS}
+
+
+@lru_cache(maxsize=1)
+def intent_options() -> Mapping[str, Mapping[str, Any]]:
+    """Return the options of all subjects by variable name."""
+    return {name: spec for subject in subjects().values() for name, spec in subject["options"].items()}

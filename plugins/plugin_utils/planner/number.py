@@ -1,0 +1,371 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The numbers of the plan: addresses, interface names, ports and MTUs. All of them come from ids and from what is written, none from order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import (
+    Address,
+    AddressError,
+    PoolExhaustedError,
+    address_text,
+    link_addresses,
+    nth_address,
+    nth_subnet,
+    parse_address,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import IPV4_MINIMUM_MTU, IPV6_MINIMUM_MTU, Fit, fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.interface_names import InterfaceNameError, interface_name, name_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import (
+    FAMILIES,
+    TUNNELS,
+    VERSION,
+    End,
+    Intent,
+    Link,
+    Node,
+    Segment,
+    Vrf,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, show
+
+# A VXLAN carries Ethernet; beyond this nothing on a bridge or in a container expects more.
+_ETHERNET_MTU = 1500
+_HOST_BITS = {"ipv4": 32, "ipv6": 128}
+_PORT_BASE = {"wireguard": "xgn_wireguard", "openvpn": "xgn_openvpn"}
+
+
+def number_all(intent: Intent) -> list[Problem]:
+    """Fill in every number of an intent. Returns the numbers that do not exist, and the MTUs that do not fit."""
+    problems: list[Problem] = []
+    for node in intent.nodes.values():
+        if not node.broken:
+            _number_node(node, intent, problems)
+    for link in intent.links:
+        if not link.broken:
+            _number_link(link, intent, problems)
+    _size_links(intent, problems)
+    for segment in intent.segments:
+        _number_segment(segment, problems)
+    return problems
+
+
+def _number_node(node: Node, intent: Intent, problems: list[Problem]) -> None:
+    pools = _vrf(intent, node.vrf).pools
+    for family in FAMILIES:
+        pool = pools.loopbacks.get(family)
+        if family in node.loopback:
+            written = node.loopback[family]
+            if written.length != _HOST_BITS[family]:
+                problems.append(
+                    Problem(f"{node.path}.loopback.{family}", "is not a single address", show(str(written)), f"write {written.bare}")
+                )
+            node.loopback[family] = Address(written.version, written.value, _HOST_BITS[family])
+        elif pool is not None:
+            try:
+                number = nth_address(pool, node.id)
+            except AddressError as error:
+                problems.append(
+                    Problem(f"{node.path}.id", f"has no loopback: {error}", str(node.id), f"enlarge {pools.path}.loopbacks.{family}")
+                )
+                continue
+            node.loopback[family] = Address(number.version, number.value, _HOST_BITS[family])
+    if node.router_id is None:
+        # A router ID is 32 bits that only look like an address (RFC 6286); without IPv4 the node's id serves.
+        node.router_id = node.loopback["ipv4"].bare if "ipv4" in node.loopback else address_text(4, node.id)
+    for network in node.networks:
+        if not network.pooled:
+            continue
+        own = _vrf(intent, network.vrf).pools
+        if network.id >= own.per_node and own.networks:
+            hint = f"valid: 0 to {own.per_node - 1}; raise {own.path}.networks.per_node, or give the network an address"
+            problems.append(Problem(f"{network.path}.id", "is beyond what the pool holds for a node", str(network.id), hint))
+            continue
+        for family, pool in own.networks.items():
+            try:
+                subnet = nth_subnet(pool, own.network_length[family], node.id * own.per_node + network.id)
+            except PoolExhaustedError as error:
+                how = f"{node.id} x {own.per_node} + {network.id} = {node.id * own.per_node + network.id}"
+                problems.append(
+                    Problem(network.path, f"has no {family} subnet: {error}", hint=f"{how}; enlarge {own.path}.networks.{family}")
+                )
+                continue
+            network.addresses[family] = nth_address(subnet, 0) if subnet.size == 1 else link_addresses(subnet)[0]
+        if not own.networks and f"{own.path}.networks" not in intent.broken:
+            problems.append(Problem(network.path, "has no address", hint=f"give it an address, or name {own.path}.networks"))
+
+
+def _vrf(intent: Intent, name: str) -> Vrf:
+    return intent.vrfs.get(name) or intent.vrfs[""]
+
+
+def _number_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    _address_link(link, intent, problems)
+    number = link.id
+    if link.type == "vxlan":
+        number = link.options.get("vni", link.id)
+    elif link.type == "vlan":
+        if "vlan" not in link.options:
+            problems.append(Problem(f"{link.path}.vlan", "is required", hint="a link of type vlan has a VLAN id, 1 to 4094"))
+        number = link.options.get("vlan", 0)
+    for end in link.ends:
+        _name_end(end, link, number, problems)
+    if link.type in TUNNELS:
+        _call(link, intent, problems)
+
+
+def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    pools = _vrf(intent, link.vrf).pools
+    first, second = link.ends
+    families = []
+    before = len(problems)
+    for family in FAMILIES:
+        fixed = [end for end in link.ends if family in end.addresses]
+        if len(fixed) == 1:
+            other = link.other(fixed[0])
+            problems.append(
+                Problem(f"{other.path}.{family}", "is required", hint=f"the other end has {fixed[0].addresses[family]}; give both or none")
+            )
+            continue
+        if not fixed:
+            pool = pools.links.get(family)
+            if pool is None:
+                continue
+            try:
+                pair = link_addresses(nth_subnet(pool, pools.link_length[family], link.id))
+            except PoolExhaustedError as error:
+                where = link.path if "(" in link.path else f"{link.path}.id"
+                hint = f"enlarge {pools.path}.links.{family}"
+                problems.append(Problem(where, f"has no {family} subnet: {error}", str(link.id), hint))
+                continue
+            first.addresses[family], second.addresses[family] = pair
+        families.append(family)
+    link.families = tuple(families)
+    pools_are_sound = not any(entry.startswith((f"{pools.path}.links", "xgn_pools")) for entry in intent.broken)
+    if not families and len(problems) == before and pools_are_sound:
+        hint = f"name {pools.path}.links.ipv4 or .ipv6, or give both ends addresses"
+        problems.append(Problem(link.path, "has no addresses", hint=hint))
+
+
+def _name_end(end: End, link: Link, number: int, problems: list[Problem]) -> None:
+    given = end.written.get("interface")
+    if given is not None:
+        end.interface = given
+        trouble = name_problem(given)
+        if trouble:
+            problems.append(Problem(f"{end.path}.interface", trouble, show(given)))
+        return
+    device = end.written.get("device")
+    if link.type in ("vlan", "direct") and not device:
+        if link.type == "direct" or not isinstance(link.options.get("over"), int):
+            problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
+            return
+        device = _device_below(link)
+    try:
+        end.interface = interface_name(link.type, number, device)
+    except InterfaceNameError as error:
+        problems.append(Problem(end.path, str(error), hint="give the end an 'interface' of its own"))
+
+
+def _device_below(link: Link) -> str:
+    return f"vxlan{link.options['over']}"
+
+
+def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    """Decide who calls whom, under which address and port."""
+    if link.options.get("over", "uplink") != "uplink":
+        return
+    choices = [_outer_families(end) for end in link.ends]
+    wanted = link.options.get("family")
+    common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
+    missing = [end for end in link.ends if end.uplink is None and "endpoint" not in end.written and end.node.managed]
+    for end in missing:
+        hint = f"give {end.node.path} an uplink, or the end an endpoint"
+        problems.append(Problem(end.path, f"{end.node.name} has no uplink for a link of type {link.type}", hint=hint))
+    if missing:
+        return
+    if not common:
+        have = ", ".join(f"{end.node.name} has {' and '.join(choice) or 'none'}" for end, choice in zip(link.ends, choices))
+        what = f"no {wanted} uplinks at both ends" if wanted else "no family that both uplinks have"
+        problems.append(Problem(link.path, what, hint=have))
+        return
+    link.outer = common[0]
+    for end in link.ends:
+        end.endpoint = _endpoint(end, link.outer)
+    if all(end.endpoint is None for end in link.ends):
+        names = " and ".join(end.node.name for end in link.ends)
+        problems.append(
+            Problem(link.path, f"nobody can call: {names} are both behind address translation", hint="give one uplink a 'public' address")
+        )
+    if link.type not in _PORT_BASE:
+        return
+    base = intent.settings[_PORT_BASE[link.type]]["port_base"]
+    for end in link.ends:
+        peer = link.other(end).node
+        given = end.written.get("listen_port")
+        if given is None and end.endpoint is not None and base + peer.id > 65535:
+            text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than 65535"
+            problems.append(Problem(end.path, f"has no port: {text}", hint="give the end a listen_port"))
+        end.listen_port = given if given is not None else (base + peer.id if end.endpoint is not None else None)
+
+
+def _outer_families(end: End) -> tuple[str, ...]:
+    """Return the families an end can speak on the outside; both when that is unknown, as behind address translation."""
+    public = end.written.get("endpoint") or (end.uplink.public if end.uplink else None)
+    if public:
+        try:
+            return ("ipv4",) if parse_address(public).version == VERSION["ipv4"] else ("ipv6",)
+        except AddressError:
+            return FAMILIES
+    if end.uplink is None or (end.uplink.nat and not end.uplink.addresses):
+        return FAMILIES
+    return tuple(family for family in FAMILIES if family in end.uplink.addresses)
+
+
+def _endpoint(end: End, family: str) -> str | None:
+    if "endpoint" in end.written:
+        return str(end.written["endpoint"])
+    if end.uplink is None:
+        return None
+    if end.uplink.public:
+        return end.uplink.public
+    if end.uplink.nat or family not in end.uplink.addresses:
+        return None
+    return end.uplink.addresses[family].bare
+
+
+def _size_links(intent: Intent, problems: list[Problem]) -> None:
+    by_id = {link.id: link for link in intent.links if not link.broken}
+    pending: list[Link] = []
+    for link in intent.links:
+        if link.broken:
+            continue
+        if link.options.get("over", "uplink") == "loopback":
+            pending.append(link)
+        else:
+            _size(link, by_id, [], problems)
+    for link in pending:
+        _over_loopbacks(link, intent, problems)
+
+
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem]) -> None:
+    if link.mtu or link.broken:
+        return
+    over = link.options.get("over", "uplink")
+    if over == "uplink":
+        if link.type in TUNNELS:
+            uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
+            _settle_mtu(link, _inside(link, min(uplinks, default=_ETHERNET_MTU), link.outer), problems)
+        else:
+            mtu = link.options.get("mtu", _ETHERNET_MTU)
+            link.mtu, link.arithmetic = mtu, str(mtu)
+        return
+    below = by_id.get(over) if isinstance(over, int) and not isinstance(over, bool) else None
+    if below is None:
+        if not any(problem.path == f"{link.path}.over" for problem in problems):
+            known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
+            problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", show(over), known))
+        link.broken = True
+        return
+    if below is link or below in above:
+        chain = " over ".join(str(item.id) for item in [*above, link, below])
+        problems.append(Problem(f"{link.path}.over", f"runs in a circle: {chain}", show(over)))
+        link.broken = True
+        return
+    if {end.node.name for end in below.ends} != {end.node.name for end in link.ends}:
+        names = " and ".join(end.node.name for end in below.ends)
+        problems.append(Problem(f"{link.path}.over", f"link {below.id} joins {names}, not the two nodes of this link", show(over)))
+        link.broken = True
+        return
+    _size(below, by_id, [*above, link], problems)
+    if below.broken:
+        link.broken = True
+        return
+    link.outer = link.options.get("family") or (below.families[0] if below.families else "ipv4")
+    for end in link.ends:
+        under = next(item for item in below.ends if item.node is end.node)
+        if link.outer in under.addresses:
+            end.endpoint = under.addresses[link.outer].bare
+    _settle_mtu(link, _inside(link, below.mtu, link.outer), problems)
+
+
+def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    """A tunnel between loopbacks may take any path, so the smallest MTU of its VRF counts."""
+    carriers = [
+        item for item in intent.links if item is not link and item.vrf == link.vrf and item.mtu and item.options.get("over") != "loopback"
+    ]
+    family = link.options.get("family") or "ipv4"
+    for end in link.ends:
+        if family in end.node.loopback:
+            end.endpoint = end.node.loopback[family].bare
+        else:
+            problems.append(Problem(f"{link.path}.over", f"{end.node.name} has no {family} loopback", show("loopback")))
+    link.outer = family
+    if not carriers:
+        problems.append(Problem(f"{link.path}.over", "there is no other link in this VRF to travel over", show("loopback")))
+        return
+    smallest = min(carriers, key=lambda item: (item.mtu, item.id))
+    _settle_mtu(link, _inside(link, smallest.mtu, family), problems)
+
+
+def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
+    if link.type in ("wireguard", "vxlan", "vlan"):
+        # WireGuard counts the larger header unless the family is fixed in the intent.
+        return fit(underlay, link.type, link.options.get("family") if link.type == "wireguard" else outer)
+    if link.type == "openvpn":
+        return fit(underlay, f"openvpn_{link.options.get('transport', 'tcp')}", outer)
+    if link.type == "l2tp_ipsec":
+        return fit(underlay, "l2tp_ipsec_gcm" if link.options.get("cipher") == "aes-gcm" else "l2tp_ipsec", outer)
+    return Fit(underlay, str(underlay))
+
+
+def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
+    wanted = link.options.get("mtu")
+    link.arithmetic = room.arithmetic
+    link.mtu = wanted if wanted is not None else min(room.mtu, _ETHERNET_MTU) if link.type == "vxlan" else room.mtu
+    if wanted is not None and wanted > room.mtu:
+        problems.append(Problem(f"{link.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    _check_minimum(link.mtu, link.families, link.path, room.arithmetic, problems)
+
+
+def _check_minimum(mtu: int, families: tuple[str, ...], path: str, arithmetic: str, problems: list[Problem]) -> None:
+    least = IPV6_MINIMUM_MTU if "ipv6" in families else IPV4_MINIMUM_MTU
+    if mtu < least:
+        name = "IPv6" if "ipv6" in families else "IPv4"
+        problems.append(Problem(path, f"has an MTU of {mtu}, less than the {least} that {name} needs", hint=arithmetic))
+
+
+def _number_segment(segment: Segment, problems: list[Problem]) -> None:
+    uplinks = {node.name: node.uplinks.get("uplink") for node in segment.members}
+    lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
+    if lacking:
+        problems.append(
+            Problem(f"{segment.path}.members", f"{', '.join(lacking)} without an uplink", hint="a segment travels over the uplinks")
+        )
+        return
+    present = [uplink for uplink in uplinks.values() if uplink is not None]
+    common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
+    if present and not common:
+        problems.append(Problem(f"{segment.path}.members", "no family that all uplinks have"))
+        return
+    room = fit(min((uplink.mtu for uplink in present), default=_ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
+    wanted = segment.written.get("mtu")
+    segment.mtu = wanted if wanted is not None else min(room.mtu, _ETHERNET_MTU)
+    if wanted is not None and wanted > room.mtu:
+        problems.append(Problem(f"{segment.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    _check_minimum(segment.mtu, tuple(segment.prefixes), segment.path, room.arithmetic, problems)
+    for family, prefix in segment.prefixes.items():
+        for node in segment.members:
+            number = 1 if node is segment.gateway else node.id + 1
+            if node.broken:
+                continue
+            # The last address of an IPv4 subnet is its broadcast address.
+            if number > prefix.size - (2 if family == "ipv4" else 1):
+                text = f"{node.name} would have number {node.id} + 1 = {number}"
+                problems.append(
+                    Problem(f"{segment.path}.{family}", f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix")
+                )
+                continue
+            segment.addresses.setdefault(node.name, {})[family] = nth_address(prefix, number)
