@@ -17,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_variables im
     role_variables,
     variable_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.problem import SECRET, Problem, key_path, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, key_path, report
 
 # From the plugin's own place, so that it is right in an installed collection and in a checkout.
 _ROLES = Path(__file__).parents[2] / "roles"
@@ -40,11 +40,11 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS: frozenset[str] = frozenset()
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the task's result: failed with the report when there is any problem."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
         specs = _role_specs()
         unresolved: list[Problem] = []
@@ -83,8 +83,8 @@ def _reason(error: AnsibleError, path: str, secrets: frozenset[str]) -> tuple[st
     """Return message, value and hint. The words of an undefined variable name it; those of other errors may quote a secret."""
     if isinstance(error, AnsibleUndefinedVariable):
         return f"uses what is not defined: {_one_line(error)}", "", ""
-    if path.rpartition(".")[2] in secrets:
-        return "cannot be templated or decrypted", SECRET, ""
+    if path.rpartition(".")[2].partition("[")[0] in secrets:
+        return "cannot be templated or decrypted", "", "it may hold a secret, so see the details with ansible.builtin.debug"
     return f"cannot be templated: {_one_line(error)}", "", ""
 
 

@@ -180,11 +180,9 @@ def _password(host: Host, neighbor: View, password: str, vrf: str) -> Iterator[P
     if not password:
         yield Problem(neighbor.at("password"), "is empty", hint="leave the key out for a session without password")
     elif size > PASSWORD_MAX:
-        yield neighbor.problem("password", "is too long", f"{size} > {PASSWORD_MAX} characters", secret=True)
+        yield neighbor.problem("password", "is too long", f"{size} > {PASSWORD_MAX} bytes", secret=True)
     if any(character.isspace() or not character.isprintable() for character in password):
         yield neighbor.problem("password", "contains white space or a control character", "FRR reads one word", secret=True)
-    elif not password.isascii():
-        yield neighbor.problem("password", "contains other than ASCII characters", "FRR's command line takes ASCII only", secret=True)
     accept = tcp_l3mdev_accept(host)
     if vrf and accept is not None:
         yield Problem(

@@ -50,12 +50,12 @@ class Host:
     @cached_property
     def made_vrfs(self) -> list[str]:
         """VRFs that role vrf makes."""
-        return [name for view in self.root.views("vrf_vrfs") if (name := view.text("name"))]
+        return list(dict.fromkeys(name for view in self.root.views("vrf_vrfs") if (name := view.text("name"))))
 
     @cached_property
     def frr_vrfs(self) -> list[str]:
         """VRFs that FRR's configuration mentions."""
-        return [name for _path, name in self.root.texts("frr_vrfs")]
+        return list(dict.fromkeys(name for _path, name in self.root.texts("frr_vrfs")))
 
     @cached_property
     def all_vrfs(self) -> list[str]:

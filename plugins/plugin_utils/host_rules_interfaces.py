@@ -81,7 +81,7 @@ def any_vrf_reference(host: Host, view: View, key: str = "vrf") -> Iterator[Prob
     """Report a VRF that neither role knows."""
     name = view.text(key)
     if name is not None and name not in host.all_vrfs:
-        yield unknown(view.at(key), f"VRF {name!r} is not defined", name, host.all_vrfs, "Defined VRFs")
+        yield unknown(view.at(key), f"VRF {name!r} is not defined", name, host.all_vrfs, "defined VRFs")
 
 
 def _vrfs(host: Host) -> Iterator[Problem]:
@@ -204,7 +204,11 @@ def _address(path: str, text: str) -> Iterator[Problem]:
     own = parse_interface(text)
     if own is None:
         bare = parse_address(text)
-        hint = f"write {bare}/{LENGTH[bare.version]}, or the prefix length of its subnet" if bare else "for example 10.0.0.1/24"
+        hint = (
+            f"write {bare}/{LENGTH[bare.version]}, or the prefix length of its subnet"
+            if bare
+            else "write one such as 10.0.0.1/24 or 2001:db8::1/64"
+        )
         yield Problem(path, "is not an address with prefix length", show(text), hint)
         return
     if str(own) != text:

@@ -22,6 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_view import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, show, unknown
 
 SEQ_MAX = 4294967295
+_HOST_NAME_LENGTH = 255  # lib/command.h
 _NAME_LENGTH = 128
 _PROFILE_NAME_LENGTH = 64  # yang/frr-bfdd.yang
 _INTERVAL = (10, 4294967)  # ms; bfdd/bfdd_cli.c
@@ -30,7 +31,7 @@ _EXAMPLES = {"ipv4": "10.0.0.0/8", "ipv6": "2001:db8::/32"}
 
 
 def policy_problems(host: Host) -> Iterator[Problem]:
-    """Report the mistakes of FRR's prefix lists, route maps and BFD profiles."""
+    """Report the mistakes of FRR's prefix lists, route maps and BFD profiles, and of the names it is given."""
     for prefix_list in host.root.views("frr_prefix_lists"):
         yield from _prefix_list(prefix_list)
     lists = [(view.at("name"), name, _family(view)) for view in host.root.views("frr_prefix_lists") if (name := view.text("name"))]
@@ -43,6 +44,11 @@ def policy_problems(host: Host) -> Iterator[Problem]:
     for profile in host.root.views("frr_bfd_profiles"):
         yield from _bfd_profile(profile)
     yield from twice(((view.at("name"), name) for view in host.root.views("frr_bfd_profiles") if (name := view.text("name"))), "name")
+    hostname = host.root.text("frr_hostname")
+    if hostname is not None:
+        yield from word_problems("frr_hostname", hostname, "host", _HOST_NAME_LENGTH)
+        if hostname and not (hostname[0].isascii() and hostname[0].isalnum()):
+            yield host.root.problem("frr_hostname", "does not begin with a letter or digit", "FRR refuses it")
     for path, unit in host.root.texts("frr_after_units"):
         yield from unit_problems(path, unit)
 
@@ -62,7 +68,7 @@ def reference(view: View, key: str, noun: str, defined: dict[str, None]) -> Iter
     """
     name = view.text(key)
     if name is not None and name not in defined:
-        yield unknown(view.at(key), f"{noun} {show(name)} is not defined", name, defined, f"Defined {noun}s")
+        yield unknown(view.at(key), f"{noun} {show(name)} is not defined", name, defined, f"defined {noun}s")
 
 
 def _family(view: View) -> str:
@@ -145,7 +151,7 @@ def _route_map(route_map: View, prefix_lists: dict[str, list[str]]) -> Iterator[
                 defined = prefix_lists[family]
                 if found[2] not in defined:
                     message = f"{family} prefix list {show(found[2])} is not defined"
-                    yield unknown(path, message, found[2], defined, f"Defined {family} prefix lists")
+                    yield unknown(path, message, found[2], defined, f"defined {family} prefix lists")
 
 
 def _bfd_profile(profile: View) -> Iterator[Problem]:

@@ -39,15 +39,16 @@ class RoleSpecs:
         return sorted(name for name in self.options if self.role_of(name) == role)
 
     def secrets(self) -> frozenset[str]:
-        """Return the names of all keys, at any depth, that are marked no_log."""
+        """Return the names of all keys, at any depth, that are marked no_log or hold such a key."""
         return frozenset(_secret_names(self.options))
 
 
 def _secret_names(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, spec in options.items():
-        if spec.get("no_log"):
+        below = list(_secret_names(spec.get("options", {})))
+        if spec.get("no_log") or below:
             yield name
-        yield from _secret_names(spec.get("options", {}))
+        yield from below
 
 
 def load_role_specs(roles: Path) -> RoleSpecs:
@@ -106,4 +107,4 @@ def _unknown_names(variables: Mapping[str, Any], specs: RoleSpecs) -> Iterator[P
             continue
         valid = specs.names_of(role)
         if valid:
-            yield unknown(name, f"unknown variable of role {role}", name, valid, "Valid variables")
+            yield unknown(name, f"unknown variable of role {role}", name, valid, "valid variables")

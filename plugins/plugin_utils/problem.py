@@ -35,7 +35,8 @@ class Problem:
         text = f"{self.value} {self.message}" if self.value else self.message
         if self.hint:
             text = f"{text}; {self.hint}"
-        return f"{self.path}: {text}" if self.path else text
+        line = f"{self.path}: {text}" if self.path else text
+        return line.replace("\n", "\\n")  # a name written over two lines stays one line of the report
 
 
 def key_path(parent: str, key: object) -> str:
@@ -110,13 +111,12 @@ def unknown(path: str, message: str, word: str, valid: Iterable[str], label: str
         message: for example ``unknown key`` or ``is not defined``.
         word: the name as written.
         valid: the names that exist.
-        label: how the list of valid names begins, for example ``Valid keys``.
+        label: how the list of valid names begins, for example ``valid keys``.
     """
     names = list(valid)
     near = nearest(word, names)
-    question = f"did you mean {near!r}? " if near else ""
-    listing = ", ".join(names) if names else "none"
-    return Problem(path, message, hint=f"{question}{label if question else label[0].lower() + label[1:]}: {listing}")
+    listing = f"{label}: {', '.join(names) or 'none'}"
+    return Problem(path, message, hint=f"did you mean {near!r}? {listing[0].upper()}{listing[1:]}" if near else listing)
 
 
 def natural_order(path: str) -> list[tuple[int, int, str]]:

@@ -39,6 +39,7 @@ Spec = Mapping[str, Any]
 Options = Mapping[str, Spec]
 
 _BOOLEAN_WORDS = {"yes": "true", "true": "true", "on": "true", "y": "true", "no": "false", "false": "false", "off": "false", "n": "false"}
+_GIVE_A_VALUE = "leave the key out or give it a value"
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z")
 
 
@@ -106,7 +107,8 @@ def _element_spec(spec: Spec) -> Spec:
 
 def _check_options(value: object, options: Options, path: str, problems: list[Problem]) -> None:
     if not isinstance(value, Mapping):
-        problems.append(Problem(path, f"is {with_article(value)}, not a dictionary", hint=f"valid keys: {', '.join(sorted(options))}"))
+        hint = _GIVE_A_VALUE if value is None else f"valid keys: {', '.join(sorted(options))}"
+        problems.append(Problem(path, f"is {with_article(value)}, not a dictionary", hint=hint))
         return
     unmatched = len(value)
     for name, spec in options.items():
@@ -133,7 +135,7 @@ def _check_other_keys(value: Mapping[Any, Any], options: Options, path: str, pro
         elif key in renamed:
             problems.append(Problem(here, "is the former name of this key", hint=f"write {renamed[key]!r}"))
         else:
-            problems.append(unknown(here, "unknown key", str(key)[:100] if isinstance(key, str) else "", sorted(options), "Valid keys"))
+            problems.append(unknown(here, "unknown key", str(key)[:100] if isinstance(key, str) else "", sorted(options), "valid keys"))
 
 
 def _check_spec(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
@@ -192,9 +194,8 @@ def _check_boolean(value: object, spec: Spec, path: str, problems: list[Problem]
 
 def _check_list(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
     if not isinstance(value, (list, tuple)):
-        problems.append(
-            Problem(path, f"is {with_article(value)}, not a list", hint="put it in brackets" if _is_element(value, spec) else "")
-        )
+        hint = _GIVE_A_VALUE if value is None else "put it in brackets" if _is_element(value, spec) else ""
+        problems.append(Problem(path, f"is {with_article(value)}, not a list", hint=hint))
         return
     _check_length(value, spec, path, problems)
     element = _element_spec(spec)
@@ -205,7 +206,7 @@ def _check_list(value: object, spec: Spec, path: str, problems: list[Problem]) -
 
 def _is_element(value: object, spec: Spec) -> bool:
     """Tell whether somebody wrote the only element where the list belongs."""
-    return "elements" in spec and value is not None and not check_value(value, _element_spec(spec))
+    return "elements" in spec and not check_value(value, _element_spec(spec))
 
 
 def _check_dictionary(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
@@ -213,7 +214,7 @@ def _check_dictionary(value: object, spec: Spec, path: str, problems: list[Probl
         _check_options(value, spec["options"], path, problems)
         return
     if not isinstance(value, Mapping):
-        problems.append(Problem(path, f"is {with_article(value)}, not a dictionary"))
+        problems.append(Problem(path, f"is {with_article(value)}, not a dictionary", hint=_GIVE_A_VALUE if value is None else ""))
         return
     _check_length(value, spec, path, problems)
     key_spec = spec.get("keys", {"type": "str"}) if "values" in spec else spec.get("keys")
@@ -245,7 +246,7 @@ def _check_choice(value: object, spec: Spec, path: str, problems: list[Problem])
 
 def _mismatch(value: object, spec: Spec, path: str, message: str, hint: str = "") -> Problem:
     if value is None:
-        hint = "leave the key out or give it a value"
+        hint = _GIVE_A_VALUE
     return Problem(path, message, _shown(value, spec), hint)
 
 
