@@ -14,6 +14,11 @@ from lab.image import Image
 KVM_DEVICE = Path("/dev/kvm")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PROBE_LIMIT_S = 15.0
+# QEMU's default is 1 GiB for each machine; a quarter is enough and leaves memory for the guests.
+CODE_BUFFER_MIB = 256
+# QEMU 7.2 computes wrong flags for cmpxchg16b, on which Linux 6.12's memory allocator stands: the guest panics
+# within minutes ("double fault" in __kmalloc). Without cx16 the kernel takes another way.
+EMULATED_CPU = "max,cx16=off"
 POLL_S = 0.1
 # The kernel says so when its first user program has run and ended with status 1.
 PROBE_INIT = "/bin/false"
@@ -32,8 +37,7 @@ class Accelerator:
         """QEMU's options for it."""
         if self.name == "kvm":
             return ("-accel", "kvm", "-cpu", "host")
-        # The default code buffer is 1 GiB for each machine; a quarter is enough and leaves memory for the guests.
-        return ("-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max")
+        return ("-accel", f"tcg,thread=multi,tb-size={CODE_BUFFER_MIB}", "-cpu", EMULATED_CPU)
 
 
 def choose(image: Image, cache: Path) -> Accelerator:

@@ -137,16 +137,16 @@ def _status(options: argparse.Namespace) -> int:
         rows.append((name, machine.image, f"{machine.memory_mib} MiB", state, ssh, ", ".join(addresses)))
     _print_table(rows)
     print()
-    rows = [("WIRE", "STATE", "FRAMES", "CONDITIONS")]
+    wires = [("WIRE", "STATE", "FRAMES", "CONDITIONS")]
     alive = wire_client.is_running(paths)
     for wire in topology.wires:
         if not alive:
-            rows.append((wire, "off", "-", "-"))
+            wires.append((wire, "off", "-", "-"))
             continue
         state_of = wire_client.request(paths.wire_control, {"wire": wire})
         conditions = ", ".join(f"{key}={value}" for key, value in state_of["conditions"].items() if value)
-        rows.append((wire, "running", str(state_of["frames"]["received"]), conditions or "perfect"))
-    _print_table(rows)
+        wires.append((wire, "running", str(state_of["frames"]["received"]), conditions or "perfect"))
+    _print_table(wires)
     return 0
 
 

@@ -160,19 +160,19 @@ def _start_all(
                 keys.public_key(paths.client_key),
             )
         )
-        definition = vm.Definition.of(machine, images[machine.image], seed, accelerator)
+        definition = vm.Definition.of(machine, files, images[machine.image], seed, accelerator)
         record = vm.read_record(files)
-        same = record is not None and record.definition == definition and files.overlay.is_file()
-        if record is not None and same and vm.is_running(files):
+        if record is not None and record.definition == definition and vm.is_running(files):
             ports[name] = record.ssh_port
             progress.done(name, "already running")
             continue
         if vm.power_off(files):
             progress.done(name, "stopped, its definition has changed")
         taken = {*ports.values(), *_other_ports(paths, name)}
-        if record is None or not same:
+        if record is None or not record.definition.same_disk(definition) or not files.overlay.is_file():
             vm.create(files, images[machine.image], seed)
             record = vm.Record(definition, vm.free_port(taken))
+        record = vm.Record(definition, record.ssh_port)
         ports[name] = vm.start(machine, files, images[machine.image], accelerator, record, taken)
         progress.step(name, "started")
     return ports

@@ -8,10 +8,9 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lab import process
 from lab.accel import Accelerator
@@ -41,26 +40,28 @@ KERNEL_ARGUMENTS = (
 
 @dataclass(frozen=True)
 class Definition:
-    """What a machine is created from. A machine whose definition changes is created anew.
+    """What a machine is made from.
 
     Parameters:
         image: identity of the image.
-        vm: the topology's entry.
-        seed: hash of the seed archive.
-        accelerator: "kvm" or "tcg".
+        seed: hash of the seed archive. If this or the image changes, the disk is made anew.
+        hardware: hash of QEMU's command line. If it changes, the machine is started again with its disk.
     """
 
     image: str
-    vm: Mapping[str, Any]
     seed: str
-    accelerator: str
+    hardware: str
 
     @classmethod
-    def of(cls, vm: Vm, image: Image, seed: bytes, accelerator: Accelerator) -> Definition:
+    def of(cls, vm: Vm, files: VmPaths, image: Image, seed: bytes, accelerator: Accelerator) -> Definition:
         """Return the definition of ``vm`` with these parts."""
-        # Through JSON, so that it equals what is read back from the record.
-        entry = json.loads(json.dumps(asdict(vm)))
-        return cls(image.identity, entry, hashlib.sha256(seed).hexdigest(), accelerator.name)
+        # Any port will do: it is the same each time, and which one the machine gets is not part of what it is.
+        command = "\n".join(qemu_command(vm, files, image, accelerator, ssh_port=0))
+        return cls(image.identity, hashlib.sha256(seed).hexdigest(), hashlib.sha256(command.encode()).hexdigest())
+
+    def same_disk(self, other: Definition) -> bool:
+        """Tell whether a disk made for ``other`` serves this, too."""
+        return (self.image, self.seed) == (other.image, other.seed)
 
 
 @dataclass(frozen=True)

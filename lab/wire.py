@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import heapq
 import json
 import os
@@ -263,7 +264,7 @@ class Switchboard:
             for receive_path, send_path in entry["ports"]:
                 port = Port(wire, receive_path, send_path, self._watch_sender)
                 wire.ports.append(port)
-                self._register(port.receiver, lambda events, port=port: self._receive(port))
+                self._register(port.receiver, functools.partial(self._receive, port))
         self._control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(config["control"])
@@ -298,7 +299,7 @@ class Switchboard:
         elif not wanted and self._handlers.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
-    def _receive(self, port: Port) -> None:
+    def _receive(self, port: Port, events: int) -> None:
         buffer, forward, receive = self._buffer, port.wire.forward, port.receiver.recv_into
         for _ in range(BURST):
             try:
