@@ -12,8 +12,7 @@ for kind, options in KINDS.items():
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode == 0:
         subprocess.run(["ip", "link", "delete", "dev", NAME], check=True)
-    findings[kind] = {
-        "works": made.returncode == 0,
-        "reason": "" if made.returncode == 0 else "the kernel refuses `%s`: %s" % (" ".join(command), made.stderr.strip()),
-    }
+    works = made.returncode == 0
+    reason = "" if works else f"the kernel refuses `{' '.join(command)}`: {made.stderr.strip()}"
+    findings[kind] = {"works": works, "reason": reason}
 print(json.dumps(findings))
