@@ -1,0 +1,105 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The plan as a directory tree: what ``playbooks/plan.yml`` leaves for people and for the roles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner import peers, tables
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import Plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.render import rendered_files
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.vyos import vyos_commands
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.yaml_text import yaml_text
+
+VARIABLES_FILE = "variables.yml"
+_STATE_FILE = "plan.json"
+_HEADING = "Planned by xuegao.net from the intent; changes made here are lost."
+Keys = Mapping[str, Mapping[str, str]]
+
+
+def plan_files(plan: Plan, public_keys: Keys | None = None, *, rendered: bool = True, vyos: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield relative path and text of every file of a plan, but for the drawing.
+
+    Parameters:
+        plan: the plan.
+        public_keys: WireGuard public keys by node and interface, for the other side's configuration.
+        rendered: also the files the roles will write, below ``HOST/files/``.
+        vyos: also ``HOST/vyos.txt``.
+    """
+    for host, variables in plan.hosts.items():
+        yield f"{host}/{VARIABLES_FILE}", yaml_text(variables, _HEADING)
+        if rendered:
+            for path, text in rendered_files(host, variables):
+                yield f"{host}/files{path}", text
+        if vyos:
+            yield f"{host}/vyos.txt", _vyos(host, variables, plan, public_keys)
+    for host, variables in plan.peers.items():
+        yield f"{host}/vyos.txt", _vyos(host, variables, plan, public_keys)
+        yield f"{host}/README.md", peers.instructions(host, variables, plan.intent, public_keys or {})
+    rows = tables.link_rows(plan.intent)
+    yield "links.csv", tables.csv_table(rows)
+    yield "links.md", tables.markdown_table(rows)
+
+
+def _vyos(host: str, variables: Mapping[str, Any], plan: Plan, public_keys: Keys | None) -> str:
+    return "\n".join([*vyos_commands(plan.intent.nodes[host], variables, plan.intent, public_keys), ""])
+
+
+def write_plan(plan: Plan, directory: Path, public_keys: Keys | None = None, *, rendered: bool = True, vyos: bool = True) -> list[str]:
+    """Write a plan, and remove what a former plan left there and this one does not have.
+
+    Parameters:
+        directory: made when missing. Only what an earlier call wrote is removed.
+
+    Returns:
+        The paths of the files that changed, relative to the directory, sorted.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    former = previous_hosts(directory)
+    for host in former.keys() - plan.hosts.keys() - plan.peers.keys():
+        shutil.rmtree(directory / host, ignore_errors=True)
+    written: set[str] = set()
+    changed: list[str] = []
+    parents: set[Path] = set()
+    for name, text in plan_files(plan, public_keys, rendered=rendered, vyos=vyos):
+        path = directory / name
+        if path.parent not in parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parents.add(path.parent)
+        written.add(name)
+        if _write(path, text):
+            changed.append(name)
+    for host in [*plan.hosts, *plan.peers]:
+        for path in sorted((directory / host).rglob("*")):
+            if path.is_file() and path.relative_to(directory).as_posix() not in written:
+                path.unlink()
+                changed.append(path.relative_to(directory).as_posix())
+    _write(directory / _STATE_FILE, json.dumps({**plan.hosts, **plan.peers}))
+    return sorted(changed)
+
+
+def _write(path: Path, text: str) -> bool:
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+    except OSError:
+        pass
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def previous_hosts(directory: Path) -> dict[str, dict[str, Any]]:
+    """Return the variables of the plan written to a directory before; empty when there is none."""
+    try:
+        found: dict[str, dict[str, Any]] = json.loads((directory / _STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
