@@ -137,7 +137,7 @@ class Gatherer:
         else:
             result["ordering_cycles"] = part(line, data=[text for text in done.out.splitlines() if text.strip()])
         if verify:
-            command = ["systemd-analyze", "verify", *verify]
+            command = ["systemd-analyze", "verify", "--man=no", *verify]
             done = self.run(command, timeout=90)
             shown = " ".join(command)
             lines = [text.strip() for text in (done.err + done.out).splitlines() if text.strip()]

@@ -256,7 +256,7 @@ def bgp_peer(peer: dict[str, Any]) -> dict[str, Any]:
         "uptime": int(peer.get("bgpTimerUpMsec", 0)) // 1000,
         "remote_as": peer.get("remoteAs"),
         "local_as": peer.get("localAs"),
-        "local_address": peer.get("hostLocal"),
+        "local_address": None if peer.get("hostLocal") == "Unknown" else peer.get("hostLocal"),
         "local_router_id": peer.get("localRouterId"),
         "remote_router_id": peer.get("remoteRouterId"),
         "password": bool(peer.get("authenticationEnabled")),

@@ -32,7 +32,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import Registry, check_wireguard
 
-__all__ = ["Check", "gather_arguments", "host_checks", "relevant_variables", "unreachable"]
+__all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
 OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "frr": "frr_"}

@@ -67,7 +67,9 @@ def check_instance(ledger: Ledger, instance: Mapping[str, Any], profiles: Mappin
         return (False, f"found {', '.join(sorted(wrong))}, expected {expected}") if wrong else (True, expected)
 
     def others(bgp: Bgp) -> Verdict:
-        extra = sorted(set(bgp.get(vrf, {})) - addresses)
+        if vrf not in bgp:
+            return False, f"no BGP instance in VRF {vrf}"
+        extra = sorted(set(bgp[vrf]) - addresses)
         return not extra, f"found {', '.join(extra)}, which are not declared" if extra else f"{len(addresses)} declared"
 
     ledger.judge(f"BGP {vrf} instance", summary, "bgp", exists)

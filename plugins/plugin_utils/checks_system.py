@@ -26,7 +26,9 @@ def expected_sysctls(variables: Variables) -> dict[str, str]:
         "net.ipv4.tcp_congestion_control": variables.get("sysctl_tcp_congestion_control", "bbr"),
         **variables.get("sysctl_settings", {}),
     }
-    return {key: " ".join(str(int(value) if isinstance(value, bool) else value).split()) for key, value in settings.items()}
+    # null in sysctl_settings leaves a key to others
+    known = {key: int(value) if isinstance(value, bool) else value for key, value in settings.items() if value is not None}
+    return {key: " ".join(str(value).split()) for key, value in known.items()}
 
 
 def check_sysctls(ledger: Ledger, variables: Variables) -> None:
@@ -82,7 +84,7 @@ def check_units(ledger: Ledger, variables: Variables) -> None:
     if units:
         ledger.judge(
             "Boot units verify clean",
-            "systemd-analyze verify " + " ".join(units),
+            "systemd-analyze verify --man=no " + " ".join(units),
             "units_verify",
             lambda lines: clean(lines, units),
         )

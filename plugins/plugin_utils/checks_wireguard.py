@@ -47,7 +47,9 @@ def check_wireguard(ledger: Ledger, variables: Variables, registry: Registry) ->
         peers = {peer["name"]: peer_key(interface, peer, registry) for peer in interface.get("peers", [])}
 
         def others(live: Live, name: str = name, peers: Mapping[str, str | None] = peers) -> Verdict:
-            extra = sorted(set(live.get(name, {}).get("peers", {})) - set(peers.values()))
+            if name not in live:
+                return False, f"no WireGuard interface {name}"
+            extra = sorted(set(live[name]["peers"]) - set(peers.values()))
             if extra and None not in peers.values():
                 return False, f"peers that are not declared: {', '.join(extra)}"
             if extra:

@@ -1,0 +1,104 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action xuegao.net.report: writes the report of all hosts on the controller, prints it, and fails if a check failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks import unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
+from ansible_collections.xuegao.net.plugins.plugin_utils.topology import draw, graph_of
+
+FACT = "xgn_verify"
+SPEC = {
+    "dest": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "title": {"type": "str", "default": "Network verification"},
+    "calls": {"type": "dict", "default": {}},
+    "fail": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Reads fact C(xgn_verify) of every host; makes no remote call."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write C(report.html), C(report.json) and C(junit.xml), print the table, fail if a check failed."""
+        known = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, known)
+        _, arguments = self.validate_argument_spec(SPEC)
+        meta = {
+            "title": arguments["title"],
+            "inventory": ", ".join(shown_path(str(source)) for source in known.get("ansible_inventory_sources") or []) or "no inventory",
+            "made": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "calls": {str(host): int(number) for host, number in arguments["calls"].items()},
+        }
+        report = build_report([result_of(host, known["hostvars"]) for host in arguments["hosts"]], meta)
+        directory = Path(arguments["dest"]).expanduser()
+        # The same in check mode: a report is what was found, not a change of what is managed.
+        paths = self._write(directory, report)
+        self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))
+        self._display.display(f"Report: {paths['html']}\n")
+        counts = report["counts"]
+        failed = bool(counts["failed"]) and bool(arguments["fail"])
+        result.update(changed=False, counts=counts, paths=paths, msg=verdict(report, paths["html"]), failed=failed)
+        return result
+
+    @staticmethod
+    def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
+        """Write the three files and return their paths by kind."""
+        svg, reason = draw(*graph_of(report))
+        # The timelines are large and only the page shows them.
+        slim = {**report, "hosts": [{key: value for key, value in host.items() if key != "boot_plot"} for host in report["hosts"]]}
+        texts = {
+            "report.html": render_page(report, svg, reason).encode(),
+            "report.json": (json.dumps(slim, indent=2, ensure_ascii=False) + "\n").encode(),
+            "junit.xml": junit_xml(report),
+        }
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            for name, text in texts.items():
+                (directory / name).write_bytes(text)
+        except OSError as error:
+            raise AnsibleActionFail(f"the report cannot be written: {error}") from error
+        return {name.rpartition(".")[2]: str(directory / name) for name in texts}
+
+
+def result_of(host: str, hostvars: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the checks left for a host; a host that left nothing gets one failed check."""
+    known = hostvars[host]
+    left = (known.get("ansible_facts") or {}).get(FACT)
+    if left:
+        return {key: left[key] for key in ("host", "checks", "summary")}
+    summary = host_summary(host, site_of(host, known.get("group_names") or [], known.get("xgn_nodes")), {}, {})
+    checks = unreachable(host, "no result: the checks of this host were not made")
+    return {"host": host, "checks": [check.as_dict() for check in checks], "summary": summary}
+
+
+def verdict(report: Mapping[str, Any], path: str) -> str:
+    """Say in a sentence how it went."""
+    counts = report["counts"]
+    if not counts["failed"]:
+        return f"{counts['passed']} checks passed, {counts['skipped']} skipped: {path}"
+    hosts = dict.fromkeys(check["host"] for check in report["checks"] if check["status"] == "failed")
+    return f"{counts['failed']} of {len(report['checks'])} checks failed on {', '.join(hosts)}: {path}"
+
+
+def shown_path(source: str) -> str:
+    """Shorten the path of an inventory that lies below the working directory."""
+    relative = os.path.relpath(source) if os.path.isabs(source) else source
+    return source if relative.startswith("..") else relative

@@ -1,0 +1,120 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action xuegao.net.verify_checks: one remote call for the live state of a host, then the comparison on the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import read_keys
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+COMPARED = ("sysctl", "vrf", "wireguard", "frr", "verify")
+FACT = "xgn_verify"
+
+
+class ActionModule(ActionBase):
+    """Leaves the checks of a host in fact C(xgn_verify); never fails because of the host, so that the report is complete."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Gather, compare, and return the checks as a fact."""
+        variables_of_task = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, variables_of_task)
+        _, arguments = self.validate_argument_spec({"key_registry": {"type": "path", "required": True}, "error": {"type": "str"}})
+        host = str(variables_of_task["inventory_hostname"])
+        groups = [str(name) for name in variables_of_task.get("group_names", [])]
+        site = site_of(host, groups, self._plain(variables_of_task, "xgn_nodes"))
+        if arguments["error"]:
+            # Wrong variables: nothing can be compared, and the report has to say so.
+            checks, summary = unreachable(host, arguments["error"]), host_summary(host, site, {}, {})
+            return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
+        options = self._options()
+        known = {name: self._plain(variables_of_task, name) for name in options}
+        variables = with_defaults({name: value for name, value in known.items() if value is not None}, options)
+        registry = self._registry(Path(arguments["key_registry"]).expanduser(), host, variables)
+        state, problem = self._gather(variables, variables_of_task)
+        checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry)
+        checks = redact(checks, secrets_of(variables, options))
+        summary = host_summary(host, site, variables, state, registry)
+        return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
+
+    def _gather(self, variables: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Make the remote call; returns the state, or nothing and the reason."""
+        try:
+            answer = self._execute_module(module_name="xuegao.net.live_state", module_args=gather_arguments(variables), task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            return {}, f"not reachable: {error.message}"
+        except AnsibleError as error:
+            return {}, f"the live state could not be read: {error.message}"
+        if answer.get("unreachable"):
+            return {}, f"not reachable: {answer.get('msg')}"
+        if answer.get("failed") or "state" not in answer:
+            return {}, f"the live state could not be read: {answer.get('msg') or answer.get('module_stderr')}"
+        return dict(answer["state"]), ""
+
+    def _plain(self, task_vars: Mapping[str, Any], name: str) -> Any:
+        """Return a variable with its templates resolved, as plain Python values."""
+        return plain(self._templar.template(task_vars[name])) if name in task_vars else None
+
+    @staticmethod
+    def _options() -> dict[str, Any]:
+        """Return the options of every role that is compared: the contract is their argument_specs."""
+        options: dict[str, Any] = {}
+        for role in COMPARED:
+            text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+            options.update(yaml.safe_load(text)["argument_specs"]["main"]["options"])
+        return options
+
+    @staticmethod
+    def _registry(directory: Path, host: str, variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+        """Read the public keys of this host and of its peers; a file that cannot be read is as good as none."""
+        names = [host, *(peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", []))]
+        registry = {}
+        for name in dict.fromkeys(names):
+            try:
+                registry[name] = read_keys(directory, name)
+            except (OSError, ValueError, yaml.YAMLError):
+                registry[name] = {}
+        return registry
+
+    @staticmethod
+    def _answer(checks: list[dict[str, str]], host: str, summary: dict[str, Any]) -> dict[str, Any]:
+        failed = sum(check["status"] == "failed" for check in checks)
+        return {
+            "changed": False,
+            "msg": f"{len(checks)} checks, {failed} failed",
+            "ansible_facts": {FACT: {"host": host, "checks": checks, "summary": summary}},
+        }
+
+
+def plain(value: Any) -> Any:
+    """Copy a value without Ansible's own types."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def secrets_of(variables: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of all secrets in the variables, by value: options with C(no_log) at any depth."""
+    found: dict[str, str] = {}
+    for name, spec in options.items():
+        value = variables.get(name)
+        if spec.get("no_log") is True and isinstance(value, str):
+            found[value] = name
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping) and spec.get("options"):
+                found.update(secrets_of(item, spec["options"]))
+    return found
