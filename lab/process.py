@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from lab.errors import LabError
 
 TERMINATE_LIMIT_S = 5.0
 KILL_LIMIT_S = 5.0
+# Colours and cursor movements, which systemd writes to the console.
+TERMINAL_SEQUENCE = re.compile(r"\x1b\[[0-9;?!]*[A-Za-z]")
 
 
 class Running:
@@ -59,7 +62,7 @@ def find(pid_file: Path, marker: str) -> Running | None:
     try:
         pid = int(pid_file.read_text(encoding="ascii"))
         pidfd = os.pidfd_open(pid)
-    except (FileNotFoundError, ProcessLookupError, ValueError, OverflowError):
+    except (OSError, ValueError, OverflowError):
         return None
     # The check comes after the pidfd is open: from now on this process id cannot pass to another process unnoticed.
     try:
@@ -111,5 +114,6 @@ def tail(path: Path, lines: int) -> str:
         text = path.read_bytes()[-65536:].decode(errors="replace").replace("\r", "")
     except FileNotFoundError:
         return ""
+    text = TERMINAL_SEQUENCE.sub("", text)
     clean = "".join(char for char in text if char == "\n" or char.isprintable())
     return "\n".join(clean.splitlines()[-lines:])

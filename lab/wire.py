@@ -271,6 +271,9 @@ class Switchboard:
         self._control.bind(config["control"])
         self._control.listen()
         self._register(self._control, self._accept)
+        # A signal alone does not end a poll without timeout: Python waits on after its handler has run.
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wake, select.EPOLLIN)
 
     def run(self) -> None:
         """Forward until `stop` is called."""
@@ -284,8 +287,9 @@ class Switchboard:
             wire.stop_capture()
 
     def stop(self) -> None:
-        """Let `run` return; safe to call from a signal handler."""
+        """Let `run` return; safe to call from a signal handler or another thread."""
         self._running = False
+        os.eventfd_write(self._wake, 1)
 
     def _register(self, sock: socket.socket, handler: Callable[[int], None]) -> None:
         self._handlers[sock.fileno()] = handler

@@ -1,0 +1,96 @@
+"""Processes are found and stopped only if they are truly ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import process
+
+MARKER = "/lab/vms/T1/overlay.qcow2"
+
+
+def sleeper(*arguments: str, prepare: str = "pass") -> subprocess.Popen[bytes]:
+    code = f"import signal, time; {prepare}; print('ready', flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"ready\n"
+    return child
+
+
+@pytest.fixture
+def ours() -> Iterator[subprocess.Popen[bytes]]:
+    child = sleeper(f"file={MARKER},if=none")
+    yield child
+    child.kill()
+    child.wait()
+
+
+def test_our_process_is_found_and_stopped(tmp_path: Path, ours: subprocess.Popen[bytes]) -> None:
+    pid_file = tmp_path / "pid"
+    pid_file.write_text(f"{ours.pid}\n")
+    assert process.is_running(pid_file, MARKER)
+    assert process.stop(pid_file, MARKER)
+    assert ours.wait(5) == -signal.SIGTERM
+    assert not pid_file.exists()
+    assert not process.is_running(pid_file, MARKER)
+
+
+def test_a_foreign_process_with_the_recorded_id_lives_on(tmp_path: Path, ours: subprocess.Popen[bytes]) -> None:
+    pid_file = tmp_path / "pid"
+    pid_file.write_text(f"{ours.pid}\n")
+    other = "/lab/vms/T2/overlay.qcow2"
+    assert not process.is_running(pid_file, other)
+    assert not process.stop(pid_file, other)
+    assert ours.poll() is None
+    assert not pid_file.exists()
+
+
+@pytest.mark.parametrize("content", ["", "x", "-1", "0", "4194305", "99999999999999999999", "1\n2"])
+def test_a_senseless_record_is_no_process(tmp_path: Path, content: str) -> None:
+    pid_file = tmp_path / "pid"
+    pid_file.write_text(content)
+    assert not process.is_running(pid_file, MARKER)
+    assert not process.stop(pid_file, MARKER)
+
+
+def test_a_process_that_ended_but_was_not_collected_is_not_running(tmp_path: Path) -> None:
+    child = sleeper(MARKER)
+    pid_file = tmp_path / "pid"
+    pid_file.write_text(str(child.pid))
+    os.kill(child.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while process.is_running(pid_file, MARKER) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not process.is_running(pid_file, MARKER)
+    child.wait()
+
+
+def test_a_process_deaf_to_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TERMINATE_LIMIT_S", 0.2)
+    child = sleeper(MARKER, prepare="signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    pid_file = tmp_path / "pid"
+    pid_file.write_text(str(child.pid))
+    assert process.stop(pid_file, MARKER)
+    assert child.wait(5) == -signal.SIGKILL
+
+
+def test_a_detached_process_has_a_session_of_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = process.start_detached([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], log)
+    assert child.wait(10) == 0
+    assert log.read_text() == "True\n"
+
+
+def test_tail_is_short_and_free_of_control_characters(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"one\r\ntwo\r\n\x1b[0;1;31mthree\x1b[0m\xff\r\n")
+    assert process.tail(log, 2) == "two\nthree\ufffd"
+    assert process.tail(tmp_path / "absent", 2) == ""
