@@ -117,7 +117,7 @@ def ordered(first: str, second: str, live: Units) -> Verdict:
     after = live.get(second, {}).get("After", [])
     if first in after:
         return True, f"{second} has After={first}"
-    return False, f"{second} has After={' '.join(after) or '(nothing)'}, expected {first} in it"
+    return False, f"After= of {second} does not name {first}"
 
 
 def check_times(ledger: Ledger, units: list[str], pairs: list[tuple[str, str]]) -> None:
@@ -136,7 +136,7 @@ def check_times(ledger: Ledger, units: list[str], pairs: list[tuple[str, str]]) 
         return
     stopped = [unit for unit, time in times.items() if time == 0]
     wrong = [f"{second} at {seconds(times[second])} before {first} at {seconds(times[first])}"
-             for first, second in pairs if first in times and times[first] > times[second]]  # fmt: skip
+             for first, second in pairs if first in times and times[first] > times[second] > 0]  # fmt: skip
     if stopped or wrong:
         ledger.add(name, "failed", command, "; ".join(wrong + [f"{unit} was not started" for unit in stopped]))
     else:

@@ -106,16 +106,21 @@ def graph_of(report: Mapping[str, Any]) -> tuple[list[Node], list[Link]]:
 
 
 def _link(key: tuple[tuple[str, str], ...], kind: str, pair: _Pair) -> Link:
-    state = pair.states[0] if len(set(pair.states)) == 1 else "half"
-    if "down" in pair.states and "up" not in pair.states:
-        state = "down"
+    state = _joint(pair.states)
     label = f"{pair.title} {STATE_WORDS[state]}"
     if pair.bfd:
-        word = pair.bfd[0] if len(set(pair.bfd)) == 1 else "half"
+        word = _joint(pair.bfd)
         label += f"\nBFD {STATE_WORDS[word]}"
         # A session without its watchdog is not what was asked for.
         state = "half" if state == "up" and word != "up" else state
     return Link((key[0][0], key[1][0]), kind, state, label, "\n".join([label.replace("\n", ", "), *pair.lines]))
+
+
+def _joint(states: Sequence[str]) -> str:
+    """Put together what the ends say: ``half`` when only one says up."""
+    if len(set(states)) == 1:
+        return states[0]
+    return "half" if "up" in states else "down"
 
 
 def _node(host: Mapping[str, Any], checks: Sequence[Mapping[str, str]]) -> Node:
@@ -177,7 +182,7 @@ def _node_attributes(node: Node) -> str:
         rows.append(f'<TR><TD ALIGN="LEFT"><FONT COLOR="{colour}"><B>{escape(words)}</B></FONT></TD></TR>')
     dashed = ' STYLE="ROUNDED,DASHED"' if kind == "stranger" else ' STYLE="ROUNDED"'
     width = 3 if kind == "bad" else 1
-    table = f'<TABLE{dashed} BORDER="{width}" COLOR="{colour}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{"".join(rows)}</TABLE>'
+    table = f'<TABLE{dashed} BGCOLOR="white" BORDER="{width}" COLOR="{colour}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{"".join(rows)}</TABLE>'
     tip = ", ".join([node.name, *node.lines, *([words] if words else [])])
     return f'[label=<{table}>, class="host {kind}", tooltip={quote(tip)}]'
 
