@@ -6,13 +6,18 @@ import argparse
 import os
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 
 from lab.errors import LabError
 from lab.progress import Progress
 
-from . import engine
-from .paths import CHECKOUT, engine_paths
+from . import engine, scenarios
+from .paths import CHECKOUT, REPORT_DIR, engine_paths
+from .report import summary, write_junit
+
+# Installing packages keeps a core busy, and waiting for sessions does not.
+DEFAULT_JOBS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("stop", help="stop the engine and remove all containers")
     commands.add_parser("status", help="tell whether the engine runs")
     commands.add_parser("env", help='print the variables for a shell: eval "$(… env)"')
+    run = commands.add_parser("run", help="start the engine, run scenarios, stop the engine")
+    run.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all container scenarios when none is named")
+    run.add_argument("--jobs", type=int, default=DEFAULT_JOBS, help="scenarios at a time (default: %(default)s)")
+    run.add_argument("--keep", action="store_true", help="leave the engine running")
     molecule = commands.add_parser("molecule", help="run molecule on the engine: molecule converge -s frr")
     molecule.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
@@ -44,6 +53,8 @@ def _run(options: argparse.Namespace) -> int:
         running = engine.status()
         print(f"running at {running.docker.host}" if running else "not running")
         return 0 if running else 3
+    if options.command == "run":
+        return _run_scenarios(options)
     with Progress() as progress:
         running = engine.start(progress)
     variables = running.environment(paths)
@@ -53,3 +64,20 @@ def _run(options: argparse.Namespace) -> int:
         os.chdir(CHECKOUT)
         os.execve(sys.executable, [sys.executable, "-m", "molecule", *options.arguments], os.environ | variables)
     return 0
+
+
+def _run_scenarios(options: argparse.Namespace) -> int:
+    begin = time.monotonic()
+    names = options.scenarios or scenarios.scenario_names()
+    was_running = engine.status() is not None
+    with Progress() as progress:
+        running = engine.start(progress)
+    try:
+        cases = scenarios.run(names, options.jobs, running.environment(engine_paths()))
+    finally:
+        # An engine that somebody works with stays.
+        if not (options.keep or was_running):
+            engine.stop()
+    write_junit(cases, REPORT_DIR / "junit.xml")
+    print(summary(cases, time.monotonic() - begin))
+    return 1 if any(case.outcome == "failed" for case in cases) else 0

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Print one line that changes when a daemon is started again, the session to neighbor $1 is reset, or the running
+# configuration or its file changes.
+set -eu
+pids=$(pidof zebra bgpd bfdd staticd watchfrr)
+session=$(vtysh -c "show bgp neighbors $1 json" | python3 -c '
+import json, sys
+(neighbor,) = json.load(sys.stdin).values()
+print(neighbor["bgpState"], neighbor["connectionsEstablished"], neighbor["connectionsDropped"])
+')
+running=$(vtysh -c "show running-config" | sha256sum)
+file=$(stat --format="%a %U %G" /etc/frr/frr.conf; sha256sum </etc/frr/frr.conf)
+echo "$pids / $session / $running / $file" | tr "\n" " "

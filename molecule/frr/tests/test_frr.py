@@ -1,0 +1,147 @@
+"""Role frr: two hosts, one session with password, BFD and policies."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+UNITS = ["frr.service"]
+SECRET = "xgnSecretBgpPassword"
+# A session that was reset waits for its connect timer, 120 s at most, before it calls again.
+SESSION_LIMIT_S = 150
+POLL_S = 2
+FILES = {
+    "/etc/frr/frr.conf": ("frr", "frr", 0o640),
+    "/etc/frr/daemons": ("frr", "frr", 0o640),
+    "/etc/frr/vtysh.conf": ("frr", "frrvty", 0o640),
+    "/etc/systemd/system/frr.service": ("root", "root", 0o644),
+}
+
+
+@pytest.fixture
+def own(host: Any) -> int:
+    """The last byte of this host's addresses."""
+    return int(host.ansible.get_variables()["own"])
+
+
+@pytest.fixture
+def peer(host: Any) -> int:
+    """The last byte of the other host's addresses."""
+    return int(host.ansible.get_variables()["peer"])
+
+
+def vtysh(host: Any, command: str) -> Any:
+    """Return the JSON that FRR answers."""
+    return json.loads(host.check_output("vtysh -c %s", f"{command} json"))
+
+
+def wait_for(condition: Callable[[], Any], expected: Any) -> None:
+    """Wait until ``condition`` returns what is expected; the assertion shows what it returned last."""
+    deadline = time.monotonic() + SESSION_LIMIT_S
+    while (found := condition()) != expected and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    assert found == expected
+
+
+def test_session_is_established(host: Any, peer: int) -> None:
+    """The session comes up; with a password, since the other side has one too."""
+    address = f"198.51.100.{peer}"
+    wait_for(lambda: vtysh(host, f"show bgp neighbors {address}")[address]["bgpState"], "Established")
+    neighbor = vtysh(host, f"show bgp neighbors {address}")[address]
+    assert (neighbor["remoteAs"], neighbor["nbrDesc"]) == (65000 + peer, "the other container")
+    timers = (neighbor["bgpTimerConfiguredKeepAliveIntervalMsecs"], neighbor["bgpTimerConfiguredHoldTimeMsecs"])
+    assert timers == (5000, 15000)
+    assert host.run("grep --quiet %s /etc/frr/frr.conf", f"password {SECRET}").succeeded
+
+
+def test_bfd_is_up(host: Any, peer: int) -> None:
+    """BFD watches the neighbor with the intervals of the profile."""
+    address = f"198.51.100.{peer}"
+    wait_for(lambda: [found["status"] for found in vtysh(host, "show bfd peers") if found["peer"] == address], ["up"])
+    (found,) = vtysh(host, "show bfd peers")
+    assert (found["receive-interval"], found["transmit-interval"]) == (1000, 1000)
+
+
+def test_routes_of_the_peer(host: Any, own: int, peer: int) -> None:
+    """The peer's loopback is in the kernel, by the policy, and nothing else came in."""
+    wait_for(
+        lambda: [(route["dst"], route["gateway"]) for route in json.loads(host.check_output("ip -json route show proto bgp"))],
+        [(f"192.0.2.{peer}", f"198.51.100.{peer}")],
+    )
+    routes = vtysh(host, "show bgp ipv4 unicast")["routes"]
+    assert sorted(routes) == sorted([f"192.0.2.{own}/32", f"192.0.2.{peer}/32", "203.0.113.0/24"])
+    (path,) = routes[f"192.0.2.{peer}/32"]
+    assert path.get("locPrf", path.get("localPref")) == 200
+    # The peer originates this prefix too; had its policy let it out, there would be a second path.
+    assert len(routes["203.0.113.0/24"]) == 1
+
+
+def test_traffic_between_loopbacks(host: Any, own: int, peer: int) -> None:
+    """A packet finds its way there and back."""
+    ping = host.run(f"ping -c 3 -i 0.2 -W 2 -I 192.0.2.{own} 192.0.2.{peer}")
+    assert ping.succeeded, ping.stdout
+
+
+def test_addresses(host: Any, own: int) -> None:
+    """FRR has set the addresses of the loopback interface."""
+    (loopback,) = json.loads(host.check_output("ip -json address show dev lo"))
+    addresses = {f"{entry['local']}/{entry['prefixlen']}" for entry in loopback["addr_info"]}
+    assert {f"192.0.2.{own}/32", f"2001:db8::{own}/128"} <= addresses
+
+
+def test_static_routes(host: Any) -> None:
+    """The declared static route is there, and one that was made by hand is not."""
+    routes = vtysh(host, "show ip route static")
+    assert list(routes) == ["203.0.113.0/24"]
+
+
+def test_nothing_left_to_apply(host: Any) -> None:
+    """frr-reload.py finds no difference between file and running configuration."""
+    test = host.run("/usr/lib/frr/frr-reload.py --test --stdout --bindir /usr/bin --confdir /etc/frr /etc/frr/frr.conf")
+    assert test.succeeded, test.stderr
+    assert test.stdout == ""
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_file(host: Any, path: str) -> None:
+    """The files have the owner and the mode they need."""
+    file = host.file(path)
+    assert (file.user, file.group, file.mode) == FILES[path]
+
+
+def test_unit(host: Any) -> None:
+    """The unit is ours, sound, running, and starts at boot; nothing puts it before network.target."""
+    unit = host.service("frr.service")
+    assert unit.is_enabled
+    assert unit.is_running
+    fragment = host.check_output("systemctl show --property=FragmentPath --value frr.service")
+    assert fragment == "/etc/systemd/system/frr.service"
+    before = host.check_output("systemctl show --property=Before --value frr.service").split()
+    assert "network.target" not in before
+    verified = host.run("systemd-analyze verify --man=no frr.service")
+    assert verified.succeeded, verified.stderr
+    assert verified.stderr == ""
+
+
+def test_only_needed_daemons_run(host: Any) -> None:
+    """Daemons that the configuration does not speak of do not run."""
+    running = set(host.check_output("vtysh -c 'show daemons'").split())
+    assert {"zebra", "staticd", "bgpd", "bfdd", "watchfrr"} <= running
+    assert running <= {"zebra", "staticd", "bgpd", "bfdd", "watchfrr", "mgmtd"}
+
+
+def test_password_is_nowhere_readable(host: Any) -> None:
+    """The password is in no file that everybody can read, in no log and on no command line."""
+    found = host.run(
+        "find / -xdev -type f -perm -o=r -not -path '/proc/*' -not -path '/sys/*' -print0"
+        " | xargs -0 grep --files-with-matches --fixed-strings %s --",
+        SECRET,
+    )
+    assert found.stdout == ""
+    logs = host.run("grep --recursive --files-with-matches --fixed-strings %s /var/log", SECRET)
+    assert logs.stdout == ""
+    assert SECRET not in host.check_output("journalctl --no-pager")
