@@ -77,9 +77,7 @@ def boots_with(image: Image, accelerator: tuple[str, ...], limit_s: float) -> bo
         "-kernel", str(image.kernel), "-initrd", str(image.initrd),
         "-append", f"console=ttyS0 panic=-1 rdinit={PROBE_INIT}",
     ]  # fmt: skip
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as child:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         assert child.stdout is not None
         os.set_blocking(child.stdout.fileno(), False)
         seen = b""

@@ -162,9 +162,7 @@ def _machine(options: argparse.Namespace) -> tuple[LabPaths, vm.Record]:
     record = vm.read_record(paths.vm(_plain(options.vm)))
     if record is None:
         names = sorted(path.name for path in paths.vms_dir.iterdir()) if paths.vms_dir.is_dir() else []
-        raise LabError(
-            f"there is no machine {options.vm} in the lab {options.topology}; there are: {', '.join(names) or 'none'}"
-        )
+        raise LabError(f"there is no machine {options.vm} in the lab {options.topology}; there are: {', '.join(names) or 'none'}")
     return paths, record
 
 

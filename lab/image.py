@@ -191,9 +191,7 @@ def _build_in(work: Path, recipe: Recipe, runner: _Runner) -> None:
         ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(work / "disk.raw"), str(result / "disk.qcow2")],
     )
     (result / "build_id").write_text(uuid.uuid4().hex + "\n", encoding="utf-8")
-    (result / "recipe.json").write_text(
-        json.dumps({"suite": recipe.suite, "packages": recipe.packages}, indent=2) + "\n", encoding="utf-8"
-    )
+    (result / "recipe.json").write_text(json.dumps({"suite": recipe.suite, "packages": recipe.packages}, indent=2) + "\n", encoding="utf-8")
 
 
 _DISK_SCRIPT = """

@@ -58,9 +58,7 @@ def up(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: La
         LabError: with everything that is wrong.
     """
     missing = [recipe for recipe in recipes.values() if not image.is_built(recipe, cache)]
-    start_mib = [
-        machine.memory_mib for machine in topology.vms.values() if not vm.is_running(paths.vm(machine.name))
-    ]
+    start_mib = [machine.memory_mib for machine in topology.vms.values() if not vm.is_running(paths.vm(machine.name))]
     preflight.check(start_mib, len(missing), cache, paths.state)
     if missing:
         _in_parallel({r.name: _builder(r, cache, progress) for r in missing})
@@ -105,9 +103,7 @@ def all_labs(labs_dir: Path = LABS_DIR) -> list[str]:
     return sorted(path.name for path in labs_dir.iterdir() if path.is_dir()) if labs_dir.is_dir() else []
 
 
-def start_one(
-    topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: LabPaths, name: str
-) -> None:
+def start_one(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: LabPaths, name: str) -> None:
     """Power on one machine of a lab that has been up; its disk is kept.
 
     Raises:

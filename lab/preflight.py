@@ -54,11 +54,7 @@ def check(start_mib: list[int], missing_images: int, cache: Path, state: Path) -
     Raises:
         LabError: names everything that is lacking, each with the remedy.
     """
-    problems = [
-        f"{name} is missing; {REMEDY}"
-        for name in PROGRAMS + (BUILD_PROGRAMS if missing_images else ())
-        if _which(name) is None
-    ]
+    problems = [f"{name} is missing; {REMEDY}" for name in PROGRAMS + (BUILD_PROGRAMS if missing_images else ()) if _which(name) is None]
     if missing_images and not KEYRING.is_file():
         problems.append(f"{KEYRING} (package debian-archive-keyring) is missing; {REMEDY}")
     if shutil.which(QEMU):
@@ -83,8 +79,10 @@ def memory_problems(start_mib: list[int], available_mib: int) -> list[str]:
     if available_mib >= needed:
         return []
     return [
-        f"{available_mib} MiB of memory are available, {needed} MiB are needed for {len(start_mib)} machines: "
-        "end other programs or labs (python -m lab down --all), or lower memory_mib in the topology"
+        (
+            f"{available_mib} MiB of memory are available, {needed} MiB are needed for {len(start_mib)} machines: "
+            "end other programs or labs (python -m lab down --all), or lower memory_mib in the topology"
+        )
     ]
 
 

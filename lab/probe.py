@@ -46,9 +46,7 @@ def wait_for_ssh(name: str, paths: LabPaths, port: int, progress: Progress, stop
             raise LabError(f"{name}: QEMU ended:", process.tail(files.qemu_log, CONSOLE_LINES), _console(paths, name))
         if banner_shows(port, BANNER_LIMIT_S):
             try:
-                result = subprocess.run(
-                    login, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LOGIN_LIMIT_S, check=False
-                )
+                result = subprocess.run(login, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LOGIN_LIMIT_S, check=False)
                 if result.returncode == 0:
                     progress.done(name, "ssh answers")
                     return

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from lab.errors import LabError
 
@@ -26,7 +27,7 @@ class Running:
         self.pid = pid
         self._pidfd = pidfd
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -103,9 +104,7 @@ def stop(pid_file: Path, marker: str) -> bool:
 def start_detached(command: Sequence[str], log: Path, cwd: Path | None = None) -> subprocess.Popen[bytes]:
     """Start ``command`` in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it."""
     with log.open("ab") as stream:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, cwd=cwd
-        )
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, cwd=cwd)
 
 
 def tail(path: Path, lines: int) -> str:

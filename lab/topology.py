@@ -73,9 +73,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} occurs twice", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -223,9 +221,7 @@ class _Reader:
     def error(self, path: str, value: object, rule: str) -> None:
         self.errors.append(f"{path}: {value!r}: {rule}")
 
-    def mapping(
-        self, path: str, data: object, required: tuple[str, ...], optional: tuple[str, ...]
-    ) -> dict[str, Any]:
+    def mapping(self, path: str, data: object, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.error(path, data, f"must be a mapping with {', '.join(required + optional)}")
             return {}

@@ -154,16 +154,18 @@ def qemu_command(vm: Vm, files: VmPaths, image: Image, accelerator: Accelerator,
     for index, nic in enumerate(vm.nics):
         command += [
             "-netdev",
-            f"dgram,id=eth{index},local.type=unix,local.path={_escaped(files.nic_socket(index))},"
-            f"remote.type=unix,remote.path={_escaped(files.port_socket(index))}",
+            (
+                f"dgram,id=eth{index},local.type=unix,local.path={_escaped(files.nic_socket(index))},"
+                f"remote.type=unix,remote.path={_escaped(files.port_socket(index))}"
+            ),
             "-device",
             f"virtio-net-pci,netdev=eth{index},mac={nic.mac},addr={FIRST_NIC_SLOT + index:#x},romfile=",
         ]
     return [
         *command,
         "-netdev",
-        f"user,id=management,restrict=on,ipv6=off,net={MANAGEMENT_NETWORK},host={MANAGEMENT_HOST},"
-        f"hostfwd=tcp:127.0.0.1:{ssh_port}-{MANAGEMENT_GUEST}:22",
+        (f"user,id=management,restrict=on,ipv6=off,net={MANAGEMENT_NETWORK},host={MANAGEMENT_HOST},"
+        f"hostfwd=tcp:127.0.0.1:{ssh_port}-{MANAGEMENT_GUEST}:22"),
         "-device",
         f"virtio-net-pci,netdev=management,mac={vm.management_mac},addr={MANAGEMENT_SLOT:#x},romfile=",
         "-chardev", f"file,id=console,append=on,path={_escaped(files.console)}", "-serial", "chardev:console",

@@ -24,9 +24,7 @@ LOG_LINES = 15
 
 def wire_config(topology: Topology, paths: LabPaths) -> dict[str, Any]:
     """Return what `lab.wire` is to connect."""
-    wires: dict[str, Any] = {
-        name: {"conditions": asdict(conditions), "ports": []} for name, conditions in topology.wires.items()
-    }
+    wires: dict[str, Any] = {name: {"conditions": asdict(conditions), "ports": []} for name, conditions in topology.wires.items()}
     for vm in topology.vms.values():
         files = paths.vm(vm.name)
         for index, nic in enumerate(vm.nics):

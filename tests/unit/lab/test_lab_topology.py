@@ -91,15 +91,13 @@ def test_all_errors_come_at_once_with_path_and_value() -> None:
     assert errors_of(data) == [
         "t.yml: (top): 'networks': unknown key; there are: vms, wires",
         "t.yml: wires.up.loss_percent: 101: must be a number from 0 to 100",
-        "t.yml: wires.up.speed: unknown key; there are: "
-        "cut, delay_ms, loss_percent, rate_kbit, mtu, drop_udp, drop_tcp",
+        ("t.yml: wires.up.speed: unknown key; there are: cut, delay_ms, loss_percent, rate_kbit, mtu, drop_udp, drop_tcp"),
         "t.yml: vms: 'r 1': is not a usable name (letters, digits and inner hyphens, at most 32)",
         "t.yml: vms.r1: 'cpus': unknown key; there are: image, memory_mib, nics",
         "t.yml: vms.r1.image: 'sid': there are: bookworm, trixie",
         "t.yml: vms.r1.memory_mib: '768': must be an integer from 256 to 65536",
         "t.yml: vms.r1.nics[0].wire: 'nowhere': there are: up",
-        "t.yml: vms.r1.nics[0].mac: '53:54:00:00:00:01': "
-        "must be a unicast MAC address in lower case such as 52:54:00:00:00:01",
+        ("t.yml: vms.r1.nics[0].mac: '53:54:00:00:00:01': must be a unicast MAC address in lower case such as 52:54:00:00:00:01"),
         "t.yml: vms.r1.nics[0].mtu: 20: must be an integer from 68 to 65535",
         "t.yml: vms.r1.nics[0].addresses[0]: '10.0.0.300/24': must be an address with prefix such as 100.1.1.1/30",
         "t.yml: vms.r1.nics[0].addresses[1]: '10.0.0.1': lacks the prefix length",
@@ -132,9 +130,7 @@ def test_wrong_shapes(data: object, message: str) -> None:
 def test_equal_mac_addresses_are_refused() -> None:
     data = copy.deepcopy(GOOD)
     data["vms"]["r2"]["nics"] = [{"wire": "up", "mac": "52:54:00:00:00:01"}]
-    assert errors_of(data) == [
-        "t.yml: vms.r2.nics[0].mac: '52:54:00:00:00:01': this MAC address is also that of vms.r1.nics[1].mac"
-    ]
+    assert errors_of(data) == ["t.yml: vms.r2.nics[0].mac: '52:54:00:00:00:01': this MAC address is also that of vms.r1.nics[1].mac"]
 
 
 def test_a_doubled_key_is_refused(tmp_path: Path) -> None:
