@@ -15,9 +15,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import Pla
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.render import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.vyos import vyos_commands
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.yaml_text import yaml_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.topology import draw
 
 VARIABLES_FILE = "variables.yml"
 _STATE_FILE = "plan.json"
+# Beyond this Graphviz takes minutes, and nobody finds a node.
+_LARGEST_DRAWING = 60
 _HEADING = "Planned by xuegao.net from the intent; changes made here are lost."
 Keys = Mapping[str, Mapping[str, str]]
 
@@ -103,3 +106,25 @@ def previous_hosts(directory: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def write_drawing(plan: Plan, directory: Path) -> str:
+    """Write ``topology.svg`` and ``index.html``, the drawing with the table of links.
+
+    Returns:
+        An empty text, or the reason why there is no drawing.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    nodes, links = tables.drawing(plan.intent)
+    if len(nodes) > _LARGEST_DRAWING:
+        svg, reason = None, f"{len(nodes)} nodes are more than can be read; the most is {_LARGEST_DRAWING}"
+    else:
+        svg, reason = draw(nodes, links)
+    if svg is not None:
+        _write(directory / "topology.svg", svg)
+    else:
+        (directory / "topology.svg").unlink(missing_ok=True)
+    _write(directory / "index.html", tables.page(svg or "", tables.link_rows(plan.intent)))
+    return reason

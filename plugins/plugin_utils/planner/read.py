@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import BITS, Address, AddressError, Prefix, parse_address, parse_prefix
@@ -22,9 +23,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import (
     Vrf,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.read_links import read_links, read_segments, select
-from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, key_path, nearest, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import check, with_defaults
 
+# Other parts of the collection have variables with this prefix too; only what is this near to one of ours is a slip of the pen.
+_NEAR = 0.85
 _ENTRY = re.compile(r"xgn_\w+(?:\.\w+|\['[^']*'\]|\[\d+\])?")
 # The sections that are one object: a mistake in one of their keys leaves the others usable.
 _SETTINGS = ("xgn_bgp", "xgn_bfd", "xgn_ospf", "xgn_kernel", "xgn_wireguard", "xgn_openvpn", "xgn_vyos", "xgn_firewall", "xgn_services")
@@ -41,22 +44,20 @@ def read_intent(raw: Mapping[str, Any]) -> tuple[Intent, list[Problem]]:
         and left out of further conclusions.
     """
     options = intent_options()
-    written = _ours(raw)
+    written = {name: value for name, value in raw.items() if is_intent(name)}
     _expand_short_ends(written)
     problems = check(written, options)
-    # An id may be missing where the proposal of the next free one says more than "is required".
     broken = frozenset(match.group() for problem in problems if (match := _ENTRY.match(problem.path)))
     reader = _Reader(written, options, broken, problems)
     return reader.intent(), problems
 
 
-def _ours(raw: Mapping[str, Any]) -> dict[str, Any]:
+def is_intent(name: object) -> bool:
+    """Tell whether a variable belongs to the intent, or is meant to."""
+    if not isinstance(name, str):
+        return False
     options = intent_options()
-    return {
-        name: value
-        for name, value in raw.items()
-        if isinstance(name, str) and (name in options or (name.startswith("xgn_") and nearest(name, options)))
-    }
+    return name in options or (name.startswith("xgn_") and bool(get_close_matches(name, options, 1, _NEAR)))
 
 
 def _expand_short_ends(written: dict[str, Any]) -> None:

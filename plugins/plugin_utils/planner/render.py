@@ -60,6 +60,16 @@ ROWS = (
 )
 
 
+class _Environment(Environment):
+    """Looks a name up in a dictionary first: variables are dictionaries, and a failed attribute costs more than all the rest."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return ``obj.attribute`` of a template."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 @lru_cache(maxsize=1)
 def _templates() -> dict[tuple[str, str], Template]:
     """Compile every template once, with the settings Ansible's own template action has."""
@@ -67,7 +77,7 @@ def _templates() -> dict[tuple[str, str], Template]:
     for role in sorted({row.role for row in ROWS}):
         loader = FileSystemLoader(_ROLES / role / "templates")
         # The files are configuration, not HTML, so nothing is to be escaped.
-        environment = Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
+        environment = _Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
         for row in ROWS:
             if row.role == role and (_ROLES / role / "templates" / row.template).is_file():
                 found[role, row.template] = environment.get_template(row.template)

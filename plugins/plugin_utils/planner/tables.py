@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from html import escape
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.topology import Link as DrawnLink
@@ -63,6 +64,26 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(LINK_COLUMNS), " | ".join("---" for _column in LINK_COLUMNS)]
     lines += [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
     return "\n".join(["# Links", "", *(f"| {line} |" for line in lines), ""])
+
+
+_STYLE = (
+    "body{font:14px sans-serif;margin:2em;color:#111}table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left}"
+    "th{background:#f3f4f6}svg{max-width:100%;height:auto}"
+)
+
+
+def page(svg: str, rows: Sequence[Sequence[str]]) -> str:
+    """Return one HTML page with the drawing and the link table, without anything from outside.
+
+    Parameters:
+        svg: an ``<svg>`` element; empty for none.
+        rows: the link table.
+    """
+    head = "".join(f"<th>{escape(column)}</th>" for column in LINK_COLUMNS)
+    body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    title = "<title>Plan of the network</title>"
+    start = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{title}<style>{_STYLE}</style></head><body>'
+    return f"{start}\n<h1>Plan of the network</h1>\n{svg}\n<h2>Links</h2>\n<table><tr>{head}</tr>\n{body}\n</table></body></html>\n"
 
 
 def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:

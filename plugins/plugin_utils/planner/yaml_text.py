@@ -39,21 +39,21 @@ def _scalar(value: Any) -> str:
 
 
 def _flow(value: Any) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "{" + ", ".join(f"{_scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, list):
         return "[" + ", ".join([_flow(item) for item in value]) + "]"
     return _scalar(value)
 
 
 def _is_leaf(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return len(value) < 12 and not any(isinstance(item, Mapping) or _holds_mappings(item) for item in value.values())
-    return not _holds_mappings(value) and (not isinstance(value, (list, tuple)) or len(value) < 20)
+    if isinstance(value, dict):
+        return len(value) < 12 and not any(isinstance(item, dict) or _holds_more(item) for item in value.values())
+    return not isinstance(value, list) or (len(value) < 20 and not _holds_more(value))
 
 
-def _holds_mappings(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and any(isinstance(item, (Mapping, list, tuple)) for item in value)
+def _holds_more(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
 
 
 def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
@@ -61,26 +61,26 @@ def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
         start = f"{indent}{_scalar(key)}:"
         if _is_leaf(item):
             line = f"{start} {_flow(item)}"
-            if len(line) <= _LONGEST_LINE or not isinstance(item, (Mapping, list, tuple)):
+            if len(line) <= _LONGEST_LINE or not isinstance(item, (dict, list)):
                 yield line
                 continue
         if not item:
             yield f"{start} {_flow(item)}"
             continue
         yield start
-        yield from _mapping(item, f"{indent}  ") if isinstance(item, Mapping) else _items(item, f"{indent}  ")
+        yield from _mapping(item, f"{indent}  ") if isinstance(item, dict) else _items(item, f"{indent}  ")
 
 
 def _items(value: Sequence[Any], indent: str) -> Iterator[str]:
     for item in value:
         if _is_leaf(item):
             line = f"{indent}- {_flow(item)}"
-            if len(line) <= _LONGEST_LINE or not isinstance(item, (Mapping, list, tuple)):
+            if len(line) <= _LONGEST_LINE or not isinstance(item, (dict, list)):
                 yield line
                 continue
         if not item:
             yield f"{indent}- {_flow(item)}"
-        elif isinstance(item, Mapping):
+        elif isinstance(item, dict):
             inner = _mapping(item, f"{indent}  ")
             yield f"{indent}- {next(inner).lstrip()}"
             yield from inner

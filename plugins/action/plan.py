@@ -1,0 +1,85 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action plugin of xuegao.net.plan: compute the whole plan once, on the controller, and write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import MissingLibraryError
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.changes import plan_changes
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.output import previous_hosts, write_drawing, write_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import read_keys
+
+
+class ActionModule(ActionBase):
+    """Plan the network."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the task's result: failed with the report when the intent has mistakes."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _checked, options = self.validate_argument_spec(
+            argument_spec={
+                "directory": {"type": "path", "default": "build/plan"},
+                "rendered": {"type": "bool", "default": True},
+                "vyos": {"type": "bool", "default": True},
+                "drawing": {"type": "bool", "default": True},
+                "key_registry": {"type": "path"},
+            }
+        )
+        variables = task_vars or {}
+        result["changed"] = False
+        try:
+            plan = make_plan(intent_of(variables, self._templar.template))
+        except IntentError as error:
+            problems = [str(problem) for problem in error.problems]
+            return {**result, "failed": True, "msg": str(error), "problems": problems}
+        except MissingLibraryError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        directory = Path(options["directory"]).absolute()
+        changes = plan_changes(previous_hosts(directory), {**plan.hosts, **plan.peers})
+        result["changes"] = changes
+        if self._task.diff:
+            result["diff"] = {"prepared": _in_words(changes)}
+        if self._task.check_mode:
+            result["changed"] = bool(changes)
+        else:
+            keys = self._public_keys(options["key_registry"], plan, variables)
+            try:
+                written = write_plan(plan, directory, keys, rendered=options["rendered"], vyos=options["vyos"])
+                reason = write_drawing(plan, directory) if options["drawing"] else ""
+            except OSError as error:
+                raise AnsibleError(f"cannot write the plan to {directory}: {error.strerror or error}") from None
+            result["changed"] = bool(written)
+            if reason:
+                result["warnings"] = [f"no drawing: {reason}"]
+        result.update(directory=str(directory), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss)
+        result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; written to {directory}"
+        return result
+
+    def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
+        """Return the public keys the hosts told so far, for the other side's configuration."""
+        beside = Path(str(variables.get("inventory_dir") or ".")) / "wireguard_keys"
+        path = Path(registry) if registry else beside
+        if not path.is_dir():
+            return {}
+        try:
+            return {host: read_keys(path, host) for host in plan.hosts}
+        except ValueError as error:
+            raise AnsibleError(str(error)) from None
+
+
+def _in_words(changes: dict[str, list[str]]) -> str:
+    lines = [f"{host}: {sentence}" for host, sentences in changes.items() for sentence in sentences]
+    return "\n".join([*(lines or ["The plan is the same as before."]), ""])

@@ -1,0 +1,18 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter interface_name; its documentation is in interface_name.yml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.interface_names import interface_name
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"interface_name": as_filter("interface_name", interface_name)}

@@ -1,0 +1,18 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter peer_address; its documentation is in peer_address.yml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.link_arithmetic import peer_address
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"peer_address": as_filter("peer_address", peer_address)}

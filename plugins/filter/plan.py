@@ -1,0 +1,25 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter plan; its documentation is in plan.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import make_plan
+
+
+def plan(intent: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the variables of every managed host of an intent."""
+    return make_plan(plain(intent)).hosts
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"plan": as_filter("plan", plan)}

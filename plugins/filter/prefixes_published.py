@@ -1,0 +1,18 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter prefixes_published; its documentation is in prefixes_published.yml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.link_arithmetic import prefixes_published
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"prefixes_published": as_filter("prefixes_published", prefixes_published)}

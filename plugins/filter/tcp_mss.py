@@ -1,0 +1,18 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter tcp_mss; its documentation is in tcp_mss.yml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import tcp_mss
+from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"tcp_mss": as_filter("tcp_mss", tcp_mss)}

@@ -1,0 +1,107 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin of the same name, which runs on the controller alone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: plan
+short_description: Compute the whole network from the intent
+version_added: 0.1.0
+description:
+  - Reads the intent, the variables C(xgn_…) described in the data model, from the variables of the host at hand. Keep it in
+    C(group_vars/all), so that every host, a run with C(--limit) and an inventory reduced to a slice of the hosts yield the same plan.
+  - Reports every mistake of the intent at once, each with its path, the value, and the valid values or the arithmetic.
+  - Writes a directory with the variables of the roles for every host, the files the roles will write there, VyOS commands, tables of the
+    links, and the drawing. C(HOST/variables.yml) is for M(ansible.builtin.include_vars).
+  - No secret is read. The intent names the variables that hold them, and the plan refers to those.
+  - Runs on the controller and opens no connection. Run it with C(run_once), since the plan is the same for all hosts.
+options:
+  directory:
+    description: Where to write, relative to the working directory. Files of hosts that are no longer planned are removed.
+    type: path
+    default: build/plan
+  rendered:
+    description: Write the files of each host too, below C(HOST/files).
+    type: bool
+    default: true
+  vyos:
+    description: Write each node as VyOS commands too, as C(HOST/vyos.txt).
+    type: bool
+    default: true
+  drawing:
+    description: Draw the topology, where Graphviz is installed and the network is small enough to be read.
+    type: bool
+    default: true
+  key_registry:
+    description: >-
+      Directory with the WireGuard public keys the hosts told, see role P(xuegao.net.wireguard#role). C(wireguard_keys) beside the inventory
+      when not given.
+    type: path
+attributes:
+  check_mode:
+    description: Computes and compares, and writes nothing.
+    support: full
+  diff_mode:
+    description: Says in words what changes on which host since the plan that was written before.
+    support: full
+author:
+  - xuegao.net maintainers (@xuegao)
+"""
+
+EXAMPLES = r"""
+- name: Plan the network and hand every host its variables
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Compute the plan
+      xuegao.net.plan:
+        directory: build/plan
+      run_once: true
+
+    - name: Take the variables of this host
+      ansible.builtin.include_vars:
+        file: "{{ playbook_dir }}/build/plan/{{ inventory_hostname }}/variables.yml"
+"""
+
+RETURN = r"""
+msg:
+  description: Size of the plan and where it is; the report of all mistakes when there are any.
+  returned: always
+  type: str
+  sample: 4 hosts, 5 links; written to /srv/net/build/plan
+problems:
+  description: The mistakes of the intent, one sentence each.
+  returned: when the intent has mistakes
+  type: list
+  elements: str
+  sample:
+    - "xgn_links[1].ends[0]: 'hq-cor' is no node of xgn_nodes; did you mean 'hq-core'? Valid nodes: hq-core, cloud-edge"
+directory:
+  description: Where the plan is.
+  returned: success
+  type: path
+  sample: /srv/net/build/plan
+hosts:
+  description: The hosts that have variables.
+  returned: success
+  type: list
+  elements: str
+  sample: [hq-core, cloud-edge]
+peers:
+  description: The nodes that are not managed; their side of the configuration is in C(NODE/README.md).
+  returned: success
+  type: list
+  elements: str
+  sample: [partner]
+tcp_mss:
+  description: The largest TCP MSS in bytes that passes every link, by family.
+  returned: success
+  type: dict
+  sample: {ipv4: 1372}
+changes:
+  description: What changes on each host since the plan that was written before, in sentences.
+  returned: success
+  type: dict
+  sample: {hq-core: ["WireGuard interface wg3: added"]}
+"""
