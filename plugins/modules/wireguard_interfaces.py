@@ -49,9 +49,8 @@ options:
             description: Interface at the other end; for the caller's use.
             type: str
           public_key:
-            description: Public key.
+            description: Public key; O(public_keys) otherwise.
             type: str
-            required: true
           preshared_key:
             description: Preshared key.
             type: str
@@ -66,6 +65,10 @@ options:
           persistent_keepalive:
             description: Seconds between keepalives.
             type: int
+  public_keys:
+    description: Interface name to peer name to public key, for peers without their own.
+    type: dict
+    default: {}
   remove_unlisted:
     description: Remove interfaces this module made earlier and that are not listed. Their key files stay.
     type: bool
@@ -139,8 +142,8 @@ class Host:
         """State of a living WireGuard interface, or None. Raises WireGuardError when the name belongs to another kind."""
         if not os.path.isdir("/sys/class/net/" + name):
             return None
-        uevent = read_text("/sys/class/net/%s/uevent" % name)
-        if "DEVTYPE=wireguard" not in uevent:
+        # Asked of wg(8) and not of sysfs: it knows those of a program too (wireguard-go, where the kernel has none).
+        if name not in self.run("wg", "show", "interfaces").split():
             raise wireguard.WireGuardError("%s exists and is no WireGuard interface: rename one of the two" % name)
         return wireguard.parse_dump(self.run("wg", "show", name, "dump"))
 
@@ -187,6 +190,8 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         if not module.check_mode:
             raise wireguard.WireGuardError("%s: no private key. Remedy: run xuegao.net.wireguard_key first." % name)
         private = ""
+    # A refused file makes wg-quick quote lines of it; Ansible blots out what it knows to be secret.
+    module.no_log_values.update({private} - {""})
     path = wireguard.conf_path(name)
     before, text = read_text(path), wireguard.conf_text(interface, private)
     file_differs = before != text or (os.path.exists(path) and os.stat(path).st_mode & 0o777 != 0o600)
@@ -272,7 +277,7 @@ def main() -> None:
     peer_options = {
         "name": {"type": "str", "required": True},
         "interface": {"type": "str"},
-        "public_key": {"type": "str", "required": True, "no_log": False},
+        "public_key": {"type": "str", "no_log": False},
         "preshared_key": {"type": "str", "no_log": True},
         "endpoint": {"type": "str"},
         "allowed_ips": {"type": "list", "elements": "str", "default": ["0.0.0.0/0", "::/0"]},
@@ -288,12 +293,16 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "interfaces": {"type": "list", "elements": "dict", "required": True, "options": interface_options},
+            "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
     interfaces = module.params["interfaces"]
     host = Host(module)
+    for interface in interfaces:
+        for peer in interface["peers"]:
+            peer["public_key"] = peer["public_key"] or module.params["public_keys"].get(interface["name"], {}).get(peer["name"], "")
     problems = [
         "%s: peer %s: %r is no WireGuard public key" % (interface["name"], peer["name"], peer["public_key"])
         for interface in interfaces

@@ -1,0 +1,238 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: frr_config
+short_description: The whole configuration of FRRouting, applied and proved
+version_added: 0.1.0
+description:
+  - Checks the new file with C(vtysh), replaces C(frr.conf), runs C(frr-reload.py) itself and takes its exit status, then asks it
+    again and requires that nothing is left to apply. C(systemctl reload frr) hides a failure; this module does not.
+  - Only lines that differ are touched. A configuration that was changed by hand is brought back.
+  - When anything fails, the former file and configuration are put back.
+author: xuegao.net maintainers (@xuegao)
+options:
+  content:
+    description: The whole file, with C(<secret NAME>) where a secret goes.
+    type: str
+    required: true
+  secrets:
+    description: Name to value for the placeholders in O(content).
+    type: dict
+    default: {}
+  daemons:
+    description: Daemons that must answer before anything is applied.
+    type: list
+    elements: str
+    default: [zebra, staticd]
+  path:
+    description: The file.
+    type: path
+    default: /etc/frr/frr.conf
+  timeout:
+    description: Seconds to wait for the daemons.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode. Secrets are put out of sight.
+"""
+
+EXAMPLES = r"""
+- name: Configure FRR
+  xuegao.net.frr_config:
+    content: |
+      frr defaults traditional
+      router bgp 65503
+       neighbor 192.0.2.1 remote-as 65502
+       neighbor 192.0.2.1 password <secret bgp default 192.0.2.1>
+      exit
+    secrets:
+      bgp default 192.0.2.1: "{{ vaulted_password }}"
+    daemons: [zebra, staticd, bgpd]
+"""
+
+RETURN = r"""
+applied:
+  description: Lines that were (or would be) taken away and added, as C(frr-reload.py) prints them.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os  # noqa: E402
+import re  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out  # noqa: E402
+
+RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
+POLL_SECONDS = 1.0
+
+
+class FrrError(Exception):
+    """A step failed; the text is what its program said."""
+
+
+class Frr:
+    """The programs of FRR on this host."""
+
+    def __init__(self, module: AnsibleModule, path: str, secrets: dict[str, str]) -> None:
+        self.module = module
+        self.path = path
+        self.secrets = secrets
+        self.vtysh = module.get_bin_path("vtysh")
+        self.reload_program = next((name for name in RELOAD_PROGRAMS if os.path.exists(name)), None)
+
+    def covered(self, text: str) -> str:
+        """Output without secrets and without what has no meaning to a reader."""
+        return take_out(text, self.secrets).strip()
+
+    def answering(self) -> set[str]:
+        """Daemons that vtysh is connected to; empty while FRR does not run."""
+        status, out, err = self.module.run_command([self.vtysh, "-c", "show daemons"])
+        return set(out.split()) if status == 0 else set()
+
+    def wait_for(self, daemons: list[str], timeout: int) -> None:
+        """Return as soon as all daemons answer. Raises FrrError naming those that do not."""
+        deadline = time.monotonic() + timeout
+        while True:
+            silent = sorted(set(daemons) - self.answering())
+            if not silent:
+                return
+            if time.monotonic() > deadline:
+                raise FrrError(
+                    "no answer from %s after %d s. Look at `systemctl status frr` and `journalctl -u frr`; is each of them enabled in "
+                    "/etc/frr/daemons?" % (", ".join(silent), timeout)
+                )
+            time.sleep(POLL_SECONDS)
+
+    def check_syntax(self, path: str) -> None:
+        """Let vtysh read the file without talking to any daemon. Raises FrrError with its complaint."""
+        status, out, err = self.module.run_command([self.vtysh, "--dryrun", "--inputfile", path])
+        complaint = "\n".join(line for line in (out + err).splitlines() if line.startswith(("line", "%")) or "nknown command" in line)
+        if status != 0 or complaint:
+            raise FrrError(self.covered(complaint or out + err).replace(path, self.path))
+
+    def reload(self, verb: str, path: str) -> str:
+        """Run frr-reload.py. verb: C(--test) or C(--reload). Returns standard output. Raises FrrError on a bad exit status.
+
+        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr.
+        """
+        arguments = [self.reload_program, verb, "--stdout", "--bindir", os.path.dirname(self.vtysh), "--confdir", os.path.dirname(self.path)]
+        status, out, err = self.module.run_command(arguments + [path])
+        if status != 0:
+            errors = [line for line in (out + err).splitlines() if "INFO:" not in line]
+            raise FrrError("frr-reload.py %s: %s" % (verb, self.covered("\n".join(errors))))
+        return str(out)
+
+    def pending(self, path: str) -> list[str]:
+        """Lines that running and file differ in, without secrets."""
+        return [line for line in self.covered(self.reload("--test", path)).splitlines() if line.strip()]
+
+
+def trial_file(frr: Frr, text: str) -> str:
+    """A file beside the real one that only FRR can read, for programs that want to look at the new text."""
+    handle, trial = tempfile.mkstemp(dir=os.path.dirname(frr.path), prefix=".frr.conf.")
+    os.close(handle)
+    write_like(frr, trial, text)
+    return trial
+
+
+def write_like(frr: Frr, path: str, text: str) -> None:
+    """Write text with the owner of the directory of frr.conf, which is frr:frr, and without a right for others."""
+    owner = os.stat(os.path.dirname(frr.path))
+    write_atomically(path, text, 0o640, owner.st_uid, owner.st_gid)
+
+
+def apply(frr: Frr, text: str, before: str) -> list[str]:
+    """Bring the running configuration in line with text; returns the lines that were applied.
+
+    Raises FrrError after putting the former file and configuration back.
+    """
+    if before != text:
+        write_like(frr, frr.path, text)
+    try:
+        changes = frr.pending(frr.path)
+        if changes:
+            frr.reload("--reload", frr.path)
+            left = frr.pending(frr.path)
+            if left:
+                raise FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
+        return changes
+    except FrrError as error:
+        if before == text:
+            raise
+        write_like(frr, frr.path, before)
+        try:
+            frr.reload("--reload", frr.path)
+        except FrrError as second:
+            raise FrrError("%s\nPutting the former configuration back failed too: %s" % (error, second)) from error
+        raise FrrError("%s\nThe former configuration was put back." % error) from error
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "content": {"type": "str", "required": True},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "daemons": {"type": "list", "elements": "str", "default": ["zebra", "staticd"]},
+            "path": {"type": "path", "default": "/etc/frr/frr.conf"},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    path, secrets = module.params["path"], module.params["secrets"]
+    frr = Frr(module, path, secrets)
+    try:
+        text = put_in(module.params["content"], secrets)
+    except KeyError as error:
+        module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
+    before = read_text(path)
+    diff = [{"before_header": path, "after_header": path, "before": take_out(before, secrets), "after": module.params["content"]}]
+    installed = frr.vtysh and frr.reload_program
+    if not installed:
+        if not module.check_mode:
+            module.fail_json(msg="vtysh or frr-reload.py is not installed. Remedy: install frr and frr-pythontools.")
+        module.exit_json(changed=True, applied=[], diff=diff)
+
+    applied: list[str] = []
+    try:
+        if before != text:
+            trial = trial_file(frr, text)
+            try:
+                frr.check_syntax(trial)
+                # A daemon that is about to be enabled knows nothing yet, so a prediction needs only those that run.
+                if module.check_mode and frr.answering():
+                    applied = frr.pending(trial)
+            finally:
+                os.unlink(trial)
+        elif module.check_mode:
+            applied = frr.pending(path)
+        if not module.check_mode:
+            frr.wait_for(module.params["daemons"], module.params["timeout"])
+            applied = apply(frr, text, before)
+            status = os.stat(path)
+            if status.st_mode & 0o777 != 0o640:
+                os.chmod(path, 0o640)
+                applied.append("mode of %s" % path)
+    except FrrError as error:
+        module.fail_json(msg=re.sub(r"\.frr\.conf\.\w+", "frr.conf", str(error)))
+    if applied:
+        diff.append({"prepared": "".join(line + "\n" for line in applied)})
+    module.exit_json(changed=bool(applied) or before != text, applied=applied, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

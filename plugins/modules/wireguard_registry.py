@@ -1,0 +1,65 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# Documentation of the action plugin of this name.
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wireguard_registry
+short_description: Registry of WireGuard public keys beside the inventory
+version_added: 0.1.0
+description:
+  - Records the public keys of a host in a file on the controller, or looks up the keys of the interfaces' peers there.
+  - Runs on the controller only.
+author: xuegao.net maintainers (@xuegao)
+options:
+  path:
+    description: Directory with one file per host.
+    type: path
+    required: true
+  host:
+    description: Inventory name of the host whose keys are recorded.
+    type: str
+  record:
+    description: Interface name to public key; null values are left out.
+    type: dict
+  resolve:
+    description: Interfaces as role C(wireguard) takes them.
+    type: list
+    elements: dict
+  must_resolve:
+    description: Fail, naming the peers, when a key is not known.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+"""
+
+EXAMPLES = r"""
+- name: Keep this host's public keys
+  xuegao.net.wireguard_registry:
+    path: "{{ inventory_dir }}/wireguard_keys"
+    host: "{{ inventory_hostname }}"
+    record:
+      wg0: bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo=
+"""
+
+RETURN = r"""
+public_keys:
+  description: Interface name to peer name to public key.
+  returned: when resolving
+  type: dict
+  sample: {wg0: {T2: "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="}}
+missing:
+  description: Peers whose key is not known.
+  returned: when resolving
+  type: list
+  elements: dict
+"""
