@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from .paths import CHECKOUT, MOLECULE_DIR, REPORT_DIR
 # A scenario takes one to two minutes; this is for one that hangs.
 SCENARIO_LIMIT_S = 900
 END_LIMIT_S = 60
+# What is shown of the output of a step that failed.
+EXCERPT_LINES = 80
 # All secrets of the scenarios contain it, so that a leak is found by one search.
 SECRET_MARK = "xgnSecret"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -135,28 +138,31 @@ def _run_one(name: str, environment: dict[str, str], progress: Progress, running
     for case in failed:
         progress.say(f"{name}: {case.name}: {case.detail.strip() or 'failed'}")
     if failed:
-        progress.say(f"{name}: the end of {log.relative_to(CHECKOUT)}:\n{_end_of(log)}")
+        progress.say(f"{name}: all of its output is in {log.relative_to(CHECKOUT)}")
     return cases
 
 
 def _follow(process: subprocess.Popen[str], name: str, log: Path, progress: Progress) -> Iterator[Case]:
     """Write the output to the log, show each step as it begins, and yield the steps that have ended."""
-    step, begin, failed = "", time.monotonic(), False
+    step, begin, detail = "", time.monotonic(), ""
+    recent: deque[str] = deque(maxlen=EXCERPT_LINES)
     assert process.stdout is not None
     with log.open("w", encoding="utf-8") as stream:
         for raw in process.stdout:
             line = COLOUR.sub("", raw).rstrip()
             stream.write(line + "\n")
             stream.flush()
-            failed = failed or FAILED_STEP.search(line) is not None
+            recent.append(line)
+            if FAILED_STEP.search(line):
+                detail = "\n".join(recent)
             started = STEP.search(line)
             if started:
                 if step:
-                    yield Case(name, step, "failed" if failed else "passed", time.monotonic() - begin)
-                step, begin, failed = started["step"], time.monotonic(), False
+                    yield Case(name, step, "failed" if detail else "passed", time.monotonic() - begin, detail)
+                step, begin, detail = started["step"], time.monotonic(), ""
                 progress.say(f"{name}: {step}")
     if step:
-        yield Case(name, step, "failed" if failed else "passed", time.monotonic() - begin)
+        yield Case(name, step, "failed" if detail else "passed", time.monotonic() - begin, detail)
 
 
 def _verifier_cases(name: str, results: Path) -> list[Case]:
@@ -185,7 +191,3 @@ def _end(process: subprocess.Popen[str]) -> None:
             process.wait(END_LIMIT_S)
         except subprocess.TimeoutExpired:
             continue
-
-
-def _end_of(log: Path, lines: int = 60) -> str:
-    return "\n".join(log.read_text(encoding="utf-8").splitlines()[-lines:])
