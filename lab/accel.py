@@ -18,7 +18,8 @@ PROBE_LIMIT_S = 15.0
 CODE_BUFFER_MIB = 256
 # QEMU 7.2 computes wrong flags for cmpxchg16b, on which Linux 6.12's memory allocator stands: the guest panics
 # within minutes ("double fault" in __kmalloc). Without cx16 the kernel takes another way.
-EMULATED_CPU = "max,cx16=off"
+# The others cost time: five-level page tables double the work of each miss, svm makes guests load their own KVM.
+EMULATED_CPU = "max,cx16=off,la57=off,svm=off"
 POLL_S = 0.1
 # The kernel says so when its first user program has run and ended with status 1.
 PROBE_INIT = "/bin/false"

@@ -23,7 +23,7 @@ from lab.progress import Progress
 from lab.recipe import Recipe, load_recipe, recipe_names
 from lab.topology import Topology, load_topology
 
-STATUS_BANNER_LIMIT_S = 2.0
+STATUS_BANNER_LIMIT_S = 5.0
 INTERRUPTED = 130
 
 

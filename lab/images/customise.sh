@@ -9,3 +9,5 @@ rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : >"$root/etc/machine-id"
 # mmdebstrap's options for its own dpkg and apt runs; a stock host does not have them.
 rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$root/etc/apt/apt.conf.d/99mmdebstrap"
+# All is as fresh as its packages: nothing to update at the first boot.
+touch "$root/etc/.updated" "$root/var/.updated"
