@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import Prefix, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, Intent, Node, Segment
 
 PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
 IGP = "IGP"
+STEERING = "STEERING"
+NOTHING = "NOTHING"
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
 _POOL, _ANYCAST = 1, 2
-_MANY_NETWORKS, _SEGMENTS, _VRF_POOLS = 1_000_000, 2_000_000_000, 3_000_000_000
+_MANY_NETWORKS, _STEERED, _SEGMENTS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 3_000_000_000
 
 
 def network_sequence(node_id: int, network_id: int) -> int:
@@ -52,6 +55,27 @@ def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
         _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/32")
         if "address6" in dns:
             _add(lines["ipv6"], _ANYCAST, f"{parse_address(dns['address6']).bare}/128")
+    for family, steered in steering_entries(intent).items():
+        lines[family].update((entry["seq"], entry) for entry in steered)
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def steering_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it.
+
+    The number of a line comes from its prefix, since nothing else about it is lasting.
+    """
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    boxes = intent.settings.get("xgn_services", {}).get("steering", {})
+    for text in sorted({text for box in boxes.values() for text in box["prefixes"]}):
+        prefix = parse_prefix(text)
+        family, longest = ("ipv4", 32) if prefix.version == 4 else ("ipv6", 128)
+        number = _STEERED + crc32(str(prefix).encode()) % 100_000_000
+        while number in lines[family]:
+            number += 1
+        lines[family][number] = {"seq": number, "action": "permit", "prefix": str(prefix)}
+        if prefix.length < longest:
+            lines[family][number]["le"] = longest
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 

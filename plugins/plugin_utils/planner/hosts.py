@@ -34,6 +34,8 @@ class Context:
     lists: list[Variables] = field(default_factory=list)
     igp_lists: list[Variables] = field(default_factory=list)
     maps: dict[str, Variables] = field(default_factory=dict)
+    # Names of the GoBGP boxes by the router that listens to them.
+    steered: dict[str, list[str]] = field(default_factory=dict)
 
 
 def context_of(intent: Intent) -> Context:
@@ -48,7 +50,10 @@ def context_of(intent: Intent) -> Context:
             segments[node.name].append(segment)
     published = filters.prefix_lists(filters.PUBLISHED, filters.published_entries(intent))
     loopbacks = filters.prefix_lists(filters.LOOPBACKS, filters.loopback_entries(intent))
-    return Context(intent, dict(links), dict(segments), published, loopbacks)
+    shared = Context(intent, dict(links), dict(segments), published, loopbacks)
+    for name, box in sorted(intent.settings["xgn_services"]["steering"].items()):
+        shared.steered.setdefault(box["router"], []).append(name)
+    return shared
 
 
 def secret(variable: str) -> str:
@@ -69,9 +74,9 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
     vrfs = [{"name": name, "table": intent.vrfs[name].table} for name in intent.vrfs if name and name in used]
     interfaces: list[Variables] = []
     for link, end in shared.links.get(node.name, []):
-        # VXLANs belong to a role of their own, which also puts them into the VRF.
-        if link.type != "vxlan":
-            interfaces.append(_link_interface(link, end))
+        interfaces.append(_link_interface(link, end))
+    for segment in shared.segments.get(node.name, []):
+        interfaces.append(_compact(name=f"vxlan{segment.vni}", vrf=segment.vrf or None))
     for network in node.networks:
         interfaces.append(
             _compact(

@@ -14,6 +14,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FA
 
 # What FRR takes for a route without one.
 _PLAIN_PREFERENCE = 100
+# A GoBGP box stands beside its router, or one router further.
+_STEERING_HOPS = 2
 
 
 def frr_variables(node: Node, shared: Context) -> Variables:
@@ -25,14 +27,15 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     vrfs = sorted({link.vrf for link, _end in links} | {node.vrf} | {network.vrf for network in node.networks} - {""})
     if any(vrfs):
         found["frr_vrfs"] = [name for name in vrfs if name]
-    routes = _static_routes(speaks_bgp)
+    routes = _static_routes(speaks_bgp) + _default_routes(node, shared)
     if routes:
         found["frr_static_routes"] = routes
     bfd = shared.intent.settings["xgn_bfd"]
     if bfd["enabled"] and any(link.options["bfd"] for link, _end in speaks_bgp + speaks_ospf):
         keys = ("detect_multiplier", "receive_interval", "transmit_interval")
         found["frr_bfd_profiles"] = [{"name": bfd["profile"], **{key: bfd[key] for key in keys}}]
-    if not speaks_bgp and not speaks_ospf:
+    boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
+    if not speaks_bgp and not speaks_ospf and not boxes:
         return found
     names = {filters.PUBLISHED} | {_map_in(link, shared) for link, _end in speaks_bgp}
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else [])
@@ -43,10 +46,15 @@ def frr_variables(node: Node, shared: Context) -> Variables:
             instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp))
             if instances:
                 found[variable] = instances
-    if speaks_bgp:
+    if boxes:
+        steering = filters.prefix_lists(filters.STEERING, filters.steering_entries(shared.intent))
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + steering
+        found["frr_route_maps"] += [filters.route_map(filters.STEERING, steering, []), filters.route_map(filters.NOTHING, [], [])]
+    vrfs_of_bgp = {link.vrf for link, _end in speaks_bgp} | ({node.vrf} if boxes else set())
+    if vrfs_of_bgp:
         found["frr_bgp"] = [
             _bgp(node, vrf, [(link, end) for link, end in speaks_bgp if link.vrf == vrf], speaks_ospf, shared)
-            for vrf in sorted({link.vrf for link, _end in speaks_bgp})
+            for vrf in sorted(vrfs_of_bgp)
         ]
     if not found["frr_prefix_lists"]:
         del found["frr_prefix_lists"]
@@ -91,6 +99,22 @@ def _static_routes(links: list[tuple[Link, End]]) -> list[Variables]:
     return found
 
 
+def _default_routes(node: Node, shared: Context) -> list[Variables]:
+    """Return the default routes of a node that hangs on a segment alone: through the segment's gateway."""
+    if shared.links.get(node.name):
+        return []
+    found: list[Variables] = []
+    for segment in shared.segments.get(node.name, [])[:1]:
+        if segment.gateway is node:
+            continue
+        for family in segment.prefixes:
+            route: Variables = {"vrf": segment.vrf} if segment.vrf else {}
+            route["prefix"] = "0.0.0.0/0" if family == "ipv4" else "::/0"
+            route["next_hop"] = segment.addresses[segment.gateway.name][family].bare
+            found.append(route | {"interface": f"vxlan{segment.vni}"})
+    return found
+
+
 def _preference(link: Link, shared: Context) -> int:
     given = link.options.get("preference")
     if given is not None:
@@ -125,6 +149,8 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     if "maximum_paths" in settings:
         instance["maximum_paths"] = settings["maximum_paths"]
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
+    if vrf == node.vrf:
+        neighbors += [_steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
     instance["neighbors"] = [entry for _key, entry in sorted(neighbors, key=lambda item: item[0])]
     return instance
 
@@ -172,6 +198,20 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
     return found
 
 
+def _steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], Variables]:
+    """Return the session with a GoBGP box: it tells what to steer and learns nothing."""
+    family = next(name for name in FAMILIES if name in box.loopback and name in node.loopback)
+    address = box.loopback[family]
+    entry: Variables = {"address": address.bare, "remote_as": box.asn, "description": f"{box.name} steering"}
+    entry["update_source"] = node.loopback[family].bare
+    if box.asn != node.asn:
+        entry["ebgp_multihop"] = _STEERING_HOPS
+    policies = [
+        {"family": name, "route_map_in": filters.STEERING, "route_map_out": filters.NOTHING} for name in FAMILIES if name in box.loopback
+    ]
+    return (address.version, address.value), entry | {"families": policies}
+
+
 def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, Any]) -> Variables:
     entry: Variables = {}
     if "password_variable" in settings:
@@ -213,8 +253,11 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
         instance: Variables = {"vrf": vrf} if vrf else {}
         instance |= {"router_id": node.router_id, "reference_bandwidth": settings["reference_bandwidth"]}
         instance["interfaces"] = sorted(interfaces, key=lambda entry: natural_order(entry["name"]))
-        if with_bgp:
-            instance["redistribute"] = [{"source": "bgp", "route_map": filters.PUBLISHED}]
+        sources = ["bgp"] if with_bgp else []
+        if node.name in shared.intent.dns_nodes and vrf == node.vrf:
+            sources.append("connected")
+        if sources:
+            instance["redistribute"] = [{"source": source, "route_map": filters.PUBLISHED} for source in sources]
         # Point-to-point subnets are part of OSPF's own topology; this keeps them out of the tables.
         instance["install_route_map"] = filters.IGP
         found.append(instance)

@@ -37,7 +37,7 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
             "port": segment.port,
             "mtu": segment.mtu,
         }
-        vxlan.append(_with_vrf_and_mac(entry, segment.vrf, segment.written["macs"].get(node.name)))
+        vxlan.append(_with_mac(entry, segment.written["macs"].get(node.name)))
     found = {"openvpn_tunnels": openvpn, "l2tp_ipsec_tunnels": l2tp, "vxlan_interfaces": vxlan}
     return {name: entries for name, entries in found.items() if entries}
 
@@ -67,15 +67,11 @@ def _vxlan(link: Link, end: End) -> Variables:
     vni = link.options.get("vni", link.id)
     entry: Variables = {"name": end.interface, "vni": vni, "local": end.endpoint, "remotes": [other.endpoint]}
     entry |= {"port": link.options.get("port", _VXLAN_PORT), "mtu": link.mtu}
-    return _with_vrf_and_mac(entry, link.vrf, end.written.get("mac"))
+    return _with_mac(entry, end.written.get("mac"))
 
 
-def _with_vrf_and_mac(entry: Variables, vrf: str, mac: str | None) -> Variables:
-    if vrf:
-        entry["vrf"] = vrf
-    if mac:
-        entry["mac"] = mac
-    return entry
+def _with_mac(entry: Variables, mac: str | None) -> Variables:
+    return entry | {"mac": mac} if mac else entry
 
 
 def service_variables(node: Node, shared: Context) -> Variables:

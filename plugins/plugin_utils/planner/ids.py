@@ -80,7 +80,8 @@ def id_problems(raw: Mapping[str, Any], intent: Intent) -> list[Problem]:
     free = max((node.id for node in intent.nodes.values()), default=0) + 1
     for node in intent.nodes.values():
         if node.id and not node.broken:
-            _claim(owners, node.id, node.path, f"{node.path}.id", "node", problems, free)
+            # Everything else that such a node has twice follows from the id.
+            node.broken = _claim(owners, node.id, node.path, f"{node.path}.id", "node", problems, free)
     problems += _duplicates(intent.links, "link")
     problems += _duplicates(intent.segments, "segment")
     for item in intent.links:

@@ -209,7 +209,7 @@ class _Reader:
         site = entry.get("site")
         shared: Mapping[str, Any] = self.sites.get(site, {}) if site else {}
         if site and "xgn_sites" in self.written and site not in self.sites and key_path("xgn_sites", site) not in self.broken:
-            self.problems.append(unknown(f"{path}.site", f"{show(site)} is no site of xgn_sites", site, self.sites, "Valid sites"))
+            self.problems.append(unknown(f"{path}.site", f"{show(site)} is no site of xgn_sites", site, self.sites, "valid sites"))
         vrf = entry.get("vrf", shared.get("vrf", ""))
         self._known_vrf(vrf, f"{path}.vrf" if "vrf" in entry else f"{key_path('xgn_sites', site)}.vrf", vrfs)
         base = self.written.get("xgn_bgp")
@@ -234,7 +234,7 @@ class _Reader:
 
     def _known_vrf(self, vrf: str, path: str, vrfs: Mapping[str, Vrf]) -> None:
         if vrf and vrf not in vrfs and key_path("xgn_vrfs", vrf) not in self.broken:
-            self.problems.append(unknown(path, f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [name for name in vrfs if name], "Valid VRFs"))
+            self.problems.append(unknown(path, f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [name for name in vrfs if name], "valid VRFs"))
 
     def _uplink(self, path: str, entry: Mapping[str, Any]) -> Uplink:
         addresses: dict[str, Address] = {}

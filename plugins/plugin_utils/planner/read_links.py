@@ -94,7 +94,7 @@ def _written_link(entry: dict[str, Any], path: str, intent: Intent, problems: li
         here = f"{path}.ends[{number}]"
         node = intent.nodes.get(end["node"])
         if node is None:
-            problems.append(unknown(here, f"{show(end['node'])} is no node of xgn_nodes", end["node"], intent.nodes, "Valid nodes"))
+            problems.append(unknown(here, f"{show(end['node'])} is no node of xgn_nodes", end["node"], intent.nodes, "valid nodes"))
             continue
         ends.append(_end(node, here, end, problems))
         for key, types in _END_ONLY_FOR.items():
@@ -121,7 +121,7 @@ def _end(node: Node, path: str, written: Mapping[str, Any], problems: list[Probl
     label = written.get("uplink", MAIN_UPLINK)
     end.uplink = node.uplinks.get(label)
     if "uplink" in written and end.uplink is None and not node.broken:
-        problems.append(unknown(f"{path}.uplink", f"{show(label)} is no uplink of {node.name}", label, node.uplinks, "Valid uplinks"))
+        problems.append(unknown(f"{path}.uplink", f"{show(label)} is no uplink of {node.name}", label, node.uplinks, "valid uplinks"))
     for family in FAMILIES:
         if family in written:
             address = _address(written[family], family, f"{path}.{family}", problems)
@@ -150,7 +150,7 @@ def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
         link.vrf = given
         if given and given not in intent.vrfs and key_path("xgn_vrfs", given) not in intent.broken:
             problems.append(
-                unknown(f"{link.path}.vrf", f"{show(given)} is no VRF of xgn_vrfs", given, [n for n in intent.vrfs if n], "Valid VRFs")
+                unknown(f"{link.path}.vrf", f"{show(given)} is no VRF of xgn_vrfs", given, [n for n in intent.vrfs if n], "valid VRFs")
             )
     else:
         link.vrf = first.vrf
@@ -164,7 +164,9 @@ def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
     at_home = link.vrf == first.vrf == second.vrf
     link.session = link.options.get("session") or ("link" if link.reserve_of is not None or not at_home else "loopback")
     if link.session == "loopback" and not at_home and not link.broken:
-        problems.append(Problem(f"{link.path}.session", "the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'"))
+        problems.append(
+            Problem(f"{link.path}.session", "cannot be: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'")
+        )
 
 
 def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems: list[Problem]) -> Iterator[Link]:
@@ -174,8 +176,6 @@ def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems
             problems.append(Problem(f"{path}.{key}", f"is not for patterns of type {entry['type']}", hint=f"it takes {', '.join(mine)}"))
         elif not entry.get(key) and key in mine:
             problems.append(Problem(f"{path}.{key}", "is required", hint=f"a pattern of type {entry['type']} takes {', '.join(mine)}"))
-    if "first_id" in entry["link"]:
-        problems.append(Problem(f"{path}.link.first_id", "belongs one level up", hint=f"write it as {path}.first_id"))
     reserve = entry.get("reserve")
     if reserve is not None and "first_id" not in reserve:
         problems.append(Problem(f"{path}.reserve.first_id", "is required", hint="the reserve links need ids of their own"))
@@ -208,8 +208,9 @@ def _pairs(entry: Mapping[str, Any], path: str, intent: Intent, problems: list[P
                 yield hub, spoke, spoke.id
         return
     if entry["type"] == "full_mesh":
+        before = len(problems)
         members = select(entry["nodes"], f"{path}.nodes", intent, problems)
-        if len(members) == 1:
+        if len(members) == 1 and len(problems) == before:
             problems.append(Problem(f"{path}.nodes", "is one node", hint="a mesh needs two or more"))
         for index, second in enumerate(members):
             for first in members[:index]:
@@ -228,7 +229,7 @@ def _pairs(entry: Mapping[str, Any], path: str, intent: Intent, problems: list[P
 def _node(name: Any, path: str, intent: Intent, problems: list[Problem]) -> Node | None:
     node = intent.nodes.get(name) if isinstance(name, str) else None
     if node is None:
-        problems.append(unknown(path, f"{show(name)} is no node of xgn_nodes", str(name), intent.nodes, "Valid nodes"))
+        problems.append(unknown(path, f"{show(name)} is no node of xgn_nodes", str(name), intent.nodes, "valid nodes"))
     return node
 
 
@@ -242,7 +243,7 @@ def select(names: Sequence[str], path: str, intent: Intent, problems: list[Probl
             found.update((node.name, node) for node in intent.selectors[name])
         else:
             valid = [*intent.nodes, *intent.selectors]
-            problems.append(unknown(f"{path}[{index}]", f"{show(name)} is no node, group or site", name, valid, "Valid names"))
+            problems.append(unknown(f"{path}[{index}]", f"{show(name)} is no node, group or site", name, valid, "valid names"))
     return sorted(found.values(), key=lambda node: (node.id, node.name))
 
 
@@ -272,7 +273,7 @@ def read_segments(written: Options, options: Options, broken: set[str], intent: 
             )
         vrf = entry.get("vrf", gateway.vrf if gateway else "")
         if vrf and vrf not in intent.vrfs and key_path("xgn_vrfs", vrf) not in intent.broken:
-            problems.append(unknown(f"{path}.vrf", f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [n for n in intent.vrfs if n], "Valid VRFs"))
+            problems.append(unknown(f"{path}.vrf", f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [n for n in intent.vrfs if n], "valid VRFs"))
         if len(problems) > before or gateway is None:
             broken.add(path)
             continue

@@ -92,7 +92,7 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
         first, second = (end.node for end in link.ends)
         if link.routing == "ospf" and (first.site is None or first.site != second.site):
             names = f"{first.name} in {first.site or 'none'}, {second.name} in {second.site or 'none'}"
-            yield Problem(f"{link.path}.routing", "OSPF runs inside a site", show("ospf"), names)
+            yield Problem(f"{link.path}.routing", "runs inside a site only", show("ospf"), names)
         if link.routing != "bgp" or link.session != "loopback":
             continue
         if not any(family in first.loopback and family in second.loopback for family in link.families):

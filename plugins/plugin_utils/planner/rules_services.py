@@ -21,6 +21,8 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
     for segment in intent.segments:
         if segment.id >= 0 and not 1 <= segment.vni <= 16777215:
             yield Problem(f"{segment.path}.vni", "is no VNI", str(segment.vni), "valid: 1 to 16777215; the id serves when no vni is given")
+        if len(segment.members) < 2:
+            yield Problem(f"{segment.path}.members", f"is {len(segment.members)} node", hint="a segment joins two or more")
         if not segment.prefixes:
             yield Problem(segment.path, "has no addresses", hint="give it ipv4 or ipv6")
         names = {node.name for node in segment.members}
@@ -72,6 +74,8 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
         path = key_path("xgn_services.docker", name)
         segment = segments.get(network["segment"])
         if segment is None:
+            if any(entry.startswith("xgn_segments") for entry in intent.broken):
+                continue
             yield Problem(
                 f"{path}.segment",
                 "is the id of no segment",
@@ -82,7 +86,7 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
         names = [node.name for node in segment.members]
         for index, node in enumerate(network["nodes"]):
             if node not in names:
-                yield unknown(f"{path}.nodes[{index}]", f"{show(node)} is no member of segment {segment.id}", node, names, "Members")
+                yield unknown(f"{path}.nodes[{index}]", f"{show(node)} is no member of segment {segment.id}", node, names, "members")
         taken = {address.value: f"node {owner}" for owner, found in segment.addresses.items() for address in found.values()}
         for label, container in network["containers"].items():
             here = key_path(f"{path}.containers", label)
@@ -92,7 +96,7 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
             for family, prefix in segment.prefixes.items():
                 number = container["number"]
                 if number > prefix.size - (2 if family == "ipv4" else 1):
-                    yield Problem(f"{here}.number", f"{prefix} holds {prefix.size} addresses", str(number))
+                    yield Problem(f"{here}.number", f"is beyond {prefix}, which holds {prefix.size} addresses", str(number))
                     continue
                 value = prefix.value + number
                 if value in taken:
@@ -107,11 +111,15 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
         for node, here in ((name, path), (entry["router"], f"{path}.router")):
             found = intent.nodes.get(node)
             if found is None:
-                yield unknown(here, f"{show(node)} is no node of xgn_nodes", node, intent.nodes, "Valid nodes")
+                yield unknown(here, f"{show(node)} is no node of xgn_nodes", node, intent.nodes, "valid nodes")
             elif not found.broken and found.asn is None:
                 yield Problem(here, f"{node} has no AS number", hint="GoBGP and its router speak BGP")
             elif not found.broken and not found.loopback:
                 yield Problem(here, f"{node} has no loopback", hint="the session runs between loopbacks")
+        for link in intent.links:
+            if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry["router"]}:
+                hint = "a second session with the same box cannot be; let the link speak OSPF"
+                yield Problem(f"{path}.router", f"speaks BGP with the box over {link.path} already", show(entry["router"]), hint)
         for index, text in enumerate(entry["prefixes"]):
             try:
                 parse_prefix(text)

@@ -1,0 +1,34 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write the expected messages of every bad intent again: python tests/errors/intent/update.py. Review the difference before you commit it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import yaml
+
+CASES = Path(__file__).parent
+sys.path.insert(0, str(CASES.parents[2] / ".collections"))
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, make_plan
+
+
+def message(case: Path) -> str:
+    """Return what a bad intent is answered with; an empty text when it is accepted."""
+    try:
+        make_plan(yaml.safe_load(case.read_text(encoding="utf-8")))
+    except IntentError as error:
+        return f"{error}\n"
+    return ""
+
+
+def main() -> None:
+    """Write all of them."""
+    for case in sorted(CASES.glob("*.yml")):
+        case.with_suffix(".txt").write_text(message(case), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
