@@ -99,7 +99,7 @@ class Address(NamedTuple):
 
 
 def address_text(version: int, value: int) -> str:
-    """Return an integer as an address: dotted decimal, or the canonical form of RFC 5952."""
+    """Return an integer as an address: dotted decimal, or as inet_ntop(3) prints it, which FRR and iproute2 use too (RFC 5952)."""
     if version == 4:
         return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
     return inet_ntop(AF_INET6, value.to_bytes(16, "big"))

@@ -1,0 +1,79 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every example in the documentation of a filter yields the result that stands beneath it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from jinja2.nativetypes import NativeEnvironment
+
+FILTERS = Path(__file__).parents[3] / "plugins" / "filter"
+NAMES = (
+    "interface_name",
+    "link_address",
+    "link_subnet",
+    "peer_address",
+    "plan",
+    "prefixes_published",
+    "router_id",
+    "tcp_mss",
+    "tunnel_mtu",
+)
+
+
+def environment() -> NativeEnvironment:
+    found = NativeEnvironment()
+    for name in NAMES:
+        module = importlib.import_module(f"ansible_collections.xuegao.net.plugins.filter.{name}")
+        found.filters[f"xuegao.net.{name}"] = module.FilterModule().filters()[name]
+    return found
+
+
+def examples(name: str) -> Iterator[tuple[str, str]]:
+    text = yaml.safe_load((FILTERS / f"{name}.yml").read_text(encoding="utf-8"))["EXAMPLES"]
+    for block in text.strip().split("\n\n"):
+        expression, _arrow, result = block.partition("# =>")
+        yield expression.strip(), result.replace("\n#", "\n").strip()
+
+
+def value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+@pytest.mark.parametrize(("expression", "result"), [pytest.param(*example, id=name) for name in NAMES for example in examples(name)])
+def test_examples_are_true(expression: str, result: str) -> None:
+    assert result
+    assert environment().from_string(expression).render() == value(result)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("{{ '10.0.0.0/29' | xuegao.net.link_subnet(2) }}", "xuegao.net.link_subnet: 10.0.0.0/29 holds 2 subnets /30, numbers 0 to 1"),
+        ("{{ '10.0.0.0/29' | xuegao.net.link_address(0, 2) }}", "a link has the ends 0 and 1, not 2"),
+        ("{{ '10.0.0.0/24' | xuegao.net.peer_address }}", "'10.0.0.0/24' has no one peer; valid: /30 or /31"),
+        ("{{ '10.0.0.0/30' | xuegao.net.peer_address }}", "is no end of 10.0.0.0/30; its ends are 10.0.0.1/30 and 10.0.0.2/30"),
+        ("{{ 1500 | xuegao.net.tunnel_mtu('gre') }}", "unknown encapsulation 'gre'"),
+        ("{{ 1500 | xuegao.net.tcp_mss('ipx') }}", "unknown family 'ipx'; valid: ipv4, ipv6"),
+        ("{{ 'gre' | xuegao.net.interface_name(1) }}", "unknown link type 'gre'"),
+        ("{{ 'vlan' | xuegao.net.interface_name(1) }}", "needs the device beneath it"),
+        ("{{ '0.0.0.0' | xuegao.net.router_id }}", "0.0.0.0 is no router ID"),
+        ("{{ 'fd00::/64' | xuegao.net.router_id(0) }}", "0 is no router ID"),
+        ("{{ {} | xuegao.net.plan }}", "xgn_nodes: is required"),
+    ],
+)
+def test_mistakes_are_named(expression: str, message: str) -> None:
+    with pytest.raises(AnsibleFilterError) as error:
+        environment().from_string(expression).render()
+    assert message in str(error.value)
