@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Runs at the end of an image's build; $1 is the root of the image. XGN_ARCHIVE and XGN_MASK come from images.toml.
 set -eu
 root=$1
@@ -5,6 +6,7 @@ archive="$root/opt/xgn-archive"
 
 # The controller's apt fetches, since it knows how to reach the mirror; the image never has to.
 rm -f "$root"/var/cache/apt/archives/*.deb
+# shellcheck disable=SC2086 # a list of words
 APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends --download-only install $XGN_ARCHIVE
 mkdir "$archive"
 mv "$root"/var/cache/apt/archives/*.deb "$archive/"

@@ -14,7 +14,7 @@ import yaml
 UNITS = ["wg-quick@wg0.service", "wg-quick@wg-spare.service"]
 INTERFACES = {"wg0": 1412, "wg-spare": 1280}
 PRESHARED_KEY = "xgnSecretPresharedKey0000000000000000000000="
-OUTSIDER = "outsider000000000000000000000000000000000000="
+OUTSIDER = "outsider00000000000000000000000000000000000="
 HANDSHAKE_LIMIT_S = 60
 POLL_S = 1
 FILES = {
