@@ -148,9 +148,13 @@ class Gatherer:
         """Give the boot's timeline as an SVG text."""
         return self.read(["systemd-analyze", "plot"], lambda text: text[text.index("<svg") :], timeout=90)
 
-    def frr(self, directory: str = "/run/frr") -> dict[str, dict[str, Any]]:
-        """Give parts ``frr_version, bgp, bfd, rib, ospf``, with as few calls of vtysh as its habit to stop at an error allows."""
-        commands = [VERSION, BGP, BFD, RIB4, RIB6]
+    def frr(self, originated: Sequence[Mapping[str, str]] = (), directory: str = "/run/frr") -> dict[str, dict[str, Any]]:
+        """Give parts ``frr_version, bgp, originated, bfd, rib, ospf``, with as few calls of vtysh as its habit to stop at an error allows.
+
+        ``originated`` names prefixes, each with ``vrf`` and ``prefix``, of which BGP's own entry is looked at.
+        """
+        own = {(item["vrf"], item["prefix"]): own_entry(item["vrf"], item["prefix"]) for item in originated}
+        commands = [VERSION, BGP, BFD, RIB4, RIB6, *own.values()]
         if os.path.exists(os.path.join(directory, "ospfd.vty")):
             commands.append(OSPF)
         outputs, errors = self.vtysh(commands)
@@ -165,7 +169,9 @@ class Gatherer:
         rib = part("vtysh -c 'show ip route vrf all' -c 'show ipv6 route vrf all'", error=rib4["error"] or rib6["error"])
         if rib["error"] is None:
             rib["data"] = rib4["data"] + rib6["data"]
+        entries = [{"vrf": vrf, "prefix": prefix, **read(command, parse.parse_own_entry)} for (vrf, prefix), command in own.items()]
         result = {
+            "originated": part("vtysh -c 'show bgp vrf all'", data=entries),
             "frr_version": read(VERSION, parse.parse_frr_version),
             "bgp": read(BGP, parse.parse_bgp),
             "bfd": read(BFD, parse.parse_bfd),
@@ -203,9 +209,8 @@ class Gatherer:
 
     def frr_config(self, path: str = "/etc/frr/frr.conf") -> dict[str, Any]:
         """Give the lines in which the running configuration and the file differ, secrets hidden."""
-        program = next((name for name in ("/usr/lib/frr/frr-reload.py", "/usr/local/sbin/frr-reload.py") if os.path.exists(name)), None)
-        command = [program or "frr-reload.py", "--test", path]
-        line = " ".join(command)
+        command = ["frr-reload.py", "--test", path]
+        line = f"/usr/lib/frr/{' '.join(command)}"
         done = self.run(command, timeout=180)
         if done.problem or done.rc != 0:
             text = done.problem or last_line(done.err or done.out) or f"exit status {done.rc}"
@@ -228,15 +233,17 @@ class Gatherer:
         result.update(parse.parse_ping(done.out + "\n" + done.err))
         return result
 
-    def until_up(self, wait: Mapping[str, Any], seconds: float) -> tuple[dict[str, dict[str, Any]], float]:
+    def until_up(
+        self, wait: Mapping[str, Any], seconds: float, originated: Sequence[Mapping[str, str]] = ()
+    ) -> tuple[dict[str, dict[str, Any]], float]:
         """Read FRR's state until every expected session is up and route installed, or the time is over.
 
         ``wait`` has lists ``bgp`` and ``bfd`` of ``{vrf, address}`` and ``routes`` of ``{vrf, prefix}``.
-        Returns the last state and the seconds waited.
+        ``originated`` is as in `frr`. Returns the last state and the seconds waited.
         """
         started = time.monotonic()
         while True:
-            state = self.frr()
+            state = self.frr(originated)
             waited = time.monotonic() - started
             if waited >= seconds or not still_waiting(state, wait):
                 return state, round(waited, 1)
@@ -261,6 +268,11 @@ def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) 
         if (item["vrf"], item["prefix"]) not in installed:
             missing.append(f"route {item['vrf']} {item['prefix']}")
     return missing
+
+
+def own_entry(vrf: str, prefix: str) -> str:
+    """Build the command that shows BGP's entry for a prefix."""
+    return f"show bgp vrf {vrf} ipv{6 if ':' in prefix else 4} unicast {prefix} json"
 
 
 def ping_command(request: Mapping[str, Any]) -> list[str]:

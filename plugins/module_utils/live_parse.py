@@ -275,6 +275,17 @@ def bgp_peer(peer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def parse_own_entry(text: str) -> dict[str, bool]:
+    """Read `show bgp vrf V ipv4|ipv6 unicast PREFIX json`: ``known`` (an entry of this router's own), ``valid``, ``announced``."""
+    entry: dict[str, Any] = next(iter(json_documents(text)), {})
+    own = [path for path in entry.get("paths", []) if path.get("sourced") or path.get("local")]
+    return {
+        "known": bool(own),
+        "valid": any(bool(path.get("valid")) for path in own),
+        "announced": bool(entry.get("advertisedTo")),
+    }
+
+
 def parse_bfd(text: str) -> list[dict[str, Any]]:
     """Read `show bfd peers json`: every session of every VRF; intervals in ms, as this side has them and as the peer says."""
     sessions = []

@@ -39,6 +39,11 @@ options:
     description: Ask FRR.
     type: bool
     default: true
+  originated:
+    description: Prefixes of which BGP's own entry is looked at, each with C(vrf) and C(prefix).
+    type: list
+    elements: dict
+    default: []
   frr_config:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
     type: bool
@@ -129,7 +134,7 @@ RETURN = r"""
 state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files),
-      C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(bfd), C(rib), C(ospf),
+      C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated), C(bfd), C(rib), C(ospf),
       C(frr_config) and C(pings), as far as they were asked for.
     - A part has C(command), C(data) and C(error).
   returned: always
@@ -160,6 +165,7 @@ def main() -> None:
             "verify_units": names,
             "wireguard_files": names,
             "frr": {"type": "bool", "default": True},
+            "originated": dicts,
             "frr_config": {"type": "bool", "default": False},
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
@@ -172,7 +178,7 @@ def main() -> None:
     gatherer = Gatherer()
     state = {"system": system(), "waited": 0.0}
     if asked["frr"]:
-        parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"])
+        parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
     state.update(gatherer.network())

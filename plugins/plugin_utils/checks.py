@@ -19,7 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_frr,
     uses_vrf,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
@@ -69,6 +69,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "frr": asks_frr,
+        "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),

@@ -74,10 +74,35 @@ def check_instance(ledger: Ledger, instance: Mapping[str, Any], profiles: Mappin
 
     ledger.judge(f"BGP {vrf} instance", summary, "bgp", exists)
     ledger.judge(f"BGP {vrf} has no other neighbors", summary, "bgp", others)
+    for prefix in instance.get("networks", []):
+        check_network(ledger, vrf, canonical_prefix(prefix))
     for neighbor in instance.get("neighbors", []):
         check_neighbor(ledger, vrf, neighbor)
         if neighbor.get("bfd_profile"):
             check_bfd(ledger, vrf, neighbor, profiles.get(neighbor["bfd_profile"]))
+
+
+def originated(variables: Variables) -> list[tuple[str, str]]:
+    """Return VRF and prefix of every network this host originates."""
+    instances = variables.get("frr_bgp", [])
+    return [(item.get("vrf") or DEFAULT_VRF, canonical_prefix(prefix)) for item in instances for prefix in item.get("networks", [])]
+
+
+def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
+    """Check that BGP holds a network of this router as valid; FRR 8 may call it inaccessible although the route is there."""
+
+    def valid(entries: list[dict[str, Any]]) -> Verdict:
+        entry = next((item for item in entries if (item["vrf"], item["prefix"]) == (vrf, prefix)), None)
+        if entry is None or entry["error"]:
+            return False, f"could not be read: {entry['error'] if entry else prefix + ' was not asked for'}"
+        if not entry["data"]["known"]:
+            return False, f"BGP in VRF {vrf} has no own entry for {prefix}"
+        if not entry["data"]["valid"]:
+            return False, f"{prefix} is not valid, so no neighbor gets it; expected it valid (no route to it, or bgpd missed it)"
+        return True, "valid, announced" if entry["data"]["announced"] else "valid, announced to no neighbor yet"
+
+    command = f"vtysh -c 'show bgp vrf {vrf} ipv{family_of(prefix)} unicast {prefix}'"
+    ledger.judge(f"BGP {vrf} originates {prefix}", command, "originated", valid)
 
 
 def check_neighbor(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any]) -> None:

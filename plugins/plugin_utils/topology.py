@@ -182,7 +182,9 @@ def _node_attributes(node: Node) -> str:
         rows.append(f'<TR><TD ALIGN="LEFT"><FONT COLOR="{colour}"><B>{escape(words)}</B></FONT></TD></TR>')
     dashed = ' STYLE="ROUNDED,DASHED"' if kind == "stranger" else ' STYLE="ROUNDED"'
     width = 3 if kind == "bad" else 1
-    table = f'<TABLE{dashed} BGCOLOR="white" BORDER="{width}" COLOR="{colour}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{"".join(rows)}</TABLE>'
+    inner = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{"".join(rows)}</TABLE>'
+    outer = f'BGCOLOR="white" BORDER="{width}" COLOR="{colour}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="8"'
+    table = f"<TABLE{dashed} {outer}><TR><TD>{inner}</TD></TR></TABLE>"
     tip = ", ".join([node.name, *node.lines, *([words] if words else [])])
     return f'[label=<{table}>, class="host {kind}", tooltip={quote(tip)}]'
 

@@ -90,6 +90,7 @@ def host_variables(number: int, count: int, ends: list[tuple[int, int]]) -> tupl
                 "asn": 65000 + number,
                 "vrf": "CORE",
                 "router_id": loopback(number),
+                "networks": [f"10.{number}.0.0/24"],
                 "neighbors": [
                     {
                         "address": loopback(peer),
@@ -228,6 +229,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "units_verify": part([]),
         "frr_version": part("10.3" if number % 2 else "8.4.4"),
         "bgp": part({"CORE": bgp}),
+        "originated": part([{"vrf": "CORE", "prefix": f"10.{number}.0.0/24", **part({"known": True, "valid": True, "announced": True})}]),
         "bfd": part(bfd),
         "rib": part(rib),
         "ospf": part([]),
@@ -260,7 +262,9 @@ def unit(name: str, time: int) -> dict[str, Any]:
 def live_links(number: int, ends: list[tuple[int, int]]) -> dict[str, dict[str, Any]]:
     """Describe the interfaces of a host."""
 
-    def link(kind: str, mtu: int, addresses: list[tuple[str, str]], master: str | None = "CORE", table: int | None = None) -> dict[str, Any]:
+    def link(
+        kind: str, mtu: int, addresses: list[tuple[str, str]], master: str | None = "CORE", table: int | None = None
+    ) -> dict[str, Any]:
         return {
             "index": 1,
             "up": True,
@@ -303,7 +307,9 @@ def rib_route(prefix: str, protocol: str, hop: str | None, interface: str, vrf: 
     }
 
 
-def kernel_route(prefix: str, kind: str, protocol: str, hop: str = "", device: str = "", metric: int = 20, table: int = 200) -> dict[str, Any]:
+def kernel_route(
+    prefix: str, kind: str, protocol: str, hop: str = "", device: str = "", metric: int = 20, table: int = 200
+) -> dict[str, Any]:
     """Describe a route as the kernel has it."""
     return {
         "prefix": prefix,

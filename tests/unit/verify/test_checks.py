@@ -119,23 +119,66 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
     ("identity", put("wireguard", "wg0", "public_key", None), "WireGuard wg0 own key as registered", "found nothing, expected "),
     ("peer key", rename_key, "WireGuard wg0 peer T2 key", "(T2), found wrong-key="),
     ("peer not declared", rename_key, "WireGuard wg0 has no other peers", "wrong-key="),
-    ("allowed ips", put("wireguard", "wg0", "peers", PEER_KEY, "allowed_ips", []), "WireGuard wg0 peer T2 allowed IPs", "missing 0.0.0.0/0"),
-    ("keepalive", put("wireguard", "wg0", "peers", PEER_KEY, "keepalive", 25), "WireGuard wg0 peer T2 keepalive", "found 25 s, expected 5 s"),
-    ("psk", put("wireguard", "wg0", "peers", PEER_KEY, "preshared", True), "WireGuard wg0 peer T2 preshared key", "found set, expected not"),
-    ("no handshake", put("wireguard", "wg0", "peers", PEER_KEY, "handshake_age", None), "WireGuard wg0 peer T2 handshake", "no handshake with T2"),
+    (
+        "allowed ips",
+        put("wireguard", "wg0", "peers", PEER_KEY, "allowed_ips", []),
+        "WireGuard wg0 peer T2 allowed IPs",
+        "missing 0.0.0.0/0",
+    ),
+    (
+        "keepalive",
+        put("wireguard", "wg0", "peers", PEER_KEY, "keepalive", 25),
+        "WireGuard wg0 peer T2 keepalive",
+        "found 25 s, expected 5 s",
+    ),
+    (
+        "psk",
+        put("wireguard", "wg0", "peers", PEER_KEY, "preshared", True),
+        "WireGuard wg0 peer T2 preshared key",
+        "found set, expected not",
+    ),
+    (
+        "no handshake",
+        put("wireguard", "wg0", "peers", PEER_KEY, "handshake_age", None),
+        "WireGuard wg0 peer T2 handshake",
+        "no handshake with T2",
+    ),
     ("old handshake", put("wireguard", "wg0", "peers", PEER_KEY, "handshake_age", 181), "WireGuard wg0 peer T2 handshake", "3 min 1 s ago"),
-    ("file mode", put("wireguard_files", "wg0", "mode", "0644"), "WireGuard wg0 file is private and sets no address", "mode 0644, expected 0600"),
+    (
+        "file mode",
+        put("wireguard_files", "wg0", "mode", "0644"),
+        "WireGuard wg0 file is private and sets no address",
+        "mode 0644, expected 0600",
+    ),
     ("file owner", put("wireguard_files", "wg0", "owner", "1000:0"), "WireGuard wg0 file is private and sets no address", "owner 1000:0"),
     ("file address", put("wireguard_files", "wg0", "address", True), "WireGuard wg0 file is private and sets no address", "Address line"),
     ("file table", put("wireguard_files", "wg0", "table", None), "WireGuard wg0 file is private and sets no address", "Table is not set"),
     ("no file", put("wireguard_files", "wg0", None), "WireGuard wg0 file is private and sets no address", "no readable file"),
     ("no instance", put("bgp", "CORE", {}), f"{NEIGHBOR} established", "is not configured in VRF CORE"),
     ("wrong vrf", lambda s: data(s, "bgp").update(default=data(s, "bgp").pop("CORE")), "BGP CORE instance", "found default"),
-    ("other as", put("bgp", "CORE", PEER, "local_as", 65999), "BGP CORE instance", "found AS 65999 router ID 10.255.0.1, expected AS 65001"),
+    (
+        "other as",
+        put("bgp", "CORE", PEER, "local_as", 65999),
+        "BGP CORE instance",
+        "found AS 65999 router ID 10.255.0.1, expected AS 65001",
+    ),
     ("router id", put("bgp", "CORE", PEER, "local_router_id", "9.9.9.9"), "BGP CORE instance", "router ID 9.9.9.9"),
-    ("idle", put("bgp", "CORE", PEER, "state", "Active"), f"{NEIGHBOR} established", f"{PEER} AS 65002 (T2) is Active, expected Established"),
+    (
+        "idle",
+        put("bgp", "CORE", PEER, "state", "Active"),
+        f"{NEIGHBOR} established",
+        f"{PEER} AS 65002 (T2) is Active, expected Established",
+    ),
     ("remote as", put("bgp", "CORE", PEER, "remote_as", 1), f"{NEIGHBOR} established", "found AS 1"),
-    ("stranger", lambda s: data(s, "bgp")["CORE"].update({"9.9.9.9": data(s, "bgp")["CORE"][PEER]}), "BGP CORE has no other neighbors", "9.9.9.9"),
+    (
+        "stranger",
+        lambda s: data(s, "bgp")["CORE"].update({"9.9.9.9": data(s, "bgp")["CORE"][PEER]}),
+        "BGP CORE has no other neighbors",
+        "9.9.9.9",
+    ),
+    ("not valid", put("originated", 0, "data", "valid", False), "BGP CORE originates 10.1.0.0/24", "no neighbor gets it"),
+    ("not known", put("originated", 0, "data", "known", False), "BGP CORE originates 10.1.0.0/24", "no own entry for 10.1.0.0/24"),
+    ("not asked", lambda s: data(s, "originated").clear(), "BGP CORE originates 10.1.0.0/24", "was not asked for"),
     ("family", put("bgp", "CORE", PEER, "families", {}), f"{NEIGHBOR} address families", "not negotiated ipv4Unicast"),
     ("no password", put("bgp", "CORE", PEER, "password", False), f"{NEIGHBOR} TCP password", "found not set, expected set"),
     ("source", put("bgp", "CORE", PEER, "local_address", "10.254.0.1"), f"{NEIGHBOR} source address", "expected 10.255.0.1"),
@@ -155,9 +198,19 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         f"Route CORE {PEER}/32 static via 10.254.0.2 dev wg0",
         "known to FRR but not installed",
     ),
-    ("config", put("frr_config", slice(0, 0), ["+ neighbor 1.2.3.4 remote-as 5"]), "FRR configuration runs as in frr.conf", "1 lines differ"),
+    (
+        "config",
+        put("frr_config", slice(0, 0), ["+ neighbor 1.2.3.4 remote-as 5"]),
+        "FRR configuration runs as in frr.conf",
+        "1 lines differ",
+    ),
     ("route gone", drop("rib", prefix="10.2.0.0/24"), "Route CORE 10.2.0.0/24 by bgp", "no such route, expected 10.2.0.0/24 by bgp"),
-    ("route by other", of_route("rib", "10.2.0.0/24", protocol="static"), "Route CORE 10.2.0.0/24 by bgp", "found it by static, expected bgp"),
+    (
+        "route by other",
+        of_route("rib", "10.2.0.0/24", protocol="static"),
+        "Route CORE 10.2.0.0/24 by bgp",
+        "found it by static, expected bgp",
+    ),
     ("route not in kernel", drop("routes", prefix="10.2.0.0/24"), "Route CORE 10.2.0.0/24 by bgp", "kernel's table 200 has no 10.2.0.0/24"),
     ("route in main", of_route("routes", "10.2.0.0/24", table=254), "Route CORE 10.2.0.0/24 in no other table", "in table main too"),
     (
@@ -178,16 +231,46 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         "Route default learned no link prefixes",
         "learned 10.254.9.0/31 by ospf",
     ),
-    ("no answer", ping("reach 0", received=0, note="From 10.254.0.2: Destination Host Unreachable"), "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE", "0 of 3"),
-    ("mtu too small", ping("fits 0", received=0), "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE with 1412 bytes unfragmented", "expected an answer"),
-    ("mtu too large", ping("over 0", received=2), "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE not with 1413 bytes", "carries more than planned"),
+    (
+        "no answer",
+        ping("reach 0", received=0, note="From 10.254.0.2: Destination Host Unreachable"),
+        "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE",
+        "0 of 3",
+    ),
+    (
+        "mtu too small",
+        ping("fits 0", received=0),
+        "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE with 1412 bytes unfragmented",
+        "expected an answer",
+    ),
+    (
+        "mtu too large",
+        ping("over 0", received=2),
+        "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE not with 1413 bytes",
+        "carries more than planned",
+    ),
     ("vacuous", ping("fits 0", received=0), "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE not with 1413 bytes", "says nothing"),
     ("ping missing", ping("reach 0", error="ping is not installed"), "Reach 10.2.0.1 from 10.1.0.1 in VRF CORE", "ping is not installed"),
-    ("unit down", put("units", "frr.service", "ActiveState", "failed"), "Unit frr.service enabled and active", "failed (success), expected active"),
-    ("unit disabled", put("units", "interface.service", "UnitFileState", "disabled"), "Unit interface.service enabled and active", "expected enabled"),
+    (
+        "unit down",
+        put("units", "frr.service", "ActiveState", "failed"),
+        "Unit frr.service enabled and active",
+        "failed (success), expected active",
+    ),
+    (
+        "unit disabled",
+        put("units", "interface.service", "UnitFileState", "disabled"),
+        "Unit interface.service enabled and active",
+        "expected enabled",
+    ),
     ("unit gone", put("units", "frr.service", "LoadState", "not-found"), "Unit frr.service enabled and active", "does not exist"),
     ("unit stale", put("units", "frr.service", "NeedDaemonReload", True), "Unit frr.service enabled and active", "daemon-reload"),
-    ("no after", put("units", "frr.service", "After", []), "Boot order interface.service before frr.service", "does not name interface.service"),
+    (
+        "no after",
+        put("units", "frr.service", "After", []),
+        "Boot order interface.service before frr.service",
+        "does not name interface.service",
+    ),
     (
         "no after tunnel",
         put("units", "interface.service", "After", ["network.target"]),
@@ -200,8 +283,18 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         "Boot times follow the order",
         "frr.service at 10.0 s before interface.service at 14.9 s",
     ),
-    ("not started", put("units", "frr.service", "ActiveEnterTimestampMonotonic", 0), "Boot times follow the order", "frr.service was not started"),
-    ("cycle", put("ordering_cycles", slice(0, 0), ["Found ordering cycle on frr.service/start"]), "Boot without an ordering cycle", "ordering cycle"),
+    (
+        "not started",
+        put("units", "frr.service", "ActiveEnterTimestampMonotonic", 0),
+        "Boot times follow the order",
+        "frr.service was not started",
+    ),
+    (
+        "cycle",
+        put("ordering_cycles", slice(0, 0), ["Found ordering cycle on frr.service/start"]),
+        "Boot without an ordering cycle",
+        "ordering cycle",
+    ),
     ("verify", put("units_verify", slice(0, 0), ["frr.service: Unknown key"]), "Boot units verify clean", "frr.service: Unknown key"),
     (
         "manager",
@@ -269,7 +362,9 @@ def test_roles_left_out_are_skipped_with_the_reason() -> None:
     assert skipped["Role wireguard"] == "verify_roles does not name wireguard"
     assert not [check.name for check in checks if check.name.startswith(("WireGuard", "BGP", "BFD"))]
     bare = checks_of(STATES["T1"], {"verify_roles": ["sysctl", "frr"]})
-    assert {check.name: check.detail for check in bare if check.status == "skipped"}["Role frr"] == "this host declares nothing for role frr"
+    assert {check.name: check.detail for check in bare if check.status == "skipped"}[
+        "Role frr"
+    ] == "this host declares nothing for role frr"
 
 
 def test_an_own_link_that_ospf_repeats_is_no_leak() -> None:

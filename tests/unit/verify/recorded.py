@@ -1,0 +1,59 @@
+"""Replays what real hosts printed (fixtures made by record.py): Debian 13 with FRR 10.3 as T1, Debian 12 with FRR 8.4.4 as T2."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, part
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments
+from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+ROLES = ("sysctl", "vrf", "wireguard", "frr", "verify")
+PASSWORD = "T1-and-T2-test"
+
+
+class Replay:
+    """Answers commands from a recording; a command that was not recorded is a mistake of the test."""
+
+    def __init__(self, name: str) -> None:
+        self.recording = json.loads((HERE / "fixtures" / f"{name}.json").read_text(encoding="utf-8"))
+
+    def __call__(self, command: Sequence[str], timeout: float = 30) -> Finished:
+        entry = self.recording["commands"][" ".join(command)]
+        return Finished(entry["rc"], entry["out"], entry["err"], entry["problem"])
+
+
+def variables_of(host: str) -> dict[str, Any]:
+    """Return the variables of a host of inventories/t1_t2, with the defaults of the roles' specs."""
+    inventory = ROOT / "inventories" / "t1_t2"
+    values: dict[str, Any] = yaml.safe_load((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
+    values.update(yaml.safe_load((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8")))
+    values["frr_bgp"][0]["neighbors"][0]["password"] = PASSWORD
+    options: dict[str, Any] = {}
+    for role in ROLES:
+        text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+        options.update(yaml.safe_load(text)["argument_specs"]["main"]["options"])
+    return with_defaults({name: value for name, value in values.items() if name in options}, options)
+
+
+def state_of(name: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """Run the gatherer on a recording, as module live_state does."""
+    replay = Replay(name)
+    asked = gather_arguments(variables)
+    gatherer = Gatherer(runner=replay, clock=lambda: float(replay.recording["time"]))
+    state: dict[str, Any] = {"system": replay.recording["system"], "waited": 0.0}
+    state.update(gatherer.frr(asked["originated"]))
+    state["pings"] = part("ping", gatherer.pings(asked["pings"]))
+    state.update(gatherer.network())
+    state.update(gatherer.wireguard([]))
+    state["wireguard_files"] = part("stat", replay.recording["files"])
+    state["sysctl"] = part("sysctl", {key: {"fq": "fq"}.get(key) for key in asked["sysctls"]})
+    state.update(gatherer.units(asked["units"], asked["verify_units"]))
+    state["frr_config"] = gatherer.frr_config()
+    return state
