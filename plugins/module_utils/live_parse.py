@@ -31,7 +31,7 @@ ROUTE_PROTOCOLS = {
     "196": "static (frr)",
 }
 # The value of these words in an FRR configuration is a secret.
-SECRET_WORDS = re.compile(r"\b(password|md5|authentication-key|key-string|key)(\s+\d+)?\s+(?!chain\b)\S+")
+SECRET_WORDS = re.compile(r"\b((?:password|authentication-key|key-string|md5)(?:\s+(?:md5|clear|\d+))*)\s+\S+")
 
 
 def prefix_of(text: str, version: int) -> str:
@@ -380,7 +380,7 @@ def parse_frr_version(text: str) -> str | None:
 
 def hide_secrets(line: str) -> str:
     """Replace the secret in a line of FRR configuration."""
-    return SECRET_WORDS.sub(lambda match: f"{match.group(1)}{match.group(2) or ''} <secret>", line)
+    return SECRET_WORDS.sub(lambda match: f"{match.group(1)} <secret>", line)
 
 
 def parse_reload_test(text: str) -> list[str]:

@@ -1,0 +1,226 @@
+"""The gatherer and its parsers against what real hosts printed, and against what they print when something is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import recorded
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather, live_parse
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks import host_checks
+
+HOSTS = ("T1", "T2")
+REGISTRY = {"T1": {"wg0": "8jzxyTN1Mg3I5B9LeZetz8escHBEV5ZXfrtQx5VnByc="}, "T2": {"wg0": "CRcds/8Dl21V59eMguSp0T72DLlM//BryWjkIx2OWF0="}}
+# The recordings leave out /proc; test_checks has the kernel's settings.
+NOT_RECORDED = "Kernel "
+
+
+def failed(host: str, recording: str) -> dict[str, str]:
+    variables = recorded.variables_of(host)
+    checks = host_checks(host, variables, recorded.state_of(recording, variables), REGISTRY)
+    return {check.name: check.detail for check in checks if check.status == "failed" and not check.name.startswith(NOT_RECORDED)}
+
+
+def test_a_network_that_frr_8_does_not_announce_is_found_at_both_ends() -> None:
+    """Recorded after `systemctl restart wg-quick@wg0`: every session up, and bgpd 8.4.4 holds its own network as inaccessible."""
+    there = failed("T2", "T2_unannounced")
+    assert "8.8.8.8/32 is not valid" in there.pop("BGP CORE originates 8.8.8.8/32")
+    assert all(name.startswith("Reach 8.8.4.4") for name in there)
+    here = failed("T1", "T1_unannounced")
+    assert here.pop("Route CORE 8.8.8.8/32 by bgp") == "VRF CORE: no such route, expected 8.8.8.8/32 by bgp"
+    assert all(name.startswith("Reach 8.8.8.8") for name in here)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_no_secret_of_a_recording_is_in_the_state(host: str) -> None:
+    variables = recorded.variables_of(host)
+    state = recorded.state_of(f"{host}_unannounced", variables)
+    text = json.dumps(state)
+    assert "SECRET" not in text, "the private key of the dump"
+    assert recorded.PASSWORD not in text
+
+
+@pytest.mark.parametrize(("host", "version", "kernel"), [("T1", "10.3", "6.12"), ("T2", "8.4.4", "6.1")])
+def test_both_versions_of_frr_are_read(host: str, version: str, kernel: str) -> None:
+    state = recorded.state_of(f"{host}_unannounced", recorded.variables_of(host))
+    assert state["frr_version"]["data"] == version
+    assert state["system"]["kernel"].startswith(kernel)
+    (peer,) = state["bgp"]["data"]["CORE"].values()
+    assert (peer["state"], peer["password"]) == ("Established", True)
+    (session,) = state["bfd"]["data"]
+    assert (session["vrf"], session["status"], session["receive"], session["multiplier"]) == ("CORE", "up", 1000, 3)
+    assert {route["vrf"] for route in state["rib"]["data"]} >= {"CORE", "default"}
+    assert [(rule["priority"], rule["l3mdev"]) for rule in state["rules4"]["data"]][:2] == [(1000, True), (32765, False)]
+    assert state["links"]["data"]["CORE"]["table"] == 200
+    assert state["units"]["data"]["frr.service"]["ActiveState"] == "active"
+    assert "interface.service" in state["units"]["data"]["frr.service"]["After"]
+
+
+def test_an_empty_machine_yields_reasons_and_no_exception() -> None:
+    def nothing(command: Sequence[str], timeout: float = 30) -> Finished:
+        return Finished(-1, "", "", f"{command[0]} is not installed")
+
+    gatherer = Gatherer(runner=nothing)
+    parts = {**gatherer.frr(), **gatherer.network(), **gatherer.wireguard(["wg0"]), **gatherer.units(["frr.service"], ["frr.service"])}
+    parts.update(boot_plot=gatherer.boot_plot(), frr_config=gatherer.frr_config())
+    for name in set(parts) - {"originated", "ospf", "wireguard_files"}:
+        assert parts[name]["data"] is None, name
+        assert "is not installed" in parts[name]["error"], name
+    assert gatherer.pings([{"id": "a", "destination": "192.0.2.1"}])[0]["error"] == "ping is not installed"
+
+
+def test_a_missing_program_is_a_result() -> None:
+    assert live_gather.run(["xgn-no-such-program"]).problem == "xgn-no-such-program is not installed"
+    assert live_gather.run(["sleep", "5"], timeout=0.1).problem == "sleep did not end within 0 s"
+    assert live_gather.run(["sh", "-c", "echo out; exit 3"]).rc == 3
+
+
+def test_vtysh_goes_on_behind_a_command_that_fails() -> None:
+    """vtysh stops at the first failure; the commands behind it are asked again."""
+    calls = []
+
+    def vtysh(command: Sequence[str], timeout: float = 30) -> Finished:
+        asked = list(command[3::2])
+        calls.append(asked)
+        text = ""
+        for item in asked:
+            text += f"T1# {item}\n"
+            if item == live_gather.BFD:
+                return Finished(1, text, "bfdd is not running\n")
+            text += "FRRouting 10.3 (T1)\n" if item == live_gather.VERSION else "{}\n"
+        return Finished(0, text, "")
+
+    parts = Gatherer(runner=vtysh).frr()
+    assert len(calls) == 2
+    assert parts["bfd"] == {"command": "vtysh -c 'show bfd peers'", "data": None, "error": "bfdd is not running"}
+    assert parts["frr_version"]["data"] == "10.3"
+    assert parts["rib"]["error"] is None
+
+
+def test_waiting_names_what_is_missing() -> None:
+    state = recorded.state_of("T1_unannounced", recorded.variables_of("T1"))
+    expect = {
+        "bgp": [{"vrf": "CORE", "address": "2.1.1.1"}, {"vrf": "CORE", "address": "9.9.9.9"}],
+        "bfd": [{"vrf": "CORE", "address": "2.1.1.1"}, {"vrf": "default", "address": "2.1.1.1"}],
+        "routes": [{"vrf": "CORE", "prefix": "8.8.8.8/32"}, {"vrf": "CORE", "prefix": "2.1.1.1/32"}],
+    }
+    assert live_gather.still_waiting(state, expect) == ["BGP CORE 9.9.9.9", "BFD default 2.1.1.1", "route CORE 8.8.8.8/32"]
+
+
+def test_waiting_ends_with_the_time() -> None:
+    def nothing(command: Sequence[str], timeout: float = 30) -> Finished:
+        return Finished(-1, "", "", "not installed")
+
+    _, waited = Gatherer(runner=nothing).until_up({"bgp": [{"vrf": "CORE", "address": "9.9.9.9"}]}, seconds=0.5)
+    assert 0.5 <= waited < 5
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        (" neighbor 2.1.1.1 password swordfish", " neighbor 2.1.1.1 password <secret>"),
+        (" ip ospf message-digest-key 1 md5 swordfish", " ip ospf message-digest-key 1 md5 <secret>"),
+        (" ip ospf authentication-key swordfish", " ip ospf authentication-key <secret>"),
+        ("  key-string swordfish", "  key-string <secret>"),
+        (" area-password md5 swordfish", " area-password md5 <secret>"),
+        (" neighbor 2.1.1.1 password 1234", " neighbor 2.1.1.1 password <secret>"),
+        (" neighbor 2.1.1.1 remote-as 65502", " neighbor 2.1.1.1 remote-as 65502"),
+    ],
+)
+def test_secrets_of_a_configuration_stay_on_the_host(line: str, hidden: str) -> None:
+    assert live_parse.hide_secrets(line) == hidden
+
+
+def test_the_difference_of_a_configuration() -> None:
+    text = (
+        "\nLines To Delete\n===============\nrouter bgp 1 vrf CORE\n no neighbor 1.1.1.1 password old\n\n"
+        "Lines To Add\n============\nrouter bgp 1 vrf CORE\n neighbor 1.1.1.1 password new\n"
+    )
+    assert live_parse.parse_reload_test(text) == [
+        "- router bgp 1 vrf CORE",
+        "-  no neighbor 1.1.1.1 password <secret>",
+        "+ router bgp 1 vrf CORE",
+        "+  neighbor 1.1.1.1 password <secret>",
+    ]
+    assert live_parse.parse_reload_test("") == []
+
+
+def test_private_keys_of_the_dump_are_dropped() -> None:
+    text = "wg0\tPRIV\tPUB\t51820\t0xca6c\nwg0\tPEER\tPSK\t[2001:db8::1]:1\t10.0.0.0/8,::/0\t990\t1\t2\t25\nwg1\t(none)\t(none)\t1\toff\n"
+    interfaces = live_parse.parse_wireguard(text, now=1000.0)
+    assert "PRIV" not in str(interfaces)
+    assert "PSK" not in str(interfaces)
+    assert interfaces["wg0"]["fwmark"] == 0xCA6C
+    assert interfaces["wg0"]["peers"]["PEER"] == {
+        "endpoint": "[2001:db8::1]:1",
+        "allowed_ips": ["10.0.0.0/8", "::/0"],
+        "handshake_age": 10,
+        "rx": 1,
+        "tx": 2,
+        "keepalive": 25,
+        "preshared": True,
+    }
+    assert interfaces["wg1"]["public_key"] is None
+    with pytest.raises(ValueError, match="has 2 fields"):
+        live_parse.parse_wireguard("a\tb\n", 0)
+
+
+def test_pings() -> None:
+    fine = live_parse.parse_ping("3 packets transmitted, 3 received, 0% packet loss\nrtt min/avg/max/mdev = 1.0/2.5/4.0/0.1 ms")
+    assert (fine["transmitted"], fine["received"], fine["rtt_ms"], fine["too_long"], fine["note"]) == (3, 3, 2.5, False, "")
+    long = live_parse.parse_ping("ping: local error: message too long, mtu=1412\n2 packets transmitted, 0 received, +2 errors")
+    assert (long["received"], long["too_long"], long["note"]) == (0, True, "ping: local error: message too long, mtu=1412")
+    assert live_parse.parse_ping("From 10.0.0.1 icmp_seq=1 Frag needed and DF set (mtu = 1400)")["too_long"]
+    request = {"id": "x", "destination": "8.8.8.8", "source": "8.8.4.4", "vrf": "CORE", "size": 1384, "df": True, "count": 2}
+    assert " ".join(live_gather.ping_command(request)) == "ping -n -c 2 -i 0.3 -W 2 -I CORE -I 8.8.4.4 -M do -s 1384 8.8.8.8"
+
+
+def test_kernel_routes_of_one_destination_over_several_hops() -> None:
+    text = json.dumps(
+        [
+            {
+                "dst": "10.0.0.0/8",
+                "table": "200",
+                "protocol": "186",
+                "nexthops": [{"gateway": "10.1.1.1", "dev": "wg0"}, {"gateway": "10.1.1.5", "dev": "wg1"}],
+            },
+            {"dst": "192.0.2.1", "via": {"family": "inet6", "host": "fe80::1"}, "dev": "eth0"},
+            {"type": "3", "dst": "10.255.255.255", "dev": "wg0", "table": "255"},
+        ]
+    )
+    routes = live_parse.parse_kernel_routes(text, 4)
+    assert [(route["prefix"], route["table"], route["via"]) for route in routes] == [
+        ("10.0.0.0/8", 200, ["10.1.1.1", "10.1.1.5"]),
+        ("192.0.2.1/32", 254, ["fe80::1"]),
+    ]
+    assert live_parse.prefix_of("default", 6) == "::/0"
+
+
+def test_names_of_kernel_settings() -> None:
+    assert live_parse.sysctl_path("net.ipv4.ip_forward") == "/proc/sys/net/ipv4/ip_forward"
+    assert live_parse.sysctl_path("net.ipv4.conf.eth0/100.rp_filter") == "/proc/sys/net/ipv4/conf/eth0.100/rp_filter"
+    assert live_parse.sysctl_path("net/ipv4/conf/eth0.100/rp_filter") == "/proc/sys/net/ipv4/conf/eth0.100/rp_filter"
+    values = Gatherer().sysctl(["kernel.ostype", "kernel.no_such_key"])["data"]
+    assert values == {"kernel.ostype": "Linux", "kernel.no_such_key": None}
+
+
+def test_the_configuration_file_is_described_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "wg0.conf"
+    path.write_text("[Interface]\nPrivateKey = abc\nTable = Off\n# Address = 10.0.0.1/8\n[Peer]\nPublicKey = x\n")
+    path.chmod(0o600)
+    found = live_gather.configuration_file(str(path))
+    assert found is not None
+    assert (found["mode"], found["address"], found["table"]) == ("0600", False, "off")
+    assert "abc" not in str(found)
+    path.write_text("[Interface]\nAddress=10.0.0.1/8\n")
+    changed = live_gather.configuration_file(str(path))
+    assert changed is not None
+    assert (changed["address"], changed["table"]) == (True, None)
+    assert live_gather.configuration_file(str(tmp_path / "none.conf")) is None

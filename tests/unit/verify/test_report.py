@@ -1,0 +1,218 @@
+"""The report: one dictionary, three files, a table, a drawing; complete when things are missing, and free of secrets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from demo import demo_report, results_of
+
+from ansible_collections.xuegao.net.plugins.action.report import ActionModule, result_of, verdict
+from ansible_collections.xuegao.net.plugins.action.verify_checks import secrets_of
+from ansible_collections.xuegao.net.plugins.plugin_utils import topology
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page, size
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
+
+import samples
+
+META = {"title": "Network verification", "inventory": "inventories/x", "made": "2026-11-23T02:14:57+00:00", "calls": {}}
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+
+
+def test_counts_and_checks_of_the_report() -> None:
+    report = demo_report(2, faults=True)
+    assert report["counts"]["failed"] == sum(check["status"] == "failed" for check in report["checks"]) > 0
+    assert set(report["checks"][0]) == {"host", "name", "status", "command", "detail"}
+    assert json.loads(json.dumps(report))["checks"] == report["checks"]
+
+
+def test_the_table_ends_with_the_failed_checks() -> None:
+    report = demo_report(2, faults=True)
+    lines = terminal_table(report, width=100).splitlines()
+    first = next(number for number, line in enumerate(lines) if "FAILED" in line)
+    assert not [line for line in lines[first:] if "  ok  " in line]
+    assert (
+        lines[-1]
+        == f"2 hosts: {report['counts']['passed']} passed, {report['counts']['failed']} failed, {report['counts']['skipped']} skipped"
+    )
+    for check in report["checks"]:
+        if check["status"] == "failed":
+            assert f"$ {check['command']}" in "\n".join(lines[first:])
+
+
+def test_junit_is_valid_and_complete() -> None:
+    report = demo_report(3, faults=True)
+    report["checks"].append({"host": "hq\x00", "name": "<b>\x1b", "status": "failed", "command": "a && b", "detail": 'quote " and \x07'})
+    report["counts"]["failed"] += 1
+    top = ElementTree.fromstring(junit_xml(report))
+    assert top.tag == "testsuites"
+    cases = top.findall("testsuite/testcase")
+    assert len(cases) == len(report["checks"]) == int(top.get("tests", 0))
+    assert len(top.findall("testsuite/testcase/failure")) == report["counts"]["failed"] == int(top.get("failures", 0))
+    for suite in top.findall("testsuite"):
+        assert int(suite.get("tests", 0)) == len(suite.findall("testcase"))
+        assert int(suite.get("skipped", 0)) == len(suite.findall("testcase/skipped"))
+
+
+def test_everything_on_the_page_is_escaped() -> None:
+    report = demo_report(2)
+    evil = "<script>alert(1)</script>\"'&"
+    report["title"] = report["inventory"] = evil
+    report["checks"][0].update(name=f"BGP {evil}", detail=evil, command=evil)
+    host = report["hosts"][0]
+    host.update(site=evil, os=evil, kernel=evil)
+    host["tunnels"][0].update(endpoint=evil)
+    host["sessions"][0].update(description=evil, text=evil)
+    host["vrfs"][0]["routes"][0].update(via=evil)
+    host["boot_plot"] = "<svg onload='alert(1)'></svg>"
+    svg, reason = topology.draw(*topology.graph_of(report))
+    page = render_page(report, svg, reason)
+    assert "<script>alert" not in page
+    assert "onload=" not in page
+    assert page.count("<script>") == 1
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+    page = render_page(demo_report(2, faults=True), svg)
+    for text in ('src="http', 'href="http', "url(", "@import", '<link rel="stylesheet'):
+        assert text not in page
+    assert "default-src 'none'" in page
+
+
+def test_without_graphviz_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topology.shutil, "which", lambda _name: None)
+    report = demo_report(2)
+    svg, reason = topology.draw(*topology.graph_of(report))
+    assert svg is None
+    page = render_page(report, svg, reason)
+    assert "Install the package graphviz" in page
+    assert "Kernel net.ipv4.ip_forward" in page
+
+
+@needs_dot
+@pytest.mark.parametrize("count", [1, 2, 5, 20])
+def test_the_drawing_has_every_host_and_link(count: int) -> None:
+    report = demo_report(count) if count > 1 else build_report(results_of(2)[:1], META)
+    nodes, links = topology.graph_of(report)
+    svg, reason = topology.draw(nodes, links)
+    assert reason == ""
+    assert svg is not None
+    tree = ElementTree.fromstring(svg)
+    titles = {element.text for element in tree.iter("{http://www.w3.org/2000/svg}title")}
+    assert {node.name for node in nodes} <= titles
+    assert len([1 for element in tree.iter() if "link " in element.get("class", "")]) == len(links)
+
+
+def test_the_two_views_of_a_link_become_one() -> None:
+    nodes, links = topology.graph_of(demo_report(2))
+    assert [node.name for node in nodes] == ["T1", "T2"]
+    assert [(link.kind, link.state) for link in links] == [("wireguard", "up"), ("bgp", "up")]
+    assert links[1].label == "BGP CORE up\nBFD up"
+    assert links[1].tooltip.count("\n") == 2, "a line per end"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "state"),
+    [("up", "up", "up"), ("up", "down", "half"), ("down", "down", "down"), ("unknown", "down", "down"), ("unknown", "unknown", "unknown")],
+)
+def test_the_state_of_a_link(ours: str, theirs: str, state: str) -> None:
+    report = demo_report(2)
+    for host, word in zip(report["hosts"], (ours, theirs), strict=True):
+        host["tunnels"][0]["state"] = word
+    assert topology.graph_of(report)[1][0].state == state
+
+
+def test_a_session_whose_bfd_is_down_is_not_whole() -> None:
+    report = demo_report(2)
+    for host in report["hosts"]:
+        host["sessions"][0]["bfd"] = "down"
+    link = topology.graph_of(report)[1][1]
+    assert link.state == "half"
+    assert "BFD DOWN" in link.label
+
+
+def test_a_router_of_others_is_drawn_as_such() -> None:
+    report = demo_report(2)
+    report["hosts"][0]["sessions"].append({**report["hosts"][0]["sessions"][0], "address": "192.0.2.1", "description": "provider"})
+    nodes, _links = topology.graph_of(report)
+    assert [(node.name, node.managed) for node in nodes][-1] == ("provider", False)
+
+
+def test_dot_quotes_what_is_special() -> None:
+    node = topology.Node('a"b\\<', site='s"', lines=("<i>&",))
+    link = topology.Link(('a"b\\<', "c"), "bgp", "down", 'x"\ny', "t")
+    text = topology.dot_source([node, topology.Node("c")], [link])
+    assert '"a\\"b\\\\<" -- "c"' in text
+    assert "&lt;i&gt;&amp;" in text
+    assert 'label="x\\"\\ny"' in text
+    assert "style=dotted" in text
+
+
+def test_a_host_without_a_result_is_a_failed_check() -> None:
+    hostvars: dict[str, Any] = {"T9": {"ansible_facts": {}, "group_names": ["cloud"]}}
+    report = build_report([result_of("T9", hostvars)], META)
+    assert report["counts"] == {"passed": 0, "failed": 1, "skipped": 0}
+    assert report["hosts"][0]["reachable"] is False
+    assert verdict(report, "x.html") == "1 of 1 checks failed on T9: x.html"
+    page = render_page(report, *topology.draw(*topology.graph_of(report)))
+    assert "its state could not be read" in page
+
+
+def test_site_of_a_host() -> None:
+    assert site_of("a", ["all", "cloud", "b"]) == "b"
+    assert site_of("a", ["cloud"], {"a": {"site": "hq"}}) == "hq"
+    assert site_of("a", ["all", "ungrouped"]) == ""
+
+
+def test_secrets_are_found_at_every_depth_and_stand_nowhere_in_the_report(tmp_path: Path) -> None:
+    variables, _registry, _states = samples.network(2)
+    password = {"type": "str", "no_log": True}
+    neighbors = {"type": "list", "elements": "dict", "options": {"password": password}}
+    options = {"frr_bgp": {"type": "list", "elements": "dict", "options": {"neighbors": neighbors}}}
+    assert secrets_of(variables["T1"], options) == {samples.PASSWORD: "password"}
+    paths = ActionModule._write(tmp_path, demo_report(2, faults=True))
+    for path in paths.values():
+        assert samples.PASSWORD not in Path(path).read_text(encoding="utf-8")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["junit.xml", "report.html", "report.json"]
+    assert "boot_plot" not in (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_sizes() -> None:
+    assert [size(number) for number in (None, 0, 1023, 1024, 5_000_000, 10**15)] == [
+        "–",
+        "0 B",
+        "1023 B",
+        "1.0 KiB",
+        "4.8 MiB",
+        "909.5 TiB",
+    ]
+
+
+def test_the_playbook_reports_a_host_that_cannot_be_reached(tmp_path: Path) -> None:
+    """A dead host is a failed check, the report is written, with --limit too, and the run fails."""
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {hosts: {T9: {ansible_host: 127.0.0.1, ansible_port: 1}, T8: {verify_wait: often}}}\n")
+    root = Path(__file__).resolve().parents[3]
+    report = tmp_path / "report"
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), "playbooks/verify.yml"]
+    done = subprocess.run(
+        [*command, "-e", f"xgn_report_dir={report}", "--limit", "T9,T8"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    checks = json.loads((report / "report.json").read_text(encoding="utf-8"))["checks"]
+    details = {check["host"]: (check["name"], check["status"], check["detail"]) for check in checks}
+    assert details["T9"][:2] == ("Host reachable", "failed")
+    assert "not reachable" in details["T9"][2]
+    assert "verify_wait" in details["T8"][2]
+    assert "FAILED   Host reachable" in done.stdout
