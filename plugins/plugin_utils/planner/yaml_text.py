@@ -34,8 +34,17 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         if (_PLAIN.match(value) and value.lower() not in _RESERVED) or _ADDRESS.match(value):
             return value
-        return json.dumps(value, ensure_ascii=False)
+        if value.isprintable():
+            return json.dumps(value, ensure_ascii=False)
+        # JSON leaves some control characters as they are and splits others in two; YAML takes neither.
+        return '"' + "".join([_escaped(character) for character in value]) + '"'
     return json.dumps(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _flow(value: Any) -> str:
