@@ -10,7 +10,7 @@ START_LIMIT_S = 30
 POLL_S = 0.5
 # "degraded" would hide a unit that the image should have masked.
 GOOD_STATE = "running"
-# The same as in .config/molecule/config.yml.
+# The same as in molecule/shared/create.yml.
 OPTIONS = ("--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp:exec", "--network=none", "--pull=never")
 
 
