@@ -62,7 +62,9 @@ class ActionModule(ActionBase):
         elif missing and must_resolve:
             lines = [f"- peer {item['peer']}, interface {item['remote_interface']}" for item in missing]
             raise AnsibleActionFail(
-                "No public key is known for:\n" + "\n".join(lines) + f"\nNot in the registry {registry}, and the host itself did not tell. Remedy: run "
+                "No public key is known for:\n"
+                + "\n".join(lines)
+                + f"\nNot in the registry {registry}, and the host itself did not tell. Remedy: run "
                 "this role once on the peer (it records its key), or give the peer a public_key. No interface was changed."
             )
         return {"changed": False, "public_keys": known, "missing": missing}

@@ -1,5 +1,4 @@
 #!/usr/bin/python3
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -54,7 +53,8 @@ class Kernel:
             if "FIB table does not exist" in run.stderr:
                 return []
             raise InterfaceLayerError("ip -json %s: %s" % (" ".join(arguments), run.stderr.strip()))
-        return json.loads(run.stdout or "[]")
+        objects: list[Any] = json.loads(run.stdout or "[]")
+        return objects
 
     def change(self, *arguments: str) -> None:
         """Run `ip ARGUMENTS` and remember it; only remember it in a dry run."""
@@ -83,7 +83,9 @@ class Kernel:
         return links
 
 
-def apply(declared: dict[str, Any], previous: dict[str, Any] | None = None, only: str | None = None, dry_run: bool = False) -> tuple[list[str], list[str]]:
+def apply(
+    declared: dict[str, Any], previous: dict[str, Any] | None = None, only: str | None = None, dry_run: bool = False
+) -> tuple[list[str], list[str]]:
     """Bring the kernel in line with the declared state.
 
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "vrf", "mtu", "mac"}]}, MTU in
@@ -174,7 +176,7 @@ def _move_local_rules(kernel: Kernel) -> None:
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
     name, kind, vrf = interface["name"], interface.get("kind"), interface.get("vrf")
     link = links.get(name)
-    if link is None:
+    if link is None and kind:
         kernel.change("link", "add", "dev", name, "type", kind)
         link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False}
     elif kind and link["kind"] != kind:
@@ -199,9 +201,10 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
         return {}
     with open(path) as stream:
         try:
-            return json.load(stream)
+            declared: dict[str, Any] = json.load(stream)
         except ValueError as error:
-            raise InterfaceLayerError("%s: %s" % (path, error))
+            raise InterfaceLayerError("%s: %s" % (path, error)) from error
+    return declared
 
 
 def main() -> int:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -78,16 +77,16 @@ changed_paths:
   elements: str
 """
 
-import grp  # noqa: E402
-import os  # noqa: E402
-import pwd  # noqa: E402
-import shlex  # noqa: E402
-import shutil  # noqa: E402
-import tempfile  # noqa: E402
-from typing import Any  # noqa: E402
+import grp
+import os
+import pwd
+import shlex
+import shutil
+import tempfile
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 
 
 def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -29,6 +28,12 @@ options:
     type: list
     elements: str
     default: [zebra, staticd]
+  addresses:
+    description:
+      - Interface name to the addresses FRR sets on it. An interface that was deleted and made again may have lost them while FRR
+        believes them set; they are then set again.
+    type: dict
+    default: {}
   path:
     description: The file.
     type: path
@@ -68,17 +73,19 @@ applied:
   elements: str
 """
 
-import os  # noqa: E402
-import re  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
+import json
+import os
+import re
+import tempfile
+import time
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
+ADDRESS_SECONDS = 10
 
 
 class FrrError(Exception):
@@ -130,7 +137,15 @@ class Frr:
 
         C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr.
         """
-        arguments = [self.reload_program, verb, "--stdout", "--bindir", os.path.dirname(self.vtysh), "--confdir", os.path.dirname(self.path)]
+        arguments = [
+            self.reload_program,
+            verb,
+            "--stdout",
+            "--bindir",
+            os.path.dirname(self.vtysh),
+            "--confdir",
+            os.path.dirname(self.path),
+        ]
         status, out, err = self.module.run_command(arguments + [path])
         if status != 0:
             errors = [line for line in (out + err).splitlines() if "INFO:" not in line]
@@ -140,6 +155,37 @@ class Frr:
     def pending(self, path: str) -> list[str]:
         """Lines that running and file differ in, without secrets."""
         return [line for line in self.covered(self.reload("--test", path)).splitlines() if line.strip()]
+
+    def lost_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
+        """Interface and address for each address that its interface lacks. An interface that does not exist lacks nothing."""
+        live: dict[str, set[str]] = {}
+        for link in json.loads(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1]):
+            if "ifname" in link:
+                live[link["ifname"]] = {
+                    "%s/%d" % (item["local"], item["prefixlen"]) for item in link.get("addr_info", []) if "local" in item
+                }
+        return [(name, address) for name, wanted in addresses.items() if name in live for address in wanted if address not in live[name]]
+
+    def wait_for_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
+        """Give the kernel time to show the addresses; returns those that are still missing when it is over."""
+        deadline = time.monotonic() + ADDRESS_SECONDS
+        lost = self.lost_addresses(addresses)
+        while lost and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            lost = self.lost_addresses(addresses)
+        return lost
+
+    def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
+        """Take each lost address out of FRR and put it in again. Raises FrrError when the kernel still lacks one."""
+        for name, address in lost:
+            word = "ipv6" if ":" in address else "ip"
+            commands = ["configure terminal", "interface " + name, "no %s address %s" % (word, address), "%s address %s" % (word, address)]
+            self.module.run_command([self.vtysh] + [part for command in commands for part in ("-c", command)], check_rc=True)
+        missing = self.wait_for_addresses(addresses)
+        if missing:
+            raise FrrError(
+                "FRR does not get these addresses into the kernel: " + ", ".join("%s on %s" % (item[1], item[0]) for item in missing)
+            )
 
 
 def trial_file(frr: Frr, text: str) -> str:
@@ -188,6 +234,7 @@ def main() -> None:
             "content": {"type": "str", "required": True},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "daemons": {"type": "list", "elements": "str", "default": ["zebra", "staticd"]},
+            "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
         },
@@ -223,6 +270,10 @@ def main() -> None:
         if not module.check_mode:
             frr.wait_for(module.params["daemons"], module.params["timeout"])
             applied = apply(frr, text, before)
+            lost = frr.wait_for_addresses(module.params["addresses"]) if applied else frr.lost_addresses(module.params["addresses"])
+            if lost:
+                frr.set_addresses_again(lost, module.params["addresses"])
+                applied += ["%s was lost from %s" % (address, name) for name, address in lost]
             status = os.stat(path)
             if status.st_mode & 0o777 != 0o640:
                 os.chmod(path, 0o640)

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -47,12 +46,12 @@ ansible_facts:
       type: dict
 """
 
-import os  # noqa: E402
-import platform  # noqa: E402
-from typing import Any  # noqa: E402
+import os
+import platform
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
 KERNEL_FEATURES = ("dummy", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
 

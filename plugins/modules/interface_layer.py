@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -92,11 +91,11 @@ missing:
   elements: str
 """
 
-import json  # noqa: E402
+import json
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 
 
 def main() -> None:
@@ -130,7 +129,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if missing and not module.check_mode:
         module.fail_json(
-            msg="declared interfaces do not exist: %s. Make them first (role wireguard for tunnels), or give them a kind." % ", ".join(missing),
+            msg="declared interfaces do not exist: %s. Make them first (role wireguard for tunnels), or give them a kind."
+            % ", ".join(missing),
             commands=commands,
             missing=missing,
         )

@@ -134,8 +134,8 @@ RETURN = r"""
 state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files),
-      C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated), C(bfd), C(rib), C(ospf),
-      C(frr_config) and C(pings), as far as they were asked for.
+      C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
+      C(bfd), C(rib), C(ospf), C(frr_config) and C(pings), as far as they were asked for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -103,16 +102,16 @@ actions:
   sample: ["wg0: synchronised (persistent_keepalive of peer T1)"]
 """
 
-import glob  # noqa: E402
-import os  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import tempfile  # noqa: E402
-from typing import Any  # noqa: E402
+import glob
+import os
+import re
+import shutil
+import tempfile
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils import wireguard  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import wireguard
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 
 
 class Host:
@@ -307,7 +306,8 @@ def main() -> None:
         "%s: peer %s: %r is no WireGuard public key" % (interface["name"], peer["name"], peer["public_key"])
         for interface in interfaces
         for peer in interface["peers"]
-        if not re.match(wireguard.KEY_PATTERN, peer["public_key"]) and not (module.check_mode and peer["public_key"] == wireguard.UNKNOWN_KEY)
+        if not re.match(wireguard.KEY_PATTERN, peer["public_key"])
+        and not (module.check_mode and peer["public_key"] == wireguard.UNKNOWN_KEY)
     ]
     if problems:
         module.fail_json(msg="\n".join(problems))

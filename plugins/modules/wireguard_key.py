@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -46,10 +45,10 @@ public_keys:
   sample: {wg0: "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="}
 """
 
-import os  # noqa: E402
+import os
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.xuegao.net.plugins.module_utils import wireguard  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import wireguard
 
 
 def main() -> None:

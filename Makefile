@@ -1,0 +1,71 @@
+# The verbs of this project. `make` alone explains them.
+#
+#   INVENTORY=inventories/t1_t2   which network `demo` builds; its lab is lab/topologies/<the same name>.yml
+#   PYTHON=python3.12             which Python the virtual environment is made with (3.11 or newer)
+
+INVENTORY ?= inventories/t1_t2
+TOPOLOGY   = $(notdir $(patsubst %/,%,$(INVENTORY)))
+CONNECTION = build/lab/$(TOPOLOGY)/connection.yml
+PYTHON    ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN        = .venv/bin
+# Mitogen for the lab's emulated processors only: docs/decisions/0006.
+MITOGEN    = $(shell $(BIN)/python -c 'import ansible_mitogen; print(ansible_mitogen.__path__[0])')
+PLAYBOOK   = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$(MITOGEN)/plugins/strategy ANSIBLE_TIMEOUT=60 \
+	ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansible-playbook --inventory $(INVENTORY) --inventory $(CONNECTION)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test docs collection
+
+help:
+	@echo 'make demo        from a bare machine to the running network and its report'
+	@echo 'make demo-down   remove all of it'
+	@echo 'make check       lint, types, unit tests, golden files (before each commit)'
+	@echo 'make test        everything CI runs'
+	@echo 'make bench       figures, also in build/bench.json'
+
+# ---- set-up ----------------------------------------------------------------------------------------------------------
+
+setup-python:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed and was not found. Remedy: install it, or name it: make PYTHON=/path/to/python3.11 …' >&2; exit 1; }
+	@$(PYTHON) tools/system-packages base
+	@$(MAKE) --no-print-directory .venv/installed
+
+# Made anew when the requirements change; kept otherwise.
+.venv/installed: requirements.txt requirements-dev.txt
+	@echo 'Preparing the virtual environment .venv (a minute or two) …'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+setup-demo: setup-python
+	@$(PYTHON) tools/system-packages lab report
+
+setup-test: setup-demo
+	@$(PYTHON) tools/system-packages containers browser
+
+# ---- verbs -----------------------------------------------------------------------------------------------------------
+
+demo: setup-demo
+	@$(BIN)/python -m lab up $(TOPOLOGY)
+	@$(PLAYBOOK) xuegao.net.site
+	@$(PLAYBOOK) xuegao.net.verify
+
+demo-down: setup-python
+	@$(BIN)/python -m lab down $(TOPOLOGY)
+
+check: setup-python
+	@$(BIN)/python tools/stages.py check
+
+test: setup-test
+	@$(BIN)/python tools/stages.py test
+
+bench: setup-python
+	@$(BIN)/python tests/bench/run.py
+
+docs: setup-python
+	@$(BIN)/python tools/generate_docs.py
+
+collection: setup-python
+	@mkdir -p build
+	@$(BIN)/ansible-galaxy collection build --force --output-path build .

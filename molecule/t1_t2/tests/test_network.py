@@ -1,0 +1,155 @@
+"""The running pair, seen from both hosts: tunnel, VRF, BGP, BFD, MTU, boot order."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+UNITS = ["wg-quick@wg0", "interface", "frr"]
+
+# Emulated processors: sessions need a while after a boot, a restart or a converge.
+SESSION_SECONDS = 120
+POLL_SECONDS = 3
+PLANNED_MTU = 1412
+HEADERS = 28  # IPv4 and ICMP
+
+OWN = {"T1": "1.1.1.1", "T2": "2.1.1.1"}
+LINK = {"T1": "10.1.1.1/30", "T2": "10.1.1.2/30"}
+NETWORK = {"T1": "8.8.4.4", "T2": "8.8.8.8"}
+PEER = {"T1": "T2", "T2": "T1"}
+
+
+def name_of(host: Any) -> str:
+    """T1 or T2."""
+    return str(host.backend.get_hostname())
+
+
+def vtysh(host: Any, command: str) -> Any:
+    """What FRR answers to a show command, parsed."""
+    return json.loads(host.check_output("vtysh -c %s", command + " json"))
+
+
+def poll(question: Callable[[], bool], seconds: int = SESSION_SECONDS) -> bool:
+    """Ask until the answer is yes or the time is over."""
+    deadline = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def addresses(host: Any, interface: str) -> list[str]:
+    """IPv4 addresses of an interface with their prefix lengths."""
+    links = json.loads(host.check_output("ip -json -4 address show dev %s", interface))
+    return [f"{item['local']}/{item['prefixlen']}" for link in links for item in link.get("addr_info", [])]
+
+
+def established(host: Any) -> bool:
+    """Whether BGP with the other host is up in CORE, and BFD with it."""
+    peer = OWN[PEER[name_of(host)]]
+    summary = vtysh(host, "show bgp vrf CORE summary").get("ipv4Unicast", {})
+    sessions = {item["peer"]: item["status"] for item in vtysh(host, "show bfd vrf CORE peers")}
+    return bool(summary.get("peers", {}).get(peer, {}).get("state") == "Established" and sessions.get(peer) == "up")
+
+
+def test_bgp_and_bfd_come_up_inside_the_vrf(host: Any) -> None:
+    assert poll(lambda: established(host)), host.run("vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers'").stdout
+
+
+def test_bgp_uses_the_password(host: Any) -> None:
+    neighbor = vtysh(host, f"show bgp vrf CORE neighbors {OWN[PEER[name_of(host)]]}")
+    assert next(iter(neighbor.values()))["authenticationEnabled"] == 1
+
+
+def test_network_of_the_other_side_is_in_table_200_only(host: Any) -> None:
+    prefix = NETWORK[PEER[name_of(host)]]
+    assert poll(lambda: "proto bgp" in host.check_output("ip -4 route show table 200 %s/32", prefix))
+    everywhere = host.check_output("ip -4 route show table all %s/32", prefix).splitlines()
+    assert len(everywhere) == 1, everywhere
+    assert "table 200" in everywhere[0] or "table CORE" in everywhere[0]
+
+
+def test_networks_reach_each_other(host: Any) -> None:
+    own, other = NETWORK[name_of(host)], NETWORK[PEER[name_of(host)]]
+    assert poll(lambda: host.run("ip vrf exec CORE ping -c 3 -W 3 -I %s %s", own, other).succeeded)
+
+
+def test_planned_mtu_passes_and_one_byte_more_does_not(host: Any) -> None:
+    own, other = NETWORK[name_of(host)], NETWORK[PEER[name_of(host)]]
+    ping = "ip vrf exec CORE ping -M do -c 2 -W 3 -I %s -s %s %s"
+    assert poll(lambda: host.run(ping, own, str(PLANNED_MTU - HEADERS), other).succeeded)
+    assert host.run(ping, own, str(PLANNED_MTU - HEADERS + 1), other).failed
+
+
+def test_main_table_knows_nothing_of_the_vrf(host: Any) -> None:
+    assert host.run("ping -c 1 -W 2 %s", NETWORK[PEER[name_of(host)]]).failed
+    main = host.check_output("ip -4 route show table main")
+    assert "10.1.1." not in main and "8.8." not in main
+
+
+@pytest.mark.parametrize("path", ["/etc/wireguard/wg0.conf", "/etc/wireguard/wg0.key"])
+def test_files_with_keys_are_for_root_only(host: Any, path: str) -> None:
+    file = host.file(path)
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o600)
+
+
+def test_wg_quick_file_is_as_planned(host: Any) -> None:
+    lines = host.file("/etc/wireguard/wg0.conf").content_string.splitlines()
+    assert "MTU = 1412" in lines
+    assert "Table = off" in lines
+    assert "AllowedIPs = 0.0.0.0/0" in lines
+    assert not [line for line in lines if line.startswith("Address")]
+    assert ("ListenPort = 1111" in lines) == (name_of(host) == "T1")
+    assert ("Endpoint = 100.1.1.1:1111" in lines and "PersistentKeepalive = 10" in lines) == (name_of(host) == "T2")
+
+
+def test_frr_files_have_their_owners(host: Any) -> None:
+    for path, group in (("/etc/frr/frr.conf", "frr"), ("/etc/frr/daemons", "frr"), ("/etc/frr/vtysh.conf", "frrvty")):
+        file = host.file(path)
+        assert (file.user, file.group, file.mode) == ("frr", group, 0o640), path
+
+
+def test_no_secret_in_a_file_others_can_read(host: Any) -> None:
+    secrets = [host.file("/etc/wireguard/wg0.key").content_string.strip(), "T1-and-T2-test"]
+    for secret in secrets:
+        found = host.run("find /etc /run /tmp /var -xdev -type f -perm /o=r -exec grep -lF -e %s -- {} +", secret).stdout
+        assert found == "", f"a secret stands in {found}"
+
+
+def test_password_is_in_no_log(host: Any) -> None:
+    assert host.run("journalctl --no-pager --grep=T1-and-T2-test").stdout.replace("-- No entries --", "").strip() == ""
+    assert host.run("grep -rlF T1-and-T2-test /var/log/frr").stdout == ""
+
+
+def test_units_are_clean_enabled_and_ordered(host: Any) -> None:
+    units = ["wg-quick@wg0.service", "interface.service", "frr.service"]
+    verify = host.run("systemd-analyze verify interface.service frr.service wg-quick@wg0.service")
+    assert verify.succeeded and verify.stderr.strip() == "", verify.stderr
+    for unit in units:
+        assert host.check_output("systemctl is-enabled %s", unit) == "enabled"
+        assert host.check_output("systemctl is-active %s", unit) == "active"
+    assert units[0] in host.check_output("systemctl show --property=After --value interface.service").split()
+    assert units[1] in host.check_output("systemctl show --property=After --value frr.service").split()
+
+
+def test_boot_broke_no_cycle(host: Any) -> None:
+    assert "ordering cycle" not in host.check_output("journalctl --boot --no-pager --identifier=systemd")
+
+
+def test_nothing_is_left_to_apply(host: Any) -> None:
+    pending = host.run("/usr/lib/frr/frr-reload.py --test --stdout /etc/frr/frr.conf")
+    assert pending.succeeded and pending.stdout.strip() == "", pending.stdout
+    assert host.check_output("/usr/local/sbin/xgn-interface check") == ""
+
+
+@pytest.mark.parametrize("unit", ["wg-quick@wg0", "frr"])
+def test_address_and_session_return_after_a_restart(host: Any, unit: str) -> None:
+    host.check_output("systemctl restart %s", unit)
+    assert poll(lambda: addresses(host, "wg0") == [LINK[name_of(host)]]), host.check_output("ip address show dev wg0")
+    assert "master CORE" in host.check_output("ip link show dev wg0")
+    assert poll(lambda: established(host))
