@@ -14,10 +14,13 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import DEFAULT_VRF, canonical_address, duration
 
-# Above this many edges only those that are not up keep their words; the rest says them when pointed at.
-LABELLED_EDGES = 24
-# Above this many hosts the ranks of `dot` get too wide; a circle stays readable.
+# Above this many lines the lines between two hosts become one, which says the rest when pointed at.
+LABELLED_LINKS = 24
+# Above this many hosts the ranks of `dot` get too wide.
 RANKED_NODES = 6
+# Worst first: the state of lines that became one.
+WORST = ("down", "unknown", "half", "up")
+MARKS = {"up": "", "half": "!", "down": "✗", "unknown": "?"}
 DOT_PACKAGE = "graphviz"
 # A line style and a word for each state beside its colour, for who does not see the colour.
 STATE_WORDS = {"up": "up", "down": "DOWN", "unknown": "not known", "half": "up at one end"}
@@ -51,7 +54,7 @@ class Link:
 
     Attributes:
         ends: names of the two nodes.
-        kind: ``wireguard`` or ``bgp``.
+        kind: ``wireguard`` or ``bgp``; ``both`` for lines that became one.
         state: ``up``, ``down``, ``half`` (the ends disagree) or ``unknown``.
         label: a few words beside the line.
         tooltip: what is shown when one points at it, a line per end.
@@ -123,6 +126,18 @@ def _joint(states: Sequence[str]) -> str:
     return "half" if "up" in states else "down"
 
 
+def merged(links: Sequence[Link]) -> list[Link]:
+    """Make one line of all lines between two nodes, with the worst of their states, marked if that is not ``up``."""
+    pairs: dict[tuple[str, ...], list[Link]] = {}
+    for link in links:
+        pairs.setdefault(tuple(sorted(link.ends)), []).append(link)
+    result = []
+    for between in pairs.values():
+        state = next(word for word in WORST if any(link.state == word for link in between))
+        result.append(Link(between[0].ends, "both", state, MARKS[state], "\n".join(link.tooltip for link in between)))
+    return result
+
+
 def _node(host: Mapping[str, Any], checks: Sequence[Mapping[str, str]]) -> Node:
     own = [check["status"] for check in checks if check["host"] == host["host"]]
     lines = []
@@ -146,11 +161,12 @@ def dot_source(nodes: Sequence[Node], links: Sequence[Link]) -> str:
     Every shape has a class (``host``, ``ok``, ``bad``, ``stranger``; ``wireguard``, ``bgp``, ``up``, ``down`` …) so that a page
     can colour it; the attributes in the source serve who draws it without a page. Node order and link order are kept.
     """
-    many = len(links) > LABELLED_EDGES
+    many = len(links) > LABELLED_LINKS
     lines = [
         "graph network {",
         '  graph [bgcolor="transparent", fontname="Helvetica", fontsize=11, rankdir=LR]',
-        "  graph [pad=0.3, nodesep=0.7, ranksep=1.1, overlap=false, splines=true, mindist=1.6]",
+        '  graph [pad=0.3, nodesep=0.7, ranksep=1.1, overlap=false, mindist=1.3, K=1.2, sep="+14", outputorder=edgesfirst]',
+        f"  graph [splines={'line' if many else 'true'}]",
         '  node [shape=plain, fontname="Helvetica", fontsize=11]',
         '  edge [fontname="Helvetica", fontsize=9]',
     ]
@@ -158,11 +174,12 @@ def dot_source(nodes: Sequence[Node], links: Sequence[Link]) -> str:
     for number, site in enumerate(sites):
         inside = [f"    {quote(node.name)} {_node_attributes(node)}" for node in nodes if node.site == site]
         if site:
-            frame = f'style="rounded", class="site", margin=18, label={quote(site)}'
+            frame = f'style="rounded", class="site", margin=18, fontsize={20 if many else 12}, label={quote(site)}'
             lines += [f"  subgraph cluster_{number} {{", f"    graph [{frame}]", *inside, "  }"]
         else:
             lines += inside
-    lines += [f"  {quote(link.ends[0])} -- {quote(link.ends[1])} {_link_attributes(link, many)}" for link in links]
+    shown = merged(links) if many else links
+    lines += [f"  {quote(link.ends[0])} -- {quote(link.ends[1])} {_link_attributes(link)}" for link in shown]
     return "\n".join([*lines, "}", ""])
 
 
@@ -189,14 +206,14 @@ def _node_attributes(node: Node) -> str:
     return f'[label=<{table}>, class="host {kind}", tooltip={quote(tip)}]'
 
 
-def _link_attributes(link: Link, many: bool) -> str:
+def _link_attributes(link: Link) -> str:
     style = {"up": "solid", "half": "dashed", "down": "dotted", "unknown": "dotted"}[link.state]
     colour = {"up": "#1a7f4b", "half": "#a15c00", "down": "#b3261e", "unknown": "#6b7280"}[link.state]
-    width = (4 if link.kind == "wireguard" else 1.6) * (0.6 if many else 1)
-    label = "" if many and link.state == "up" else link.label
+    width = {"wireguard": 4, "bgp": 1.6, "both": 1.4 if link.state == "up" else 3}[link.kind]
+    size = ", fontsize=20" if link.kind == "both" else ""
     return (
-        f'[class="link {link.kind} {link.state}", style={style}, color="{colour}", fontcolor="{colour}", penwidth={width:g}, '
-        f"label={quote(label)}, tooltip={quote(link.tooltip)}, labeltooltip={quote(link.tooltip)}, edgetooltip={quote(link.tooltip)}]"
+        f'[class="link {link.kind} {link.state}", style={style}, color="{colour}", fontcolor="{colour}", penwidth={width:g}{size}, '
+        f"label={quote(link.label)}, tooltip={quote(link.tooltip)}, labeltooltip={quote(link.tooltip)}, edgetooltip={quote(link.tooltip)}]"
     )
 
 
@@ -214,7 +231,8 @@ def draw(nodes: Sequence[Node], links: Sequence[Link], timeout: float = 60) -> t
     program = shutil.which("dot")
     if program is None:
         return None, f"Graphviz is not installed on the controller. Install the package {DOT_PACKAGE} and make the report again."
-    engine = "dot" if len(nodes) <= RANKED_NODES else "circo" if len(links) > 2 * len(nodes) else "fdp"
+    # fdp keeps the hosts of a site together, circo has no sites but a clear circle.
+    engine = "dot" if len(nodes) <= RANKED_NODES else "fdp" if len({node.site for node in nodes}) > 1 else "circo"
     try:
         done = subprocess.run(
             [program, f"-K{engine}", "-Tsvg"],

@@ -36,7 +36,8 @@ def record(command, timeout=30):
             if fields[place] != "(none)":
                 fields[place] = "SECRET" + "=" * 38
         out = "\n".join("\t".join(fields) for fields in lines) + "\n"
-    log[" ".join(command)] = {"rc": done.rc, "out": out, "err": done.err, "problem": done.problem, "seconds": round(time.time() - started, 2)}
+    log[" ".join(command)] = entry = {"rc": done.rc, "out": out, "err": done.err, "problem": done.problem}
+    entry["seconds"] = round(time.time() - started, 2)
     return done
 gatherer = gather.Gatherer(runner=record)
 gatherer.frr([{"vrf": PING[2], "prefix": PING[1] + "/32"}])

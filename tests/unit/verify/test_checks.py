@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import samples
+import verify_samples as samples
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import (
     Check,
     gather_arguments,

@@ -1,4 +1,4 @@
-"""Reports of networks of any size, healthy or with faults: `python tests/unit/verify/demo.py DIRECTORY HOSTS [healthy]` writes one."""
+"""Reports of networks of any size: `python tests/unit/verify/verify_demo.py DIRECTORY HOSTS [healthy]` writes one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import samples
+import verify_samples as samples
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import host_checks, unreachable
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary
 

@@ -11,19 +11,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from demo import demo_report, results_of
-
+import verify_samples as samples
 from ansible_collections.xuegao.net.plugins.action.report import ActionModule, result_of, verdict
 from ansible_collections.xuegao.net.plugins.action.verify_checks import secrets_of
 from ansible_collections.xuegao.net.plugins.plugin_utils import topology
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page, size
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
-
-import samples
+from verify_demo import demo_report, results_of
 
 META = {"title": "Network verification", "inventory": "inventories/x", "made": "2026-11-23T02:14:57+00:00", "calls": {}}
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -111,7 +106,8 @@ def test_the_drawing_has_every_host_and_link(count: int) -> None:
     tree = ElementTree.fromstring(svg)
     titles = {element.text for element in tree.iter("{http://www.w3.org/2000/svg}title")}
     assert {node.name for node in nodes} <= titles
-    assert len([1 for element in tree.iter() if "link " in element.get("class", "")]) == len(links)
+    drawn = topology.merged(links) if len(links) > topology.LABELLED_LINKS else links
+    assert len([1 for element in tree.iter() if "link " in element.get("class", "")]) == len(drawn)
 
 
 def test_the_two_views_of_a_link_become_one() -> None:
@@ -140,6 +136,17 @@ def test_a_session_whose_bfd_is_down_is_not_whole() -> None:
     link = topology.graph_of(report)[1][1]
     assert link.state == "half"
     assert "BFD DOWN" in link.label
+
+
+def test_lines_that_become_one_show_the_worst_and_tell_all() -> None:
+    links = topology.graph_of(demo_report(20, faults=True))[1]
+    lines = topology.merged(links)
+    assert len(lines) == len({frozenset(link.ends) for link in links}) < len(links)
+    assert sum(len(line.tooltip.splitlines()) for line in lines) == sum(len(link.tooltip.splitlines()) for link in links)
+    for line in lines:
+        states = {link.state for link in links if set(link.ends) == set(line.ends)}
+        assert (line.state == "up") == (states == {"up"})
+        assert (line.label == "") == (line.state == "up"), "marked without colour too"
 
 
 def test_a_router_of_others_is_drawn_as_such() -> None:

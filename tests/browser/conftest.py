@@ -1,0 +1,8 @@
+"""The pages are made by the sample network of the unit tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "verify"))
