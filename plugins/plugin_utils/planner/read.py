@@ -107,10 +107,13 @@ class _Reader:
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {}
         for name in _SETTINGS:
-            value = self.written.get(name, self.options[name].get("default"))
-            whole = not any(entry == name or entry.startswith(f"{name}.") for entry in self.broken)
-            if isinstance(value, Mapping):
-                settings[name] = with_defaults(value if whole else {}, self.options[name]["options"])
+            default = self.options[name].get("default")
+            value = self.written.get(name, default)
+            sound = not any(entry == name or entry.startswith(f"{name}.") for entry in self.broken)
+            if not sound or not isinstance(value, Mapping):
+                value = default
+            if value is not None:
+                settings[name] = with_defaults(value, self.options[name]["options"])
         return settings
 
     def address(self, text: str | None, family: str, path: str) -> Address | None:

@@ -21,7 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.changes import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.ids import missing_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.yaml_text import yaml_text
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[3]
@@ -122,6 +122,7 @@ def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
 plain = st.none() | st.booleans() | st.integers() | st.text()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(min_size=1), st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))))
 def test_yaml_text_is_read_back_as_it_was(value: dict[str, Any]) -> None:
     assert yaml.safe_load(yaml_text(value)) == value
