@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from lab import accel, image, keys, preflight, process, vm, wire_client
@@ -201,7 +201,6 @@ def _in_parallel(tasks: Mapping[str, Callable[[threading.Event], object]]) -> No
     with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
         futures = [pool.submit(task, stop) for task in tasks.values()]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
             wait(futures)
         except BaseException:
             stop.set()

@@ -153,5 +153,9 @@ def lab_paths(name: str, labs_dir: Path = LABS_DIR) -> LabPaths:
     """
     state = labs_dir / name
     record = state / "runtime_dir"
-    runtime = Path(record.read_text(encoding="utf-8").strip()) if record.is_file() else runtime_dir_for(state)
-    return LabPaths(state, runtime)
+    if record.is_file():
+        runtime = Path(record.read_text(encoding="utf-8").strip())
+        # A user's runtime directory is gone after a reboot, if nobody has logged in since.
+        if runtime.parent.is_dir():
+            return LabPaths(state, runtime)
+    return LabPaths(state, runtime_dir_for(state))

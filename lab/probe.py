@@ -14,7 +14,7 @@ from lab.paths import LabPaths
 from lab.progress import Progress
 
 # An emulated guest on a loaded controller may take minutes; one that has not answered by then never will.
-BOOT_LIMIT_S = 420.0
+BOOT_LIMIT_S = 600.0
 BANNER_LIMIT_S = 5.0
 LOGIN_LIMIT_S = 60.0
 POLL_S = 0.5
