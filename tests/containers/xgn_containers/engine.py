@@ -87,7 +87,9 @@ def start(progress: Progress, paths: EnginePaths | None = None) -> Engine:
         _remove(paths)
         paths.runtime.mkdir(mode=0o700)
         refusals = []
-        for candidate in (_existing(paths), _private(paths, progress)):
+        # One after the other: the private daemon is started only if no other can be used.
+        for attempt in (lambda: _existing(paths), lambda: _private(paths, progress)):
+            candidate: Engine | str | None = attempt()
             if isinstance(candidate, str):
                 refusals.append(candidate)
                 continue
@@ -241,7 +243,8 @@ def _remove(paths: EnginePaths) -> bool:
 def _end(paths: EnginePaths, running: process.Running) -> None:
     """End containers and daemon in good order; whatever is left dies with the holder of the PID namespace."""
     engine = _recorded(paths)
-    if engine is not None:
+    # Never the containers of a daemon that is not ours.
+    if engine is not None and engine.private:
         containers = engine.docker.run("ps", "--all", "--quiet").stdout.split()
         if containers:
             engine.docker.run("rm", "--force", *containers)
