@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
+from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
 
 # Distribution packages and source builds put FRR's programs here, outside of an ssh session's PATH.
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr:/usr/local/lib/frr"
@@ -165,19 +166,19 @@ class Gatherer:
                 return part(line, error=errors[command])
             return interpret(line, outputs[command], reader)
 
-        rib4, rib6 = read(RIB4, parse.parse_rib), read(RIB6, parse.parse_rib)
+        rib4, rib6 = read(RIB4, frr_parse.parse_rib), read(RIB6, frr_parse.parse_rib)
         rib = part("vtysh -c 'show ip route vrf all' -c 'show ipv6 route vrf all'", error=rib4["error"] or rib6["error"])
         if rib["error"] is None:
             rib["data"] = rib4["data"] + rib6["data"]
-        entries = [{"vrf": vrf, "prefix": prefix, **read(command, parse.parse_own_entry)} for (vrf, prefix), command in own.items()]
+        entries = [{"vrf": vrf, "prefix": prefix, **read(command, frr_parse.parse_own_entry)} for (vrf, prefix), command in own.items()]
         result = {
             "originated": part("vtysh -c 'show bgp vrf all'", data=entries),
-            "frr_version": read(VERSION, parse.parse_frr_version),
-            "bgp": read(BGP, parse.parse_bgp),
-            "bfd": read(BFD, parse.parse_bfd),
+            "frr_version": read(VERSION, frr_parse.parse_frr_version),
+            "bgp": read(BGP, frr_parse.parse_bgp),
+            "bfd": read(BFD, frr_parse.parse_bfd),
             "rib": rib,
         }
-        result["ospf"] = read(OSPF, parse.parse_ospf) if OSPF in commands else part("vtysh -c 'show ip ospf vrf all neighbor'", data=[])
+        result["ospf"] = read(OSPF, frr_parse.parse_ospf) if OSPF in commands else part("vtysh -c 'show ip ospf vrf all neighbor'", data=[])
         return result
 
     def vtysh(self, commands: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -190,7 +191,7 @@ class Gatherer:
             for command in left:
                 arguments += ["-c", command]
             done = self.run(arguments, timeout=60)
-            parts = parse.split_vtysh(done.out, left)
+            parts = frr_parse.split_vtysh(done.out, left)
             if done.problem or not parts:
                 reason = done.problem or first_line(done.err or done.out) or "vtysh printed nothing"
                 errors.update({command: reason for command in left})
@@ -214,8 +215,8 @@ class Gatherer:
         done = self.run(command, timeout=180)
         if done.problem or done.rc != 0:
             text = done.problem or last_line(done.err or done.out) or f"exit status {done.rc}"
-            return part(line, error=parse.hide_secrets(text))
-        return part(line, data=parse.parse_reload_test(done.out))
+            return part(line, error=frr_parse.hide_secrets(text))
+        return part(line, data=frr_parse.parse_reload_test(done.out))
 
     def pings(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Ping all at once; one result per request, in order, with the request's ``id`` and the command line."""
@@ -332,7 +333,7 @@ def interpret(line: str, text: str, reader: Callable[[str], Any]) -> dict[str, A
     try:
         return part(line, data=reader(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return part(line, error=f"unexpected output ({error}): {parse.hide_secrets(first_line(text))}")
+        return part(line, error=f"unexpected output ({error}): {frr_parse.hide_secrets(first_line(text))}")
 
 
 def first_line(text: str) -> str:

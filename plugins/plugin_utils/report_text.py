@@ -43,7 +43,10 @@ def terminal_table(report: Mapping[str, Any], width: int = 110) -> str:
         lines += textwrap.wrap(check["detail"], max(width, 60), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
         lines.append(f"{indent}$ {check['command']}")
     counts = report["counts"]
-    lines += [rule, f"{len(hosts)} hosts: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped"]
+    lines += [
+        rule,
+        f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped",
+    ]
     return "\n".join(lines)
 
 

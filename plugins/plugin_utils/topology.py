@@ -165,7 +165,7 @@ def dot_source(nodes: Sequence[Node], links: Sequence[Link]) -> str:
     lines = [
         "graph network {",
         '  graph [bgcolor="transparent", fontname="Helvetica", fontsize=11, rankdir=LR]',
-        '  graph [pad=0.3, nodesep=0.7, ranksep=1.1, overlap=false, mindist=1.3, K=1.2, sep="+14", outputorder=edgesfirst]',
+        '  graph [pad=0.3, nodesep=0.7, ranksep=1.1, overlap=false, mindist=1.3, K=0.95, sep="+14", outputorder=edgesfirst]',
         f"  graph [splines={'line' if many else 'true'}]",
         '  node [shape=plain, fontname="Helvetica", fontsize=11]',
         '  edge [fontname="Helvetica", fontsize=9]',

@@ -61,7 +61,7 @@ def main() -> None:
     split = sys.argv.index("--")
     target, *ping = sys.argv[1:split]
     sources = []
-    for name in ("live_parse", "live_gather"):
+    for name in ("live_parse", "live_parse_frr", "live_gather"):
         text = (UTILS / f"{name}.py").read_text(encoding="utf-8")
         sources.append((name, text.replace("from ansible_collections.xuegao.net.plugins.module_utils import ", "import ")))
     code = f"SOURCES = {sources!r}\nPING = {ping!r}\n{ON_HOST}"

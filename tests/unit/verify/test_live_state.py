@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import verify_recorded as recorded
-from ansible_collections.xuegao.net.plugins.module_utils import live_gather, live_parse
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather, live_parse, live_parse_frr
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import host_checks
 
@@ -131,7 +131,7 @@ def test_waiting_ends_with_the_time() -> None:
     ],
 )
 def test_secrets_of_a_configuration_stay_on_the_host(line: str, hidden: str) -> None:
-    assert live_parse.hide_secrets(line) == hidden
+    assert live_parse_frr.hide_secrets(line) == hidden
 
 
 def test_the_difference_of_a_configuration() -> None:
@@ -139,13 +139,13 @@ def test_the_difference_of_a_configuration() -> None:
         "\nLines To Delete\n===============\nrouter bgp 1 vrf CORE\n no neighbor 1.1.1.1 password old\n\n"
         "Lines To Add\n============\nrouter bgp 1 vrf CORE\n neighbor 1.1.1.1 password new\n"
     )
-    assert live_parse.parse_reload_test(text) == [
+    assert live_parse_frr.parse_reload_test(text) == [
         "- router bgp 1 vrf CORE",
         "-  no neighbor 1.1.1.1 password <secret>",
         "+ router bgp 1 vrf CORE",
         "+  neighbor 1.1.1.1 password <secret>",
     ]
-    assert live_parse.parse_reload_test("") == []
+    assert live_parse_frr.parse_reload_test("") == []
 
 
 def test_private_keys_of_the_dump_are_dropped() -> None:

@@ -1,0 +1,214 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the output of vtysh and frr-reload.py, of FRR 8 to 10, into small, plain structures.
+
+Pure, and for managed hosts: only Python's own library is used. A text that cannot be read raises ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+# The value of these words in an FRR configuration is a secret.
+SECRET_WORDS = re.compile(r"\b((?:password|authentication-key|key-string|md5)(?:\s+(?:md5|clear|\d+))*)\s+\S+")
+
+
+def split_vtysh(text: str, commands: Iterable[str]) -> dict[str, str]:
+    """Split the output of one `vtysh -E -c A -c B ...` into the output of each command.
+
+    ``-E`` prints ``host# COMMAND`` before each; vtysh stops at the first command that fails, so later ones may be missing.
+    """
+    wanted = list(commands)
+    outputs: dict[str, str] = {}
+    current: str | None = None
+    for line in text.splitlines():
+        echoed = next((command for command in wanted if re.match(rf"^\S+# {re.escape(command)}$", line.rstrip())), None)
+        if echoed is not None:
+            current = echoed
+            outputs[current] = ""
+        elif current is not None:
+            outputs[current] += line + "\n"
+    return outputs
+
+
+def json_documents(text: str) -> list[Any]:
+    """Read JSON documents that follow each other, as FRR 8 prints them for `vrf all`."""
+    decoder = json.JSONDecoder()
+    documents = []
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        document, position = decoder.raw_decode(text, position)
+        documents.append(document)
+    return documents
+
+
+def parse_bgp(text: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Read `show bgp vrf all neighbors json`: per VRF, per neighbor address.
+
+    Each has ``state, uptime (s), remote_as, local_as, local_address, remote_router_id, local_router_id, password (bool),
+    established, dropped (counts), reset (text), families: {name: {accepted, sent}}`` and ``tcp_mss``.
+    """
+    result: dict[str, dict[str, dict[str, Any]]] = {}
+    for document in json_documents(text):
+        for vrf, instance in document.items():
+            if not isinstance(instance, dict):
+                continue
+            peers = {address: bgp_peer(peer) for address, peer in instance.items() if isinstance(peer, dict) and "bgpState" in peer}
+            result[vrf] = peers
+    return result
+
+
+def bgp_peer(peer: dict[str, Any]) -> dict[str, Any]:
+    """Keep of one neighbor what a check or the report says."""
+    reset = [peer.get("lastNotificationReason"), peer.get("lastResetDueTo")]
+    negotiated = (peer.get("neighborCapabilities") or {}).get("multiprotocolExtensions") or {}
+    return {
+        "state": peer["bgpState"],
+        "uptime": int(peer.get("bgpTimerUpMsec", 0)) // 1000,
+        "remote_as": peer.get("remoteAs"),
+        "local_as": peer.get("localAs"),
+        "local_address": None if peer.get("hostLocal") == "Unknown" else peer.get("hostLocal"),
+        "local_router_id": peer.get("localRouterId"),
+        "remote_router_id": peer.get("remoteRouterId"),
+        "password": bool(peer.get("authenticationEnabled")),
+        "established": peer.get("connectionsEstablished", 0),
+        "dropped": peer.get("connectionsDropped", 0),
+        "reset": "; ".join(text for text in reset if text),
+        "tcp_mss": peer.get("bgpTcpMssSynced"),
+        "families": {
+            name: {
+                "negotiated": bool((negotiated.get(name) or {}).get("advertisedAndReceived")),
+                "accepted": family.get("acceptedPrefixCounter", 0),
+                "sent": family.get("sentPrefixCounter", 0),
+            }
+            for name, family in (peer.get("addressFamilyInfo") or {}).items()
+        },
+    }
+
+
+def parse_own_entry(text: str) -> dict[str, bool]:
+    """Read `show bgp vrf V ipv4|ipv6 unicast PREFIX json`: ``known`` (an entry of this router's own), ``valid``, ``announced``."""
+    entry: dict[str, Any] = next(iter(json_documents(text)), {})
+    own = [path for path in entry.get("paths", []) if path.get("sourced") or path.get("local")]
+    return {
+        "known": bool(own),
+        "valid": any(bool(path.get("valid")) for path in own),
+        "announced": bool(entry.get("advertisedTo")),
+    }
+
+
+def parse_bfd(text: str) -> list[dict[str, Any]]:
+    """Read `show bfd peers json`: every session of every VRF; intervals in ms, as this side has them and as the peer says."""
+    sessions = []
+    for document in json_documents(text):
+        for item in document:
+            sessions.append(
+                {
+                    "vrf": item.get("vrf", "default"),
+                    "peer": item["peer"],
+                    "local": item.get("local"),
+                    "interface": item.get("interface"),
+                    "multihop": bool(item.get("multihop")),
+                    "status": item.get("status"),
+                    "uptime": item.get("uptime"),
+                    "diagnostic": item.get("diagnostic"),
+                    "remote_diagnostic": item.get("remote-diagnostic"),
+                    "multiplier": item.get("detect-multiplier"),
+                    "receive": item.get("receive-interval"),
+                    "transmit": item.get("transmit-interval"),
+                    "remote_multiplier": item.get("remote-detect-multiplier"),
+                    "remote_receive": item.get("remote-receive-interval"),
+                    "remote_transmit": item.get("remote-transmit-interval"),
+                }
+            )
+    return sessions
+
+
+def parse_ospf(text: str) -> list[dict[str, Any]]:
+    """Read `show ip ospf vrf all neighbor json`: ``vrf, router_id, state, address, interface, uptime (s)`` of each neighbor."""
+    found = []
+    for document in json_documents(text):
+        for vrf, instance in document.items():
+            if not isinstance(instance, dict):
+                continue
+            for router_id, entries in (instance.get("neighbors") or {}).items():
+                for entry in entries:
+                    found.append(
+                        {
+                            "vrf": vrf,
+                            "router_id": router_id,
+                            "state": entry.get("nbrState") or entry.get("state"),
+                            "address": entry.get("ifaceAddress"),
+                            "interface": str(entry.get("ifaceName", "")).split(":")[0],
+                            "uptime": int(entry.get("upTimeInMsec", 0)) // 1000,
+                        }
+                    )
+    return found
+
+
+def parse_rib(text: str) -> list[dict[str, Any]]:
+    """Read `show ip|ipv6 route vrf all json`: one document per VRF (FRR 8) or one by VRF (FRR 10).
+
+    Each route has ``vrf, prefix, protocol, selected, installed (bool), table, distance, metric, uptime, nexthops``;
+    a next hop has ``ip, interface, active, blackhole``.
+    """
+    routes = []
+    for document in json_documents(text):
+        by_vrf = [value for value in document.values() if isinstance(value, dict)] or [document]
+        for table in by_vrf:
+            for entries in table.values():
+                for entry in entries:
+                    routes.append(
+                        {
+                            "vrf": entry.get("vrfName", "default"),
+                            "prefix": entry["prefix"],
+                            "protocol": entry["protocol"],
+                            "selected": bool(entry.get("selected")),
+                            "installed": bool(entry.get("installed")),
+                            "table": entry.get("table"),
+                            "distance": entry.get("distance"),
+                            "metric": entry.get("metric"),
+                            "uptime": entry.get("uptime"),
+                            "nexthops": [
+                                {
+                                    "ip": hop.get("ip"),
+                                    "interface": hop.get("interfaceName"),
+                                    "active": bool(hop.get("active")),
+                                    "blackhole": bool(hop.get("blackhole") or hop.get("unreachable")),
+                                }
+                                for hop in entry.get("nexthops", [])
+                            ],
+                        }
+                    )
+    return routes
+
+
+def parse_frr_version(text: str) -> str | None:
+    """Find the version in `show version`, for example ``10.3``."""
+    match = re.search(r"^FRRouting (\S+)", text, re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def hide_secrets(line: str) -> str:
+    """Replace the secret in a line of FRR configuration."""
+    return SECRET_WORDS.sub(lambda match: f"{match.group(1)} <secret>", line)
+
+
+def parse_reload_test(text: str) -> list[str]:
+    """Read the standard output of `frr-reload.py --test`: the lines that differ, as ``+ line`` and ``- line``, without secrets."""
+    lines: list[str] = []
+    sign = ""
+    for line in text.splitlines():
+        if line.startswith("Lines To Delete"):
+            sign = "-"
+        elif line.startswith("Lines To Add"):
+            sign = "+"
+        elif sign and line.strip() and not set(line.strip()) <= {"="}:
+            lines.append(f"{sign} {hide_secrets(line)}")
+    return lines
