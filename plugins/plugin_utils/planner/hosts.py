@@ -103,9 +103,8 @@ def _link_interface(link: Link, end: End) -> Variables:
     if link.type == "openvpn":
         unit = f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
     if link.type == "vlan":
-        parent = end.written.get("device") or end.interface.rpartition(".")[0]
         mtu = link.mtu if "mtu" in link.options else None
-        return _compact(name=end.interface, kind="vlan", parent=parent, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
+        return _compact(name=end.interface, kind="vlan", parent=end.device, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
     return _compact(name=end.interface, vrf=link.vrf or None, unit=unit or None)
 
 

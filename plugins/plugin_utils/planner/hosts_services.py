@@ -65,7 +65,9 @@ def _l2tp(link: Link, end: End) -> Variables:
 def _vxlan(link: Link, end: End) -> Variables:
     other = link.other(end)
     vni = link.options.get("vni", link.id)
-    entry: Variables = {"name": end.interface, "vni": vni, "local": end.endpoint, "remotes": [other.endpoint]}
+    # The other end may call the uplink by another address than the one it has.
+    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and link.options.get("over", "uplink") == "uplink" else None
+    entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}
     entry |= {"port": link.options.get("port", _VXLAN_PORT), "mtu": link.mtu}
     return _with_mac(entry, end.written.get("mac"))
 

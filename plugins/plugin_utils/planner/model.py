@@ -111,6 +111,8 @@ class End:
     written: Mapping[str, Any]
     uplink: Uplink | None = None
     interface: str = ""
+    # The interface beneath that of a VLAN or direct link.
+    device: str | None = None
     addresses: dict[str, Address] = field(default_factory=dict)
     listen_port: int | None = None
     # Address or name the other end calls, without port; none when this end must call first.

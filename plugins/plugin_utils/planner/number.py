@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import (
     Address,
     AddressError,
@@ -40,11 +42,12 @@ def number_all(intent: Intent) -> list[Problem]:
             before = len(problems)
             _number_node(node, intent, problems)
             node.broken = len(problems) > before
+    carriers = {link.id: link for link in intent.links}
     for link in intent.links:
         link.broken = link.broken or any(end.node.broken for end in link.ends)
         if not link.broken:
             before = len(problems)
-            _number_link(link, intent, problems)
+            _number_link(link, intent, carriers, problems)
             link.broken = len(problems) > before
     size_links(intent, problems)
     for segment in intent.segments:
@@ -101,7 +104,7 @@ def _vrf(intent: Intent, name: str) -> Vrf:
     return intent.vrfs.get(name) or intent.vrfs[""]
 
 
-def _number_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
     _address_link(link, intent, problems)
     number = link.id
     if link.type == "vxlan":
@@ -111,7 +114,7 @@ def _number_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
             problems.append(Problem(f"{link.path}.vlan", "is required", hint="a link of type vlan has a VLAN id, 1 to 4094"))
         number = link.options.get("vlan", 0)
     for end in link.ends:
-        _name_end(end, link, number, problems)
+        _name_end(end, link, number, carriers, problems)
     if link.type in TUNNELS:
         _call(link, intent, problems)
 
@@ -149,7 +152,11 @@ def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
         problems.append(Problem(link.path, "has no addresses", hint=hint))
 
 
-def _name_end(end: End, link: Link, number: int, problems: list[Problem]) -> None:
+def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
+    if link.type in ("vlan", "direct"):
+        end.device = end.written.get("device") or _device_below(end, link, carriers)
+        if end.device is None and link.options.get("over", "uplink") == "uplink":
+            problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
     given = end.written.get("interface")
     if given is not None:
         end.interface = given
@@ -157,26 +164,37 @@ def _name_end(end: End, link: Link, number: int, problems: list[Problem]) -> Non
         if trouble:
             problems.append(Problem(f"{end.path}.interface", trouble, show(given)))
         return
-    device = end.written.get("device")
-    if link.type in ("vlan", "direct") and not device:
-        if link.type == "direct" or not isinstance(link.options.get("over"), int):
-            problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
-            return
-        device = _device_below(link)
+    if link.type in ("vlan", "direct") and end.device is None:
+        return
     try:
-        end.interface = interface_name(link.type, number, device)
+        end.interface = interface_name(link.type, number, end.device)
     except InterfaceNameError as error:
         problems.append(Problem(end.path, str(error), hint="give the end an 'interface' of its own"))
 
 
-def _device_below(link: Link) -> str:
-    return f"vxlan{link.options['over']}"
+def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | None:
+    """Return the interface of the VXLAN that a VLAN travels over, at the same node."""
+    over = link.options.get("over")
+    below = carriers.get(over) if isinstance(over, int) else None
+    if below is None or below.type != "vxlan":
+        return None
+    own = next((item for item in below.ends if item.node is end.node), None)
+    return None if own is None else own.written.get("interface") or interface_name("vxlan", below.options.get("vni", below.id))
 
 
 def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
     """Decide who calls whom, under which address and port."""
-    if link.options.get("over", "uplink") != "uplink":
-        return
+    if link.options.get("over", "uplink") == "uplink":
+        before = len(problems)
+        _meet(link, problems)
+        if len(problems) > before:
+            return
+    if link.type in _PORT_BASE:
+        _listen(link, intent.settings[_PORT_BASE[link.type]]["port_base"], problems)
+
+
+def _meet(link: Link, problems: list[Problem]) -> None:
+    """Choose the family of the outer packets, and the address each end is called under."""
     choices = [_outer_families(end) for end in link.ends]
     wanted = link.options.get("family")
     common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
@@ -199,16 +217,24 @@ def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
         problems.append(
             Problem(link.path, f"nobody can call: {names} are both behind address translation", hint="give one uplink a 'public' address")
         )
-    if link.type not in _PORT_BASE:
-        return
-    base = intent.settings[_PORT_BASE[link.type]]["port_base"]
+    elif link.type == "vxlan":
+        for end in link.ends:
+            if end.endpoint is None:
+                hint = "VXLAN calls nobody, so both ends need an address the other reaches; let it travel over a tunnel with 'over'"
+                problems.append(Problem(end.path, f"{end.node.name} is behind address translation", hint=hint))
+
+
+def _listen(link: Link, base: int, problems: list[Problem]) -> None:
+    """Give each end that can be called its port."""
+    inside = link.options.get("over", "uplink") != "uplink"
     for end in link.ends:
         peer = link.other(end).node
         given = end.written.get("listen_port")
-        if given is None and end.endpoint is not None and base + peer.id > 65535:
+        reachable = inside or end.endpoint is not None
+        if given is None and reachable and base + peer.id > 65535:
             text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than 65535"
             problems.append(Problem(end.path, f"has no port: {text}", hint="give the end a listen_port"))
-        end.listen_port = given if given is not None else (base + peer.id if end.endpoint is not None else None)
+        end.listen_port = given if given is not None else (base + peer.id if reachable else None)
 
 
 def _outer_families(end: End) -> tuple[str, ...]:

@@ -59,6 +59,13 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
         problems.append(Problem(f"{link.path}.over", f"joins {names}, not the two nodes of this link", show(over)))
         link.broken = True
         return
+    if link.type == "direct" or (link.type == "vlan" and below.type != "vxlan"):
+        what = "a NIC" if link.type == "direct" else "Ethernet, which only a VXLAN carries"
+        problems.append(
+            Problem(f"{link.path}.over", f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over))
+        )
+        link.broken = True
+        return
     _size(below, by_id, [*above, link], problems)
     if below.broken:
         link.broken = True
@@ -73,8 +80,15 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
 
 def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None:
     """A tunnel between loopbacks may take any path, so the smallest MTU of its VRF counts."""
+    if link.type not in TUNNELS:
+        hint = f"a link of type {link.type} has no outer packets"
+        problems.append(Problem(f"{link.path}.over", "is for tunnels only", show("loopback"), hint))
+        return
+    # What speaks no routing protocol carries nothing between loopbacks.
     carriers = [
-        item for item in intent.links if item is not link and item.vrf == link.vrf and item.mtu and item.options.get("over") != "loopback"
+        item
+        for item in intent.links
+        if item is not link and item.vrf == link.vrf and item.mtu and item.routing != "none" and item.options.get("over") != "loopback"
     ]
     family = link.options.get("family") or "ipv4"
     for end in link.ends:
