@@ -119,11 +119,13 @@ def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
     assert output.previous_hosts(tmp_path).keys() == {"T1", "T3"}
 
 
-plain = st.none() | st.booleans() | st.integers() | st.text()
+words = st.text(max_size=8)
+plain = st.none() | st.booleans() | st.integers() | words
+documents = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.text(min_size=1), st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(words, documents, max_size=3))
 def test_yaml_text_is_read_back_as_it_was(value: dict[str, Any]) -> None:
     assert yaml.safe_load(yaml_text(value)) == value
 
