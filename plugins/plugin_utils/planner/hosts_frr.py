@@ -24,9 +24,10 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     speaks_bgp = [(link, end) for link, end in links if link.routing == "bgp"]
     speaks_ospf = [(link, end) for link, end in links if link.routing == "ospf"]
     found: Variables = {"frr_interfaces": _interfaces(node, shared)}
-    vrfs = sorted({link.vrf for link, _end in links} | {node.vrf} | {network.vrf for network in node.networks} - {""})
-    if any(vrfs):
-        found["frr_vrfs"] = [name for name in vrfs if name]
+    used = {node.vrf, *(link.vrf for link, _end in links), *(network.vrf for network in node.networks)}
+    used.update(segment.vrf for segment in shared.segments.get(node.name, []))
+    if used != {""}:
+        found["frr_vrfs"] = sorted(used - {""})
     routes = _static_routes(speaks_bgp) + _default_routes(node, shared)
     if routes:
         found["frr_static_routes"] = routes

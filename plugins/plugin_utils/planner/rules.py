@@ -22,6 +22,7 @@ _RULES = (
     rules_routing.asn_problems,
     rules_routing.session_problems,
     rules_routing.reach_problems,
+    rules_routing.shared_asn_problems,
     rules_services.segment_problems,
     rules_services.dns_problems,
     rules_services.docker_problems,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import Intent, Link, Node
@@ -118,7 +118,8 @@ def reach_problems(intent: Intent) -> Iterator[Problem]:
         yield from _islands(members, vrf, intent)
 
 
-def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:
+def _parts(members: list[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:
+    """Return the groups of nodes that chains of pairs connect, by union-find."""
     leader = {node.name: node.name for node in members}
 
     def find(name: str) -> str:
@@ -127,21 +128,49 @@ def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]
             name = leader[name]
         return name
 
-    joined = [(link.ends[0].node.name, link.ends[1].node.name) for link in intent.links if link.vrf == vrf and link.routing != "none"]
-    joined += [(segment.gateway.name, node.name) for segment in intent.segments if segment.vrf == vrf for node in segment.members]
     for one, two in joined:
         if one in leader and two in leader:
             leader[find(one)] = find(two)
     parts: dict[str, list[Node]] = {}
     for node in members:
         parts.setdefault(find(node.name), []).append(node)
-    if len(parts) < 2:
-        return
-    mainland = max(parts.values(), key=lambda part: (len(part), -min(node.id for node in part)))
-    for part in parts.values():
+    return list(parts.values())
+
+
+def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:
+    joined = [_names(link) for link in intent.links if link.vrf == vrf and link.routing != "none"]
+    joined += [(segment.gateway.name, node.name) for segment in intent.segments if segment.vrf == vrf for node in segment.members]
+    parts = _parts(members, joined)
+    mainland = max(parts, key=lambda part: (len(part), -min(node.id for node in part)))
+    for part in parts:
         if part is mainland:
             continue
         for node in part:
             where = f"VRF {vrf}" if vrf else "the main table"
             anchor = min(mainland, key=lambda item: item.id).name
             yield Problem(node.path, f"has no path to {anchor} in {where}", hint="add a link, or move the node to another VRF")
+
+
+def _names(link: Link) -> tuple[str, str]:
+    return link.ends[0].node.name, link.ends[1].node.name
+
+
+def shared_asn_problems(intent: Intent) -> Iterator[Problem]:
+    """Nodes with one AS number that meet only through others: each drops the other's routes, since they hold its own number (RFC 4271, 9)."""
+    speakers = {name for link in intent.links if link.routing == "bgp" and not link.broken for name in _names(link)}
+    by_asn: dict[int, list[Node]] = {}
+    for node in intent.nodes.values():
+        if node.asn is not None and not node.broken and node.name in speakers:
+            by_asn.setdefault(node.asn, []).append(node)
+    if all(len(members) < 2 for members in by_asn.values()):
+        return
+    inside = [_names(link) for link in intent.links if link.routing == "ospf" or link.ends[0].node.asn == link.ends[1].node.asn]
+    groups = _parts([node for node in intent.nodes.values() if not node.broken], inside)
+    group_of = {node.name: index for index, group in enumerate(groups) for node in group}
+    for asn, members in sorted(by_asn.items()):
+        first = min(members, key=lambda node: node.id)
+        for node in members:
+            if group_of[node.name] != group_of[first.name]:
+                what = f"is also that of {first.name}, which it meets only through other AS numbers"
+                hint = "BGP drops routes that hold the own number; give each a number of its own, or link the two"
+                yield Problem(f"{node.path}.asn", what, str(asn), hint)
