@@ -149,9 +149,9 @@ def test_every_planned_variable_of_a_golden_network_is_documented() -> None:
     assert planned and [name for name in sorted(planned) if f"`{name}`" not in text] == []
 
 
-def play(inventory: Path, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def play(inventory: Path, directory: Path, *arguments: str, book: str = "plan") -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(program), "-i", str(inventory), "xuegao.net.plan", "-e", f"plan_directory={directory}", *arguments]
+    command = [str(program), "-i", str(inventory), f"xuegao.net.{book}", "-e", f"plan_directory={directory}", *arguments]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_LOCALHOST_WARNING": "false"}
     return subprocess.run(command, cwd=directory.parent, env=environment, capture_output=True, text=True, check=False)
 
@@ -178,3 +178,15 @@ def test_the_same_plan_with_limit_and_from_a_slice(tmp_path: Path) -> None:
             assert "T1: new host" in done.stdout
     assert results[0] == results[1]
     assert not any("this-is-secret" in text for text in results[0].values())
+
+
+def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
+    intent = tmp_path / "group_vars" / "all" / "intent.yml"
+    intent.parent.mkdir(parents=True)
+    intent.write_text(PAIR.read_text(encoding="utf-8").replace("{id: 0, type", "{type"), encoding="utf-8")
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"T1": None}}}), encoding="utf-8")
+    done = play(tmp_path / "hosts.json", tmp_path / "plan", "--diff", book="assign_ids")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
+    assert "xgn_links[0].id = 1" in done.stdout
+    assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
