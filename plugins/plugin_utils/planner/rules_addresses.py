@@ -162,15 +162,11 @@ def overlap_problems(intent: Intent) -> Iterator[Problem]:
 def _prefixes(intent: Intent, vrf: str, family: str) -> Iterator[tuple[Prefix, str, str]]:
     """Yield prefix, path and kind of everything in a VRF. Kinds that lie in their own pool by design are left out."""
     pools = intent.vrfs[vrf].pools
-    # VRFs that share the pools of the intent also share one address plan, which is checked once, in the main table's name.
-    if pools.path != "xgn_pools" or vrf == "":
-        for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
-            if family in found:
-                yield found[family], f"{pools.path}.{name}.{family}", name
-    elif vrf:
-        for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks)):
-            if family in found:
-                yield found[family], f"{pools.path}.{name}.{family}", f"shared {name}"
+    # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the main table's name.
+    shared = "shared " if vrf and pools.path == "xgn_pools" else ""
+    for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
+        if family in found:
+            yield found[family], f"{pools.path}.{name}.{family}", f"{shared}{name}"
     for node in _sound(intent):
         for network in node.networks:
             if network.vrf == vrf and family in network.addresses and not network.pooled:
@@ -189,15 +185,13 @@ def _prefixes(intent: Intent, vrf: str, family: str) -> Iterator[tuple[Prefix, s
             yield prefix, link.path, "inside link" if inside else "link"
 
 
-# Pairs that may lie in each other: an address chosen by hand in its own pool, two nodes on one wire, pools that a VRF inherits.
+# Pairs that may lie in each other: an address chosen by hand in its own pool, two nodes on one wire.
 _BY_DESIGN = {
     frozenset(("networks", "inside")),
+    frozenset(("shared networks", "inside")),
     frozenset(("links", "inside link")),
     frozenset(("shared links", "inside link")),
     frozenset(("uplink",)),
-    frozenset(("shared links", "shared loopbacks")),
-    frozenset(("shared links",)),
-    frozenset(("shared loopbacks",)),
 }
 
 
@@ -206,7 +200,8 @@ def _overlaps(listed: list[tuple[Prefix, str, str]]) -> Iterator[Problem]:
     for prefix, path, kind in listed:
         open_ones = [item for item in open_ones if item[0].last >= prefix.value]
         for other, owner, other_kind in open_ones:
-            if frozenset((kind, other_kind)) not in _BY_DESIGN:
+            both_shared = kind.startswith("shared") and other_kind.startswith("shared")
+            if not both_shared and frozenset((kind, other_kind)) not in _BY_DESIGN:
                 how = "is the same as" if prefix == other else "lies inside"
                 yield Problem(path, f"{prefix} {how} {other} of {owner}", hint="no two prefixes of a VRF may overlap")
         open_ones.append((prefix, path, kind))
