@@ -40,7 +40,12 @@ NETWORKS: dict[str, tuple[Any, int]] = {
 
 
 def measure(name: str) -> dict[str, float]:
-    """Plan and render a network. Returns the wall time of both in s, of planning alone in s, the links, and the peak memory in MB."""
+    """Plan and render a network.
+
+    Returns:
+        The wall time of both and of planning alone in s, the processor time in s, the links, and the peak memory in MB, of the run with
+        the least processor time.
+    """
     make, times = NETWORKS[name]
     # Templates and schema are read once a process, whatever the network.
     warm = make_plan(networks.full_mesh(2))
@@ -49,15 +54,16 @@ def measure(name: str) -> dict[str, float]:
     best: dict[str, float] = {}
     for _run in range(times):
         raw = make()
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         plan = make_plan(raw)
         planned = time.perf_counter()
         size = 0
         for host, variables in plan.hosts.items():
             size += sum(len(text) for _path, text in rendered_files(host, variables))
         seconds = time.perf_counter() - start
-        if not best or seconds < best["seconds"]:
-            best = {"seconds": seconds, "planning": planned - start, "links": len(plan.intent.links), "characters": size}
+        busy = time.process_time() - busy
+        if not best or busy < best["cpu"]:
+            best = {"seconds": seconds, "cpu": busy, "planning": planned - start, "links": len(plan.intent.links), "characters": size}
     best["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return best
 
@@ -116,11 +122,11 @@ def main() -> None:
     for name in ("mesh50", "hub250", "hub1000", "hub5000"):
         figures[f"plan_{name}_s"] = (found[name]["seconds"], "s")
     figures["plan_hub5000_mb"] = (found["hub5000"]["megabytes"], "MB")
-    # Ten times the links: mesh of 50 against mesh of 16, hub of 5,000 against hub of 500.
+    # Ten times the links, in processor time, since what else runs on the machine would blur it: mesh of 50 against mesh of 16, hub of 5,000 against hub of 500.
     for small, large in (("mesh16", "mesh50"), ("hub500", "hub5000")):
         links = found[large]["links"] / found[small]["links"]
         figures[f"plan_{large}_to_{small}_links"] = (links, "times")
-        figures[f"plan_{large}_to_{small}_time"] = (found[large]["seconds"] / found[small]["seconds"], "times")
+        figures[f"plan_{large}_to_{small}_time"] = (found[large]["cpu"] / found[small]["cpu"], "times")
     other = netlab()
     if other is not None:
         figures["netlab_mesh50_s"] = (other, "s")
