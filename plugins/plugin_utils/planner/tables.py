@@ -66,6 +66,8 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(["# Links", "", *(f"| {line} |" for line in lines), ""])
 
 
+# The drawing knows two kinds of lines; a reserve gets the thin one.
+_THICK, _THIN = "wireguard", "bgp"
 _STYLE = (
     "body{font:14px sans-serif;margin:2em;color:#111}table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left}"
     "th{background:#f3f4f6}svg{max-width:100%;height:auto}"
@@ -99,10 +101,10 @@ def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
         first, second = link.ends
         label = f"{link.type} {link.id}\nMTU {link.mtu}"
         tip = f"{first.interface} {_addresses(first, link)} - {second.interface} {_addresses(second, link)}; {link.arithmetic}"
-        links.append(DrawnLink((first.node.name, second.node.name), link.type, "unknown", label, tip))
+        links.append(DrawnLink((first.node.name, second.node.name), _THICK if link.reserve_of is None else _THIN, "unknown", label, tip))
     for segment in intent.segments:
         for node in segment.members:
             if node is not segment.gateway:
                 label = f"VNI {segment.vni}\nMTU {segment.mtu}"
-                links.append(DrawnLink((segment.gateway.name, node.name), "vxlan", "unknown", label, segment.path))
+                links.append(DrawnLink((segment.gateway.name, node.name), _THICK, "unknown", label, segment.path))
     return nodes, links

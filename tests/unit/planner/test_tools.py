@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner import output
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner import output, tables
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.assign import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.ids import missing_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.yaml_text import yaml_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.topology import dot_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,25 @@ def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
     changed = output.write_plan(make_plan(renamed), tmp_path)
     assert "T1/files/stray" in changed and not (tmp_path / "T2").exists() and (tmp_path / "keep.txt").exists()
     assert output.previous_hosts(tmp_path).keys() == {"T1", "T3"}
+
+
+@pytest.mark.parametrize("network", ["hybrid", "segment", "full_mesh", "unmanaged_peer"])
+def test_the_drawing_shows_every_node_and_link(network: str) -> None:
+    intent = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8"))).intent
+    nodes, links = tables.drawing(intent)
+    assert [node.name for node in nodes] == list(intent.nodes)
+    assert len(links) == len(intent.links) + sum(len(segment.members) - 1 for segment in intent.segments)
+    source = dot_source(nodes, links)
+    assert all(f'"{name}"' in source for name in intent.nodes)
+    page = tables.page("<svg></svg>", tables.link_rows(intent))
+    assert "<svg></svg>" in page and page.count("<tr>") == len(intent.links) + 1
+
+
+def test_the_drawing_says_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(pair())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Graphviz is not installed" in output.write_drawing(plan, tmp_path)
+    assert (tmp_path / "index.html").is_file() and not (tmp_path / "topology.svg").exists()
 
 
 words = st.text(max_size=8)
