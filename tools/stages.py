@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Run the stages of `make check` or `make test` one after the other and count what passed.
 
 Each stage shows its output as it runs. A stage that is a pytest run counts by its tests, any other as one. The closing line
@@ -22,11 +21,12 @@ BIN = ROOT / ".venv" / "bin"
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One command; ``pytest`` says that it is a pytest run, whose tests are counted."""
+    """One command. pytest: its tests are counted. junit: a file it writes, below the checkout, whose tests are counted."""
 
     name: str
     command: tuple[str, ...]
     pytest: bool = False
+    junit: str | None = None
 
 
 @dataclasses.dataclass
@@ -57,7 +57,7 @@ CHECK = (
 TEST = CHECK + (
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
-    Stage("containers", ("pytest", "-q", "-s", "tests/containers"), pytest=True),
+    Stage("containers", ("python", "tests/containers", "run"), junit="build/containers/junit.xml"),
     Stage("virtual machines", ("pytest", "-q", "-s", "tests/vm"), pytest=True),
 )
 
@@ -72,8 +72,8 @@ def environment() -> dict[str, str]:
 
 
 def counts(report: Path) -> tuple[int, int, int]:
-    """Passed, failed and skipped tests of a JUnit file as pytest writes it."""
-    suites = ElementTree.parse(report).getroot().findall("testsuite")
+    """Passed, failed and skipped tests of a JUnit file."""
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
     tests, bad, skipped = (
         sum(int(suite.get(name, 0)) for suite in suites for name in names) for names in (("tests",), ("failures", "errors"), ("skipped",))
     )
@@ -82,14 +82,14 @@ def counts(report: Path) -> tuple[int, int, int]:
 
 def run(stage: Stage) -> Outcome:
     """Run a stage. A pytest run that breaks before it reports counts as one failure, and so does one without a test."""
-    report = RESULTS / f"{stage.name.replace(' ', '_')}.xml"
+    report = ROOT / stage.junit if stage.junit else RESULTS / f"{stage.name.replace(' ', '_')}.xml"
     report.unlink(missing_ok=True)
     command = [*stage.command, f"--junitxml={report}"] if stage.pytest else list(stage.command)
     print(f"\n=== {stage.name}: {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
     status = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
     seconds = time.monotonic() - started
-    if not stage.pytest or not report.exists():
+    if not report.exists():
         return Outcome(int(status == 0), int(status != 0), 0, seconds)
     passed, failed, skipped = counts(report)
     if status != 0 and failed == 0:
@@ -105,7 +105,7 @@ def main() -> int:
     print(f"\n{'stage':<20} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
     for stage, outcome in outcomes:
         print(f"{stage.name:<20} {outcome.passed:>7} {outcome.failed:>7} {outcome.skipped:>8} {outcome.seconds:>8.0f}")
-    passed, failed, skipped = (sum(getattr(outcome, name) for _, outcome in outcomes) for name in ("passed", "failed", "skipped"))
+    passed, failed, skipped = (sum(getattr(outcome, name) for stage, outcome in outcomes) for name in ("passed", "failed", "skipped"))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

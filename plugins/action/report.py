@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         """Write C(report.html), C(report.json) and C(junit.xml), print the table, fail if a check failed."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
-        _, arguments = self.validate_argument_spec(SPEC)
+        validation, arguments = self.validate_argument_spec(SPEC)
         meta = {
             "title": arguments["title"],
             "inventory": ", ".join(shown_path(str(source)) for source in known.get("ansible_inventory_sources") or []) or "no inventory",

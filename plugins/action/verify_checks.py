@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         """Gather, compare, and return the checks as a fact."""
         variables_of_task = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables_of_task)
-        _, arguments = self.validate_argument_spec({"key_registry": {"type": "path", "required": True}, "error": {"type": "str"}})
+        validation, arguments = self.validate_argument_spec({"key_registry": {"type": "path", "required": True}, "error": {"type": "str"}})
         host = str(variables_of_task["inventory_hostname"])
         groups = [str(name) for name in variables_of_task.get("group_names", [])]
         site = site_of(host, groups, self._plain(variables_of_task, "xgn_nodes"))

@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return C(changed) and C(diff) when recording, C(public_keys) and C(missing) when resolving."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        validation, arguments = self.validate_argument_spec(
             {
                 "path": {"type": "path", "required": True},
                 "host": {"type": "str"},

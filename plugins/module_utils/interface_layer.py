@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -216,16 +215,16 @@ def main() -> int:
     try:
         commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
     except InterfaceLayerError as error:
-        print("xgn-interface: %s" % error, file=sys.stderr)
+        sys.stderr.write("xgn-interface: %s\n" % error)
         return 1
     for command in commands:
-        print(command)
+        sys.stdout.write(command + "\n")
     for name in missing:
-        print("xgn-interface: %s does not exist; what makes it has not run or has failed" % name, file=sys.stderr)
+        sys.stderr.write("xgn-interface: %s does not exist; what makes it has not run or has failed\n" % name)
     if missing:
         return 1
     return 2 if commands and options.verb == "check" else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

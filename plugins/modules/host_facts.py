@@ -41,8 +41,9 @@ ansible_facts:
     xgn_host:
       description:
         - V(os_family) (V(Debian), V(RedHat) or the ID of os-release), V(distribution), V(distribution_version), V(kernel) (release),
-          V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
-          V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1), V(container) (whether the kernel is shared).
+        - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
+        - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
+        - V(container) (whether the kernel is shared).
       type: dict
 """
 

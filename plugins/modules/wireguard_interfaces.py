@@ -72,6 +72,10 @@ options:
     description: Remove interfaces this module made earlier and that are not listed. Their key files stay.
     type: bool
     default: true
+  remove_all:
+    description: Allow O(interfaces) to be empty although interfaces made earlier would be removed - all tunnels of the host.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -258,13 +262,21 @@ def start(host: Host, name: str, path: str, before: str) -> None:
         raise wireguard.WireGuardError("%s\n%s" % (error, wireguard.without_secrets(journal))) from error
 
 
-def remove_unlisted(host: Host, listed: set[str]) -> None:
-    """Take down and forget the interfaces this module made and that are no longer listed."""
+def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
+    """Take down and forget the interfaces this module made and that are no longer listed.
+
+    Raises WireGuardError when that would be all of them and nobody said so: a variable that got lost looks the same.
+    """
     for path in sorted(glob.glob(os.path.join(wireguard.DIRECTORY, "*.conf"))):
         name = os.path.basename(path)[: -len(".conf")]
         text = read_text(path)
         if name in listed or not text.startswith(wireguard.HEADER):
             continue
+        if not listed and not remove_all:
+            raise wireguard.WireGuardError(
+                "no interface is listed, and %s made by this role exists: every tunnel of this host would go. "
+                "If that is meant, set wireguard_remove_all: true. Nothing was changed." % name
+            )
         host.note(name, "stop, disable and remove; its key file stays")
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
@@ -294,6 +306,7 @@ def main() -> None:
             "interfaces": {"type": "list", "elements": "dict", "required": True, "options": interface_options},
             "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
+            "remove_all": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -316,7 +329,7 @@ def main() -> None:
         for interface in interfaces:
             ensure(host, interface, units.get(interface["name"], {}))
         if module.params["remove_unlisted"]:
-            remove_unlisted(host, {interface["name"] for interface in interfaces})
+            remove_unlisted(host, {interface["name"] for interface in interfaces}, module.params["remove_all"])
     except wireguard.WireGuardError as error:
         module.fail_json(msg=str(error), actions=host.actions)
     module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)

@@ -1,0 +1,113 @@
+"""What the issue of the foundation asks of the running pair, beyond its molecule scenario."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from conftest import LOGS, ROOT, STOCK, Pair
+
+HOSTS = ("T1", "T2")
+BGP_PASSWORD = "T1-and-T2-test"
+# Remote module calls of an unchanged host over preflight, sysctl, wireguard, vrf and frr.
+CALL_BUDGET = 12
+
+
+def test_scenario(pair: Pair) -> None:
+    """Check mode on bare hosts, converge, idempotence, verify, reboot, verify."""
+    assert pair.scenario_status == 0, (LOGS / "vm-00-scenario.log").read_text(encoding="utf-8")[-8000:]
+
+
+def test_registry_is_filled_and_nothing_else_changes(pair: Pair) -> None:
+    # molecule kept its own registry; the lab's is empty, so this run records the keys.
+    run = pair.play("site")
+    assert run.status == 0, run.output[-5000:]
+    assert [run.recap(host, "changed") for host in HOSTS] == [1, 1]
+
+
+def test_second_run_with_the_stock_strategy_changes_nothing(pair: Pair) -> None:
+    before = [pair.established_at(host) for host in HOSTS]
+    run = pair.play("site", strategy=STOCK)
+    assert run.status == 0, run.output[-5000:]
+    assert [run.recap(host, "changed") for host in HOSTS] == [0, 0]
+    assert [pair.established_at(host) for host in HOSTS] == before, "a session was reset"
+    calls = {host: run.remote_calls(host) for host in HOSTS}
+    print(f"\nremote module calls of an unchanged host: {calls}")
+    assert max(calls.values()) <= CALL_BUDGET
+
+
+def test_verify_passes_and_writes_its_reports(pair: Pair, tmp_path: Path) -> None:
+    run = pair.play("verify", "--extra-vars", f"xgn_report_dir={tmp_path}")
+    assert run.status == 0, run.output[-5000:]
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert {check["host"] for check in report["checks"]} == set(HOSTS)
+    assert [check for check in report["checks"] if check["status"] == "failed"] == []
+    assert len(ElementTree.parse(tmp_path / "junit.xml").findall(".//testcase")) == len(report["checks"])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page and "frr.service" in page
+
+
+def test_verify_fails_when_the_network_is_broken(pair: Pair, tmp_path: Path) -> None:
+    pair.shell("T1", "ip link set dev wg0 nomaster")
+    run = pair.play("verify", "--extra-vars", f"xgn_report_dir={tmp_path} verify_wait=5")
+    assert run.status != 0
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    failed = {check["name"] for check in report["checks"] if check["host"] == "T1" and check["status"] == "failed"}
+    assert any("wg0" in name for name in failed), failed
+
+
+def test_drift_is_repaired(pair: Pair) -> None:
+    assert pair.play("site").recap("T1", "changed") > 0
+    assert "master CORE" in pair.shell("T1", "ip link show dev wg0")
+    assert pair.shell("T1", "ip -4 -brief address show dev wg0").split()[2] == "10.1.1.1/30"
+    assert pair.play("site").recap("T1", "changed") == 0
+
+
+def test_limit_keeps_the_peers(pair: Pair) -> None:
+    run = pair.play("site", "--limit", "T1")
+    assert run.status == 0
+    assert run.recap("T1", "changed") == 0
+    assert len(pair.shell("T1", "wg show wg0 peers").split()) == 1
+
+
+def test_dead_peer_does_not_stop_the_other(pair: Pair, tmp_path: Path) -> None:
+    dead = tmp_path / "dead.yml"
+    dead.write_text("all: {hosts: {T2: {ansible_port: 9}}}\n", encoding="utf-8")
+    run = pair.play("site", "--inventory", str(dead))
+    assert run.recap("T2", "unreachable") == 1
+    assert (run.recap("T1", "failed"), run.recap("T1", "changed")) == (0, 0)
+    assert len(pair.shell("T1", "wg show wg0 peers").split()) == 1
+
+
+def test_unknown_dead_peer_is_named_and_nothing_is_changed(pair: Pair, tmp_path: Path) -> None:
+    dead = tmp_path / "dead.yml"
+    dead.write_text("all: {hosts: {T2: {ansible_port: 9}}}\n", encoding="utf-8")
+    before = pair.shell("T1", "wg show wg0 dump | cut -f1-4; cat /etc/wireguard/wg0.conf | sha256sum")
+    run = pair.play("site", "--limit", "T1", "--inventory", str(dead), "--extra-vars", f"wireguard_key_registry={tmp_path}/registry")
+    assert run.status != 0
+    assert "peer T2, interface wg0" in run.output
+    assert pair.shell("T1", "wg show wg0 dump | cut -f1-4; cat /etc/wireguard/wg0.conf | sha256sum") == before
+
+
+@pytest.mark.parametrize("seconds", [12, 25])
+def test_killed_run_converges_afterwards(pair: Pair, seconds: int) -> None:
+    other = json.dumps({"frr_log_level": "warnings", "sysctl_settings": {"net.ipv4.tcp_mtu_probing": seconds % 3}})
+    pair.play_and_kill("site", seconds, "--extra-vars", other)
+    assert pair.play("site").status == 0
+    run = pair.play("site")
+    assert (run.status, [run.recap(host, "changed") for host in HOSTS]) == (0, [0, 0])
+
+
+def test_no_secret_in_any_output(pair: Pair) -> None:
+    """Every run above was made with ``--diff -vvv``."""
+    secrets = [BGP_PASSWORD] + [pair.shell(host, "cat /etc/wireguard/wg0.key").strip() for host in HOSTS]
+    assert all(len(secret) > 10 for secret in secrets)
+    files = [
+        *LOGS.glob("vm-*.log"),
+        *(path for path in (ROOT / "build").rglob("*") if path.suffix in {".json", ".html", ".xml"} and path.is_file()),
+    ]
+    assert len(files) > 8
+    leaks = [f"{path}" for path in files for secret in secrets if secret in path.read_text(encoding="utf-8", errors="replace")]
+    assert leaks == []
