@@ -80,7 +80,7 @@ problems:
 directory:
   description: Where the plan is.
   returned: success
-  type: path
+  type: str
   sample: /srv/net/build/plan
 hosts:
   description: The hosts that have variables.
