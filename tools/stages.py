@@ -42,7 +42,7 @@ class Outcome:
 CHECK = (
     Stage("ruff", ("ruff", "check", ".")),
     Stage("format", ("ruff", "format", "--check", ".")),
-    Stage("types", ("mypy", "plugins", "lab", "tools")),
+    Stage("types", ("mypy", ".collections/ansible_collections/xuegao/net/plugins", "lab", "tools")),
     Stage("yamllint", ("yamllint", "--strict", ".")),
     Stage(
         "templates",

@@ -175,8 +175,8 @@ def _move_local_rules(kernel: Kernel) -> None:
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
     name, kind, vrf = interface["name"], interface.get("kind"), interface.get("vrf")
     link = links.get(name)
-    if link is None and kind:
-        kernel.change("link", "add", "dev", name, "type", kind)
+    if link is None:
+        kernel.change("link", "add", "dev", name, "type", str(kind))
         link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False}
     elif kind and link["kind"] != kind:
         raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
