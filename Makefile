@@ -65,6 +65,7 @@ bench: setup-python
 
 docs: setup-python
 	@$(BIN)/python tools/generate_docs.py
+	@$(BIN)/python docs/data-model/generate.py
 
 collection: setup-python
 	@mkdir -p build

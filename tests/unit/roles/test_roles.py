@@ -1,0 +1,59 @@
+"""Every role has the same anatomy, and its specs, defaults and README say the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def load(path: Path) -> Any:
+    """A YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_anatomy(role: Path) -> None:
+    for part in ("README.md", "defaults/main.yml", "meta/argument_specs.yml", "tasks/main.yml"):
+        assert (role / part).is_file(), part
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_defaults_and_specs_do_not_drift_apart(role: Path) -> None:
+    options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults = load(role / "defaults" / "main.yml")
+    assert defaults.keys() <= options.keys(), "a default without a spec"
+    for name, option in options.items():
+        if "default" in option:
+            assert defaults.get(name, "missing") == option["default"], name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_variables_carry_the_name_of_their_role(role: Path) -> None:
+    for name in load(role / "defaults" / "main.yml"):
+        assert name.startswith(f"{role.name}_"), name
+    internal = role / "vars" / "main.yml"
+    for name in load(internal) if internal.exists() else {}:
+        assert name.startswith(f"__{role.name}_"), name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_no_failure_or_change_is_hidden(role: Path) -> None:
+    for path in role.glob("*/*.yml"):
+        text = path.read_text(encoding="utf-8")
+        for word in ("failed_when: false", "ignore_errors", "changed_when: false", "ansible.builtin.shell"):
+            assert word not in text, f"{path}: {word}"
+
+
+def test_readmes_are_current() -> None:
+    check = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert check.returncode == 0, check.stdout
