@@ -145,7 +145,7 @@ def parse_ospf(text: str) -> list[dict[str, Any]]:
                             "router_id": router_id,
                             "state": entry.get("nbrState") or entry.get("state"),
                             "address": entry.get("ifaceAddress"),
-                            "interface": str(entry.get("ifaceName", "")).split(":")[0],
+                            "interface": str(entry.get("ifaceName", "")).split(":", maxsplit=1)[0],
                             "uptime": int(entry.get("upTimeInMsec", 0)) // 1000,
                         }
                     )

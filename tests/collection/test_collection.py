@@ -52,7 +52,18 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of collections with only this one, installed without any server."""
     target = tmp_path_factory.mktemp("collections")
-    run("ansible-galaxy", "collection", "install", "--offline", "--collections-path", str(target), str(tarball), cwd=target)
+    # With the checkout on the path it counts as installed already.
+    run(
+        "ansible-galaxy",
+        "collection",
+        "install",
+        "--offline",
+        "--collections-path",
+        str(target),
+        str(tarball),
+        cwd=target,
+        ANSIBLE_COLLECTIONS_PATH=str(target),
+    )
     return target
 
 

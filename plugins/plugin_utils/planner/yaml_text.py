@@ -90,9 +90,9 @@ def _items(value: Sequence[Any], indent: str) -> Iterator[str]:
         if not item:
             yield f"{indent}- {_flow(item)}"
         elif isinstance(item, dict):
-            inner = _mapping(item, f"{indent}  ")
-            yield f"{indent}- {next(inner).lstrip()}"
-            yield from inner
+            first, *others = _mapping(item, f"{indent}  ")
+            yield f"{indent}- {first.lstrip()}"
+            yield from others
         else:
             yield f"{indent}-"
             yield from _items(item, f"{indent}  ")
