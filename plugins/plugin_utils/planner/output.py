@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import peers, tables
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import Plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.render import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.vyos import vyos_commands
@@ -72,14 +73,15 @@ def write_plan(plan: Plan, directory: Path, public_keys: Keys | None = None, *, 
     written: set[str] = set()
     changed: list[str] = []
     parents: set[Path] = set()
-    for name, text in plan_files(plan, public_keys, rendered=rendered, vyos=vyos):
-        path = directory / name
-        if path.parent not in parents:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            parents.add(path.parent)
-        written.add(name)
-        if _write(path, text):
-            changed.append(name)
+    with without_collection():
+        for name, text in plan_files(plan, public_keys, rendered=rendered, vyos=vyos):
+            path = directory / name
+            if path.parent not in parents:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                parents.add(path.parent)
+            written.add(name)
+            if _write(path, text):
+                changed.append(name)
     for host in [*plan.hosts, *plan.peers]:
         for path in sorted((directory / host).rglob("*")):
             if path.is_file() and path.relative_to(directory).as_posix() not in written:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import tcp_mss
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import hosts, hosts_frr, hosts_services, rules
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.ids import id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.number import number_all
@@ -75,20 +74,8 @@ def make_plan(raw: Mapping[str, Any]) -> Plan:
         IntentError: the intent has mistakes; all of them are named.
         MissingLibraryError: netaddr is not installed.
     """
-    with _no_collection():
+    with without_collection():
         return _compute(raw)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Put the cycle collector off: a plan makes hundreds of thousands of objects, no cycles, and lives to the end."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _compute(raw: Mapping[str, Any]) -> Plan:

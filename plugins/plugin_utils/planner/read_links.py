@@ -41,6 +41,7 @@ _END_ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     "uplink": ("wireguard", "openvpn", "l2tp_ipsec", "vxlan"),
     "mac": ("vxlan", "vlan"),
 }
+_NOTHING_WRITTEN: Mapping[str, Any] = {}
 _PATTERN_KEYS: Mapping[str, tuple[str, ...]] = {"full_mesh": ("nodes",), "hub_spoke": ("hub", "spokes"), "pairs": ("pairs",)}
 
 
@@ -186,17 +187,20 @@ def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems
                 Problem(f"{path}.{key}.type", "needs a device at each end", show(spec["type"]), "write such links under xgn_links")
             )
             return
+    # One dictionary for all links of the pattern: there may be thousands.
+    kinds = [(entry["first_id"], {"over": "uplink", **entry["link"]})]
+    if reserve is not None:
+        kinds.append((reserve["first_id"], {"over": "uplink", **reserve}))
     for first, second, number in _pairs(entry, path, intent, problems):
         label = f"{path} ({first.name} - {second.name})"
-        ends = (End(first, label, {}, first.uplinks.get(MAIN_UPLINK)), End(second, label, {}, second.uplinks.get(MAIN_UPLINK)))
-        link = Link(entry["first_id"] + number, label, entry["link"]["type"], ends, {"over": "uplink", **entry["link"]})
-        _settle(link, intent, problems)
-        yield link
-        if reserve is not None:
-            ends = (End(first, label, {}, first.uplinks.get(MAIN_UPLINK)), End(second, label, {}, second.uplinks.get(MAIN_UPLINK)))
-            spare = Link(reserve["first_id"] + number, label, reserve["type"], ends, {"over": "uplink", **reserve}, link.id)
-            _settle(spare, intent, problems)
-            yield spare
+        for index, (first_id, options) in enumerate(kinds):
+            ends = (
+                End(first, label, _NOTHING_WRITTEN, first.uplinks.get(MAIN_UPLINK)),
+                End(second, label, _NOTHING_WRITTEN, second.uplinks.get(MAIN_UPLINK)),
+            )
+            link = Link(first_id + number, label, options["type"], ends, options, entry["first_id"] + number if index else None)
+            _settle(link, intent, problems)
+            yield link
 
 
 def _pairs(entry: Mapping[str, Any], path: str, intent: Intent, problems: list[Problem]) -> Iterator[tuple[Node, Node, int]]:

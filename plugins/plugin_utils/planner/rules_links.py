@@ -59,8 +59,12 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
 
 def address_problems(intent: Intent) -> Iterator[Problem]:
     """Addresses of the two ends that are equal or in different subnets; addresses of one link that another one has."""
+    links = _sound(intent)
+    if not any("ipv4" in end.written or "ipv6" in end.written for link in links for end in link.ends):
+        # Subnets that all come from pools by id cannot meet.
+        return
     owners: dict[tuple[str, str, int], str] = {}
-    for link in _sound(intent):
+    for link in links:
         first, second = link.ends
         for family in link.families:
             one, two = first.addresses[family], second.addresses[family]
@@ -173,7 +177,7 @@ def _host_end(
     if port in ports:
         where = f"{end.path}.listen_port" if "listen_port" in end.written else end.path
         taken = {number for owner, kind, number in ports if (owner, kind) == (node, protocol)}
-        free = next(number for number in range(end.listen_port + 1, 131072) if number not in taken)
+        free = min(set(range(end.listen_port + 1, end.listen_port + len(taken) + 2)) - taken)
         what = f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}"
         yield Problem(
             where, what, hint=f"give the end a listen_port; the next free one is {free}" if free < 65536 else "give the end a listen_port"
