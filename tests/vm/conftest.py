@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,7 +74,16 @@ class Pair:
     def command(self, playbook: str, *arguments: str) -> list[str]:
         """The command line of a run, with everything shown that can be shown."""
         inventories = ["--inventory", str(INVENTORY), "--inventory", str(CONNECTION)]
-        return ["ansible-playbook", *inventories, "--diff", "-vvv", f"xuegao.net.{playbook}", *arguments]
+        return [
+            "ansible-playbook",
+            *inventories,
+            "--diff",
+            "-vvv",
+            f"xuegao.net.{playbook}",
+            "--extra-vars",
+            f"xgn_plan_directory={LOGS}/plan",
+            *arguments,
+        ]
 
     def log(self, name: str) -> Path:
         """A new file for the output of a run; the search for secrets reads all of them."""
@@ -138,6 +148,7 @@ class Pair:
 def pair() -> Iterator[Pair]:
     """Run the scenario t1_t2 up to its last step, hand out the machines, remove them."""
     LOGS.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(LOGS / "plan", ignore_errors=True)
     for old in LOGS.glob("vm-*.log"):
         old.unlink()
     log = LOGS / "vm-00-scenario.log"

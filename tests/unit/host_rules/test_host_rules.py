@@ -57,8 +57,8 @@ def test_nothing_is_raised_for_any_input(variables: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("host", ["T1", "T2"])
-def test_inventory_t1_t2_has_no_mistake(host: str) -> None:
-    inventory = ROOT / "inventories" / "t1_t2"
+def test_pair_t1_t2_has_no_mistake(host: str) -> None:
+    inventory = ROOT / "tests" / "golden" / "t1_t2" / "role_variables"
     variables = yaml.safe_load((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
     variables |= yaml.safe_load((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8"))
     variables["frr_bgp"][0]["neighbors"][0]["password"] = variables["bgp_password"]  # a template in the file

@@ -30,8 +30,8 @@ class Replay:
 
 
 def variables_of(host: str) -> dict[str, Any]:
-    """Return the variables of a host of inventories/t1_t2, with the defaults of the roles' specs."""
-    inventory = ROOT / "inventories" / "t1_t2"
+    """Return the variables of T1 or T2, with the defaults of the roles' specs."""
+    inventory = ROOT / "tests" / "golden" / "t1_t2" / "role_variables"
     values: dict[str, Any] = yaml.safe_load((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
     values.update(yaml.safe_load((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8")))
     values["frr_bgp"][0]["neighbors"][0]["password"] = PASSWORD
