@@ -191,7 +191,8 @@ def _node_attributes(node: Node) -> str:
     elif node.failed:
         kind, words = "bad", f"✗ {node.failed} of {node.passed + node.failed} failed"
     else:
-        kind, words = "ok", f"✓ {node.passed} passed"
+        # A planned node has no checks yet.
+        kind, words = "ok", f"✓ {node.passed} passed" if node.passed else ""
     colour = {"ok": "#1a7f4b", "bad": "#b3261e", "stranger": "#6b7280"}[kind]
     rows = [f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="14"><B>{escape(node.name)}</B></FONT></TD></TR>']
     rows += [f'<TR><TD ALIGN="LEFT">{escape(line)}</TD></TR>' for line in node.lines]
