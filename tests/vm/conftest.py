@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ INVENTORY = ROOT / "inventories" / "t1_t2"
 CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
 SCENARIO_SECONDS = 2400
 RUN_SECONDS = 900
+# The tests before may have restarted tunnels and daemons.
+SESSION_SECONDS = 120
+POLL_SECONDS = 3
 
 MITOGEN = {
     "ANSIBLE_STRATEGY": "mitogen_linear",
@@ -138,10 +142,13 @@ class Pair:
 
     def established_at(self, host: str) -> int:
         """Since when the host's BGP session is up, in seconds since 1970; it changes when the session is reset."""
-        neighbors = json.loads(self.shell(host, "vtysh -c 'show bgp vrf CORE neighbors json'"))["CORE"]
-        (session,) = [value for value in neighbors.values() if isinstance(value, dict) and "bgpState" in value]
-        assert session["bgpState"] == "Established", session["bgpState"]
-        return int(session["bgpTimerUpEstablishedEpoch"])
+        deadline = time.monotonic() + SESSION_SECONDS
+        while True:
+            (session,) = json.loads(self.shell(host, "vtysh -c 'show bgp vrf CORE neighbors json'")).values()
+            if session["bgpState"] == "Established":
+                return int(session["bgpTimerUpEstablishedEpoch"])
+            assert time.monotonic() < deadline, f"{host}: {session['bgpState']} after {SESSION_SECONDS} s"
+            time.sleep(POLL_SECONDS)
 
 
 @pytest.fixture(scope="session")
