@@ -17,13 +17,8 @@ options:
     description: Files to search. Those of C(group_vars/all) beside the inventory when not given.
     type: list
     elements: path
-attributes:
-  check_mode:
-    description: Tells what it would write.
-    support: full
-  diff_mode:
-    description: Shows the lines.
-    support: full
+extends_documentation_fragment:
+  - xuegao.net.attributes
 author:
   - xuegao.net maintainers (@xuegao)
 """

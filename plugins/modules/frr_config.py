@@ -42,13 +42,8 @@ options:
     description: Seconds to wait for the daemons.
     type: int
     default: 60
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check_mode and return changed status prediction without modifying target.
-  diff_mode:
-    support: full
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode. Secrets are put out of sight.
+extends_documentation_fragment:
+  - xuegao.net.attributes
 """
 
 EXAMPLES = r"""

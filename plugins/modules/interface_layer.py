@@ -58,13 +58,8 @@ options:
     description: File that holds the declared state, read at boot.
     type: path
     default: /etc/xgn/interface.json
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check_mode and return changed status prediction without modifying target.
-  diff_mode:
-    support: full
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+extends_documentation_fragment:
+  - xuegao.net.attributes
 """
 
 EXAMPLES = r"""

@@ -21,13 +21,8 @@ options:
     description: Keys as sysctl(8) writes them, with their values.
     type: dict
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check_mode and return changed status prediction without modifying target.
-  diff_mode:
-    support: full
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+extends_documentation_fragment:
+  - xuegao.net.attributes
 """
 
 EXAMPLES = r"""

@@ -38,13 +38,8 @@ options:
       Directory with the WireGuard public keys the hosts told, see role P(xuegao.net.wireguard#role). C(wireguard_keys) beside the inventory
       when not given.
     type: path
-attributes:
-  check_mode:
-    description: Computes and compares, and writes nothing.
-    support: full
-  diff_mode:
-    description: Says in words what changes on which host since the plan that was written before.
-    support: full
+extends_documentation_fragment:
+  - xuegao.net.attributes
 author:
   - xuegao.net maintainers (@xuegao)
 """

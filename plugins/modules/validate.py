@@ -14,13 +14,8 @@ description:
   - Reports every mistake at once, each with its path, the value, and the valid values. Passwords and keys are never shown.
   - Runs on the controller and opens no connection to the host.
   - A variable that begins with the name of a role but is none of its options is a mistake too. Names that begin with C(__) are left alone.
-attributes:
-  check_mode:
-    description: Runs the same in check mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment:
+  - xuegao.net.attributes.no_diff
 author:
   - xuegao.net maintainers (@xuegao)
 """

@@ -22,13 +22,8 @@ options:
   error:
     description: Do not gather; record this reason as the one failed check of the host.
     type: str
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check_mode and return changed status prediction without modifying target.
-  diff_mode:
-    support: none
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+extends_documentation_fragment:
+  - xuegao.net.attributes.no_diff
 """
 
 EXAMPLES = r"""

@@ -76,13 +76,8 @@ options:
     description: Allow O(interfaces) to be empty although interfaces made earlier would be removed - all tunnels of the host.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check_mode and return changed status prediction without modifying target.
-  diff_mode:
-    support: full
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode. Keys are put out of sight.
+extends_documentation_fragment:
+  - xuegao.net.attributes
 """
 
 EXAMPLES = r"""
