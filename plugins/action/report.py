@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
             "calls": {str(host): int(number) for host, number in arguments["calls"].items()},
         }
         report = build_report([result_of(host, known["hostvars"]) for host in arguments["hosts"]], meta)
-        directory = Path(arguments["dest"]).expanduser()
+        directory = Path(arguments["dest"]).expanduser().absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(directory, report)
         self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))

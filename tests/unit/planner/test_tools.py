@@ -171,7 +171,7 @@ def test_every_planned_variable_of_a_golden_network_is_documented() -> None:
 
 def play(inventory: Path, directory: Path, *arguments: str, book: str = "plan") -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(program), "-i", str(inventory), f"xuegao.net.{book}", "-e", f"plan_directory={directory}", *arguments]
+    command = [str(program), "-i", str(inventory), f"xuegao.net.{book}", "-e", f"xgn_plan_directory={directory}", *arguments]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_LOCALHOST_WARNING": "false"}
     return subprocess.run(command, cwd=directory.parent, env=environment, capture_output=True, text=True, check=False)
 
