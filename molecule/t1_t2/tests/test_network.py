@@ -122,13 +122,15 @@ def test_no_secret_in_a_file_others_can_read(host: Any) -> None:
 
 
 def test_password_is_in_no_log(host: Any) -> None:
-    assert host.run("journalctl --no-pager --grep=T1-and-T2-test").stdout.replace("-- No entries --", "").strip() == ""
+    journal = host.run("journalctl --no-pager --grep=T1-and-T2-test").stdout.splitlines()
+    # journalctl marks the boots it looked through.
+    assert [line for line in journal if not line.startswith("-- ")] == []
     assert host.run("grep -rlF T1-and-T2-test /var/log/frr").stdout == ""
 
 
 def test_units_are_clean_enabled_and_ordered(host: Any) -> None:
     units = ["wg-quick@wg0.service", "interface.service", "frr.service"]
-    verify = host.run("systemd-analyze verify interface.service frr.service wg-quick@wg0.service")
+    verify = host.run("systemd-analyze --man=no verify interface.service frr.service wg-quick@wg0.service")
     assert verify.succeeded and verify.stderr.strip() == "", verify.stderr
     for unit in units:
         assert host.check_output("systemctl is-enabled %s", unit) == "enabled"
