@@ -107,6 +107,16 @@ options:
         type: list
         elements: dict
         default: []
+      ospf:
+        description: Interfaces with an OSPFv2 neighbor.
+        type: list
+        elements: str
+        default: []
+      ospf6:
+        description: Interfaces with an OSPFv3 neighbor.
+        type: list
+        elements: str
+        default: []
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -130,7 +140,7 @@ state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(ospf), C(frr_config) and C(pings), as far as they were asked for.
+      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config) and C(pings), as far as they were asked for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict
@@ -165,7 +175,7 @@ def main() -> None:
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
             "wait": {"type": "int", "default": 0},
-            "expect": {"type": "dict", "default": {}, "options": {"bgp": dicts, "bfd": dicts, "routes": dicts}},
+            "expect": {"type": "dict", "default": {}, "options": {"bgp": dicts, "bfd": dicts, "routes": dicts, "ospf": names, "ospf6": names}},
         },
         supports_check_mode=True,
     )

@@ -21,6 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
     NETWORK_MANAGER,
@@ -52,7 +53,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     """
     known = relevant_variables(variables)
     units = expected_units(known)
-    expect: dict[str, list[dict[str, str]]] = {"bgp": [], "bfd": [], "routes": []}
+    expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
@@ -111,6 +112,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
     check_frr(ledger, known)
+    check_ospf(ledger, known)
     check_routes(ledger, known)
     check_reach(ledger, known)
     return ledger.checks

@@ -155,7 +155,7 @@ def tables_of(variables: Variables) -> dict[str, int]:
 
 def uses_frr(variables: Variables) -> bool:
     """Say whether anything is configured for FRR."""
-    return any(variables.get(name) for name in ("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_bgp"))
+    return any(variables.get(name) for name in ("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6"))
 
 
 def uses_vrf(variables: Variables) -> bool:
