@@ -190,6 +190,10 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change("link", "delete", "dev", name)
         link = None
     if link is None:
+        parent = interface.get("parent")
+        if parent and not links[parent]["up"]:
+            kernel.change("link", "set", "dev", parent, "up")
+            links[parent]["up"] = True
         kernel.change(*_add_command(interface))
         link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False}
     elif kind and link["kind"] != kind:

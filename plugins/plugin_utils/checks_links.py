@@ -142,8 +142,11 @@ def check_addresses(ledger: Ledger, name: str, addresses: list[str]) -> None:
     def exact(links: Links) -> Verdict:
         if name not in links:
             return False, f"no interface {name}, expected {', '.join(sorted(wanted)) or 'one without addresses'}"
+        # Link-local addresses come by themselves; only a declared one must be there.
         live = [
-            item["address"] for item in links[name]["addresses"] if item["family"] in families and item["scope"] not in ("link", "host")
+            item["address"]
+            for item in links[name]["addresses"]
+            if item["address"] in wanted or (item["family"] in families and item["scope"] not in ("link", "host"))
         ]
         return same_set(wanted, live)
 

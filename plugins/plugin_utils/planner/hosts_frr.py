@@ -81,6 +81,9 @@ def _interfaces(node: Node, shared: Context) -> list[Variables]:
         found.append(entry)
     for link, end in shared.links.get(node.name, []):
         addresses = [str(end.addresses[family]) for family in link.families]
+        if link.routing == "ospf" and "ipv6" in link.families:
+            # OSPFv3 speaks from a link-local address, and tunnels and NICs of a router may have none of their own.
+            addresses.append(f"fe80::{node.id:x}/64")
         found.append({"name": end.interface, "description": link.other(end).node.name, "addresses": addresses})
     for segment in shared.segments.get(node.name, []):
         own = segment.addresses.get(node.name, {})
