@@ -18,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_sysctl import sysctl_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_verify import verify_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vxlan import vxlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_wireguard import wireguard_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 
@@ -25,6 +26,7 @@ _RULES = (
     sysctl_problems,
     interface_problems,
     wireguard_problems,
+    vxlan_problems,
     policy_problems,
     route_problems,
     bgp_problems,

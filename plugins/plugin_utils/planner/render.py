@@ -111,6 +111,8 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
             yield row.destination, template.render(context, **row.extra(variables))
     if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
         declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
+        if variables.get("vxlan_interfaces"):
+            declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
