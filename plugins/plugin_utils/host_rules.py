@@ -20,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_sysctl import sysctl_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_verify import verify_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vlan import default_route_problems, vlan_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vxlan import vxlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_wireguard import wireguard_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 
@@ -29,6 +30,7 @@ _RULES = (
     vlan_problems,
     default_route_problems,
     wireguard_problems,
+    vxlan_problems,
     policy_problems,
     route_problems,
     bgp_problems,

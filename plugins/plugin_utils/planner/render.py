@@ -116,6 +116,8 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
         if "vrf_default_routes" in variables:
             declared["default_routes"] = variables["vrf_default_routes"]
+        if variables.get("vxlan_interfaces"):
+            declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
