@@ -46,7 +46,7 @@ def gobgp_problems(host: Host) -> Iterator[Problem]:
     neighbors = root.views("gobgp_neighbors")
     for neighbor in neighbors:
         yield from _neighbor(host, neighbor, vrf)
-    yield from twice(((view.at("address"), text) for view in neighbors if (text := view.text("address"))), "address")
+    yield from twice(((view.at("address"), address) for view in neighbors if (address := view.text("address"))), "address")
     yield from _timers(root)
     yield from _health(root)
     for path, text in root.texts("gobgp_after_units"):
@@ -57,11 +57,11 @@ def _next_hops(root: View) -> Iterator[Problem]:
     given = root.data.get("gobgp_next_hops")
     hops = View(given if isinstance(given, dict) else {}, "gobgp_next_hops")
     for family in ("ipv4", "ipv6"):
-        text = hops.text(family)
-        if text is None:
+        hop = hops.text(family)
+        if hop is None:
             continue
-        yield from address_problems(hops.at(family), text)
-        address = parse_address(text)
+        yield from address_problems(hops.at(family), hop)
+        address = parse_address(hop)
         if address is not None and FAMILY[address.version] != family:
             yield hops.problem(family, f"is an {FAMILY[address.version]} address")
         elif address is not None and (address.is_unspecified or address.is_multicast or address.is_loopback):

@@ -14,7 +14,11 @@ PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
 IGP = "IGP"
 STEERING = "STEERING"
+# PUBLISHED without what is steered at the moment.
+UNSTEERED = "UNSTEERED"
 NOTHING = "NOTHING"
+# What a route got from a GoBGP box carries, through BGP, the table and OSPF.
+STEERING_TAG = 1000
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
 _POOL, _ANYCAST = 1, 2
 _MANY_NETWORKS, _STEERED, _SEGMENTS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 3_000_000_000
@@ -124,6 +128,12 @@ def route_map(name: str, lists: list[dict[str, Any]], changes: list[str]) -> dic
             entry["set"] = changes
         entries.append(entry)
     return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
+
+
+def without_steered(route_map: dict[str, Any]) -> dict[str, Any]:
+    """Return a route map that refuses what is steered before anything else."""
+    deny = {"seq": 5, "action": "deny", "match": [f"tag {STEERING_TAG}"]}
+    return {**route_map, "entries": [deny, *route_map["entries"]]}
 
 
 def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:

@@ -166,7 +166,9 @@ class _Writer:
     def static(self, route: Variables) -> str:
         word = "route6" if ":" in route["prefix"] else "route"
         through = "next-hop-interface" if self.old else "interface"
-        return f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']} {through} '{route['interface']}'"
+        line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
+        # VyOS finds the VRF of the next hop by the interface or by name, not by both.
+        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{route['interface']}'"
 
     def bfd(self) -> Iterator[str]:
         # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.
@@ -193,6 +195,9 @@ class _Writer:
                 prefix = f"policy route-map {item['name']} rule {entry['seq']}"
                 yield f"{prefix} action '{entry['action']}'"
                 for condition in entry.get("match", []):
+                    if condition.startswith("tag "):
+                        yield f"{prefix} match tag '{condition[4:]}'"
+                        continue
                     word, _address, kind, name = condition.split()
                     yield f"{prefix} match {'ipv6' if word == 'ipv6' else 'ip'} address {kind} '{name}'"
                 for change in entry.get("set", []):
