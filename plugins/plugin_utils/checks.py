@@ -20,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_vrf,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
@@ -37,7 +38,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_"}
+OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_", "gobgp": "gobgp_"}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
 OPTIONAL = {"vxlan": "vxlan_interfaces"}
@@ -77,9 +78,10 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
+        "gobgp": bool(known.get("gobgp_asn")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr else 0,
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") else 0,
         "expect": expect,
     }
 
@@ -104,6 +106,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         "vrf": uses_vrf(known),
         "wireguard": bool(known.get("wireguard_interfaces")),
         "frr": uses_frr(known),
+        "gobgp": bool(known.get("gobgp_asn")),
     }
     for role, in_use in used.items():
         if role not in roles_of(known):
@@ -122,6 +125,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_vxlans(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)
+    check_gobgp(ledger, known)
     check_routes(ledger, known)
     check_reach(ledger, known)
     return ledger.checks

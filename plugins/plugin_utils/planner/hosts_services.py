@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, is_server, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import gobgp_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import TUNNELS, End, Link, Node
 
 _IKE_PORTS = (500, 4500)
@@ -108,14 +109,7 @@ def service_variables(node: Node, shared: Context) -> Variables:
         containers = [item for name, entry in services["docker"].items() for item in _containers(name, entry, node, shared)]
         if containers:
             found["docker_macvlan_containers"] = containers
-    steering = services["steering"].get(node.name)
-    if steering:
-        router = shared.intent.nodes[steering["router"]]
-        found["gobgp_asn"] = node.asn
-        found["gobgp_router_id"] = node.router_id
-        found["gobgp_neighbors"] = [{"address": next(iter(router.loopback.values())).bare, "remote_as": router.asn, "name": router.name}]
-        found["gobgp_prefixes"] = list(steering["prefixes"])
-    return found
+    return found | gobgp_variables(node, shared)
 
 
 def _own_addresses(node: Node) -> list[Any]:
