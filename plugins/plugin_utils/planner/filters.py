@@ -13,8 +13,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FA
 PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
 IGP = "IGP"
+BGP_TO_OSPF = "BGP-TO-OSPF"
+OSPF_TO_BGP = "OSPF-TO-BGP"
 STEERING = "STEERING"
 NOTHING = "NOTHING"
+# Marks in OSPF what came from BGP (its port), so that no border of the region takes it for the region's own and tells it back.
+BGP_TAG = 179
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
 _POOL, _ANYCAST = 1, 2
 _MANY_NETWORKS, _STEERED, _SEGMENTS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 3_000_000_000
@@ -124,6 +128,29 @@ def route_map(name: str, lists: list[dict[str, Any]], changes: list[str]) -> dic
             entry["set"] = changes
         entries.append(entry)
     return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
+
+
+def exchange_maps(lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the route maps between BGP and OSPF on a border: published networks pass, in each direction once."""
+    out_of_igp = route_map(OSPF_TO_BGP, lists, [])
+    out_of_igp["entries"].insert(0, {"seq": 5, "action": "deny", "description": "came from BGP", "match": [f"tag {BGP_TAG}"]})
+    return [route_map(BGP_TO_OSPF, lists, [f"tag {BGP_TAG}"]), out_of_igp]
+
+
+def session_map(name: str, lists: list[dict[str, Any]], changes: list[str], next_hops: dict[str, str]) -> dict[str, Any]:
+    """Return the route map for what comes in over a session between loopbacks.
+
+    Parameters:
+        name, lists, changes: as in `route_map`.
+        next_hops: the neighbor's address on the link by family. With it as next hop a route needs no second look-up, that of the loopback.
+    """
+    found = route_map(name, lists, changes)
+    for entry, item in zip(found["entries"], lists):
+        family = item.get("family", "ipv4")
+        if family in next_hops:
+            words = "ip next-hop" if family == "ipv4" else "ipv6 next-hop global"
+            entry["set"] = [f"{words} {next_hops[family]}", *changes]
+    return found
 
 
 def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:
