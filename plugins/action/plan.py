@@ -14,7 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.changes import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.output import previous_hosts, write_drawing, write_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, Plan, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 
 
 class ActionModule(ActionBase):
