@@ -166,7 +166,10 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str], predi
     if identity is None and not host.module.check_mode:
         raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % name)
     digest = openvpn.configuration_digest(tunnel, identity)
-    paths = {openvpn.conf_path(name, role): tunnel["config"], openvpn.dropin_path(name, role): tunnel["dropin"].replace(openvpn.DIGEST, digest)}
+    paths = {
+        openvpn.conf_path(name, role): tunnel["config"],
+        openvpn.dropin_path(name, role): tunnel["dropin"].replace(openvpn.DIGEST, digest),
+    }
     before = {path: read_text(path) for path in paths}
     if before != paths and not predicted:
         validate(host, tunnel)
