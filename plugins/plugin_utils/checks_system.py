@@ -39,7 +39,7 @@ def check_sysctls(ledger: Ledger, variables: Variables) -> None:
 
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
-    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "frr", "gobgp"])
+    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp"])
     units = []
     if "wireguard" in roles:
         units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]

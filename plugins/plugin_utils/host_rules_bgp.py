@@ -52,6 +52,7 @@ def bgp_problems(host: Host) -> Iterator[Problem]:
             yield from _session(host, instance, neighbor, vrf)
             yield from _timers(neighbor)
             yield from _families(neighbor, route_maps)
+            yield from _clients(instance, neighbor)
             yield from reference(neighbor, "bfd_profile", "BFD profile", profiles)
         yield from twice(
             ((one.at("address"), str(parse_address(text) or text)) for one in instance.views("neighbors") if (text := one.text("address"))),
@@ -223,6 +224,15 @@ def _timers(neighbor: View) -> Iterator[Problem]:
         yield neighbor.problem(
             "keepalive", "is more than a third of holdtime, and FRR would store that third", f"{arithmetic}; at most {holdtime // 3}"
         )
+
+
+def _clients(instance: View, neighbor: View) -> Iterator[Problem]:
+    """Report a route reflector's client in another AS: bgpd refuses it."""
+    asn, remote_as = instance.number("asn"), neighbor.number("remote_as")
+    for view in neighbor.views("families"):
+        if view.flag("route_reflector_client") and None not in (asn, remote_as) and asn != remote_as:
+            hint = f"own AS {asn}, neighbor AS {remote_as}"
+            yield view.problem("route_reflector_client", "does not go with a neighbor of another AS", hint)
 
 
 def _families(neighbor: View, route_maps: dict[str, None]) -> Iterator[Problem]:

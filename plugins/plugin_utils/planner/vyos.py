@@ -194,15 +194,13 @@ class _Writer:
             for entry in item["entries"]:
                 prefix = f"policy route-map {item['name']} rule {entry['seq']}"
                 yield f"{prefix} action '{entry['action']}'"
+                # The last word of a condition or change is its value; VyOS writes the next hop as one word.
                 for condition in entry.get("match", []):
-                    if condition.startswith("tag "):
-                        yield f"{prefix} match tag '{condition[4:]}'"
-                        continue
-                    word, _address, kind, name = condition.split()
-                    yield f"{prefix} match {'ipv6' if word == 'ipv6' else 'ip'} address {kind} '{name}'"
+                    words, _space, value = condition.rpartition(" ")
+                    yield f"{prefix} match {words} '{value}'"
                 for change in entry.get("set", []):
-                    key, _space, value = change.partition(" ")
-                    yield f"{prefix} set {key} '{value}'"
+                    words, _space, value = change.replace(" next-hop", "-next-hop").rpartition(" ")
+                    yield f"{prefix} set {words} '{value}'"
 
     def bgp(self, instance: Variables) -> Iterator[str]:
         prefix = f"{self.protocols(instance.get('vrf'))} bgp"
