@@ -38,6 +38,18 @@ def peer(host: Any) -> int:
     return int(host.ansible.get_variables()["peer"])
 
 
+@pytest.fixture
+def steered(host: Any) -> str:
+    """The prefix that this host's box steers."""
+    return f"192.0.2.{host.ansible.get_variables()['half']}/25"
+
+
+@pytest.fixture
+def received(host: Any) -> str:
+    """The prefix that the other host's box steers."""
+    return f"192.0.2.{host.ansible.get_variables()['peer_half']}/25"
+
+
 def wait_for(condition: Callable[[], Any], expected: Any, seconds: float = SESSION_LIMIT_S) -> None:
     """Wait until ``condition`` returns what is expected; the assertion shows what it returned last."""
     deadline = time.monotonic() + seconds
@@ -52,9 +64,9 @@ def kernel_hops(host: Any, prefix: str) -> list[str]:
     return [route["gateway"] for route in json.loads(host.check_output(f"ip -json {family} route show {prefix}")) if "gateway" in route]
 
 
-def ttl(host: Any) -> int:
+def ttl(host: Any, address: str) -> int:
     """TTL of the far end's answer; 0 when there is none."""
-    found = re.search(r"ttl=(\d+)", host.run("ping -c 1 -W 2 192.0.2.1").stdout)
+    found = re.search(r"ttl=(\d+)", host.run("ping -c 1 -W 2 %s", address).stdout)
     return int(found[1]) if found else 0
 
 
@@ -69,12 +81,12 @@ def announced(host: Any) -> list[str]:
     return [route["prefix"] for route in shown(host)["announced"]]
 
 
-def test_routes_are_announced(host: Any, own: int) -> None:
+def test_routes_are_announced(host: Any, own: int, steered: str) -> None:
     """gobgpd holds the routes with all that was given."""
-    wait_for(lambda: announced(host), ["192.0.2.0/25", "2001:db8:2:1::/64"])
+    wait_for(lambda: announced(host), [steered, "2001:db8:2:1::/64"])
     first, second = shown(host)["announced"]
     assert first == {
-        "prefix": "192.0.2.0/25",
+        "prefix": steered,
         "next_hop": f"203.0.113.{own}",
         "local_pref": 200,
         "med": 5,
@@ -84,21 +96,23 @@ def test_routes_are_announced(host: Any, own: int) -> None:
     assert (second["next_hop"], second["local_pref"]) == (f"2001:db8:1::{own}", 300)
 
 
-def test_router_has_them(host: Any, peer: int) -> None:
+def test_router_has_them(host: Any, peer: int, received: str) -> None:
     """The router has the other box's routes in its kernel, with their attributes."""
-    wait_for(lambda: kernel_hops(host, "192.0.2.0/25"), [f"203.0.113.{peer}"])
+    wait_for(lambda: kernel_hops(host, received), [f"203.0.113.{peer}"])
     wait_for(lambda: len(kernel_hops(host, "2001:db8:2:1::/64")), 1)
-    answer = json.loads(host.check_output("vtysh -c 'show bgp ipv4 unicast 192.0.2.0/25 json'"))
+    answer = json.loads(host.check_output(f"vtysh -c 'show bgp ipv4 unicast {received} json'"))
     (path,) = answer["paths"]
     assert path["community"]["string"] == "65000:7 no-export"
     assert path["largeCommunity"]["string"] == "65000:1:2"
     assert (path.get("locPrf", path.get("localpref")), path.get("metric", path.get("med"))) == (200, 5)
 
 
-def test_packets_take_the_box(host: Any) -> None:
-    """A packet goes to the box, which sends it on to the far end, once."""
-    wait_for(lambda: ttl(host), STEERED)
-    ping = host.run("ping -c 20 -i 0.05 -W 2 192.0.2.1")
+def test_packets_take_the_box(host: Any, steered: str, received: str) -> None:
+    """A packet for what the other box steers goes there and on to the far end, once; any other goes there by itself."""
+    elsewhere, there = (prefix.replace("0/25", "1").replace("128/25", "129") for prefix in (steered, received))
+    wait_for(lambda: ttl(host, there), STEERED)
+    assert ttl(host, elsewhere) == PLAIN
+    ping = host.run("ping -c 20 -i 0.05 -W 2 %s", there)
     assert " 0% packet loss" in ping.stdout and "DUP" not in ping.stdout, ping.stdout
 
 
