@@ -185,14 +185,15 @@ def main() -> None:
         module.exit_json(changed=True, before=before, after=version)
     former = None
     try:
-        # What the package depends on may come from an archive. Without one, what is there has to do, and apt says what is missing.
-        module.run_command(["apt-get", "update", "--quiet"])
         if version:
             check_file(module, parameters)
             former, what = former_file(parameters, before), [parameters["path"]]
         else:
             version = distribution_version(module, package)
             what = ["%s=%s" % (package, version), *parameters["companions"]]
+        # Where all that is needed is there, no archive is asked; a router may not reach one.
+        if module.run_command([*INSTALL, "--simulate", *what])[0]:
+            module.run_command(["apt-get", "update", "--quiet"])
     except Refused as error:
         module.fail_json(msg="%s was not installed, nothing was changed: %s" % (package, error))
     sessions = established(module) if parameters["wait_s"] else set()
