@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gobgp_route
 short_description: Steering routes of a GoBGP box
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Announces and withdraws routes of a host that role C(gobgp) made a steering box, over gRPC with the client C(gobgp) on that host.
   - Every route is checked before the first is changed, and gobgpd's table is read back afterwards, since the client reports success also for
