@@ -41,7 +41,7 @@ __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_varia
 OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_", "gobgp": "gobgp_"}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"vxlan": "vxlan_interfaces"}
+OPTIONAL = {"gobgp": "gobgp_asn", "vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -106,7 +106,6 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         "vrf": uses_vrf(known),
         "wireguard": bool(known.get("wireguard_interfaces")),
         "frr": uses_frr(known),
-        "gobgp": bool(known.get("gobgp_asn")),
     }
     for role, in_use in used.items():
         if role not in roles_of(known):
