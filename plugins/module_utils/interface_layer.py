@@ -259,7 +259,8 @@ def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> 
         for item in kernel.read(family, "route", "show", "table", str(table), "default")
         if item.get("metric", 0) == metric
     ]
-    if found != [(route["gateway"], route["interface"])]:
+    # Of several with one metric the kernel takes the first.
+    if found[:1] != [(route["gateway"], route["interface"])]:
         arguments = ("via", route["gateway"], "dev", route["interface"], "table", str(table), "metric", str(metric))
         kernel.change(family, "route", "replace", "default", *arguments)
 
