@@ -77,7 +77,7 @@ def load_recipes(directory: Path = CONTAINERS_DIR) -> list[Recipe]:
             version=version,
             suite=suite,
             packages=tuple(sorted(content["packages"])),
-            archive=tuple(sorted(content["archive"])),
+            archive=tuple(sorted(content["archive"] + content["archive_of"].get(version, []))),
             mask=tuple(sorted(content["mask"])),
             customise=customise,
         )
