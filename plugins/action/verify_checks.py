@@ -17,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defa
 from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import read_keys
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = ("sysctl", "vrf", "wireguard", "vxlan", "frr", "verify")
+COMPARED = ("sysctl", "vrf", "wireguard", "vxlan", "frr", "docker_macvlan", "verify")
 FACT = "xgn_verify"
 
 

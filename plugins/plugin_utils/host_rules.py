@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_docker import docker_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
@@ -27,6 +28,7 @@ _RULES = (
     interface_problems,
     wireguard_problems,
     vxlan_problems,
+    docker_problems,
     policy_problems,
     route_problems,
     bgp_problems,

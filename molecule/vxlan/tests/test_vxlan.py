@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import testinfra
 
 UNITS = ["interface.service"]
 ADDRESSES = {"vxlan1000": "10.10.0", "br0": "10.11.0"}
@@ -29,10 +30,12 @@ def peer(host: Any) -> int:
 
 
 @pytest.fixture(autouse=True)
-def addresses(host: Any, own: int) -> None:
+def addresses(own: int, peer: int) -> None:
     """Addresses are FRR's business; here the test sets them, on both hosts before the first packet."""
-    for name, network in ADDRESSES.items():
-        host.run_test(f"ip address replace {network}.{own}/24 dev {name}")
+    for number in (own, peer):
+        other = testinfra.get_host(f"docker://vxlan-debian{number}")
+        for name, network in ADDRESSES.items():
+            other.check_output(f"ip address replace {network}.{number}/24 dev {name}")
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:
