@@ -34,6 +34,9 @@ LOCAL_RULE_PREFERENCE = 32765
 
 FAMILIES = ("-4", "-6")
 
+# In IPv6 metric 0 stands for 1024.
+BEST_METRIC = {"-4": 0, "-6": 1}
+
 
 class InterfaceLayerError(Exception):
     """The declared state cannot be reached; the text says why and what to do."""
@@ -48,7 +51,8 @@ class Kernel:
 
     def read(self, *arguments: str, program: str = "ip") -> list[Any]:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
-        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)
+        # There is no AnsibleModule at boot.
+        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
             # `ip route show table N` fails as long as nothing was ever put into table N.
             if "FIB table does not exist" in run.stderr:
@@ -62,7 +66,7 @@ class Kernel:
         self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
             return
-        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)
+        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
             raise InterfaceLayerError("%s: %s" % (self.commands[-1], run.stderr.strip()))
 
@@ -76,6 +80,8 @@ class Kernel:
             links[link["ifname"]] = {
                 "kind": info.get("info_kind"),
                 "table": info.get("info_data", {}).get("table"),
+                "parent": link.get("link"),
+                "vlan": info.get("info_data", {}).get("id"),
                 "master": link.get("master"),
                 "mtu": link.get("mtu"),
                 "mac": link.get("address"),
@@ -90,8 +96,10 @@ def apply(
 ) -> tuple[list[str], list[str]]:
     """Bring the kernel in line with the declared state.
 
-    declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "vrf", "bridge", "mtu", "mac"}], "vxlans": […]}, MTU in
-    bytes; VXLANs as in interface_vxlan, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it has and declared lacks is taken down. only: handle this one
+    declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
+    "mac"}], "vxlans": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; VXLANs as in interface_vxlan, and what
+    else is wanted of them stands among the interfaces. previous is what was declared before; what it has and declared lacks is taken
+    down. only: handle this one
     interface and its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
@@ -120,10 +128,15 @@ def apply(
         interface_vxlan.ensure(kernel, links, vxlan)
     missing = []
     for interface in interfaces:
-        if interface["name"] not in links and not interface.get("kind"):
-            missing.append(interface["name"])
+        needed = interface["name"] if not interface.get("kind") else interface.get("parent")
+        if needed is not None and needed not in links:
+            missing.append(needed)
         else:
             _ensure_interface(kernel, links, interface)
+    tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}
+    for route in declared.get("default_routes", []):
+        if only in (None, route["interface"]) and route["interface"] in links:
+            _ensure_default_route(kernel, route, tables.get(route.get("vrf"), "main"))
     return kernel.commands, missing
 
 
@@ -200,8 +213,16 @@ def _move_local_rules(kernel: Kernel) -> None:
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
     name, kind, master = interface["name"], interface.get("kind"), interface.get("bridge") or interface.get("vrf")
     link = links.get(name)
+    if link is not None and link["kind"] == kind == "vlan" and (link["parent"], link["vlan"]) != (interface["parent"], interface["vlan"]):
+        # The kernel cannot move a VLAN to another number or NIC.
+        kernel.change("link", "delete", "dev", name)
+        link = None
     if link is None:
-        kernel.change("link", "add", "dev", name, "type", str(kind))
+        parent = interface.get("parent")
+        if parent and not links[parent]["up"]:
+            kernel.change("link", "set", "dev", parent, "up")
+            links[parent]["up"] = True
+        kernel.change(*_add_command(interface))
         link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False, "data": {}}
     elif kind and link["kind"] != kind:
         raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
@@ -217,6 +238,32 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change("link", "set", "dev", name, "mtu", str(mtu))
     if not link["up"]:
         kernel.change("link", "set", "dev", name, "up")
+
+
+def _add_command(interface: dict[str, Any]) -> tuple[str, ...]:
+    name, kind = interface["name"], str(interface.get("kind"))
+    if kind == "vlan":
+        return ("link", "add", "link", interface["parent"], "name", name, "type", "vlan", "id", str(interface["vlan"]))
+    return ("link", "add", "dev", name, "type", kind)
+
+
+def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> None:
+    """Make route the default route that is used: it has the best metric, and whatever had that metric is replaced.
+
+    Replaced, not deleted and added: at no moment is the host without one. Those of DHCP and router advertisements have a
+    worse metric and stay, since their makers would bring them back.
+    """
+    family = "-6" if ":" in route["gateway"] else "-4"
+    metric = BEST_METRIC[family]
+    found = [
+        (item.get("gateway"), item.get("dev"))
+        for item in kernel.read(family, "route", "show", "table", str(table), "default")
+        if item.get("metric", 0) == metric
+    ]
+    # Of several with one metric the kernel takes the first.
+    if found[:1] != [(route["gateway"], route["interface"])]:
+        arguments = ("via", route["gateway"], "dev", route["interface"], "table", str(table), "metric", str(metric))
+        kernel.change(family, "route", "replace", "default", *arguments)
 
 
 def load(path: str = STATE_FILE) -> dict[str, Any]:

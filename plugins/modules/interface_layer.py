@@ -41,7 +41,13 @@ options:
       kind:
         description: Make the interface with this kind.
         type: str
-        choices: [bridge, dummy]
+        choices: [bridge, dummy, vlan]
+      parent:
+        description: Interface a VLAN lies on.
+        type: str
+      vlan:
+        description: VLAN id.
+        type: int
       vrf:
         description: VRF it is enslaved to.
         type: str
@@ -56,6 +62,23 @@ options:
         type: str
       unit:
         description: systemd unit that makes the interface; for the caller's use.
+        type: str
+  default_routes:
+    description: Default routes that take the place of those there are.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      gateway:
+        description: Address of the gateway.
+        type: str
+        required: true
+      interface:
+        description: Interface that leads to it.
+        type: str
+        required: true
+      vrf:
+        description: VRF of the route; the main table when not given.
         type: str
   vxlans:
     description:
@@ -153,13 +176,16 @@ def main() -> None:
     vrf = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
     interface = {
         "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["bridge", "dummy"]},
+        "kind": {"type": "str", "choices": ["bridge", "dummy", "vlan"]},
+        "parent": {"type": "str"},
+        "vlan": {"type": "int"},
         "vrf": {"type": "str"},
         "bridge": {"type": "str"},
         "mtu": {"type": "int"},
         "mac": {"type": "str"},
         "unit": {"type": "str"},
     }
+    route = {"gateway": {"type": "str", "required": True}, "interface": {"type": "str", "required": True}, "vrf": {"type": "str"}}
     vxlan = {
         "name": {"type": "str", "required": True},
         "vni": {"type": "int", "required": True},
@@ -174,6 +200,7 @@ def main() -> None:
         argument_spec={
             "vrfs": {"type": "list", "elements": "dict", "default": [], "options": vrf},
             "interfaces": {"type": "list", "elements": "dict", "default": [], "options": interface},
+            "default_routes": {"type": "list", "elements": "dict", "default": [], "options": route},
             "vxlans": {"type": "list", "elements": "dict", "default": [], "options": vxlan},
             "path": {"type": "path", "default": layer.STATE_FILE},
         },
@@ -183,6 +210,8 @@ def main() -> None:
     declared = {"vrfs": module.params["vrfs"], "interfaces": given(module.params["interfaces"])}
     if module.params["vxlans"]:
         declared["vxlans"] = given(module.params["vxlans"])
+    if module.params["default_routes"]:
+        declared["default_routes"] = given(module.params["default_routes"])
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     try:
         previous = layer.load(path)

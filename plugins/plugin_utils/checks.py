@@ -21,7 +21,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_docker import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
     NETWORK_MANAGER,
@@ -43,11 +45,12 @@ OWNED = {
     "wireguard": "wireguard_",
     "vxlan": "vxlan_",
     "frr": "frr_",
+    "gobgp": "gobgp_",
     "docker_macvlan": "docker_macvlan_",
 }
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"vxlan": "vxlan_interfaces", "docker_macvlan": "docker_macvlan_networks"}
+OPTIONAL = {"docker_macvlan": "docker_macvlan_networks", "gobgp": "gobgp_asn", "vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -64,7 +67,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     """
     known = relevant_variables(variables)
     units = expected_units(known)
-    expect: dict[str, list[dict[str, str]]] = {"bgp": [], "bfd": [], "routes": []}
+    expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
@@ -85,9 +88,10 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
+        "gobgp": bool(known.get("gobgp_asn")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr else 0,
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") else 0,
         "expect": expect,
     }
 
@@ -129,6 +133,8 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_wireguard(ledger, known, registry or {})
     check_vxlans(ledger, known)
     check_frr(ledger, known)
+    check_ospf(ledger, known)
+    check_gobgp(ledger, known)
     check_routes(ledger, known)
     check_docker(ledger, known)
     check_reach(ledger, known)

@@ -193,8 +193,8 @@ def _addresses(host: Host) -> Iterator[Problem]:
             yield from _address(path, text)
     seen: dict[tuple[object, ...], OwnAddress] = {}
     for own in host.addresses:
-        # Where the VRF is unknown, two interfaces may be in different ones.
-        place = ("vrf", own.vrf) if own.vrf is not None else ("interface", own.interface)
+        # A link-local address counts on its link only; and where the VRF is unknown, two interfaces may be in different ones.
+        place = ("vrf", own.vrf) if own.vrf is not None and not own.value.ip.is_link_local else ("interface", own.interface)
         first = seen.setdefault((*place, own.value.ip), own)
         if first is not own:
             where = f"interface {own.interface}" if own.interface == first.interface else vrf_text(own.vrf or DEFAULT_VRF)

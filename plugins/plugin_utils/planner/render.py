@@ -45,7 +45,10 @@ def _daemons(variables: Variables) -> dict[str, Any]:
 
 
 def _units(variables: Variables) -> dict[str, Any]:
-    return {"__vrf_units": sorted({item["unit"] for item in variables.get("vrf_interfaces", []) if "unit" in item})}
+    interfaces = variables.get("vrf_interfaces", [])
+    nics = [item for item in interfaces if "kind" not in item and "unit" not in item]
+    online = "vrf_default_routes" in variables or any("mtu" in item or "mac" in item for item in nics)
+    return {"__vrf_units": sorted({item["unit"] for item in interfaces if "unit" in item}), "__vrf_online": online}
 
 
 def _nothing(_variables: Variables) -> dict[str, Any]:
@@ -58,6 +61,7 @@ ROWS = (
     Row("frr", "frr.service.j2", "/etc/systemd/system/frr.service", ("frr_interfaces",), _nothing),
     Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service", ("vrf_interfaces",), _units),
 )
+_FILTER = ("firewall", "firewall.nft.j2")
 
 
 class _Environment(Environment):
@@ -74,13 +78,14 @@ class _Environment(Environment):
 def _templates() -> dict[tuple[str, str], Template]:
     """Compile every template once, with the settings Ansible's own template action has."""
     found = {}
-    for role in sorted({row.role for row in ROWS}):
+    sources = {(row.role, row.template) for row in ROWS} | {_FILTER}
+    for role in sorted({role for role, _template in sources}):
         loader = FileSystemLoader(_ROLES / role / "templates")
         # The files are configuration, not HTML, so nothing is to be escaped.
         environment = _Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
-        for row in ROWS:
-            if row.role == role and (_ROLES / role / "templates" / row.template).is_file():
-                found[role, row.template] = environment.get_template(row.template)
+        for name in sorted(template for owner, template in sources if owner == role):
+            if (_ROLES / role / "templates" / name).is_file():
+                found[role, name] = environment.get_template(name)
     return found
 
 
@@ -89,7 +94,7 @@ def _defaults() -> dict[str, Any]:
     """Return the defaults of the roles. Those that are templates themselves are given per host."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: dict[str, Any] = {}
-    for role in sorted({row.role for row in ROWS}):
+    for role in sorted({row.role for row in ROWS} | {_FILTER[0]}):
         path = _ROLES / role / "defaults" / "main.yml"
         if path.is_file():
             found.update(yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {})
@@ -111,11 +116,20 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
             yield row.destination, template.render(context, **row.extra(variables))
     if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
         declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
+        if "vrf_default_routes" in variables:
+            declared["default_routes"] = variables["vrf_default_routes"]
         if variables.get("vxlan_interfaces"):
             declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
+        yield "/etc/xgn/firewall.nft", filter_text(variables)
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
+
+
+def filter_text(variables: Variables) -> str:
+    """Return the file of role firewall."""
+    return _templates()[_FILTER].render({**_defaults(), **variables})
 
 
 def wireguard_text(host: str, interface: Variables) -> str:
