@@ -45,6 +45,11 @@ def docker_problems(host: Host) -> Iterator[Problem]:
         yield from _names(views, noun == "docker_macvlan_networks")
     images = root.views("docker_macvlan_images")
     yield from twice(((view.at("name"), name) for view in images if (name := view.text("name"))), "name")
+    for view in images:
+        archive = view.text("archive")
+        # Where a relative path begins differs between the tasks that use it.
+        if archive is not None and not archive.startswith(("/", "~")):
+            yield view.problem("archive", "is not an absolute path", f"write for example {{{{ inventory_dir }}}}/{archive}")
     yield from _taken(containers)
     for path, text in root.texts("docker_macvlan_after_units"):
         yield from unit_problems(path, text)
