@@ -39,6 +39,15 @@ options:
     description: Read the VXLAN interfaces and whom they flood.
     type: bool
     default: false
+  docker:
+    description: Read Docker; C(containers) names system containers whose systemd is asked. Nothing is read without this.
+    type: dict
+    suboptions:
+      containers:
+        description: Names of system containers.
+        type: list
+        elements: str
+        default: []
   frr:
     description: Ask FRR.
     type: bool
@@ -146,7 +155,8 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(vxlan),
+    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(vxlan), C(docker),
+      C(packet_filter),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering) and C(pings), as far as they were asked
       for.
@@ -157,6 +167,7 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
@@ -181,6 +192,7 @@ def main() -> None:
             "verify_units": names,
             "wireguard_files": names,
             "vxlan": {"type": "bool", "default": False},
+            "docker": {"type": "dict", "options": {"containers": names}},
             "frr": {"type": "bool", "default": True},
             "originated": dicts,
             "frr_config": {"type": "bool", "default": False},
@@ -210,6 +222,8 @@ def main() -> None:
     state.update(gatherer.wireguard(asked["wireguard_files"]))
     if asked["vxlan"]:
         state["vxlan"] = gather_vxlan(gatherer)
+    if asked["docker"] is not None:
+        state.update(gather_docker(gatherer, asked["docker"]["containers"]))
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
         state.update(gatherer.units(asked["units"], asked["verify_units"]))

@@ -19,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_frr,
     uses_vrf,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_docker import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
@@ -38,10 +39,18 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_", "gobgp": "gobgp_"}
+OWNED = {
+    "sysctl": "sysctl_",
+    "vrf": "vrf_",
+    "wireguard": "wireguard_",
+    "vxlan": "vxlan_",
+    "frr": "frr_",
+    "gobgp": "gobgp_",
+    "docker_macvlan": "docker_macvlan_",
+}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"gobgp": "gobgp_asn", "vxlan": "vxlan_interfaces"}
+OPTIONAL = {"docker_macvlan": "docker_macvlan_networks", "gobgp": "gobgp_asn", "vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -75,6 +84,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "vxlan": bool(known.get("vxlan_interfaces")),
+        "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
@@ -126,6 +136,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_ospf(ledger, known)
     check_gobgp(ledger, known)
     check_routes(ledger, known)
+    check_docker(ledger, known)
     check_reach(ledger, known)
     return ledger.checks
 

@@ -39,7 +39,7 @@ def check_sysctls(ledger: Ledger, variables: Variables) -> None:
 
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
-    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp"])
+    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp", "docker_macvlan"])
     units = []
     if "wireguard" in roles:
         units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]
@@ -50,6 +50,8 @@ def expected_units(variables: Variables) -> list[str]:
         units.append("frr.service")
     if "gobgp" in roles and variables.get("gobgp_asn"):
         units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
+    if "docker_macvlan" in roles and variables.get("docker_macvlan_networks"):
+        units.append("docker.service")
     return list(dict.fromkeys(units))
 
 
@@ -61,6 +63,8 @@ def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
     if "interface.service" in units:
         members = [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         pairs += [(unit, "interface.service") for unit in dict.fromkeys(members)]
+    if "docker.service" in units:
+        pairs += [(unit, "docker.service") for unit in variables.get("docker_macvlan_after_units", ["interface.service"]) if unit in units]
     if "frr.service" in units:
         pairs += [(unit, "frr.service") for unit in variables.get("frr_after_units", ["interface.service"]) if unit in units]
     if "gobgpd.service" in units:

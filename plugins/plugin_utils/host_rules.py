@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_build import build_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_docker import docker_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
@@ -34,6 +35,7 @@ _RULES = (
     default_route_problems,
     wireguard_problems,
     vxlan_problems,
+    docker_problems,
     policy_problems,
     route_problems,
     bgp_problems,

@@ -27,13 +27,14 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
         elif link.type == "vxlan":
             vxlan.append(_vxlan(link, end, shared))
     for segment in shared.segments.get(node.name, []):
-        own, others = node.uplinks["uplink"], [member for member in segment.members if member is not node]
-        family = next(name for name in ("ipv4", "ipv6") if all(name in member.uplinks["uplink"].addresses for member in segment.members))
+        ends = {member.name: uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None}
+        own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
+        family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
         entry: Variables = {
             "name": f"vxlan{segment.vni}",
             "vni": segment.vni,
             "local": own.addresses[family].bare,
-            "remotes": [member.uplinks["uplink"].addresses[family].bare for member in others],
+            "remotes": [uplink.addresses[family].bare for uplink in others],
             "port": segment.port,
             "mtu": segment.mtu,
         }
