@@ -35,6 +35,11 @@ options:
     type: list
     elements: str
     default: []
+  openvpn_tunnels:
+    description: OpenVPN tunnels to ask, each with C(name) and C(role).
+    type: list
+    elements: dict
+    default: []
   vxlan:
     description: Read the VXLAN interfaces and whom they flood.
     type: bool
@@ -142,7 +147,7 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(vxlan),
+    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn), C(vxlan),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config) and C(pings), as far as they were asked for.
     - A part has C(command), C(data) and C(error).
@@ -152,6 +157,7 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
 
@@ -174,6 +180,7 @@ def main() -> None:
             "units": names,
             "verify_units": names,
             "wireguard_files": names,
+            "openvpn_tunnels": dicts,
             "vxlan": {"type": "bool", "default": False},
             "frr": {"type": "bool", "default": True},
             "originated": dicts,
@@ -195,6 +202,8 @@ def main() -> None:
     state.update(gatherer.network())
     # After the pings: they are what makes an idle tunnel shake hands.
     state.update(gatherer.wireguard(asked["wireguard_files"]))
+    if asked["openvpn_tunnels"]:
+        state["openvpn"] = gather_openvpn([(item["name"], item["role"]) for item in asked["openvpn_tunnels"]])
     if asked["vxlan"]:
         state["vxlan"] = gather_vxlan(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])

@@ -21,6 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
@@ -37,10 +38,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_"}
+OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "openvpn": "openvpn_", "vxlan": "vxlan_", "frr": "frr_"}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"vxlan": "vxlan_interfaces"}
+OPTIONAL = {"openvpn": "openvpn_tunnels", "vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -73,6 +74,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
+        "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
         "vxlan": bool(known.get("vxlan_interfaces")),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
@@ -84,7 +86,9 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     }
 
 
-def host_checks(host: str, variables: Variables, state: State, registry: Registry | None = None) -> list[Check]:
+def host_checks(
+    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Registry | None = None
+) -> list[Check]:
     """Compare a host's live state with its variables.
 
     Parameters:
@@ -92,6 +96,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         variables: the roles' variables with their defaults; roles that ``verify_roles`` does not name are skipped.
         state: what module ``live_state`` returned when called with `gather_arguments`.
         registry: public key by WireGuard interface by host.
+        fingerprints: fingerprint by OpenVPN tunnel by host.
 
     Returns:
         The checks, in the order of the boot: system, VRFs, interfaces, tunnels, routing, reachability. Names are unique.
@@ -119,6 +124,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_vrfs(ledger, known)
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
+    check_openvpn(ledger, known, fingerprints or {})
     check_vxlans(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_openvpn import openvpn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
@@ -30,6 +31,7 @@ _RULES = (
     vlan_problems,
     default_route_problems,
     wireguard_problems,
+    openvpn_problems,
     vxlan_problems,
     policy_problems,
     route_problems,

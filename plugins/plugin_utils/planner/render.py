@@ -61,6 +61,9 @@ ROWS = (
     Row("frr", "frr.service.j2", "/etc/systemd/system/frr.service", ("frr_interfaces",), _nothing),
     Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service", ("vrf_interfaces",), _units),
 )
+# Templates that make a file for each tunnel.
+_EACH_TUNNEL = {"openvpn": ["tunnel.conf.j2", "dropin.conf.j2"]}
+_RENDERED_ROLES = sorted({row.role for row in ROWS} | set(_EACH_TUNNEL))
 
 
 class _Environment(Environment):
@@ -77,13 +80,13 @@ class _Environment(Environment):
 def _templates() -> dict[tuple[str, str], Template]:
     """Compile every template once, with the settings Ansible's own template action has."""
     found = {}
-    for role in sorted({row.role for row in ROWS}):
+    for role in _RENDERED_ROLES:
         loader = FileSystemLoader(_ROLES / role / "templates")
         # The files are configuration, not HTML, so nothing is to be escaped.
         environment = _Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
-        for row in ROWS:
-            if row.role == role and (_ROLES / role / "templates" / row.template).is_file():
-                found[role, row.template] = environment.get_template(row.template)
+        wanted = [row.template for row in ROWS if row.role == role] + _EACH_TUNNEL.get(role, [])
+        for template in wanted:
+            found[role, template] = environment.get_template(template)
     return found
 
 
@@ -92,7 +95,7 @@ def _defaults() -> dict[str, Any]:
     """Return the defaults of the roles. Those that are templates themselves are given per host."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: dict[str, Any] = {}
-    for role in sorted({row.role for row in ROWS}):
+    for role in _RENDERED_ROLES:
         path = _ROLES / role / "defaults" / "main.yml"
         if path.is_file():
             found.update(yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {})
@@ -119,6 +122,11 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         if variables.get("vxlan_interfaces"):
             declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    for tunnel in variables.get("openvpn_tunnels", []):
+        known = {**context, "tunnel": tunnel, "fingerprint": f"<fingerprint of {tunnel['peer']} {tunnel.get('peer_interface', tunnel['name'])}>"}
+        name, role = tunnel["name"], tunnel["role"]
+        yield f"/etc/openvpn/{role}/{name}.conf", templates["openvpn", "tunnel.conf.j2"].render(known)
+        yield f"/etc/systemd/system/openvpn-{role}@{name}.service.d/80-xgn-openvpn.conf", templates["openvpn", "dropin.conf.j2"].render(known)
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
 
