@@ -107,7 +107,7 @@ def _link_interface(link: Link, end: End) -> Variables:
     if link.type == "vlan":
         mtu = link.mtu if "mtu" in link.options else None
         return _compact(name=end.interface, kind="vlan", parent=end.device, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
-    return _compact(name=end.interface, vrf=link.vrf or None, unit=tunnel_unit(link, end))
+    return _compact(name=end.interface, vrf=link.vrf or None, unit=tunnel_unit(link, end), dynamic=link.type == "l2tp_ipsec" or None)
 
 
 def tunnel_unit(link: Link, end: End) -> str | None:

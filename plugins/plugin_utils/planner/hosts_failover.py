@@ -44,8 +44,8 @@ def _tunnel(link: Link, end: End) -> Variables:
         if is_server(link, end):
             return entry | {"protocol": protocol, "port": end.listen_port, "match": [f"{protocol} sport {end.listen_port}"]}
         return entry | {"protocol": protocol, "port": other.listen_port, "match": [f"{address}{protocol} dport {other.listen_port}"]}
-    # Past a translation there is nothing but port 4500; without one, ESP itself.
-    return entry | {"protocol": "udp", "port": 4500, "match": [f"{address}udp dport 4500", f"{address}meta l4proto esp"]}
+    # The role wraps ESP in UDP always.
+    return entry | {"protocol": "udp", "port": 4500, "match": [f"{address}udp dport 4500"]}
 
 
 def _is_address(endpoint: str | None) -> bool:

@@ -66,6 +66,10 @@ def _l2tp(link: Link, end: End) -> Variables:
     entry["role"] = "lns" if is_server(link, end) else "lac"
     if other.endpoint is not None:
         entry["remote"] = other.endpoint
+    if "ipv4" in link.families:
+        entry |= {"local_address": end.addresses["ipv4"].bare, "remote_address": other.addresses["ipv4"].bare}
+    if "ipv6" in link.families:
+        entry["ipv6"] = True
     if "preshared_key_variable" in link.options:
         entry["preshared_key"] = secret(link.options["preshared_key_variable"])
     return entry

@@ -60,9 +60,11 @@ ROWS = (
     Row("frr", "daemons.j2", "/etc/frr/daemons", ("frr_interfaces",), _daemons),
     Row("frr", "frr.service.j2", "/etc/systemd/system/frr.service", ("frr_interfaces",), _nothing),
     Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service", ("vrf_interfaces",), _units),
+    Row("l2tp_ipsec", "swanctl.conf.j2", "/etc/swanctl/conf.d/xgn-l2tp.conf", ("l2tp_ipsec_tunnels",), _nothing),
+    Row("l2tp_ipsec", "xl2tpd.conf.j2", "/etc/xl2tpd/xl2tpd.conf", ("l2tp_ipsec_tunnels",), _nothing),
 )
 # Templates that make a file for each tunnel.
-_EACH_TUNNEL = {"openvpn": ["tunnel.conf.j2", "dropin.conf.j2"]}
+_EACH_TUNNEL = {"l2tp_ipsec": ["ppp.j2"], "openvpn": ["tunnel.conf.j2", "dropin.conf.j2"]}
 _RENDERED_ROLES = sorted({row.role for row in ROWS} | set(_EACH_TUNNEL))
 
 
@@ -122,6 +124,8 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         if variables.get("vxlan_interfaces"):
             declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    for tunnel in variables.get("l2tp_ipsec_tunnels", []):
+        yield f"/etc/ppp/xgn-{tunnel['name']}", templates["l2tp_ipsec", "ppp.j2"].render({**context, "tunnel": tunnel})
     for tunnel in variables.get("openvpn_tunnels", []):
         known = {**context, "tunnel": tunnel, "fingerprint": f"<fingerprint of {tunnel['peer']} {tunnel.get('peer_interface', tunnel['name'])}>"}
         name, role = tunnel["name"], tunnel["role"]
