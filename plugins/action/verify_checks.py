@@ -17,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defa
 from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = ("sysctl", "vrf", "wireguard", "openvpn", "vxlan", "frr", "verify")
+COMPARED = ("sysctl", "vrf", "wireguard", "openvpn", "l2tp_ipsec", "vxlan", "frr", "verify")
 FACT = "xgn_verify"
 
 

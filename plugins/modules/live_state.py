@@ -40,6 +40,10 @@ options:
     type: list
     elements: dict
     default: []
+  l2tp:
+    description: Ask for the security associations of L2TP/IPsec.
+    type: bool
+    default: false
   vxlan:
     description: Read the VXLAN interfaces and whom they flood.
     type: bool
@@ -147,7 +151,7 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn), C(vxlan),
+    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn), C(ipsec), C(l2tp_guard), C(vxlan),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config) and C(pings), as far as they were asked for.
     - A part has C(command), C(data) and C(error).
@@ -157,6 +161,7 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
@@ -181,6 +186,7 @@ def main() -> None:
             "verify_units": names,
             "wireguard_files": names,
             "openvpn_tunnels": dicts,
+            "l2tp": {"type": "bool", "default": False},
             "vxlan": {"type": "bool", "default": False},
             "frr": {"type": "bool", "default": True},
             "originated": dicts,
@@ -204,6 +210,8 @@ def main() -> None:
     state.update(gatherer.wireguard(asked["wireguard_files"]))
     if asked["openvpn_tunnels"]:
         state["openvpn"] = gather_openvpn([(item["name"], item["role"]) for item in asked["openvpn_tunnels"]])
+    if asked["l2tp"]:
+        state.update(gather_l2tp(gatherer))
     if asked["vxlan"]:
         state["vxlan"] = gather_vxlan(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])

@@ -20,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_vrf,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_l2tp import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
@@ -38,10 +39,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "openvpn": "openvpn_", "vxlan": "vxlan_", "frr": "frr_"}
+OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "openvpn": "openvpn_", "l2tp_ipsec": "l2tp_ipsec_", "vxlan": "vxlan_", "frr": "frr_"}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"openvpn": "openvpn_tunnels", "vxlan": "vxlan_interfaces"}
+OPTIONAL = {"openvpn": "openvpn_tunnels", "l2tp_ipsec": "l2tp_ipsec_tunnels", "vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
+        "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
         "vxlan": bool(known.get("vxlan_interfaces")),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
@@ -125,6 +127,7 @@ def host_checks(
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
     check_openvpn(ledger, known, fingerprints or {})
+    check_l2tp(ledger, known)
     check_vxlans(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)

@@ -75,7 +75,7 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
     """Check every interface the roles name: exists and up, kind, VRF, MTU, MAC address."""
     tunnels = {
         item["name"]: {**item, "kind": kind}
-        for kind, variable in (("wireguard", "wireguard_interfaces"), ("tun", "openvpn_tunnels"))
+        for kind, variable in (("wireguard", "wireguard_interfaces"), ("tun", "openvpn_tunnels"), ("ppp", "l2tp_ipsec_tunnels"))
         for item in variables.get(variable, [])
     }
     declared = {item["name"]: item for item in variables.get("vrf_interfaces", [])}

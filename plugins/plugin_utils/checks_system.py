@@ -39,12 +39,14 @@ def check_sysctls(ledger: Ledger, variables: Variables) -> None:
 
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
-    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "openvpn", "vxlan", "frr"])
+    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "openvpn", "l2tp_ipsec", "vxlan", "frr"])
     units = []
     if "wireguard" in roles:
         units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]
     if "openvpn" in roles:
         units += [f"openvpn-{item['role']}@{item['name']}.service" for item in variables.get("openvpn_tunnels", [])]
+    if "l2tp_ipsec" in roles and variables.get("l2tp_ipsec_tunnels"):
+        units += ["strongswan.service", "xl2tpd.service"]
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         units += ["interface.service"] if uses_vrf(variables) else []

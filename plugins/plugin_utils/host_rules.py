@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_l2tp import l2tp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_openvpn import openvpn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
@@ -32,6 +33,7 @@ _RULES = (
     default_route_problems,
     wireguard_problems,
     openvpn_problems,
+    l2tp_problems,
     vxlan_problems,
     policy_problems,
     route_problems,
