@@ -129,20 +129,19 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def longest_outage(times: Sequence[tuple[float, float | None]]) -> tuple[int, float]:
-    """Return how many requests of the longest gap were lost, and how long it took.
+def longest_silence(times: Sequence[tuple[float, float | None]], begin: float, end: float) -> float:
+    """Return the longest time without an answer, in seconds, within a period.
 
-    times: as `Prober.times` gives it. The duration, in seconds, is from the last request before the gap that was answered to the first one after
-    it; to the last request when none was.
+    times: as `Prober.times` gives it. begin, end: the period, monotonic. A packet that was held back and came late ends a silence when it comes,
+    not when it was sent. At least about the spacing of the requests.
     """
-    best = (0, 0.0)
-    lost, begin = 0, times[0][0] if times else 0.0
-    for sent, trip in times:
-        if trip is None:
-            lost += 1
-            best = max(best, (lost, sent - begin), key=lambda item: item[1])
-            continue
-        if lost:
-            best = max(best, (lost, sent - begin), key=lambda item: item[1])
-        lost, begin = 0, sent
-    return best
+    arrivals = sorted(sent + trip for sent, trip in times if trip is not None)
+    within = [time for time in arrivals if begin <= time <= end]
+    last = max((time for time in arrivals if time < begin), default=begin)
+    moments = [last, *within, end] if not within or within[-1] < end - 1 else [last, *within]
+    return max((after - before for before, after in zip(moments, moments[1:])), default=0.0)
+
+
+def lost_between(times: Sequence[tuple[float, float | None]], begin: float, end: float) -> int:
+    """Return how many requests sent in a period were never answered."""
+    return sum(trip is None for sent, trip in times if begin <= sent <= end)

@@ -75,8 +75,9 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - C(lost) and C(outage_ms) of the longest gap after the cut, C(return_lost) and C(return_outage_ms) of the longest one after the tunnel was restored,
-      C(sent), C(recovered), C(returned), C(path_before), C(path_cut), C(path_after) (interfaces), C(cut_ms) and C(restore_ms) (times within the measurement).
+    - C(lost), how many probes were lost while the tunnel was cut, and C(outage_ms), the longest time without an answer; C(return_lost) and
+      C(return_outage_ms), the same after it was restored.
+    - C(sent), C(recovered), C(returned), C(path_before), C(path_cut), C(path_after) (interfaces), C(cut_ms) and C(restore_ms) (times within the measurement).
     - C(samples) is a list of pairs, time sent and round trip, in ms; the latter null for a lost one.
   returned: always
   type: dict
@@ -88,7 +89,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import Prober, longest_outage
+from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import Prober, longest_silence, lost_between
 
 TABLE = "xgn_failover"
 GUARD = "xgn-failover-restore"
@@ -203,13 +204,12 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
         finally:
             prober.stop()
     times = prober.times()
-    lost, outage = longest_outage([item for item in times if item[0] <= restore_at and item[0] >= cut_at - 2 * prober.spacing])
-    return_lost, return_outage = longest_outage([item for item in times if item[0] >= restore_at])
+    end = times[-1][0]
     found.update(
-        lost=lost,
-        outage_ms=round(outage * 1000) if lost else 0,
-        return_lost=return_lost,
-        return_outage_ms=round(return_outage * 1000) if return_lost else 0,
+        lost=lost_between(times, cut_at, restore_at),
+        outage_ms=round(longest_silence(times, cut_at, restore_at) * 1000),
+        return_lost=lost_between(times, restore_at, end),
+        return_outage_ms=round(longest_silence(times, restore_at, end) * 1000),
         sent=len(times),
         cut_ms=round((cut_at - begin) * 1000),
         restore_ms=round((restore_at - begin) * 1000),
