@@ -12,9 +12,9 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 COMPARED = ("sysctl", "vrf", "wireguard", "openvpn", "l2tp_ipsec", "vxlan", "frr", "verify")
@@ -46,7 +46,9 @@ class ActionModule(ActionBase):
         variables = with_defaults({name: value for name, value in known.items() if value is not None}, options)
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
         registry = self._registry(arguments["key_registry"], [host, *peers])
-        fingerprints = self._registry(arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))])
+        fingerprints = self._registry(
+            arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))]
+        )
         state, problem = self._gather(variables, variables_of_task)
         checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
         checks = redact(checks, secrets_of(variables, options))

@@ -88,7 +88,7 @@ class Prober:
         while True:
             try:
                 packet = self.socket.recv(2048)
-            except socket.timeout:
+            except TimeoutError:
                 if self._stopped.is_set() and self.socket.fileno() < 0:
                     return
                 continue
@@ -97,7 +97,11 @@ class Prober:
             now = time.monotonic()
             # IPv4's raw sockets hand over the IP header, IPv6's do not.
             message = packet[(packet[0] & 15) * 4 :] if self.version == 4 else packet
-            if len(message) < 8 + _TOKEN_BYTES + 4 or message[0] != _ECHO_REPLY[self.version] or message[8 : 8 + _TOKEN_BYTES] != self.token:
+            if (
+                len(message) < 8 + _TOKEN_BYTES + 4
+                or message[0] != _ECHO_REPLY[self.version]
+                or message[8 : 8 + _TOKEN_BYTES] != self.token
+            ):
                 continue
             number = struct.unpack("!I", message[8 + _TOKEN_BYTES : 12 + _TOKEN_BYTES])[0]
             self.answered.setdefault(number, now)

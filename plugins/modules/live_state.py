@@ -194,7 +194,11 @@ def main() -> None:
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
             "wait": {"type": "int", "default": 0},
-            "expect": {"type": "dict", "default": {}, "options": {"bgp": dicts, "bfd": dicts, "routes": dicts, "ospf": names, "ospf6": names}},
+            "expect": {
+                "type": "dict",
+                "default": {},
+                "options": {"bgp": dicts, "bfd": dicts, "routes": dicts, "ospf": names, "ospf6": names},
+            },
         },
         supports_check_mode=True,
     )

@@ -169,7 +169,10 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     name, role = tunnel["name"], tunnel["role"]
     unit = openvpn.unit_name(name, role)
     digest = openvpn.configuration_digest(tunnel, openvpn.fingerprint(name))
-    paths = {openvpn.conf_path(name, role): tunnel["config"], openvpn.dropin_path(name, role): tunnel["dropin"].replace(openvpn.DIGEST, digest)}
+    paths = {
+        openvpn.conf_path(name, role): tunnel["config"],
+        openvpn.dropin_path(name, role): tunnel["dropin"].replace(openvpn.DIGEST, digest),
+    }
     before = {path: read_text(path) for path in paths}
     config, dropin = paths
     host.write(config, paths[config], 0o600)

@@ -39,7 +39,15 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "openvpn": "openvpn_", "l2tp_ipsec": "l2tp_ipsec_", "vxlan": "vxlan_", "frr": "frr_"}
+OWNED = {
+    "sysctl": "sysctl_",
+    "vrf": "vrf_",
+    "wireguard": "wireguard_",
+    "openvpn": "openvpn_",
+    "l2tp_ipsec": "l2tp_ipsec_",
+    "vxlan": "vxlan_",
+    "frr": "frr_",
+}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
 OPTIONAL = {"openvpn": "openvpn_tunnels", "l2tp_ipsec": "l2tp_ipsec_tunnels", "vxlan": "vxlan_interfaces"}

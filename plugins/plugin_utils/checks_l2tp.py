@@ -22,7 +22,10 @@ def check_l2tp(ledger: Ledger, variables: Variables) -> None:
         def protected(live: Live, name: str = name, cipher: str = cipher) -> Verdict:
             found = live.get(name, {})
             if found.get("child") != "INSTALLED":
-                return False, f"IKE {found.get('ike') or 'not there'}, ESP {found.get('child') or 'not there'}, expected ESTABLISHED and INSTALLED"
+                return (
+                    False,
+                    f"IKE {found.get('ike') or 'not there'}, ESP {found.get('child') or 'not there'}, expected ESTABLISHED and INSTALLED",
+                )
             if not found["mode"].startswith("TRANSPORT"):
                 return False, f"mode {found['mode']}, expected TRANSPORT"
             if _CIPHERS[cipher] not in found["algorithms"]:
@@ -32,4 +35,6 @@ def check_l2tp(ledger: Ledger, variables: Variables) -> None:
         ledger.judge(f"IPsec {name} protects L2TP to {tunnel['peer']}", f"swanctl --list-sas --ike {name}", "ipsec", protected)
     if tunnels:
         command = "nft list table inet xgn_l2tp"
-        ledger.judge("IPsec alone carries L2TP", command, "l2tp_guard", lambda loaded: (loaded, "plain L2TP is dropped" if loaded else "no rules"))
+        ledger.judge(
+            "IPsec alone carries L2TP", command, "l2tp_guard", lambda loaded: (loaded, "plain L2TP is dropped" if loaded else "no rules")
+        )

@@ -65,7 +65,9 @@ def _ends(tunnel: View) -> Iterator[Problem]:
     if key is not None and len(key) < _SECRET_LENGTH:
         yield Problem(tunnel.at("preshared_key"), f"has less than {_SECRET_LENGTH} characters", SECRET, "openssl rand -base64 24 makes one")
     elif key is not None and re.search(r'["\\\n<>]', key):
-        yield Problem(tunnel.at("preshared_key"), "has a quote, a backslash, an angle bracket or a line break", SECRET, "use other characters")
+        yield Problem(
+            tunnel.at("preshared_key"), "has a quote, a backslash, an angle bracket or a line break", SECRET, "use other characters"
+        )
     addresses = [name for name in ("local_address", "remote_address") if tunnel.given(name)]
     if len(addresses) == 1 or not (addresses or tunnel.flag("ipv6")):
         missing = "remote_address" if addresses == ["local_address"] else "local_address"

@@ -78,7 +78,9 @@ def _ends(tunnel: View) -> Iterator[Problem]:
         address = parse_address(remote)
         family = tunnel.text("family") or OUTER
         if address is None and (re.fullmatch(r"[0-9.]+", remote) or not _HOST_NAME.match(remote)):
-            yield tunnel.problem("remote", "is neither an address nor a host name", "write 192.0.2.1, 2001:db8::1 or a name, without a port")
+            yield tunnel.problem(
+                "remote", "is neither an address nor a host name", "write 192.0.2.1, 2001:db8::1 or a name, without a port"
+            )
         elif address is not None and FAMILY[address.version] != family:
             yield tunnel.problem("remote", f"is no address of family {family}", f"set {tunnel.at('family')} to {FAMILY[address.version]}")
     if fingerprint is not None and not _FINGERPRINT.match(fingerprint):

@@ -127,10 +127,17 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
     for tunnel in variables.get("l2tp_ipsec_tunnels", []):
         yield f"/etc/ppp/xgn-{tunnel['name']}", templates["l2tp_ipsec", "ppp.j2"].render({**context, "tunnel": tunnel})
     for tunnel in variables.get("openvpn_tunnels", []):
-        known = {**context, "tunnel": tunnel, "fingerprint": f"<fingerprint of {tunnel['peer']} {tunnel.get('peer_interface', tunnel['name'])}>"}
+        known = {
+            **context,
+            "tunnel": tunnel,
+            "fingerprint": f"<fingerprint of {tunnel['peer']} {tunnel.get('peer_interface', tunnel['name'])}>",
+        }
         name, role = tunnel["name"], tunnel["role"]
         yield f"/etc/openvpn/{role}/{name}.conf", templates["openvpn", "tunnel.conf.j2"].render(known)
-        yield f"/etc/systemd/system/openvpn-{role}@{name}.service.d/80-xgn-openvpn.conf", templates["openvpn", "dropin.conf.j2"].render(known)
+        yield (
+            f"/etc/systemd/system/openvpn-{role}@{name}.service.d/80-xgn-openvpn.conf",
+            templates["openvpn", "dropin.conf.j2"].render(known),
+        )
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
 

@@ -76,7 +76,12 @@ def test_defaults_of_the_rules_are_those_of_the_roles() -> None:
     assert tuple(interface["peers"]["options"]["allowed_ips"]["default"]) == host_rules_host.ALLOWED_IPS
     tunnel = SPECS.options["openvpn_tunnels"]["options"]
     found = [tunnel[key]["default"] for key in ("ping_interval", "ping_restart", "transport", "family")]
-    assert found == [host_rules_openvpn.PING_INTERVAL, host_rules_openvpn.PING_RESTART, host_rules_openvpn.TRANSPORT, host_rules_openvpn.OUTER]
+    assert found == [
+        host_rules_openvpn.PING_INTERVAL,
+        host_rules_openvpn.PING_RESTART,
+        host_rules_openvpn.TRANSPORT,
+        host_rules_openvpn.OUTER,
+    ]
     assert SPECS.options["frr_prefix_lists"]["options"]["family"]["default"] == host_rules_host.FAMILY_DEFAULT
     assert SPECS.options["frr_bgp"]["options"]["redistribute"]["options"]["family"]["default"] == host_rules_host.FAMILY_DEFAULT
 
