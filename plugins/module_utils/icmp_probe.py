@@ -125,7 +125,7 @@ class Prober:
 
 def checksum(data: bytes) -> int:
     """The checksum of RFC 1071."""
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data[: len(data) // 2 * 2]))
+    total: int = sum(struct.unpack("!%dH" % (len(data) // 2), data[: len(data) // 2 * 2]))
     if len(data) % 2:
         total += data[-1] << 8
     while total >> 16:
