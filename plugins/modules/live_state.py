@@ -61,6 +61,10 @@ options:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
     type: bool
     default: false
+  gobgp:
+    description: Ask GoBGP and look at what is steered.
+    type: bool
+    default: false
   boot_plot:
     description: Return the timeline of the boot as SVG.
     type: bool
@@ -153,7 +157,8 @@ state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn), C(ipsec), C(l2tp_guard), C(vxlan),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config) and C(pings), as far as they were asked for.
+      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering) and C(pings), as far as they were asked
+      for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict
@@ -161,6 +166,7 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
@@ -191,6 +197,7 @@ def main() -> None:
             "frr": {"type": "bool", "default": True},
             "originated": dicts,
             "frr_config": {"type": "bool", "default": False},
+            "gobgp": {"type": "bool", "default": False},
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
             "wait": {"type": "int", "default": 0},
@@ -208,6 +215,8 @@ def main() -> None:
     if asked["frr"]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
+    if asked["gobgp"]:
+        state.update(gobgp(gatherer, asked["wait"]))
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
     state.update(gatherer.network())
     # After the pings: they are what makes an idle tunnel shake hands.

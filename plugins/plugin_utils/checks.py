@@ -20,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_vrf,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_l2tp import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_openvpn import check_openvpn
@@ -47,10 +48,11 @@ OWNED = {
     "l2tp_ipsec": "l2tp_ipsec_",
     "vxlan": "vxlan_",
     "frr": "frr_",
+    "gobgp": "gobgp_",
 }
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"openvpn": "openvpn_tunnels", "l2tp_ipsec": "l2tp_ipsec_tunnels", "vxlan": "vxlan_interfaces"}
+OPTIONAL = {"gobgp": "gobgp_asn", "openvpn": "openvpn_tunnels", "l2tp_ipsec": "l2tp_ipsec_tunnels", "vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -89,9 +91,10 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
+        "gobgp": bool(known.get("gobgp_asn")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr else 0,
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") else 0,
         "expect": expect,
     }
 
@@ -139,6 +142,7 @@ def host_checks(
     check_vxlans(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)
+    check_gobgp(ledger, known)
     check_routes(ledger, known)
     check_reach(ledger, known)
     return ledger.checks

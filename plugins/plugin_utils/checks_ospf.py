@@ -22,9 +22,7 @@ def active_interfaces(variables: Variables, variable: str) -> Iterator[tuple[str
 
 def adjacencies(variables: Variables) -> dict[str, list[str]]:
     """Return the names of the interfaces with a neighbor, under ``ospf`` and ``ospf6``."""
-    return {
-        part: [interface["name"] for _vrf, interface in active_interfaces(variables, variable)] for part, variable, _, _ in _INSTANCES
-    }
+    return {part: [interface["name"] for _vrf, interface in active_interfaces(variables, variable)] for part, variable, _, _ in _INSTANCES}
 
 
 def check_ospf(ledger: Ledger, variables: Variables) -> None:
@@ -37,7 +35,9 @@ def check_ospf(ledger: Ledger, variables: Variables) -> None:
             if interface.get("bfd_profile"):
                 check = f"BFD {vrf} watches {title} on {name}"
                 version = 4 if part == "ospf" else 6
-                ledger.judge(check, f"vtysh -c 'show bfd vrf {vrf} peers'", "bfd", lambda live, v=vrf, n=name, f=version: watched(v, n, f, live))
+                ledger.judge(
+                    check, f"vtysh -c 'show bfd vrf {vrf} peers'", "bfd", lambda live, v=vrf, n=name, f=version: watched(v, n, f, live)
+                )
 
 
 def full(name: str, neighbors: list[dict[str, Any]]) -> Verdict:

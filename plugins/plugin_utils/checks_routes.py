@@ -96,7 +96,9 @@ def check_route(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, i
     source = f" by {protocol}" if protocol else ""
     ledger.judge(f"Route {vrf} {prefix}{source}", f"ip {option}route show table {table} {prefix}", "rib routes", present)
     if route.get("direct"):
-        ledger.judge(f"Route {vrf} {prefix} resolves directly", f"vtysh -c 'show ip{option and 'v6'} route vrf {vrf} {prefix}'", "rib", direct)
+        ledger.judge(
+            f"Route {vrf} {prefix} resolves directly", f"vtysh -c 'show ip{option and 'v6'} route vrf {vrf} {prefix}'", "rib", direct
+        )
     ledger.judge(f"Route {vrf} {prefix} in no other table", f"ip {option}route show table all {prefix}", "routes", alone)
 
 

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_build import build_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_l2tp import l2tp_problems
@@ -38,7 +41,10 @@ _RULES = (
     policy_problems,
     route_problems,
     bgp_problems,
+    firewall_problems,
     ospf_problems,
+    gobgp_problems,
+    build_problems,
     verify_problems,
 )
 

@@ -73,7 +73,8 @@ def _interface(host: Host, interface: View, vrf: str) -> Iterator[Problem]:
                     key, "has no effect on a passive interface", "leave it out, or leave out passive", secret=key == "password"
                 )
     hello, dead = (
-        interface.number(key) if interface.given(key) else default for key, default in (("hello_interval", _HELLO), ("dead_interval", _DEAD))
+        interface.number(key) if interface.given(key) else default
+        for key, default in (("hello_interval", _HELLO), ("dead_interval", _DEAD))
     )
     if hello is not None and dead is not None and dead <= hello:
         key = "dead_interval" if interface.given("dead_interval") else "hello_interval"

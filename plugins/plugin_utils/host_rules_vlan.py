@@ -40,7 +40,9 @@ def vlan_problems(host: Host) -> Iterator[Problem]:
         elif parent in interfaces:
             below, own = interfaces[parent].number("mtu"), view.number("mtu")
             if below is not None and own is not None and own > below:
-                yield view.problem("mtu", f"is larger than what {parent} carries", f"{own} > {below} bytes, see {interfaces[parent].at('mtu')}")
+                yield view.problem(
+                    "mtu", f"is larger than what {parent} carries", f"{own} > {below} bytes, see {interfaces[parent].at('mtu')}"
+                )
     yield from twice(tags, "VLAN")
 
 
@@ -67,5 +69,7 @@ def _on(host: Host, view: View, interface: str, vrf: str | None) -> Iterator[Pro
     actual = host.enslaved.get(interface)
     if actual is not None and actual != (vrf or ""):
         yield view.problem(
-            "interface", f"is in {actual or 'no VRF'}, and the route in {vrf or 'the main table'}", "give the route the VRF of its interface"
+            "interface",
+            f"is in {actual or 'no VRF'}, and the route in {vrf or 'the main table'}",
+            "give the route the VRF of its interface",
         )

@@ -87,7 +87,9 @@ def test_ospf(host: Any, own: int, peer: int) -> None:
     assert host.run("grep --quiet %s /etc/frr/frr.conf", f"message-digest-key 1 md5 {SECRETS[1]}").succeeded
     interface = vtysh(host, "show ip ospf interface eth0")["interfaces"]["eth0"]
     assert (interface["timerMsecs"], interface["timerDeadSecs"], interface["cost"]) == (2000, 40, 7)
-    wait_for(lambda: sorted(route["dst"] for route in json.loads(host.check_output("ip -json route show proto ospf"))), [f"198.18.{peer}.0/24"])
+    wait_for(
+        lambda: sorted(route["dst"] for route in json.loads(host.check_output("ip -json route show proto ospf"))), [f"198.18.{peer}.0/24"]
+    )
     told = vtysh(host, "show ip ospf route")
     assert f"198.19.{peer}.0/24" in told
     assert "203.0.113.0/24" not in told

@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of the roles beside routing: the other tunnels, VXLAN, DNS, Docker, steering and the packet filter."""
+"""The variables of the roles beside routing: the other tunnels, VXLAN, DNS, Docker and steering."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, is_server, secret
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import TUNNELS, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import gobgp_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Link, Node
 
-_IKE_PORTS = (500, 4500)
 _VXLAN_PORT = 4789
 
 
@@ -119,14 +119,7 @@ def service_variables(node: Node, shared: Context) -> Variables:
         containers = [item for name, entry in services["docker"].items() for item in _containers(name, entry, node, shared)]
         if containers:
             found["docker_macvlan_containers"] = containers
-    steering = services["steering"].get(node.name)
-    if steering:
-        router = shared.intent.nodes[steering["router"]]
-        found["gobgp_asn"] = node.asn
-        found["gobgp_router_id"] = node.router_id
-        found["gobgp_neighbors"] = [{"address": next(iter(router.loopback.values())).bare, "remote_as": router.asn, "name": router.name}]
-        found["gobgp_prefixes"] = list(steering["prefixes"])
-    return found
+    return found | gobgp_variables(node, shared)
 
 
 def _own_addresses(node: Node) -> list[Any]:
@@ -152,34 +145,3 @@ def _containers(network: str, entry: Variables, node: Node, shared: Context) -> 
             item[family] = nth_address(prefix, container["number"]).bare
         found.append(item | {"memory": container["memory"], "memory_swap": container["memory_swap"]})
     return found
-
-
-def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Variables:
-    """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
-    settings = shared.intent.settings.get("xgn_firewall")
-    if settings is None:
-        return {}
-    devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
-    found: Variables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
-    ports = {port: None for link, end in shared.links.get(node.name, []) for port in _open_ports(link, end)}
-    for segment in shared.segments.get(node.name, []):
-        ports[("udp", segment.port)] = None
-    found["firewall_open_ports"] = [{"protocol": protocol, "port": port} for protocol, port in sorted(ports)]
-    tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.type in TUNNELS]
-    if tunnels:
-        wanted = settings["tcp_mss"]
-        found["firewall_tcp_mss_interfaces"] = tunnels
-        found["firewall_tcp_mss"] = dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted)
-    return found
-
-
-def _open_ports(link: Link, end: End) -> list[tuple[str, int]]:
-    if link.type == "wireguard" and end.listen_port:
-        return [("udp", end.listen_port)]
-    if link.type == "openvpn" and is_server(link, end) and end.listen_port:
-        return [(link.options.get("transport", "tcp"), end.listen_port)]
-    if link.type == "l2tp_ipsec" and is_server(link, end):
-        return [("udp", port) for port in _IKE_PORTS]
-    if link.type == "vxlan" and link.options.get("over", "uplink") == "uplink":
-        return [("udp", link.options.get("port", _VXLAN_PORT))]
-    return []

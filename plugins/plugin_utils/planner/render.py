@@ -65,7 +65,9 @@ ROWS = (
 )
 # Templates that make a file for each tunnel.
 _EACH_TUNNEL = {"l2tp_ipsec": ["ppp.j2"], "openvpn": ["tunnel.conf.j2", "dropin.conf.j2"]}
-_RENDERED_ROLES = sorted({row.role for row in ROWS} | set(_EACH_TUNNEL))
+_FILTER = ("firewall", "firewall.nft.j2")
+_SOURCES = {(row.role, row.template) for row in ROWS} | {_FILTER} | {(role, name) for role, names in _EACH_TUNNEL.items() for name in names}
+_RENDERED_ROLES = sorted({role for role, _template in _SOURCES})
 
 
 class _Environment(Environment):
@@ -86,9 +88,8 @@ def _templates() -> dict[tuple[str, str], Template]:
         loader = FileSystemLoader(_ROLES / role / "templates")
         # The files are configuration, not HTML, so nothing is to be escaped.
         environment = _Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
-        wanted = [row.template for row in ROWS if row.role == role] + _EACH_TUNNEL.get(role, [])
-        for template in wanted:
-            found[role, template] = environment.get_template(template)
+        for name in sorted(template for owner, template in _SOURCES if owner == role):
+            found[role, name] = environment.get_template(name)
     return found
 
 
@@ -124,6 +125,8 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         if variables.get("vxlan_interfaces"):
             declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
+        yield "/etc/xgn/firewall.nft", filter_text(variables)
     for tunnel in variables.get("l2tp_ipsec_tunnels", []):
         yield f"/etc/ppp/xgn-{tunnel['name']}", templates["l2tp_ipsec", "ppp.j2"].render({**context, "tunnel": tunnel})
     for tunnel in variables.get("openvpn_tunnels", []):
@@ -140,6 +143,11 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         )
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
+
+
+def filter_text(variables: Variables) -> str:
+    """Return the file of role firewall."""
+    return _templates()[_FILTER].render({**_defaults(), **variables})
 
 
 def wireguard_text(host: str, interface: Variables) -> str:

@@ -166,7 +166,9 @@ class _Writer:
     def static(self, route: Variables) -> str:
         word = "route6" if ":" in route["prefix"] else "route"
         through = "next-hop-interface" if self.old else "interface"
-        return f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']} {through} '{route['interface']}'"
+        line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
+        # VyOS finds the VRF of the next hop by the interface or by name, not by both.
+        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{route['interface']}'"
 
     def bfd(self) -> Iterator[str]:
         # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.

@@ -92,7 +92,9 @@ def test_checks_of_openvpn(change: dict[str, str | None], name: str, detail: str
 def test_checks_of_l2tp() -> None:
     tunnel = {"name": "l2tp5", "role": "lns", "peer": "old", "mtu": 1402, "cipher": "aes-gcm"}
     state = {"ipsec": {"command": "", "data": parse_sas(SAS), "error": None}, "l2tp_guard": {"command": "", "data": False, "error": None}}
-    failed = {item.name: item.detail for item in host_checks("hq", {"l2tp_ipsec_tunnels": [tunnel]}, state) if item.name.startswith("IPsec")}
+    failed = {
+        item.name: item.detail for item in host_checks("hq", {"l2tp_ipsec_tunnels": [tunnel]}, state) if item.name.startswith("IPsec")
+    }
     assert failed == {
         "IPsec l2tp5 protects L2TP to old": "ESP:AES_CBC-256/HMAC_SHA2_256_128, expected AES_GCM",
         "IPsec alone carries L2TP": "no rules",

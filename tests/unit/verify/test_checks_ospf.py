@@ -58,7 +58,9 @@ def state() -> dict[str, Any]:
 
 def results(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
     words = ("OSPF", "BFD", "learned", "resolves", "default via", "VLAN")
-    return {item.name: (item.status, item.detail) for item in host_checks("r1", VARIABLES, found) if any(word in item.name for word in words)}
+    return {
+        item.name: (item.status, item.detail) for item in host_checks("r1", VARIABLES, found) if any(word in item.name for word in words)
+    }
 
 
 def test_a_healthy_router_passes() -> None:
