@@ -22,7 +22,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_docker import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_l2tp import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
@@ -43,6 +45,8 @@ OWNED = {
     "sysctl": "sysctl_",
     "vrf": "vrf_",
     "wireguard": "wireguard_",
+    "openvpn": "openvpn_",
+    "l2tp_ipsec": "l2tp_ipsec_",
     "vxlan": "vxlan_",
     "frr": "frr_",
     "gobgp": "gobgp_",
@@ -50,7 +54,13 @@ OWNED = {
 }
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"docker_macvlan": "docker_macvlan_networks", "gobgp": "gobgp_asn", "vxlan": "vxlan_interfaces"}
+OPTIONAL = {
+    "openvpn": "openvpn_tunnels",
+    "l2tp_ipsec": "l2tp_ipsec_tunnels",
+    "vxlan": "vxlan_interfaces",
+    "gobgp": "gobgp_asn",
+    "docker_macvlan": "docker_macvlan_networks",
+}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -83,6 +93,8 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
+        "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
+        "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
         "vxlan": bool(known.get("vxlan_interfaces")),
         "docker": docker_asked(known),
         "frr": asks_frr,
@@ -96,7 +108,9 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     }
 
 
-def host_checks(host: str, variables: Variables, state: State, registry: Registry | None = None) -> list[Check]:
+def host_checks(
+    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Registry | None = None
+) -> list[Check]:
     """Compare a host's live state with its variables.
 
     Parameters:
@@ -104,6 +118,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         variables: the roles' variables with their defaults; roles that ``verify_roles`` does not name are skipped.
         state: what module ``live_state`` returned when called with `gather_arguments`.
         registry: public key by WireGuard interface by host.
+        fingerprints: fingerprint by OpenVPN tunnel by host.
 
     Returns:
         The checks, in the order of the boot: system, VRFs, interfaces, tunnels, routing, reachability. Names are unique.
@@ -131,6 +146,8 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_vrfs(ledger, known)
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
+    check_openvpn(ledger, known, fingerprints or {})
+    check_l2tp(ledger, known)
     check_vxlans(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)

@@ -18,6 +18,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_l2tp import l2tp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_openvpn import openvpn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
@@ -34,6 +36,8 @@ _RULES = (
     vlan_problems,
     default_route_problems,
     wireguard_problems,
+    openvpn_problems,
+    l2tp_problems,
     vxlan_problems,
     docker_problems,
     policy_problems,
