@@ -38,7 +38,9 @@ def append(path: str, text: str) -> Callable[[Path], object]:
     [
         pytest.param(lambda root: (root / "trixie.yml").write_text("suite: trixie\npackages: [tree]\n"), id="package"),
         pytest.param(lambda root: (root / "trixie.yml").write_text("suite: sid\npackages: []\n"), id="suite"),
-        pytest.param(lambda root: (root / "trixie.yml").write_text("suite: trixie\npackages: []\ndisable: [cron.service]\n"), id="disabled unit"),
+        pytest.param(
+            lambda root: (root / "trixie.yml").write_text("suite: trixie\npackages: []\ndisable: [cron.service]\n"), id="disabled unit"
+        ),
         pytest.param(append("customise.sh", "true\n"), id="script"),
         pytest.param(append("files/etc/initramfs-tools/conf.d/lab", "#\n"), id="file content"),
         pytest.param(lambda root: (root / "files/etc/initramfs-tools/hooks/lab").chmod(0o644), id="file mode"),
