@@ -12,12 +12,12 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import read_keys
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = ("sysctl", "vrf", "wireguard", "frr", "verify")
+COMPARED = ("sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp", "verify")
 FACT = "xgn_verify"
 
 

@@ -35,6 +35,10 @@ options:
     type: list
     elements: str
     default: []
+  vxlan:
+    description: Read the VXLAN interfaces and whom they flood.
+    type: bool
+    default: false
   frr:
     description: Ask FRR.
     type: bool
@@ -46,6 +50,10 @@ options:
     default: []
   frr_config:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
+    type: bool
+    default: false
+  gobgp:
+    description: Ask GoBGP and look at what is steered.
     type: bool
     default: false
   boot_plot:
@@ -107,6 +115,16 @@ options:
         type: list
         elements: dict
         default: []
+      ospf:
+        description: Interfaces with an OSPFv2 neighbor.
+        type: list
+        elements: str
+        default: []
+      ospf6:
+        description: Interfaces with an OSPFv3 neighbor.
+        type: list
+        elements: str
+        default: []
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -128,9 +146,10 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files),
+    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(vxlan),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(ospf), C(frr_config) and C(pings), as far as they were asked for.
+      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering) and C(pings), as far as they were asked
+      for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict
@@ -138,6 +157,8 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
 
 def main() -> None:
@@ -159,13 +180,19 @@ def main() -> None:
             "units": names,
             "verify_units": names,
             "wireguard_files": names,
+            "vxlan": {"type": "bool", "default": False},
             "frr": {"type": "bool", "default": True},
             "originated": dicts,
             "frr_config": {"type": "bool", "default": False},
+            "gobgp": {"type": "bool", "default": False},
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
             "wait": {"type": "int", "default": 0},
-            "expect": {"type": "dict", "default": {}, "options": {"bgp": dicts, "bfd": dicts, "routes": dicts}},
+            "expect": {
+                "type": "dict",
+                "default": {},
+                "options": {"bgp": dicts, "bfd": dicts, "routes": dicts, "ospf": names, "ospf6": names},
+            },
         },
         supports_check_mode=True,
     )
@@ -175,10 +202,14 @@ def main() -> None:
     if asked["frr"]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
+    if asked["gobgp"]:
+        state.update(gobgp(gatherer, asked["wait"]))
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
     state.update(gatherer.network())
     # After the pings: they are what makes an idle tunnel shake hands.
     state.update(gatherer.wireguard(asked["wireguard_files"]))
+    if asked["vxlan"]:
+        state["vxlan"] = gather_vxlan(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
         state.update(gatherer.units(asked["units"], asked["verify_units"]))

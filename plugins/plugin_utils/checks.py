@@ -20,7 +20,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_vrf,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
     NETWORK_MANAGER,
@@ -30,12 +32,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
     expected_sysctls,
     expected_units,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_vxlan import check_vxlans
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import Registry, check_wireguard
 
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "frr": "frr_"}
+OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_", "gobgp": "gobgp_"}
+
+# Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
+OPTIONAL = {"vxlan": "vxlan_interfaces"}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     """
     known = relevant_variables(variables)
     units = expected_units(known)
-    expect: dict[str, list[dict[str, str]]] = {"bgp": [], "bfd": [], "routes": []}
+    expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
@@ -68,12 +74,14 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
+        "vxlan": bool(known.get("vxlan_interfaces")),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
+        "gobgp": bool(known.get("gobgp_asn")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr else 0,
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") else 0,
         "expect": expect,
     }
 
@@ -98,19 +106,26 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         "vrf": uses_vrf(known),
         "wireguard": bool(known.get("wireguard_interfaces")),
         "frr": uses_frr(known),
+        "gobgp": bool(known.get("gobgp_asn")),
     }
     for role, in_use in used.items():
         if role not in roles_of(known):
             ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
         elif not in_use:
             ledger.skip(f"Role {role}", f"this host declares nothing for role {role}")
+    for role, variable in OPTIONAL.items():
+        if variables.get(variable) and role not in roles_of(known):
+            ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
     if used["sysctl"]:
         check_sysctls(ledger, known)
     check_units(ledger, known)
     check_vrfs(ledger, known)
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
+    check_vxlans(ledger, known)
     check_frr(ledger, known)
+    check_ospf(ledger, known)
+    check_gobgp(ledger, known)
     check_routes(ledger, known)
     check_reach(ledger, known)
     return ledger.checks

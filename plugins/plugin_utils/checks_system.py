@@ -39,7 +39,7 @@ def check_sysctls(ledger: Ledger, variables: Variables) -> None:
 
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
-    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "frr"])
+    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp"])
     units = []
     if "wireguard" in roles:
         units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]
@@ -48,6 +48,8 @@ def expected_units(variables: Variables) -> list[str]:
         units += ["interface.service"] if uses_vrf(variables) else []
     if "frr" in roles and uses_frr(variables):
         units.append("frr.service")
+    if "gobgp" in roles and variables.get("gobgp_asn"):
+        units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
     return list(dict.fromkeys(units))
 
 
@@ -61,6 +63,8 @@ def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
         pairs += [(unit, "interface.service") for unit in dict.fromkeys(members)]
     if "frr.service" in units:
         pairs += [(unit, "frr.service") for unit in variables.get("frr_after_units", ["interface.service"]) if unit in units]
+    if "gobgpd.service" in units:
+        pairs += [(unit, "gobgpd.service") for unit in variables.get("gobgp_after_units", ["interface.service"]) if unit in units]
     return pairs
 
 

@@ -13,23 +13,32 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_sysctl import sysctl_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_verify import verify_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vlan import default_route_problems, vlan_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vxlan import vxlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_wireguard import wireguard_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 
 _RULES = (
     sysctl_problems,
     interface_problems,
+    vlan_problems,
+    default_route_problems,
     wireguard_problems,
+    vxlan_problems,
     policy_problems,
     route_problems,
     bgp_problems,
     firewall_problems,
+    ospf_problems,
+    gobgp_problems,
     verify_problems,
 )
 

@@ -95,7 +95,12 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
             listed.add(uplink.device)
             mtu = uplink.mtu if uplink.set_mtu else None
             interfaces.append(_compact(name=uplink.device, vrf=uplink.vrf, mtu=mtu, mac=uplink.mac))
-    return _present(vrf_vrfs=vrfs, vrf_interfaces=interfaces)
+    routes = [
+        _compact(gateway=uplink.gateway, interface=uplink.device, vrf=uplink.vrf)
+        for uplink in node.uplinks.values()
+        if uplink.gateway and uplink.device
+    ]
+    return _present(vrf_vrfs=vrfs, vrf_interfaces=interfaces, vrf_default_routes=routes)
 
 
 def _link_interface(link: Link, end: End) -> Variables:
@@ -179,11 +184,12 @@ def verify_variables(node: Node, shared: Context) -> Variables:
             if source and destination:
                 mtu = first.mtu if len(sizes) == 1 else None
                 reach.append(_compact(vrf=first.vrf or None, source=source, destination=destination, mtu=mtu))
-        if first.routing == "bgp":
-            for prefix in filters.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
-                if (first.vrf, str(prefix)) not in seen:
-                    seen.add((first.vrf, str(prefix)))
-                    routes.append(_compact(vrf=first.vrf or None, prefix=str(prefix), protocol="bgp"))
+        for prefix in filters.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
+            if (first.vrf, str(prefix)) in seen:
+                continue
+            seen.add((first.vrf, str(prefix)))
+            protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
+            routes.append(_compact(vrf=first.vrf or None, prefix=str(prefix), protocol=protocol, direct=True))
     return _present(verify_reach=reach, verify_routes=routes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, is_server, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import gobgp_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Link, Node
 
 _VXLAN_PORT = 4789
@@ -24,7 +25,7 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
         elif link.type == "l2tp_ipsec":
             l2tp.append(_l2tp(link, end))
         elif link.type == "vxlan":
-            vxlan.append(_vxlan(link, end))
+            vxlan.append(_vxlan(link, end, shared))
     for segment in shared.segments.get(node.name, []):
         own, others = node.uplinks["uplink"], [member for member in segment.members if member is not node]
         family = next(name for name in ("ipv4", "ipv6") if all(name in member.uplinks["uplink"].addresses for member in segment.members))
@@ -36,6 +37,8 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
             "port": segment.port,
             "mtu": segment.mtu,
         }
+        if own.vrf:
+            entry["underlay_vrf"] = own.vrf
         vxlan.append(_with_mac(entry, segment.written["macs"].get(node.name)))
     found = {"openvpn_tunnels": openvpn, "l2tp_ipsec_tunnels": l2tp, "vxlan_interfaces": vxlan}
     return {name: entries for name, entries in found.items() if entries}
@@ -61,13 +64,21 @@ def _l2tp(link: Link, end: End) -> Variables:
     return entry
 
 
-def _vxlan(link: Link, end: End) -> Variables:
+def _vxlan(link: Link, end: End, shared: Context) -> Variables:
     other = link.other(end)
+    over = link.options.get("over", "uplink")
     vni = link.options.get("vni", link.id)
     # The other end may call the uplink by another address than the one it has.
-    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and link.options.get("over", "uplink") == "uplink" else None
+    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
     entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}
     entry |= {"port": link.options.get("port", _VXLAN_PORT), "mtu": link.mtu}
+    # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
+    if isinstance(over, int):
+        beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)
+    else:
+        beneath = end.node.vrf if over == "loopback" else end.uplink.vrf if end.uplink is not None else None
+    if beneath:
+        entry["underlay_vrf"] = beneath
     return _with_mac(entry, end.written.get("mac"))
 
 
@@ -97,14 +108,7 @@ def service_variables(node: Node, shared: Context) -> Variables:
         containers = [item for name, entry in services["docker"].items() for item in _containers(name, entry, node, shared)]
         if containers:
             found["docker_macvlan_containers"] = containers
-    steering = services["steering"].get(node.name)
-    if steering:
-        router = shared.intent.nodes[steering["router"]]
-        found["gobgp_asn"] = node.asn
-        found["gobgp_router_id"] = node.router_id
-        found["gobgp_neighbors"] = [{"address": next(iter(router.loopback.values())).bare, "remote_as": router.asn, "name": router.name}]
-        found["gobgp_prefixes"] = list(steering["prefixes"])
-    return found
+    return found | gobgp_variables(node, shared)
 
 
 def _own_addresses(node: Node) -> list[Any]:

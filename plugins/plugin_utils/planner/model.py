@@ -96,6 +96,7 @@ class Node:
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
+    route_reflector: bool = False
     loopback: dict[str, Address] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     networks: list[Network] = field(default_factory=list)

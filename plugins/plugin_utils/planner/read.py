@@ -224,6 +224,7 @@ class _Reader:
             loopback = self.address(entry.get("loopback", {}).get(family), family, f"{path}.loopback.{family}")
             if loopback is not None:
                 node.loopback[family] = loopback
+        node.route_reflector = entry["route_reflector"]
         if "router_id" in entry:
             router_id = self.address(entry["router_id"], "ipv4", f"{path}.router_id")
             node.router_id = router_id.bare if router_id else None

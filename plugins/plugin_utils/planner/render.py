@@ -45,7 +45,10 @@ def _daemons(variables: Variables) -> dict[str, Any]:
 
 
 def _units(variables: Variables) -> dict[str, Any]:
-    return {"__vrf_units": sorted({item["unit"] for item in variables.get("vrf_interfaces", []) if "unit" in item})}
+    interfaces = variables.get("vrf_interfaces", [])
+    nics = [item for item in interfaces if "kind" not in item and "unit" not in item]
+    online = "vrf_default_routes" in variables or any("mtu" in item or "mac" in item for item in nics)
+    return {"__vrf_units": sorted({item["unit"] for item in interfaces if "unit" in item}), "__vrf_online": online}
 
 
 def _nothing(_variables: Variables) -> dict[str, Any]:
@@ -113,6 +116,10 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
             yield row.destination, template.render(context, **row.extra(variables))
     if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
         declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
+        if "vrf_default_routes" in variables:
+            declared["default_routes"] = variables["vrf_default_routes"]
+        if variables.get("vxlan_interfaces"):
+            declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
         yield "/etc/xgn/firewall.nft", filter_text(variables)

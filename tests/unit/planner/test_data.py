@@ -120,7 +120,7 @@ def existing(variables: dict[str, Any], specs: RoleSpecs) -> dict[str, Any]:
 
 def revealed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: revealed(item) for key, item in value.items()}
+        return {key: "stand-in" if key == "password" else revealed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [revealed(item) for item in value]
     return SECRET if isinstance(value, str) and re.fullmatch(r"\{\{ \w+ \}\}", value) else value

@@ -1,4 +1,6 @@
-"""The registry of WireGuard public keys: one small YAML file per host, kept beside the inventory.
+"""A registry of public keys, of WireGuard or of OpenVPN: one small YAML file per host, kept beside the inventory.
+
+OpenVPN's are fingerprints of self-signed certificates, which say as much.
 
 A run that reaches a host records its keys; a run that does not (``--limit``, a dead peer) reads them here.
 """
@@ -13,7 +15,7 @@ from typing import Any
 
 import yaml
 
-HEADER = "# WireGuard public keys of this host, recorded by Ansible (xuegao.net.wireguard). Keep it with the inventory.\n"
+HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
 
 def read_keys(registry: Path, host: str) -> dict[str, str]:
@@ -54,7 +56,7 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool 
 def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Find the public key of every peer: its own ``public_key`` first, the registry second.
 
-    interfaces: as role ``wireguard`` takes them. Returns interface name to peer name to key, and the peers whose key
+    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface name to peer name to key, and the peers whose key
     is not known: a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the peer's end.
     Preshared keys stay out of the result: it is printed by Ansible.
     """

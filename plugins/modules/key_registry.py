@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: wireguard_registry
-short_description: Registry of WireGuard public keys beside the inventory
+module: key_registry
+short_description: Registry of public keys beside the inventory
 version_added: 0.1.0
 description:
-  - Records the public keys of a host in a file on the controller, or looks up the keys of the interfaces' peers there.
+  - Records the public keys of a host's tunnels in a file on the controller, or looks up the keys of the tunnels' peers there. For OpenVPN they
+    are fingerprints of certificates.
   - Runs on the controller only.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -25,7 +26,7 @@ options:
     description: Interface name to public key; null values are left out.
     type: dict
   resolve:
-    description: Interfaces as role C(wireguard) takes them.
+    description: Interfaces, each with C(name) and C(peers); a peer has C(name) and may have C(interface) and C(public_key).
     type: list
     elements: dict
   must_resolve:
@@ -38,7 +39,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Keep this host's public keys
-  xuegao.net.wireguard_registry:
+  xuegao.net.key_registry:
     path: "{{ inventory_dir }}/wireguard_keys"
     host: "{{ inventory_hostname }}"
     record:

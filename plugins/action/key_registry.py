@@ -1,4 +1,4 @@
-"""Action xuegao.net.wireguard_registry: records and looks up public keys on the controller, without a remote call."""
+"""Action xuegao.net.key_registry: records and looks up public keys on the controller, without a remote call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import record_keys, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import record_keys, resolve_peers
 
 
 class ActionModule(ActionBase):
@@ -65,6 +65,7 @@ class ActionModule(ActionBase):
                 "No public key is known for:\n"
                 + "\n".join(lines)
                 + f"\nNot in the registry {registry}, and the host itself did not tell. Remedy: run "
-                "this role once on the peer (it records its key), or give the peer a public_key. No interface was changed."
+                "this role once on the peer (it records its key), or write the key of a peer that Ansible does not manage into the variables of "
+                "this host. No interface was changed."
             )
         return {"changed": False, "public_keys": known, "missing": missing}
