@@ -17,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = ("sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp", "verify")
+COMPARED = ("sysctl", "vrf", "wireguard", "vxlan", "frr", "firewall", "gobgp", "dns_anycast", "verify")
 FACT = "xgn_verify"
 
 

@@ -56,6 +56,18 @@ options:
     description: Ask GoBGP and look at what is steered.
     type: bool
     default: false
+  filter:
+    description: The file of role C(firewall), to list the live packet filter beside it.
+    type: str
+    default: ""
+  anycast:
+    description: Ask the guard of the anycast addresses.
+    type: bool
+    default: false
+  listening:
+    description: Read which TCP sockets listen.
+    type: bool
+    default: false
   boot_plot:
     description: Return the timeline of the boot as SVG.
     type: bool
@@ -148,7 +160,8 @@ state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(vxlan),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering) and C(pings), as far as they were asked
+      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
+      C(anycast), C(listening) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
   returned: always
@@ -157,6 +170,7 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
@@ -185,6 +199,9 @@ def main() -> None:
             "originated": dicts,
             "frr_config": {"type": "bool", "default": False},
             "gobgp": {"type": "bool", "default": False},
+            "filter": {"type": "str", "default": ""},
+            "anycast": {"type": "bool", "default": False},
+            "listening": {"type": "bool", "default": False},
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
             "wait": {"type": "int", "default": 0},
@@ -210,6 +227,12 @@ def main() -> None:
     state.update(gatherer.wireguard(asked["wireguard_files"]))
     if asked["vxlan"]:
         state["vxlan"] = gather_vxlan(gatherer)
+    if asked["filter"]:
+        state["filter"] = gather_filter(gatherer, asked["filter"])
+    if asked["anycast"]:
+        state["anycast"] = gather_anycast(gatherer)
+    if asked["listening"]:
+        state["listening"] = gather_listening(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
         state.update(gatherer.units(asked["units"], asked["verify_units"]))

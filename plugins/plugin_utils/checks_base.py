@@ -165,4 +165,4 @@ def uses_vrf(variables: Variables) -> bool:
 
 def roles_of(variables: Variables) -> list[str]:
     """Return the roles that are compared: those in ``verify_roles``."""
-    return list(variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp"]))
+    return list(variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "firewall", "gobgp", "dns_anycast"]))

@@ -39,7 +39,7 @@ def check_sysctls(ledger: Ledger, variables: Variables) -> None:
 
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
-    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "gobgp"])
+    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "firewall", "gobgp", "dns_anycast"])
     units = []
     if "wireguard" in roles:
         units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]
@@ -50,6 +50,10 @@ def expected_units(variables: Variables) -> list[str]:
         units.append("frr.service")
     if "gobgp" in roles and variables.get("gobgp_asn"):
         units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
+    if "firewall" in roles and (variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces")):
+        units.insert(0, "xgn-firewall.service")
+    if "dns_anycast" in roles and variables.get("dns_anycast_addresses"):
+        units += ["unbound.service", "xgn-anycast.service"]
     return list(dict.fromkeys(units))
 
 
@@ -65,6 +69,8 @@ def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
         pairs += [(unit, "frr.service") for unit in variables.get("frr_after_units", ["interface.service"]) if unit in units]
     if "gobgpd.service" in units:
         pairs += [(unit, "gobgpd.service") for unit in variables.get("gobgp_after_units", ["interface.service"]) if unit in units]
+    if "unbound.service" in units:
+        pairs += [(unit, "xgn-anycast.service") for unit in ("interface.service", "frr.service", "unbound.service") if unit in units]
     return pairs
 
 
