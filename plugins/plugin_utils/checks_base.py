@@ -16,7 +16,19 @@ State = Mapping[str, Any]
 
 DEFAULT_VRF = "default"
 # Roles whose variables can be compared with the live state, in the order of the boot. The specs of role verify name the same.
-COMPARED_ROLES = ("sysctl", "vrf", "wireguard", "openvpn", "l2tp_ipsec", "vxlan", "frr", "gobgp", "docker_macvlan")
+COMPARED_ROLES = (
+    "sysctl",
+    "vrf",
+    "wireguard",
+    "openvpn",
+    "l2tp_ipsec",
+    "vxlan",
+    "frr",
+    "firewall",
+    "gobgp",
+    "docker_macvlan",
+    "dns_anycast",
+)
 MAIN_TABLE = 254
 LOCAL_TABLE = 255
 

@@ -56,6 +56,10 @@ def expected_units(variables: Variables) -> list[str]:
         units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
     if "docker_macvlan" in roles and variables.get("docker_macvlan_networks"):
         units.append("docker.service")
+    if "firewall" in roles and (variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces")):
+        units.insert(0, "xgn-firewall.service")
+    if "dns_anycast" in roles and variables.get("dns_anycast_addresses"):
+        units += ["unbound.service", "xgn-anycast.service"]
     return list(dict.fromkeys(units))
 
 
@@ -73,6 +77,8 @@ def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
         pairs += [(unit, "frr.service") for unit in variables.get("frr_after_units", ["interface.service"]) if unit in units]
     if "gobgpd.service" in units:
         pairs += [(unit, "gobgpd.service") for unit in variables.get("gobgp_after_units", ["interface.service"]) if unit in units]
+    if "unbound.service" in units:
+        pairs += [(unit, "xgn-anycast.service") for unit in ("interface.service", "frr.service", "unbound.service") if unit in units]
     return pairs
 
 
