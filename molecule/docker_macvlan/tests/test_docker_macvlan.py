@@ -104,7 +104,7 @@ def test_container_of_an_application(host: Any) -> None:
     """The other container runs its command, with Docker's usual capabilities."""
     found = inspect(host, "app")
     assert found["Config"]["Cmd"] == ["sleep", "infinity"]
-    assert found["HostConfig"]["CapAdd"] is None
+    assert not found["HostConfig"]["CapAdd"]
     assert found["HostConfig"]["Memory"] == 64 << 20
 
 
