@@ -12,12 +12,13 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import COMPARED_ROLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = ("sysctl", "vrf", "wireguard", "openvpn", "l2tp_ipsec", "vxlan", "frr", "gobgp", "verify")
+COMPARED = (*COMPARED_ROLES, "verify")
 FACT = "xgn_verify"
 
 

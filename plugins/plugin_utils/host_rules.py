@@ -13,6 +13,8 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_build import build_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_dns import dns_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_docker import docker_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
@@ -38,10 +40,12 @@ _RULES = (
     openvpn_problems,
     l2tp_problems,
     vxlan_problems,
+    docker_problems,
     policy_problems,
     route_problems,
     bgp_problems,
     firewall_problems,
+    dns_problems,
     ospf_problems,
     gobgp_problems,
     build_problems,

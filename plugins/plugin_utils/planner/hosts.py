@@ -15,6 +15,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import En
 Variables = dict[str, Any]
 # Who makes the interface of a tunnel; interface.service starts after it.
 _UNITS: Mapping[str, str] = {"wireguard": "wg-quick@{name}.service", "l2tp_ipsec": "xl2tpd.service"}
+ANYCAST_DEVICE = "anycast0"
+"""Carries the anycast addresses, and only as long as they are answered."""
 _EVERYTHING = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 
 
@@ -89,6 +91,8 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
                 mac=network.mac,
             )
         )
+    if node.name in intent.dns_nodes:
+        interfaces.append(_compact(name=ANYCAST_DEVICE, kind="dummy", vrf=node.vrf or None))
     listed = {item["name"] for item in interfaces}
     for uplink in node.uplinks.values():
         if uplink.device and uplink.device not in listed and (uplink.mac or uplink.set_mtu or uplink.vrf):

@@ -1,12 +1,10 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of the roles beside routing: the other tunnels, VXLAN, DNS, Docker and steering."""
+"""The variables of the roles beside routing: the other tunnels, VXLAN, Docker and steering."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, is_server, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import gobgp_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Link, Node
@@ -27,13 +25,14 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
         elif link.type == "vxlan":
             vxlan.append(_vxlan(link, end, shared))
     for segment in shared.segments.get(node.name, []):
-        own, others = node.uplinks["uplink"], [member for member in segment.members if member is not node]
-        family = next(name for name in ("ipv4", "ipv6") if all(name in member.uplinks["uplink"].addresses for member in segment.members))
+        ends = {member.name: uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None}
+        own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
+        family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
         entry: Variables = {
             "name": f"vxlan{segment.vni}",
             "vni": segment.vni,
             "local": own.addresses[family].bare,
-            "remotes": [member.uplinks["uplink"].addresses[family].bare for member in others],
+            "remotes": [uplink.addresses[family].bare for uplink in others],
             "port": segment.port,
             "mtu": segment.mtu,
         }
@@ -102,21 +101,9 @@ def _with_mac(entry: Variables, mac: str | None) -> Variables:
 
 
 def service_variables(node: Node, shared: Context) -> Variables:
-    """Return the variables of roles dns_anycast, docker_macvlan and gobgp."""
+    """Return the variables of roles docker_macvlan and gobgp."""
     services = shared.intent.settings["xgn_services"]
     found: Variables = {}
-    dns = services.get("dns")
-    if dns and node.name in shared.intent.dns_nodes:
-        addresses = [f"{dns['address']}/32"]
-        if "address6" in dns:
-            addresses.append(f"{parse_address(dns['address6']).bare}/128")
-        found["dns_anycast_addresses"] = addresses
-        if node.vrf:
-            found["dns_anycast_vrf"] = node.vrf
-        if dns["forwarders"]:
-            found["dns_anycast_forwarders"] = list(dns["forwarders"])
-        if dns["ssh_listen"] and node.loopback:
-            found["dns_anycast_ssh_listen"] = [address.bare for address in _own_addresses(node)]
     networks = [_docker_network(name, entry, node, shared) for name, entry in services["docker"].items() if node.name in entry["nodes"]]
     if networks:
         found["docker_macvlan_networks"] = networks
@@ -124,10 +111,6 @@ def service_variables(node: Node, shared: Context) -> Variables:
         if containers:
             found["docker_macvlan_containers"] = containers
     return found | gobgp_variables(node, shared)
-
-
-def _own_addresses(node: Node) -> list[Any]:
-    return [*node.loopback.values(), *(address for uplink in node.uplinks.values() for address in uplink.addresses.values())]
 
 
 def _docker_network(name: str, entry: Variables, node: Node, shared: Context) -> Variables:

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import tcp_mss
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import (
     hosts,
+    hosts_dns,
     hosts_failover,
     hosts_firewall,
     hosts_frr,
@@ -102,6 +103,7 @@ def _compute(raw: Mapping[str, Any]) -> Plan:
             hosts_frr.frr_variables(node, shared),
             hosts_services.tunnel_variables(node, shared),
             hosts_services.service_variables(node, shared),
+            hosts_dns.dns_variables(node, shared),
             hosts_firewall.firewall_variables(node, shared, mss),
             hosts.verify_variables(node, shared),
             hosts_failover.failover_variables(node, shared),

@@ -234,6 +234,10 @@ class _Reader:
         if "router_id" in entry:
             router_id = self.address(entry["router_id"], "ipv4", f"{path}.router_id")
             node.router_id = router_id.bare if router_id else None
+        if "management" in entry:
+            family = "ipv6" if ":" in entry["management"] else "ipv4"
+            management = self.address(entry["management"], family, f"{path}.management")
+            node.management = management.bare if management else None
         if "uplink" in entry:
             node.uplinks[MAIN_UPLINK] = self._uplink(f"{path}.uplink", entry["uplink"])
         for label, uplink in entry["uplinks"].items():
