@@ -12,11 +12,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.failover import Cut, plot, problem_of, table
 
-FACT = "xgn_failover"
+FACT = "failover_test_results"
 
 
 class ActionModule(ActionBase):
-    """Reads fact C(xgn_failover) of every host; makes no remote call."""
+    """Reads fact C(failover_test_results) of every host; makes no remote call."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

@@ -10,7 +10,7 @@ module: failover_report
 short_description: Table, figures and plot of measured failovers
 version_added: 0.1.0
 description:
-  - Reads what role C(failover_test) left in fact C(xgn_failover) of each host, prints a table, and writes C(failover.json) and C(failover.svg).
+  - Reads what role C(failover_test) left in fact C(failover_test_results) of each host, prints a table, and writes C(failover.json) and C(failover.svg).
   - Fails when traffic was away for longer than three times BFD's detection time, or when a tunnel did not take the traffic back. Runs on the
     controller only.
 author: xuegao.net maintainers (@xuegao)

@@ -65,6 +65,10 @@ def _l2tp(link: Link, end: End) -> Variables:
     entry["role"] = "lns" if is_server(link, end) else "lac"
     if other.endpoint is not None:
         entry["remote"] = other.endpoint
+    known = other.uplink.addresses.get(link.outer or "") if other.uplink is not None else None
+    if other.endpoint is not None and known is not None and known.bare != other.endpoint:
+        # Translated on the way: the other end names itself by the address it has.
+        entry["remote_id"] = known.bare
     if "ipv4" in link.families:
         entry |= {"local_address": end.addresses["ipv4"].bare, "remote_address": other.addresses["ipv4"].bare}
     if "ipv6" in link.families:
