@@ -1,32 +1,52 @@
 """Run the stages of `make check` or `make test` one after the other and count what passed.
 
-Each stage shows its output as it runs. A stage that is a pytest run counts by its tests, any other as one. The closing line
-`N passed, N failed, N skipped` is what CI reads.
+Each stage shows its output as it runs and leaves it in build/test/NAME.log. A stage that is a pytest run counts by its tests, any other as one.
+A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. The closing
+line `N passed, N failed, N skipped` is what CI reads, and is printed even when the run is interrupted.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import IO
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "test"
 BIN = ROOT / ".venv" / "bin"
+# CI ends a run after 90 minutes without a word, set-up included.
+TOTAL_MINUTES = 75.0
+# From the polite request to the end by force: time to remove virtual machines and containers.
+GRACE_SECONDS = 120.0
+TAIL_LINES = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One command. pytest: its tests are counted. junit: a file it writes, below the checkout, whose tests are counted."""
+    """One command. pytest: its tests are counted. junit: a file it writes, below the checkout, whose tests are counted.
+
+    minutes: how long it may take, a multiple of what it takes on a quiet machine.
+    """
 
     name: str
     command: tuple[str, ...]
     pytest: bool = False
     junit: str | None = None
+    minutes: float = 6
+
+    @property
+    def file_name(self) -> str:
+        """Its name in build/test, without suffix."""
+        return self.name.replace(" ", "_")
 
 
 @dataclasses.dataclass
@@ -37,6 +57,10 @@ class Outcome:
     failed: int
     skipped: int
     seconds: float
+
+
+class Interrupted(Exception):
+    """Somebody wants this run to end."""
 
 
 CHECK = (
@@ -55,10 +79,10 @@ CHECK = (
 )
 
 TEST = CHECK + (
-    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True),
+    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=12),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
-    Stage("containers", ("python", "tests/containers", "run"), junit="build/containers/junit.xml"),
-    Stage("virtual machines", ("pytest", "-q", "-s", "tests/vm"), pytest=True),
+    Stage("containers", ("python", "tests/containers", "run"), junit="build/containers/junit.xml", minutes=25),
+    Stage("virtual machines", ("pytest", "-v", "-s", "tests/vm"), pytest=True, minutes=25),
 )
 
 
@@ -68,6 +92,8 @@ def environment() -> dict[str, str]:
     values["PATH"] = f"{BIN}{os.pathsep}{values['PATH']}"
     values["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
     values["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / ".collections")
+    # Progress is shown as it happens, though the output goes through a pipe.
+    values["PYTHONUNBUFFERED"] = "1"
     return values
 
 
@@ -80,33 +106,115 @@ def counts(report: Path) -> tuple[int, int, int]:
     return tests - bad - skipped, bad, skipped
 
 
-def run(stage: Stage) -> Outcome:
-    """Run a stage. A pytest run that breaks before it reports counts as one failure, and so does one without a test."""
-    report = ROOT / stage.junit if stage.junit else RESULTS / f"{stage.name.replace(' ', '_')}.xml"
+def show(source: IO[bytes], log: IO[bytes]) -> None:
+    """Copy what a stage prints to our output and to its log, until it is over."""
+    while chunk := os.read(source.fileno(), 65536):
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        log.write(chunk)
+        log.flush()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a stage and what it started: as Ctrl-C does, so that it removes machines and containers, then by force."""
+    for number, seconds in ((signal.SIGINT, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            return
+
+
+def execute(command: Sequence[str], log_file: Path, seconds: float) -> int | None:
+    """Run a command with a limit; returns its exit status, or None when it had to be ended.
+
+    Raises Interrupted, after ending it, when this program is told to end.
+    """
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        # Not read to its end before waiting: a process that outlives the stage may keep the pipe open.
+        reader = threading.Thread(target=show, args=(process.stdout, log), daemon=True)
+        reader.start()
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            end(process)
+            return None
+        except Interrupted:
+            end(process)
+            raise
+        finally:
+            reader.join(5)
+
+
+def run(stage: Stage, seconds: float) -> Outcome:
+    """Run a stage for at most so many seconds. One that breaks before it reports counts as one failure, and so does one without a test."""
+    report = ROOT / stage.junit if stage.junit else RESULTS / f"{stage.file_name}.xml"
     report.unlink(missing_ok=True)
     command = [*stage.command, f"--junitxml={report}"] if stage.pytest else list(stage.command)
+    log = RESULTS / f"{stage.file_name}.log"
     print(f"\n=== {stage.name}: {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
-    status = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
-    seconds = time.monotonic() - started
-    if not report.exists():
-        return Outcome(int(status == 0), int(status != 0), 0, seconds)
-    passed, failed, skipped = counts(report)
+    status = execute(command, log, seconds)
+    if status is None:
+        print(f"\n=== {stage.name}: ended, because it took more than {seconds / 60:.0f} minutes. The last lines of its log:", flush=True)
+        print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]), flush=True)
+    passed, failed, skipped = counts(report) if report.exists() else (int(status == 0), 0, 0)
     if status != 0 and failed == 0:
         failed = 1
-    return Outcome(passed, failed, skipped, seconds)
+    return Outcome(passed, failed, skipped, time.monotonic() - started)
+
+
+def run_all(stages: Sequence[Stage], seconds: float) -> list[Outcome]:
+    """Run stages as long as there is time; one that does not get to run, or is interrupted, counts as one failure."""
+    outcomes: list[Outcome] = []
+    deadline = time.monotonic() + seconds
+    try:
+        for stage in stages:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                print(f"\n=== {stage.name}: not run, because all stages together took more than {seconds / 60:.0f} minutes", flush=True)
+                outcomes.append(Outcome(0, 1, 0, 0))
+                continue
+            outcomes.append(run(stage, min(stage.minutes * 60, left)))
+    except Interrupted:
+        print(f"\n=== {stages[len(outcomes)].name}: interrupted", flush=True)
+        outcomes += [Outcome(0, 1, 0, 0) for _ in stages[len(outcomes) :]]
+    return outcomes
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Once is enough: what follows is the clean-up."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    raise Interrupted
 
 
 def main() -> int:
     """Run the stages of the verb given on the command line; exit 1 when one failed."""
     stages = {"check": CHECK, "test": TEST}[sys.argv[1]]
     RESULTS.mkdir(parents=True, exist_ok=True)
-    outcomes = [(stage, run(stage)) for stage in stages]
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, interrupt)
+    outcomes = run_all(stages, TOTAL_MINUTES * 60)
     print(f"\n{'stage':<20} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
-    for stage, outcome in outcomes:
+    for stage, outcome in zip(stages, outcomes, strict=True):
         print(f"{stage.name:<20} {outcome.passed:>7} {outcome.failed:>7} {outcome.skipped:>8} {outcome.seconds:>8.0f}")
-    passed, failed, skipped = (sum(getattr(outcome, name) for stage, outcome in outcomes) for name in ("passed", "failed", "skipped"))
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    passed, failed, skipped = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("passed", "failed", "skipped"))
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    print(f"{'all':<20} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.0f}")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return 1 if failed else 0
 
 

@@ -51,7 +51,8 @@ class Kernel:
 
     def read(self, *arguments: str, program: str = "ip") -> list[Any]:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
-        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)
+        # There is no AnsibleModule at boot.
+        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
             # `ip route show table N` fails as long as nothing was ever put into table N.
             if "FIB table does not exist" in run.stderr:
@@ -65,7 +66,7 @@ class Kernel:
         self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
             return
-        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)
+        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
             raise InterfaceLayerError("%s: %s" % (self.commands[-1], run.stderr.strip()))
 
@@ -259,7 +260,8 @@ def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> 
         for item in kernel.read(family, "route", "show", "table", str(table), "default")
         if item.get("metric", 0) == metric
     ]
-    if found != [(route["gateway"], route["interface"])]:
+    # Of several with one metric the kernel takes the first.
+    if found[:1] != [(route["gateway"], route["interface"])]:
         arguments = ("via", route["gateway"], "dev", route["interface"], "table", str(table), "metric", str(metric))
         kernel.change(family, "route", "replace", "default", *arguments)
 

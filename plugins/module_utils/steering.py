@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from typing import Any
 
@@ -241,10 +241,13 @@ def run_client(words: tuple[str, ...]) -> tuple[int, str]:
     return run.returncode, run.stdout if run.returncode == 0 else (run.stderr + run.stdout).strip()
 
 
-def announced(starting: bool = False) -> dict[str, dict[str, Any]]:
-    """The routes in gobgpd's table by prefix. Its policy lets only routes of its own in. Raises SteeringError."""
+def announced(starting: bool = False, families: Iterable[str] = FAMILIES) -> dict[str, dict[str, Any]]:
+    """The routes in gobgpd's table by prefix. Its policy lets only routes of its own in. Raises SteeringError.
+
+    families: which to read; each costs a call of the client.
+    """
     found = {}
-    for family in FAMILIES:
+    for family in families:
         text = client("-j", "global", "rib", "-a", family, starting=starting)
         for prefix, paths in (json.loads(text or "{}") or {}).items():
             if paths:
@@ -290,7 +293,7 @@ def bring_in_line(wanted: dict[str, dict[str, Any]], live: dict[str, dict[str, A
             announce(wanted[prefix])
             done.append("announced: " + sentence(wanted[prefix]))
     if done:
-        now = announced()
+        now = announced(families={family_of(prefix) for prefix in [*wanted, *live]})
         lost = [prefix for prefix in sorted(wanted) if not same(wanted[prefix], now.get(prefix))]
         left = sorted(now.keys() - wanted.keys())
         if lost or left:

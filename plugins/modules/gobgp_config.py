@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gobgp_config
 short_description: GoBGP's configuration file, checked, applied, and proved
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Lets C(gobgpd) read the new file before it replaces the old one, reloads the daemon, and compares what it then holds with what is expected.
   - A reload keeps sessions and routes. gobgpd reads AS number and router ID at its start only, so a change of these restarts it; so does a

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gobgp_route
 short_description: Steering routes of a GoBGP box
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Announces and withdraws routes of a host that role C(gobgp) made a steering box, over gRPC with the client C(gobgp) on that host.
   - Every route is checked before the first is changed, and gobgpd's table is read back afterwards, since the client reports success also for
@@ -229,8 +229,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         wrong.append("all: goes with state absent only")
     if wrong:
         module.fail_json(msg="nothing was changed:\n" + "\n".join(wrong))
+    # The families of the request first, so that nothing else delays it.
+    families = {steering.family_of(prefix) for prefix in prefixes} if not module.params["all"] else set(steering.FAMILIES)
     with steering.locked():
-        live, before = steering.announced(), steering.wanted_routes()
+        live, before = steering.announced(families=families), steering.wanted_routes()
         wanted = dict(before)
         if present:
             wanted.update({item["prefix"]: route_of(item, configured) for item in items})
@@ -248,6 +250,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                 steering.bring_in_line(target, live)
             if wanted != before:
                 steering.keep_wanted(wanted)
+        others = steering.announced(families=set(steering.FAMILIES) - families)
+    live.update(others)
+    target.update(others)
     now = live if module.check_mode else target
     routers = steering.established()
     if present and not routers:
@@ -258,7 +263,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return {
         "routers": routers,
         "changed": pending or wanted != before,
-        "announced": [steering.sentence(now[prefix]) for prefix in sorted(now)],
+        "announced": report(now, {prefix: route for prefix, route in wanted.items() if prefix in now}),
         "held": reason or "",
         "diff": {
             "before_header": "steering routes",

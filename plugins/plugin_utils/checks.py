@@ -42,10 +42,15 @@ __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_varia
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
 OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_", "gobgp": "gobgp_"}
-OWNED |= {"firewall": "firewall_", "dns_anycast": "dns_anycast_"}
+OWNED |= {role: f"{role}_" for role in ("firewall", "dns_anycast")}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {"vxlan": "vxlan_interfaces", "firewall": "firewall_public_interfaces", "dns_anycast": "dns_anycast_addresses"}
+OPTIONAL = {
+    "gobgp": "gobgp_asn",
+    "vxlan": "vxlan_interfaces",
+    "firewall": "firewall_public_interfaces",
+    "dns_anycast": "dns_anycast_addresses",
+}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -113,7 +118,6 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         "vrf": uses_vrf(known),
         "wireguard": bool(known.get("wireguard_interfaces")),
         "frr": uses_frr(known),
-        "gobgp": bool(known.get("gobgp_asn")),
     }
     for role, in_use in used.items():
         if role not in roles_of(known):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_build import build_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_dns import dns_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
@@ -41,6 +42,7 @@ _RULES = (
     dns_problems,
     ospf_problems,
     gobgp_problems,
+    build_problems,
     verify_problems,
 )
 

@@ -96,7 +96,6 @@ def test_ansible_test_sanity(installed: Path, tmp_path: Path) -> None:
     for generated in ("MANIFEST.json", "FILES.json"):
         (tree / generated).unlink()
     shutil.copy(ROOT / "galaxy.yml", tree)
-    shutil.copytree(ROOT / "tests" / "sanity", tree / "tests" / "sanity")
     # ansible-test asks git which files there are, and without a repository it looks at everything.
     run("git", "init", "--quiet", cwd=tree)
     run("git", "add", "--all", cwd=tree)

@@ -10,8 +10,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ansible_mitogen
@@ -20,13 +22,24 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build" / "test"
 TOPOLOGY = "test_t1_t2"
+HOSTS = ("T1", "T2")
 INVENTORY = ROOT / "inventories" / "t1_t2"
 CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
-SCENARIO_SECONDS = 2400
-RUN_SECONDS = 900
-# The tests before may have restarted tunnels and daemons.
-SESSION_SECONDS = 120
-POLL_SECONDS = 3
+# What a scenario takes on two busy cores without KVM, and some more; the limit of the stage in tools/stages.py is larger.
+SCENARIO_SECONDS = 1080
+RUN_SECONDS = 400
+# A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
+SESSION_SECONDS = 180
+POLL_SECONDS = 2
+# What of the scenario's output shows that it goes on; all of it, with -vvv, is in its log.
+PROGRESS = re.compile(r"(INFO|ERROR|CRITICAL|TASK|PLAY|RUNNING)|\S+\.py.*(PASSED|FAILED|ERROR|SKIPPED)|FAILED|=+ ")
+FAILURE_LINES = 250
+# Looked at on both machines when a test fails. None of these shows a secret.
+STATE = (
+    "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers'",
+    "ip -4 route show table 200; ip -brief address; wg show",
+    "journalctl --no-pager --lines=60 --unit=frr --unit=interface --unit=wg-quick@wg0",
+)
 
 MITOGEN = {
     "ANSIBLE_STRATEGY": "mitogen_linear",
@@ -46,6 +59,14 @@ def environment(strategy: dict[str, str]) -> dict[str, str]:
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+
+
+BEGIN = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print a line of progress with the seconds since the start."""
+    print(f"[{time.monotonic() - BEGIN:5.0f} s] {text}", flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +92,7 @@ class Run:
 class Pair:
     """T1 and T2, reached as a user reaches them."""
 
-    def __init__(self, scenario_status: int) -> None:
-        self.scenario_status = scenario_status
+    def __init__(self) -> None:
         self.runs = 0
 
     def command(self, playbook: str, *arguments: str) -> list[str]:
@@ -97,6 +117,7 @@ class Pair:
     def play(self, playbook: str, *arguments: str, strategy: dict[str, str] = MITOGEN) -> Run:
         """Run a playbook of the collection and keep its output."""
         log = self.log(playbook)
+        say(f"{strategy['ANSIBLE_STRATEGY']}: {playbook} {' '.join(arguments)}")
         with log.open("w", encoding="utf-8") as stream:
             status = subprocess.run(
                 self.command(playbook, *arguments),
@@ -107,10 +128,12 @@ class Pair:
                 timeout=RUN_SECONDS,
                 check=False,
             ).returncode
+        say(f"exit status {status}")
         return Run(status, log.read_text(encoding="utf-8"))
 
     def play_and_kill(self, playbook: str, seconds: float, *arguments: str) -> None:
         """Start a run and kill it with everything it started, as a lost controller would."""
+        say(f"linear: {playbook}, killed after {seconds:.0f} s")
         with self.log(f"{playbook}-killed").open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
                 self.command(playbook, *arguments),
@@ -129,58 +152,107 @@ class Pair:
 
     def shell(self, host: str, command: str) -> str:
         """Output of a command on a host; it must succeed."""
-        run = subprocess.run(
-            [sys.executable, "-m", "lab", "ssh", TOPOLOGY, host, command],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS,
-            check=False,
-        )
+        run = self.attempt(host, command)
         assert run.returncode == 0, f"{host}: {command}: {run.stdout}{run.stderr}"
         return run.stdout
+
+    def attempt(self, host: str, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on a host, whatever comes of it."""
+        ssh = [sys.executable, "-m", "lab", "ssh", TOPOLOGY, host, command]
+        return subprocess.run(ssh, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+
+    def everywhere(self, command: str) -> list[str]:
+        """Output of a command that is run on all hosts at the same time; it must succeed."""
+        with ThreadPoolExecutor(len(HOSTS)) as pool:
+            return list(pool.map(lambda host: self.shell(host, command), HOSTS))
 
     def established_at(self, host: str) -> int:
         """Since when the host's BGP session is up, in seconds since 1970; it changes when the session is reset."""
         deadline = time.monotonic() + SESSION_SECONDS
         while True:
             (session,) = json.loads(self.shell(host, "vtysh -c 'show bgp vrf CORE neighbors json'")).values()
-            if session["bgpState"] == "Established":
+            if session.get("bgpState") == "Established":
                 return int(session["bgpTimerUpEstablishedEpoch"])
-            assert time.monotonic() < deadline, f"{host}: {session['bgpState']} after {SESSION_SECONDS} s"
+            assert time.monotonic() < deadline, f"{host}: {session.get('bgpState')} after {SESSION_SECONDS} s"
             time.sleep(POLL_SECONDS)
+
+    def state(self) -> str:
+        """What a person would look at first when something is wrong."""
+        texts = []
+        for host in HOSTS:
+            for command in STATE:
+                try:
+                    texts.append(f"--- {host}: {command}\n{self.attempt(host, command).stdout}")
+                except subprocess.TimeoutExpired as error:
+                    texts.append(f"--- {error}")
+        return "\n".join(texts)
+
+
+def run_scenario() -> tuple[int, str]:
+    """Run the scenario t1_t2 up to its last step; returns its exit status and what is worth showing of a failure."""
+    log = LOGS / "vm-00-scenario.log"
+    command = [sys.executable, "-m", "molecule", "test", "--scenario-name", "t1_t2", "--destroy", "never"]
+    with (
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment(MITOGEN), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        ) as process,
+        log.open("w", encoding="utf-8") as stream,
+    ):
+        timer = threading.Timer(SCENARIO_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                stream.write(line)
+                if PROGRESS.match(line):
+                    say(line.rstrip())
+            status = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            timer.cancel()
+    lines = log.read_text(encoding="utf-8").splitlines()
+    start = next((number for number, line in enumerate(lines) if "= FAILURES =" in line), len(lines))
+    return status, "\n".join(lines[start:][:FAILURE_LINES] or lines[-FAILURE_LINES:])
+
+
+def remove_machines() -> None:
+    """Remove the lab with all it has, if there is one, and let molecule forget it."""
+    for arguments in (["lab", "down", TOPOLOGY], ["molecule", "destroy", "--scenario-name", "t1_t2"]):
+        subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environment(MITOGEN), capture_output=True, check=True)
 
 
 @pytest.fixture(scope="session")
-def pair() -> Iterator[Pair]:
-    """Run the scenario t1_t2 up to its last step, hand out the machines, remove them."""
+def scenario() -> Iterator[tuple[int, str]]:
+    """The outcome of the scenario; its machines are removed when all tests are over."""
     LOGS.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(LOGS / "plan", ignore_errors=True)
     for old in LOGS.glob("vm-*.log"):
         old.unlink()
-    log = LOGS / "vm-00-scenario.log"
-    molecule = [sys.executable, "-m", "molecule"]
-    with (
-        subprocess.Popen(
-            [*molecule, "test", "--scenario-name", "t1_t2", "--destroy", "never"],
-            cwd=ROOT,
-            env=environment(MITOGEN),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process,
-        log.open("w", encoding="utf-8") as stream,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            stream.write(line)
-            # Progress for whoever waits; the rest of -vvv is in the log.
-            if re.match(r"(INFO|ERROR|CRITICAL|TASK|PLAY|RUNNING)|\S+\.py.*(PASSED|FAILED|ERROR)|FAILED|=+ ", line):
-                print(line, end="", flush=True)
-        status = process.wait(SCENARIO_SECONDS)
+    # What an earlier run left; `molecule test --destroy never` does not remove it either.
+    remove_machines()
     try:
-        yield Pair(status)
+        status, failure = run_scenario()
+        # The verifier shows the journals of the host it looks at; the cause may be on the other.
+        yield status, failure if status == 0 else f"{failure}\n{Pair().state()}"
     finally:
-        subprocess.run(
-            [*molecule, "destroy", "--scenario-name", "t1_t2"], cwd=ROOT, env=environment(MITOGEN), capture_output=True, check=True
-        )
+        remove_machines()
+
+
+@pytest.fixture(scope="session")
+def pair(scenario: tuple[int, str]) -> Pair:
+    """The running machines. Where the scenario failed every test fails at once, instead of waiting for sessions that will not come."""
+    if scenario[0] != 0:
+        pytest.fail("the scenario t1_t2 failed: see test_scenario", pytrace=False)
+    return Pair()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the state of both machines to the report of a failure."""
+    report = yield
+    machines = getattr(item, "funcargs", {}).get("pair")
+    if report.when == "call" and report.failed and machines is not None:
+        report.sections.append(("state of the machines", machines.state()))
+    return report

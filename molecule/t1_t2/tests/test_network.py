@@ -11,14 +11,13 @@ import pytest
 
 UNITS = ["wg-quick@wg0", "interface", "frr"]
 
-# Emulated processors: sessions need a while after a boot, a restart or a converge.
-SESSION_SECONDS = 120
+# A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
+SESSION_SECONDS = 180
 POLL_SECONDS = 3
 PLANNED_MTU = 1412
 HEADERS = 28  # IPv4 and ICMP
 
 OWN = {"T1": "1.1.1.1", "T2": "2.1.1.1"}
-LINK = {"T1": "10.1.1.1/30", "T2": "10.1.1.2/30"}
 NETWORK = {"T1": "8.8.4.4", "T2": "8.8.8.8"}
 PEER = {"T1": "T2", "T2": "T1"}
 
@@ -41,12 +40,6 @@ def poll(question: Callable[[], bool], seconds: int = SESSION_SECONDS) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
-
-
-def addresses(host: Any, interface: str) -> list[str]:
-    """IPv4 addresses of an interface with their prefix lengths."""
-    links = json.loads(host.check_output("ip -json -4 address show dev %s", interface))
-    return [f"{item['local']}/{item['prefixlen']}" for link in links for item in link.get("addr_info", [])]
 
 
 def established(host: Any) -> bool:
@@ -147,11 +140,3 @@ def test_nothing_is_left_to_apply(host: Any) -> None:
     pending = host.run("/usr/lib/frr/frr-reload.py --test --stdout /etc/frr/frr.conf")
     assert pending.succeeded and pending.stdout.strip() == "", pending.stdout
     assert host.check_output("/usr/local/sbin/xgn-interface check") == ""
-
-
-@pytest.mark.parametrize("unit", ["wg-quick@wg0", "frr"])
-def test_address_and_session_return_after_a_restart(host: Any, unit: str) -> None:
-    host.check_output("systemctl restart %s", unit)
-    assert poll(lambda: addresses(host, "wg0") == [LINK[name_of(host)]]), host.check_output("ip address show dev wg0")
-    assert "master CORE" in host.check_output("ip link show dev wg0")
-    assert poll(lambda: established(host))

@@ -1,0 +1,78 @@
+"""tools/stages.py: a stage that hangs, breaks or is interrupted costs itself, never the closing line."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = Path(__file__).resolve().parents[3] / "tools" / "stages.py"
+# Runs the program with stages of the test's choice: `{results}` and `{stages}` are filled in.
+RUNNER = """
+import pathlib, sys
+sys.path.insert(0, {tools!r})
+import stages
+stages.RESULTS = pathlib.Path({results!r})
+stages.CHECK = ({stages})
+sys.argv[1:] = ["check"]
+sys.exit(stages.main())
+"""
+HANG = "import time; print('before the hang', flush=True); time.sleep(600)"
+
+
+def command(results: Path, stages: str) -> list[str]:
+    """The command line that runs these stages."""
+    return [sys.executable, "-c", RUNNER.format(tools=str(PROGRAM.parent), results=str(results), stages=stages)]
+
+
+def stage(name: str, code: str, seconds: float = 60) -> str:
+    """Source of a stage that runs Python code."""
+    return f"stages.Stage({name!r}, ({sys.executable!r}, '-c', {code!r}), minutes={seconds / 60}),"
+
+
+def test_a_stage_that_hangs_is_ended_and_the_others_run(tmp_path: Path) -> None:
+    started = time.monotonic()
+    stages = stage("good", "print('fine')") + stage("hangs", HANG, seconds=2) + stage("bad", "raise SystemExit(3)") + stage("last", "pass")
+    run = subprocess.run(command(tmp_path, stages), capture_output=True, text=True, timeout=120, check=False)
+    assert time.monotonic() - started < 60
+    assert run.returncode == 1
+    assert run.stdout.splitlines()[-1] == "2 passed, 2 failed, 0 skipped"
+    told = run.stdout[run.stdout.index("=== hangs: ended") :]
+    assert "before the hang" in told.splitlines()[1]
+    assert (tmp_path / "good.log").read_text(encoding="utf-8") == "fine\n"
+
+
+def test_the_tests_of_a_pytest_stage_are_counted(tmp_path: Path) -> None:
+    tests = tmp_path / "test_some.py"
+    tests.write_text("import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no')\ndef test_c(): assert False\n", encoding="utf-8")
+    stages = f"stages.Stage('some', ({sys.executable!r}, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', {str(tests)!r}), pytest=True),"
+    run = subprocess.run(command(tmp_path, stages), capture_output=True, text=True, timeout=120, check=False)
+    assert run.stdout.splitlines()[-1] == "1 passed, 1 failed, 1 skipped", run.stdout
+
+
+def test_interrupted_it_still_counts(tmp_path: Path) -> None:
+    stages = stage("good", "pass") + stage("hangs", HANG) + stage("never", "print('never')")
+    process = subprocess.Popen(command(tmp_path, stages), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if line.startswith("before the hang"):
+            process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 1
+    assert "=== hangs: interrupted" in lines
+    assert lines[-1] == "1 passed, 2 failed, 0 skipped"
+
+
+def test_what_does_not_get_its_turn_counts_as_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    program: dict[str, Any] = runpy.run_path(str(PROGRAM))
+    (outcome,) = program["run_all"]([program["Stage"]("late", ("true",))], 0)
+    assert (outcome.passed, outcome.failed) == (0, 1)
+    assert re.search(r"late: not run, because all stages together took more than 0 minutes", capsys.readouterr().out)
