@@ -175,7 +175,8 @@ def verify_variables(node: Node, shared: Context) -> Variables:
     """Return the variables of role verify: the networks of the neighbors, and the paths to them with their MTU."""
     reach: list[Variables] = []
     routes: list[Variables] = []
-    seen: set[tuple[str, str]] = set()
+    # What a node is connected to itself, it learns from nobody.
+    seen = {(segment.vrf, str(prefix)) for segment in shared.segments.get(node.name, []) for prefix in segment.prefixes.values()}
     neighbors: dict[str, list[Link]] = defaultdict(list)
     for link, end in shared.links.get(node.name, []):
         if link.routing != "none":
