@@ -165,7 +165,7 @@ def test_every_planned_variable_of_a_golden_network_is_documented() -> None:
         for path in (ROOT / "tests" / "golden").glob("*/expected/*/variables.yml")
         for name in yaml.safe_load(path.read_text(encoding="utf-8"))
     }
-    planned = {name for name in names if not any(name.startswith(f"{role}_") for role in known)} | {"frr_ospf", "frr_ospf6"}
+    planned = {name for name in names if not any(name.startswith(f"{role}_") for role in known)}
     assert planned and [name for name in sorted(planned) if f"`{name}`" not in text] == []
 
 
