@@ -10,7 +10,7 @@ short_description: Keep a change that could have cut the controller's connection
 version_added: 0.2.0
 description:
   - Modules P(xuegao.net.nft_table#module) and P(xuegao.net.ssh_listen#module) leave a timer on the host that undoes their change.
-    This module stops it. Call it over a new connection, after C(meta: reset_connection) - that it arrives is the proof.
+    This module stops it. Call it over a new connection, after C(reset_connection) of M(ansible.builtin.meta) - that it arrives is the proof.
   - Fails when the timer was faster.
 author: xuegao.net maintainers (@xuegao)
 options:

@@ -33,10 +33,14 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
     named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
     yield from _mss(host)
-    seconds = root.number("firewall_checkpoint")
-    if seconds:
+    yield from checkpoint_problems(root, "firewall_checkpoint")
+
+
+def checkpoint_problems(root: View, key: str) -> Iterator[Problem]:
+    """Report a time in which no controller can come back after a change."""
+    if root.number(key):
         hint = f" seconds, or 0 for none; below {CHECKPOINT_MIN} a controller cannot come back in time"
-        yield from root.in_range("firewall_checkpoint", CHECKPOINT_MIN, CHECKPOINT_MAX, hint)
+        yield from root.in_range(key, CHECKPOINT_MIN, CHECKPOINT_MAX, hint)
 
 
 def _entry(entry: View) -> Iterator[Problem]:

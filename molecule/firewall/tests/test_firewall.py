@@ -21,7 +21,7 @@ TIMESTAMPS = 12  # Linux takes the timestamp option off what it puts into a segm
 
 def name_of(host: Any) -> str:
     """Return the inventory name of a host."""
-    return str(host.backend.name)
+    return str(host.backend.host)
 
 
 def peer_of(host: Any) -> Any:

@@ -19,6 +19,9 @@ STEERING = "STEERING"
 # PUBLISHED without what is steered at the moment.
 UNSTEERED = "UNSTEERED"
 NOTHING = "NOTHING"
+ANYCAST = "ANYCAST"
+# Behind OSPF (110), before iBGP (200).
+ANYCAST_DISTANCE = 115
 # Marks in OSPF what came from BGP (its port), so that no border of the region takes it for the region's own and tells it back.
 BGP_TAG = 179
 # What a route got from a GoBGP box carries, through BGP, the table and OSPF.
@@ -166,6 +169,40 @@ def session_map(name: str, lists: list[dict[str, Any]], changes: list[str], next
             words = "ip next-hop" if family == "ipv4" else "ipv6 next-hop global"
             entry["set"] = [f"{words} {next_hops[family]}", *changes]
     return found
+
+
+def anycast_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list ANYCAST by family: one for each anycast address."""
+    dns = intent.settings["xgn_services"].get("dns") or {}
+    found: dict[str, list[dict[str, Any]]] = {family: [] for family in FAMILIES}
+    for family, key in (("ipv4", "address"), ("ipv6", "address6")):
+        if key in dns:
+            found[family].append({"seq": _ANYCAST, "action": "permit", "prefix": str(parse_address(dns[key]))})
+    return found
+
+
+def nearest(route_map: dict[str, Any], lists: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a route map for what comes in by BGP that leaves the region's own instance of an anycast address its place.
+
+    eBGP's distance of 20 would let another region's instance win over the one beside the router, which OSPF tells about with 110.
+
+    Parameters:
+        route_map: the map for everything.
+        lists: the prefix lists ANYCAST.
+    """
+    entries = list(route_map["entries"])
+    for item in lists:
+        words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
+        general = next(entry for entry in route_map["entries"] if any(line.startswith(words) for line in entry.get("match", [])))
+        match = [f"{words} prefix-list {item['name']}"]
+        near = {
+            "seq": general["seq"] - 5,
+            "action": "permit",
+            "match": match,
+            "set": [*general.get("set", []), f"distance {ANYCAST_DISTANCE}"],
+        }
+        entries.insert(entries.index(general), near)
+    return {**route_map, "entries": entries}
 
 
 def without_steered(route_map: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,10 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else [])
     maps = {filters.PUBLISHED: filters.route_map(filters.PUBLISHED, shared.lists, [])}
     maps |= {item["name"]: item for item in (_map_in(link, end, shared) for link, end in speaks_bgp)}
+    anycast = filters.prefix_lists(filters.ANYCAST, filters.anycast_entries(shared.intent))
+    if speaks_bgp and speaks_ospf and anycast:
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + anycast
+        maps = {name: filters.nearest(item, anycast) for name, item in maps.items()}
     found["frr_route_maps"] = [maps[name] for name in sorted(maps, key=natural_order)]
     if any(hides_steering(link, end, shared) for link, end in speaks_bgp):
         found["frr_route_maps"].append(filters.without_steered(filters.route_map(filters.UNSTEERED, shared.lists, [])))

@@ -1,12 +1,10 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of the roles beside routing: the other tunnels, VXLAN, DNS, Docker and steering."""
+"""The variables of the roles beside routing: the other tunnels, VXLAN, Docker and steering."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, is_server, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import gobgp_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Link, Node
@@ -21,7 +19,7 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
     vxlan: list[Variables] = []
     for link, end in shared.links.get(node.name, []):
         if link.type == "openvpn":
-            openvpn.append(_openvpn(link, end))
+            openvpn.append(_openvpn(link, end, shared))
         elif link.type == "l2tp_ipsec":
             l2tp.append(_l2tp(link, end))
         elif link.type == "vxlan":
@@ -45,9 +43,16 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
     return {name: entries for name, entries in found.items() if entries}
 
 
-def _openvpn(link: Link, end: End) -> Variables:
-    other = link.other(end)
+def _openvpn(link: Link, end: End, shared: Context) -> Variables:
+    other, settings = link.other(end), shared.intent.settings["xgn_openvpn"]
     entry: Variables = {"name": end.interface, "mtu": link.mtu, "transport": link.options.get("transport", "tcp"), "peer": other.node.name}
+    if link.outer == "ipv6":
+        entry["family"] = link.outer
+    if other.interface != end.interface:
+        entry["peer_interface"] = other.interface
+    if end.uplink is not None and end.uplink.vrf:
+        entry["underlay_vrf"] = end.uplink.vrf
+    entry |= {key: settings[key] for key in ("ping_interval", "ping_restart")}
     if is_server(link, end):
         return entry | {"role": "server", "listen_port": end.listen_port}
     return entry | {"role": "client", "remote": other.endpoint, "remote_port": other.listen_port}
@@ -60,6 +65,14 @@ def _l2tp(link: Link, end: End) -> Variables:
     entry["role"] = "lns" if is_server(link, end) else "lac"
     if other.endpoint is not None:
         entry["remote"] = other.endpoint
+    known = other.uplink.addresses.get(link.outer or "") if other.uplink is not None else None
+    if other.endpoint is not None and known is not None and known.bare != other.endpoint:
+        # Translated on the way: the other end names itself by the address it has.
+        entry["remote_id"] = known.bare
+    if "ipv4" in link.families:
+        entry |= {"local_address": end.addresses["ipv4"].bare, "remote_address": other.addresses["ipv4"].bare}
+    if "ipv6" in link.families:
+        entry["ipv6"] = True
     if "preshared_key_variable" in link.options:
         entry["preshared_key"] = secret(link.options["preshared_key_variable"])
     return entry
@@ -88,21 +101,9 @@ def _with_mac(entry: Variables, mac: str | None) -> Variables:
 
 
 def service_variables(node: Node, shared: Context) -> Variables:
-    """Return the variables of roles dns_anycast, docker_macvlan and gobgp."""
+    """Return the variables of roles docker_macvlan and gobgp."""
     services = shared.intent.settings["xgn_services"]
     found: Variables = {}
-    dns = services.get("dns")
-    if dns and node.name in shared.intent.dns_nodes:
-        addresses = [f"{dns['address']}/32"]
-        if "address6" in dns:
-            addresses.append(f"{parse_address(dns['address6']).bare}/128")
-        found["dns_anycast_addresses"] = addresses
-        if node.vrf:
-            found["dns_anycast_vrf"] = node.vrf
-        if dns["forwarders"]:
-            found["dns_anycast_forwarders"] = list(dns["forwarders"])
-        if dns["ssh_listen"] and node.loopback:
-            found["dns_anycast_ssh_listen"] = [address.bare for address in _own_addresses(node)]
     networks = [_docker_network(name, entry, node, shared) for name, entry in services["docker"].items() if node.name in entry["nodes"]]
     if networks:
         found["docker_macvlan_networks"] = networks
@@ -110,10 +111,6 @@ def service_variables(node: Node, shared: Context) -> Variables:
         if containers:
             found["docker_macvlan_containers"] = containers
     return found | gobgp_variables(node, shared)
-
-
-def _own_addresses(node: Node) -> list[Any]:
-    return [*node.loopback.values(), *(address for uplink in node.uplinks.values() for address in uplink.addresses.values())]
 
 
 def _docker_network(name: str, entry: Variables, node: Node, shared: Context) -> Variables:

@@ -97,6 +97,7 @@ class Node:
     vrf: str = ""
     router_id: str | None = None
     route_reflector: bool = False
+    management: str | None = None
     loopback: dict[str, Address] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     networks: list[Network] = field(default_factory=list)
