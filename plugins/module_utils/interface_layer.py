@@ -130,7 +130,9 @@ def apply(
     for interface in interfaces:
         needed = interface["name"] if not interface.get("kind") else interface.get("parent")
         if needed is not None and needed not in links:
-            missing.append(needed)
+            # One that comes and goes with its peer is put in place by what makes it, whenever that happens.
+            if not interface.get("dynamic"):
+                missing.append(needed)
         else:
             _ensure_interface(kernel, links, interface)
     tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}

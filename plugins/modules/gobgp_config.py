@@ -9,6 +9,7 @@ module: gobgp_config
 short_description: GoBGP's configuration file, checked, applied, and proved
 version_added: 0.1.0
 description:
+  - Makes the user C(gobgp) from C(/etc/sysusers.d/xgn-gobgp.conf), which role C(gobgp) writes, when it is missing.
   - Lets C(gobgpd) read the new file before it replaces the old one, reloads the daemon, and compares what it then holds with what is expected.
   - A reload keeps sessions and routes. gobgpd reads AS number and router ID at its start only, so a change of these restarts it; so does a
     neighbor that a reload does not bring back.
@@ -74,6 +75,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in
 
 UNIT = "gobgpd.service"
 GROUP = "gobgp"
+SYSUSERS = "/etc/sysusers.d/xgn-gobgp.conf"
 PROOF_SECONDS = 15
 POLL_SECONDS = 0.3
 
@@ -111,6 +113,15 @@ def complaint_of(module: AnsibleModule, text: str) -> str | None:
             continue
         return " ".join(said.split())
     return str(out + err).strip()
+
+
+def group_number(module: AnsibleModule) -> int:
+    """Number of the daemon's group. It is made, with the user, when it is missing: the role has written how."""
+    try:
+        return grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        module.run_command(["systemd-sysusers", SYSUSERS], check_rc=True)
+        return grp.getgrnam(GROUP).gr_gid
 
 
 def running(module: AnsibleModule) -> bool:
@@ -186,7 +197,7 @@ def main() -> None:
         if complaint:
             module.fail_json(msg="gobgpd refuses the configuration, nothing was changed: %s" % complaint)
     if not module.check_mode and (before != text or mode != 0o640):
-        write_atomically(path, text, 0o640, 0, grp.getgrnam(GROUP).gr_gid)
+        write_atomically(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text) if running(module) else ""
     except steering.SteeringError as error:

@@ -63,6 +63,9 @@ options:
       unit:
         description: systemd unit that makes the interface; for the caller's use.
         type: str
+      dynamic:
+        description: The interface may be absent, such as a PPP interface while its peer is away.
+        type: bool
   default_routes:
     description: Default routes that take the place of those there are.
     type: list
@@ -184,6 +187,7 @@ def main() -> None:
         "mtu": {"type": "int"},
         "mac": {"type": "str"},
         "unit": {"type": "str"},
+        "dynamic": {"type": "bool"},
     }
     route = {"gateway": {"type": "str", "required": True}, "interface": {"type": "str", "required": True}, "vrf": {"type": "str"}}
     vxlan = {

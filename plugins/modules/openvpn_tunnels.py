@@ -140,7 +140,13 @@ def started_with(pid: str) -> str | None:
 
 
 def validate(host: Host, tunnel: dict[str, Any]) -> None:
-    """Let openvpn read the configuration; it reads all of it before it answers the question for its digests, and starts nothing."""
+    """Let openvpn read a changed configuration; it reads all of it before it answers the question for its digests, and starts nothing."""
+    if openvpn.fingerprint(tunnel["name"]) is None and not host.module.check_mode:
+        raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
+    # A fingerprint that only the first run on the peer will make: a prediction can go on without it.
+    predicted = host.module.check_mode and UNKNOWN_KEY in tunnel["config"]
+    if predicted or read_text(openvpn.conf_path(tunnel["name"], tunnel["role"])) == tunnel["config"]:
+        return
     program = host.module.get_bin_path("openvpn")
     if program is None:
         if host.module.check_mode:
@@ -153,26 +159,21 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
         if status != 0:
             text = (err + out).strip().replace(directory + "/", "")
-            raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was written for it: %s" % (tunnel["name"], text))
+            raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
     finally:
         shutil.rmtree(directory)
 
 
-def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str], predicted: bool) -> None:
+def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
     """Bring one tunnel in line: its files, its unit, the running daemon, the interface's MTU."""
     name, role = tunnel["name"], tunnel["role"]
     unit = openvpn.unit_name(name, role)
-    identity = openvpn.fingerprint(name)
-    if identity is None and not host.module.check_mode:
-        raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % name)
-    digest = openvpn.configuration_digest(tunnel, identity)
+    digest = openvpn.configuration_digest(tunnel, openvpn.fingerprint(name))
     paths = {
         openvpn.conf_path(name, role): tunnel["config"],
         openvpn.dropin_path(name, role): tunnel["dropin"].replace(openvpn.DIGEST, digest),
     }
     before = {path: read_text(path) for path in paths}
-    if before != paths and not predicted:
-        validate(host, tunnel)
     config, dropin = paths
     host.write(config, paths[config], 0o600)
     if host.write(dropin, paths[dropin], 0o644):
@@ -193,19 +194,21 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str], predi
         return
     host.reload_units()
     if other or not active:
-        start(host, unit, before)
+        start(host, name, unit, before)
     elif mtu != str(tunnel["mtu"]):
         host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]))
     if not enabled:
         host.run("systemctl", "enable", "--quiet", unit)
 
 
-def start(host: Host, unit: str, before: dict[str, str]) -> None:
+def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
     """Start or restart a unit; on failure put the former files back, start that, and tell what the journal says."""
     try:
         host.run("systemctl", "restart", unit)
     except openvpn.OpenVPNError as error:
         journal = host.module.run_command(["journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + unit])[1]
+        # Or systemd would try again, and again.
+        host.module.run_command(["systemctl", "stop", unit])
         for path, text in before.items():
             if text:
                 write_atomically(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
@@ -214,7 +217,15 @@ def start(host: Host, unit: str, before: dict[str, str]) -> None:
         host.run("systemctl", "daemon-reload")
         if all(before.values()):
             host.module.run_command(["systemctl", "restart", unit])
-        raise openvpn.OpenVPNError("%s\n%s\nThe former files were put back." % (error, journal)) from error
+        else:
+            delete_interface(host, name)
+        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal.strip())) from error
+
+
+def delete_interface(host: Host, name: str) -> None:
+    """Delete the interface of a tunnel, which outlives its daemon."""
+    if os.path.isdir("/sys/class/net/" + name):
+        host.run("ip", "link", "delete", "dev", name)
 
 
 def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) -> None:
@@ -241,8 +252,8 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
                 continue
             host.run("systemctl", "disable", "--now", "--quiet", unit)
             # A tunnel whose two ends changed places has only changed its unit.
-            if name not in names and os.path.isdir("/sys/class/net/" + name):
-                host.run("ip", "link", "delete", "dev", name)
+            if name not in names:
+                delete_interface(host, name)
             for file in (path, dropin):
                 if os.path.exists(file):
                     os.unlink(file)
@@ -268,14 +279,14 @@ def main() -> None:
     tunnels = module.params["tunnels"]
     host = Host(module)
     try:
+        for tunnel in tunnels:
+            validate(host, tunnel)
         # First, since an end that changed its role still holds the interface.
         if module.params["remove_unlisted"]:
             remove_unlisted(host, {(tunnel["name"], tunnel["role"]) for tunnel in tunnels}, module.params["remove_all"])
         units = host.units([openvpn.unit_name(tunnel["name"], tunnel["role"]) for tunnel in tunnels])
         for tunnel in tunnels:
-            # A fingerprint that only the first run on the peer will make: a prediction can go on without it.
-            predicted = module.check_mode and UNKNOWN_KEY in tunnel["config"]
-            ensure(host, tunnel, units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}), predicted)
+            ensure(host, tunnel, units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}))
         if not module.check_mode:
             host.reload_units()
     except openvpn.OpenVPNError as error:

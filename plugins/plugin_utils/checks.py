@@ -20,10 +20,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_vrf,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_dns import check_dns
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_docker import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_firewall import NETWORK_PRE, check_firewall, uses_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_l2tp import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
@@ -41,14 +44,28 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.render import f
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "vxlan": "vxlan_", "frr": "frr_", "gobgp": "gobgp_"}
-OWNED |= {role: f"{role}_" for role in ("firewall", "dns_anycast")}
+OWNED = {
+    "sysctl": "sysctl_",
+    "vrf": "vrf_",
+    "wireguard": "wireguard_",
+    "openvpn": "openvpn_",
+    "l2tp_ipsec": "l2tp_ipsec_",
+    "vxlan": "vxlan_",
+    "frr": "frr_",
+    "gobgp": "gobgp_",
+    "firewall": "firewall_",
+    "docker_macvlan": "docker_macvlan_",
+    "dns_anycast": "dns_anycast_",
+}
 
 # Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
 OPTIONAL = {
-    "gobgp": "gobgp_asn",
+    "openvpn": "openvpn_tunnels",
+    "l2tp_ipsec": "l2tp_ipsec_tunnels",
     "vxlan": "vxlan_interfaces",
+    "gobgp": "gobgp_asn",
     "firewall": "firewall_public_interfaces",
+    "docker_macvlan": "docker_macvlan_networks",
     "dns_anycast": "dns_anycast_addresses",
 }
 
@@ -83,7 +100,10 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE, *([NETWORK_PRE] if uses_firewall(known) else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
+        "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
+        "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
         "vxlan": bool(known.get("vxlan_interfaces")),
+        "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
@@ -98,7 +118,9 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     }
 
 
-def host_checks(host: str, variables: Variables, state: State, registry: Registry | None = None) -> list[Check]:
+def host_checks(
+    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Registry | None = None
+) -> list[Check]:
     """Compare a host's live state with its variables.
 
     Parameters:
@@ -106,6 +128,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         variables: the roles' variables with their defaults; roles that ``verify_roles`` does not name are skipped.
         state: what module ``live_state`` returned when called with `gather_arguments`.
         registry: public key by WireGuard interface by host.
+        fingerprints: fingerprint by OpenVPN tunnel by host.
 
     Returns:
         The checks, in the order of the boot: system, VRFs, interfaces, tunnels, routing, reachability. Names are unique.
@@ -133,6 +156,8 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_vrfs(ledger, known)
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
+    check_openvpn(ledger, known, fingerprints or {})
+    check_l2tp(ledger, known)
     check_vxlans(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)
@@ -140,6 +165,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
     check_firewall(ledger, known)
     check_dns(ledger, known)
     check_routes(ledger, known)
+    check_docker(ledger, known)
     check_reach(ledger, known)
     return ledger.checks
 

@@ -15,6 +15,20 @@ Variables = Mapping[str, Any]
 State = Mapping[str, Any]
 
 DEFAULT_VRF = "default"
+# Roles whose variables can be compared with the live state, in the order of the boot. The specs of role verify name the same.
+COMPARED_ROLES = (
+    "sysctl",
+    "vrf",
+    "wireguard",
+    "openvpn",
+    "l2tp_ipsec",
+    "vxlan",
+    "frr",
+    "firewall",
+    "gobgp",
+    "docker_macvlan",
+    "dns_anycast",
+)
 MAIN_TABLE = 254
 LOCAL_TABLE = 255
 
@@ -165,4 +179,4 @@ def uses_vrf(variables: Variables) -> bool:
 
 def roles_of(variables: Variables) -> list[str]:
     """Return the roles that are compared: those in ``verify_roles``."""
-    return list(variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "vxlan", "frr", "firewall", "gobgp", "dns_anycast"]))
+    return list(variables.get("verify_roles", COMPARED_ROLES))

@@ -73,14 +73,18 @@ def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
 
 def check_interfaces(ledger: Ledger, variables: Variables) -> None:
     """Check every interface the roles name: exists and up, kind, VRF, MTU, MAC address."""
-    tunnels = {item["name"]: item for item in variables.get("wireguard_interfaces", [])}
+    tunnels = {
+        item["name"]: {**item, "kind": kind}
+        for kind, variable in (("wireguard", "wireguard_interfaces"), ("tun", "openvpn_tunnels"), ("ppp", "l2tp_ipsec_tunnels"))
+        for item in variables.get(variable, [])
+    }
     declared = {item["name"]: item for item in variables.get("vrf_interfaces", [])}
     addressed = {item["name"]: item for item in variables.get("frr_interfaces", [])}
     vrfs = {item["name"] for item in variables.get("vrf_vrfs", [])}
     for name in dict.fromkeys([*declared, *tunnels, *addressed]):
         if name in vrfs:
             continue
-        kind = "wireguard" if name in tunnels else declared.get(name, {}).get("kind")
+        kind = tunnels.get(name, declared.get(name, {})).get("kind")
         show = f"ip -details link show dev {name}"
 
         def up(links: Links, name: str = name, kind: str | None = kind) -> Verdict:

@@ -14,10 +14,13 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_build import build_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_dns import dns_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_docker import docker_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_l2tp import l2tp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_openvpn import openvpn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
@@ -34,7 +37,10 @@ _RULES = (
     vlan_problems,
     default_route_problems,
     wireguard_problems,
+    openvpn_problems,
+    l2tp_problems,
     vxlan_problems,
+    docker_problems,
     policy_problems,
     route_problems,
     bgp_problems,

@@ -48,7 +48,7 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
     yield from instance.in_range("reference_bandwidth", 1, 4294967, " Mbit/s")
     for source in instance.views("redistribute"):
         yield from reference(source, "route_map", "route map", route_maps)
-    yield from twice(((view.at("source"), source) for view in instance.views("redistribute") if (source := view.text("source"))), "source")
+    yield from twice(((view.at("source"), origin) for view in instance.views("redistribute") if (origin := view.text("source"))), "source")
     yield from reference(instance, "install_route_map", "route map", route_maps)
 
 

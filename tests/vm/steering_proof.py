@@ -13,8 +13,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 import branch
@@ -133,16 +134,37 @@ def steered_path(places: Places) -> None:
 
 
 def killed_daemon(places: Places) -> float:
-    """gobgpd killed: the router's traffic takes the plain path at once. Returns the seconds until the router's table had followed."""
-    places.box("systemctl stop xgn-steering-health.service; systemctl mask --quiet --runtime gobgpd.service")
+    """gobgpd killed: traffic takes the plain path at once, and keeps it, since the route was not steered as persistent.
+
+    Returns the seconds until the router's table had followed.
+    """
     before = next_hops(places)
     began = time.monotonic()
     places.box("systemctl kill --signal=KILL gobgpd.service")
     wait_for(lambda: next_hops(places) != before, "the steering route is still there", 30)
     elapsed = time.monotonic() - began
     assert ping(places, 5) == 5
-    places.box("systemctl unmask --quiet --runtime gobgpd.service; systemctl start gobgpd.service xgn-steering-health.service")
+    wait_for(lambda: places.box("systemctl is-active gobgpd.service || true").strip() == "active", "gobgpd was not started again", 60)
     return elapsed
+
+
+def hybrid_places(on: Mapping[str, Any]) -> Places:
+    """Return the places of the hybrid network; on: its machines by name, each with `output` (hybrid_network.Shell), and its host `apps` added."""
+    return Places(
+        router=on["hq-core"].output,
+        box=on["hq-nfv"].output,
+        far=on["cloud-edge"].output,
+        vrf="CORE",
+        ping="ip vrf exec CORE ping -I 8.8.4.4",
+        prefix="10.40.0.0/24",
+        target="10.40.0.10",
+        box_in="eth0",
+        box_out="eth0.100",
+        far_exec="ip netns exec apps",
+        far_in="eth2",
+        first=64,
+        beyond=2,
+    )
 
 
 def unmanaged_peer(branch_machine: Run, router: Run, vrf: str, prefix: str) -> None:
@@ -173,7 +195,8 @@ def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds
         assert router(f"wg show {interface} endpoints") == endpoint, "the NAT gave the branch another port: it had forgotten it"
         assert router(call).strip() == "yes", "after the silence the branch cannot be reached"
         branch.set_keepalive(branch_machine, 0)
-        time.sleep(branch.NAT_SECONDS + 10)
+        # Ten seconds after the answer WireGuard itself says once more that it got it, which the NAT counts as traffic.
+        time.sleep(2 * branch.NAT_SECONDS + 15)
         assert router(call).strip() == "no", "without keepalives the NAT should have forgotten the branch"
         branch.set_keepalive(branch_machine, 5)
         wait_for(lambda: router(call).strip() == "yes", "the branch did not come back", 60)

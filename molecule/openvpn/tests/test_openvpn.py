@@ -22,10 +22,10 @@ import socket
 with socket.socket(socket.AF_UNIX) as link:
     link.settimeout(5)
     link.connect("/run/xgn-openvpn/%s/management")
-    link.sendall(b"state\nquit\n")
+    link.sendall(b"state\n")
     text = b""
-    while block := link.recv(4096):
-        text += block
+    while b"\nEND" not in text:
+        text += link.recv(4096)
 print(next(line.split(",")[1] for line in text.decode().splitlines() if line[:1].isdigit()))
 """
 
@@ -137,11 +137,12 @@ def test_tls_of_today(host: Any, known: dict[str, Any], name: str) -> None:
     assert "cipher=AES-256-GCM" in journal
 
 
-def test_removed_tunnel(host: Any) -> None:
-    """A tunnel that is no longer listed is gone, and does not come back at boot."""
-    assert not host.interface("ovpn-new").exists
-    assert not host.file("/etc/openvpn/server/ovpn-new.conf").exists
-    assert "enabled" not in host.run("systemctl is-enabled openvpn-server@ovpn-new.service").stdout.split()
+@pytest.mark.parametrize("name", ["ovpn-new", "ovpn-bad"])
+def test_removed_tunnel(host: Any, name: str) -> None:
+    """A tunnel that is no longer listed, or never started, is gone, and does not come back at boot."""
+    assert not host.interface(name).exists
+    assert not host.file(f"/etc/openvpn/server/{name}.conf").exists
+    assert "enabled" not in host.run(f"systemctl is-enabled openvpn-server@{name}.service").stdout.split()
 
 
 def test_private_keys_are_nowhere_readable(host: Any) -> None:

@@ -108,13 +108,17 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
 
 
 def _link_interface(link: Link, end: End) -> Variables:
-    unit = _UNITS.get(link.type, "").format(name=end.interface)
-    if link.type == "openvpn":
-        unit = f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
     if link.type == "vlan":
         mtu = link.mtu if "mtu" in link.options else None
         return _compact(name=end.interface, kind="vlan", parent=end.device, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
-    return _compact(name=end.interface, vrf=link.vrf or None, unit=unit or None)
+    return _compact(name=end.interface, vrf=link.vrf or None, unit=tunnel_unit(link, end), dynamic=link.type == "l2tp_ipsec" or None)
+
+
+def tunnel_unit(link: Link, end: End) -> str | None:
+    """Return the unit that makes the interface of a link, or None when no unit does."""
+    if link.type == "openvpn":
+        return f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
+    return _UNITS[link.type].format(name=end.interface) if link.type in _UNITS else None
 
 
 def is_server(link: Link, end: End) -> bool:
@@ -171,7 +175,8 @@ def verify_variables(node: Node, shared: Context) -> Variables:
     """Return the variables of role verify: the networks of the neighbors, and the paths to them with their MTU."""
     reach: list[Variables] = []
     routes: list[Variables] = []
-    seen: set[tuple[str, str]] = set()
+    # What a node is connected to itself, it learns from nobody.
+    seen = {(segment.vrf, str(prefix)) for segment in shared.segments.get(node.name, []) for prefix in segment.prefixes.values()}
     neighbors: dict[str, list[Link]] = defaultdict(list)
     for link, end in shared.links.get(node.name, []):
         if link.routing != "none":
@@ -184,7 +189,7 @@ def verify_variables(node: Node, shared: Context) -> Variables:
         # Two equal links of different size have no one path MTU.
         sizes = {link.mtu for link in links if link.reserve_of is None}
         for family in first.families:
-            source, destination = (_probe_address(item, first.vrf, family) for item in (node, peer))
+            source, destination = (probe_address(item, first.vrf, family) for item in (node, peer))
             if source and destination:
                 mtu = first.mtu if len(sizes) == 1 else None
                 reach.append(_compact(vrf=first.vrf or None, source=source, destination=destination, mtu=mtu))
@@ -197,7 +202,7 @@ def verify_variables(node: Node, shared: Context) -> Variables:
     return _present(verify_reach=reach, verify_routes=routes)
 
 
-def _probe_address(node: Node, vrf: str, family: str) -> str | None:
+def probe_address(node: Node, vrf: str, family: str) -> str | None:
     """Return an address of a node that the others can reach: that of its first published network, else its loopback."""
     for network in sorted(node.networks, key=lambda item: item.id):
         if network.published and network.vrf == vrf and family in network.addresses:

@@ -39,7 +39,8 @@ def _open_ports(node: Node, shared: Context) -> list[Variables]:
     for segment in shared.segments.get(node.name, []):
         for member in segment.members:
             if member is not node:
-                addresses = {_single(address) for address in member.uplinks["uplink"].addresses.values()}
+                uplink = segment.uplink_of(member)
+                addresses = {_single(address) for address in uplink.addresses.values()} if uplink is not None else set()
                 callers.setdefault(("udp", segment.port), []).append(addresses)
     found: list[Variables] = []
     for (protocol, number), peers in sorted(callers.items()):

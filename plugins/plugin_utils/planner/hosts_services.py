@@ -19,19 +19,20 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
     vxlan: list[Variables] = []
     for link, end in shared.links.get(node.name, []):
         if link.type == "openvpn":
-            openvpn.append(_openvpn(link, end))
+            openvpn.append(_openvpn(link, end, shared))
         elif link.type == "l2tp_ipsec":
             l2tp.append(_l2tp(link, end))
         elif link.type == "vxlan":
             vxlan.append(_vxlan(link, end, shared))
     for segment in shared.segments.get(node.name, []):
-        own, others = node.uplinks["uplink"], [member for member in segment.members if member is not node]
-        family = next(name for name in ("ipv4", "ipv6") if all(name in member.uplinks["uplink"].addresses for member in segment.members))
+        ends = {member.name: uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None}
+        own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
+        family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
         entry: Variables = {
             "name": f"vxlan{segment.vni}",
             "vni": segment.vni,
             "local": own.addresses[family].bare,
-            "remotes": [member.uplinks["uplink"].addresses[family].bare for member in others],
+            "remotes": [uplink.addresses[family].bare for uplink in others],
             "port": segment.port,
             "mtu": segment.mtu,
         }
@@ -42,9 +43,16 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
     return {name: entries for name, entries in found.items() if entries}
 
 
-def _openvpn(link: Link, end: End) -> Variables:
-    other = link.other(end)
+def _openvpn(link: Link, end: End, shared: Context) -> Variables:
+    other, settings = link.other(end), shared.intent.settings["xgn_openvpn"]
     entry: Variables = {"name": end.interface, "mtu": link.mtu, "transport": link.options.get("transport", "tcp"), "peer": other.node.name}
+    if link.outer == "ipv6":
+        entry["family"] = link.outer
+    if other.interface != end.interface:
+        entry["peer_interface"] = other.interface
+    if end.uplink is not None and end.uplink.vrf:
+        entry["underlay_vrf"] = end.uplink.vrf
+    entry |= {key: settings[key] for key in ("ping_interval", "ping_restart")}
     if is_server(link, end):
         return entry | {"role": "server", "listen_port": end.listen_port}
     return entry | {"role": "client", "remote": other.endpoint, "remote_port": other.listen_port}
@@ -57,6 +65,14 @@ def _l2tp(link: Link, end: End) -> Variables:
     entry["role"] = "lns" if is_server(link, end) else "lac"
     if other.endpoint is not None:
         entry["remote"] = other.endpoint
+    known = other.uplink.addresses.get(link.outer or "") if other.uplink is not None else None
+    if other.endpoint is not None and known is not None and known.bare != other.endpoint:
+        # Translated on the way: the other end names itself by the address it has.
+        entry["remote_id"] = known.bare
+    if "ipv4" in link.families:
+        entry |= {"local_address": end.addresses["ipv4"].bare, "remote_address": other.addresses["ipv4"].bare}
+    if "ipv6" in link.families:
+        entry["ipv6"] = True
     if "preshared_key_variable" in link.options:
         entry["preshared_key"] = secret(link.options["preshared_key_variable"])
     return entry

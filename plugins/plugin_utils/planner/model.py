@@ -171,6 +171,10 @@ class Segment:
     mtu: int = 0
     addresses: dict[str, dict[str, Address]] = field(default_factory=dict)
 
+    def uplink_of(self, node: Node) -> Uplink | None:
+        """Return the uplink of a member that the segment travels over."""
+        return node.uplinks.get(self.written["uplinks"].get(node.name, MAIN_UPLINK))
+
 
 @dataclass(slots=True)
 class Intent:

@@ -98,7 +98,7 @@ def load_recipes(directory: Path = CONTAINERS_DIR) -> list[Recipe]:
         )
 
     suites = sorted(data["suites"].items())
-    bare = [recipe("debian", version, suite, content["archive"], []) for version, suite in suites]
+    bare = [recipe("debian", version, suite, content["archive"] + content["archive_of"].get(version, []), []) for version, suite in suites]
     build_hosts = [
         recipe("build", version, suite, [*extra["archive"], extra["libyang"][version]], extra["sources"]) for version, suite in suites
     ]
