@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Keep an anycast address on this host exactly as long as the resolver behind it answers.
 
-Routing redistributes the address while it is there. So this daemon asks the resolver all the time: through the anycast address itself while that is set, on
-the loopback while it is not. Unanswered, the address goes, and the network turns to another instance. On a planned stop (SIGTERM) it goes while the
+Routing redistributes the address while it is there. So this daemon asks the resolver all the time: through the anycast address itself while that is set, through
+an address that stays while it is not. Unanswered, the address goes, and the network turns to another instance. On a planned stop (SIGTERM) it goes while the
 resolver still runs; a local route lets the late questions in until the network has turned away.
 
 Role ``dns_anycast`` installs this file as it is, as ``/usr/local/sbin/xgn-anycast``; the standard library is all it needs.
@@ -35,6 +35,7 @@ DEFAULTS: Mapping[str, Any] = {
     "addresses": [],  # with prefix length
     "interface": "lo",
     "vrf": None,
+    "probe": "127.0.0.1",  # asked while the anycast address is not set; in a VRF the guard sets it on the interface
     "question": "anycast.xgn.invalid",  # a TXT record
     "interval": 0.5,  # seconds between two questions
     "timeout": 0.5,  # seconds until one counts as unanswered
@@ -42,7 +43,6 @@ DEFAULTS: Mapping[str, Any] = {
     "rise": 3,  # so many answered in a row bring it back
     "grace": 5.0,  # seconds for the network to turn away before a planned stop goes on
 }
-LOCAL_SERVER = "127.0.0.1"
 DNS_PORT = 53
 TXT, IN = 16, 1
 # A local route of ours beside the kernel's own for the same address.
@@ -143,6 +143,11 @@ class Guard:
             route = ["local", address, "dev", self.config["interface"], "table", table, "metric", str(DRAIN_METRIC)]
             ip(family, "route", verb, *route, quiet=verb == "delete")
 
+    def prepare(self) -> None:
+        """Set the address that is asked while the others are not set. A VRF has no loopback of its own."""
+        if self.config["vrf"]:
+            ip("address", "replace", self.config["probe"] + "/32", "dev", self.config["interface"], "scope", "link")
+
     # ---- the resolver ----
 
     def ask(self) -> dict[str, bool]:
@@ -151,7 +156,7 @@ class Guard:
         answered = dict.fromkeys(self.watches, False)
         for address, watch in self.watches.items():
             bare = address.partition("/")[0]
-            server, vrf = (bare, self.config["vrf"]) if watch.up else (LOCAL_SERVER, None)
+            server, vrf = bare if watch.up else self.config["probe"], self.config["vrf"]
             question = question_of(self.config["question"], secrets.randbelow(65536))
             probe = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
             try:
@@ -251,6 +256,7 @@ def run(path: str = CONFIG) -> int:
     guard = Guard(load(path))
     # What a guard before this one left behind is not known to be answered.
     guard.withdraw(guard.present())
+    guard.prepare()
     notify("READY=1\nSTATUS=asking")
     while not wishes["stop"]:
         started = time.monotonic()
@@ -277,6 +283,7 @@ def reloaded(old: Guard, path: str) -> Guard:
     same_place = new.config["interface"] == old.config["interface"]
     gone = [address for address in old.present() if not same_place or address not in new.watches]
     old.withdraw(gone)
+    new.prepare()
     for address, watch in new.watches.items():
         if same_place and address in old.watches:
             watch.up, watch.since = old.watches[address].up, old.watches[address].since

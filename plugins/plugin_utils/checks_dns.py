@@ -48,7 +48,7 @@ def answers(address: str, live: Mapping[str, Mapping[str, Any]]) -> Verdict:
     if found is None:
         return False, "the guard does not know this address"
     if not found["set"]:
-        return bool(found["answered"]), f"withdrawn; the resolver {'answers' if found['answered'] else 'does not answer'} on the loopback"
+        return bool(found["answered"]), f"withdrawn; the resolver {'answers' if found['answered'] else 'does not answer'} otherwise"
     return bool(found["answered"]), "answered" if found["answered"] else "no answer"
 
 
