@@ -74,7 +74,8 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         if program is None:
             raise ArchiveError("it is compressed with zstd, and the program zstd is not installed: install it, or use gzip or xz")
         with subprocess.Popen([program, "--decompress", "--stdout", "--quiet", path], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
+            if process.stdout is None:
+                raise AssertionError("a pipe was asked for")
             yield process.stdout
             process.stdout.read()
         if process.returncode != 0:
@@ -161,7 +162,8 @@ def read_archive(path: str) -> Contents:
 def _remember(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str, small: dict[str, bytes], digests: dict[str, str]) -> None:
     """Keep what may be JSON, and the digest of everything."""
     stream = archive.extractfile(member)
-    assert stream is not None
+    if stream is None:
+        raise AssertionError("only regular files are read")
     digest = hashlib.sha256()
     kept = b""
     for chunk in iter(lambda: stream.read(CHUNK), b""):
@@ -237,5 +239,6 @@ def plain_tar(path: str, contents: Contents) -> Iterator[bytes]:
         header = tarfile.TarInfo("manifest.json")
         header.size = len(data)
         yield header.tobuf(tarfile.GNU_FORMAT) + data + b"\0" * (-len(data) % BLOCK)
-    with opened(path) as stream:
+    # Its one reader takes all of it, or dies with the process.
+    with opened(path) as stream:  # pylint: disable=contextmanager-generator-missing-cleanup
         yield from iter(lambda: stream.read(CHUNK), b"")

@@ -13,7 +13,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -77,11 +76,11 @@ def main() -> int:
         # What did not work, for example because gobgpd was busy, is tried again.
         words = watch.step(unhealthy(health), os.path.exists(HELD)) or words
         if words:
-            print("steering: %s" % " ".join(words), flush=True)
+            print("steering: %s" % " ".join(words), flush=True)  # pylint: disable=ansible-bad-function
             if subprocess.run([PROGRAM, *words], check=False).returncode == 0:
                 words = []
         time.sleep(max(0.0, health["interval"] - (time.monotonic() - began)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -29,7 +29,8 @@ PINNED = {
         "3.12.2": "sha512:300bb54bbd2ec120598ac0600b179cbecaf1d3680f826d2ab42ef92f563aba3db141b21b447d0ea83283f3f15e288c98bf0f26f32442e5916d13266741355c74",
     },
     "wireguard_tools": {
-        "1.0.20210914": "sha512:6727ea65551dbb064457449b93a943bd6534ca93bc7fa5704c2f6826266c98688ee9ea28731fda57a5245d5f63c05f3899fcca54e40c0b6251b7c4796e957445",
+        "1.0.20210914": "sha512:"
+        "6727ea65551dbb064457449b93a943bd6534ca93bc7fa5704c2f6826266c98688ee9ea28731fda57a5245d5f63c05f3899fcca54e40c0b6251b7c4796e957445",
     },
 }
 
@@ -107,7 +108,8 @@ def frr_plan(settings: Mapping[str, Any], host: Mapping[str, Any], candidates: M
         candidates: what module package_candidates returned: ``architecture``, ``packages`` and ``sources`` (name to version or None).
 
     Returns:
-        ``problems`` (why it is refused; empty when it is not), ``version``, ``components`` (archives, each with the ``file`` it is kept as), ``libyang`` (``bundled``, ``version``),
+        ``problems`` (why it is refused; empty when it is not), ``version``, ``components`` (archives, each with the ``file`` it is kept as),
+        ``libyang`` (``bundled``, ``version``),
         ``build_depends`` (packages), ``options`` (of configure).
     """
     problems = list(_host_problems(host))

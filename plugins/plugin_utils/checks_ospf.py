@@ -22,7 +22,10 @@ def active_interfaces(variables: Variables, variable: str) -> Iterator[tuple[str
 
 def adjacencies(variables: Variables) -> dict[str, list[str]]:
     """Return the names of the interfaces with a neighbor, under ``ospf`` and ``ospf6``."""
-    return {part: [interface["name"] for _vrf, interface in active_interfaces(variables, variable)] for part, variable, _, _ in _INSTANCES}
+    return {
+        part: [interface["name"] for _vrf, interface in active_interfaces(variables, variable)]
+        for part, variable, _family, _command in _INSTANCES
+    }
 
 
 def check_ospf(ledger: Ledger, variables: Variables) -> None:
