@@ -3,9 +3,8 @@
 """Keep an anycast address on this host exactly as long as the resolver behind it answers.
 
 Routing redistributes the address while it is there. So this daemon asks the resolver all the time: through the anycast address itself while that is
-set, through
-an address that stays while it is not. Unanswered, the address goes, and the network turns to another instance. On a planned stop (SIGTERM) it goes while the
-resolver still runs; a local route lets the late questions in until the network has turned away.
+set, through an address that stays while it is not. Unanswered, the address goes, and the network turns to another instance. On a planned stop
+(SIGTERM) it goes while the resolver still runs; a local route lets the late questions in until the network has turned away.
 
 Role ``dns_anycast`` installs this file as it is, as ``/usr/local/sbin/xgn-anycast``; the standard library is all it needs.
 
@@ -319,7 +318,8 @@ def main(arguments: list[str]) -> int:
         for address, watch in guard.watches.items():
             watch.up = address in present
         answered = guard.ask()
-        print(json.dumps({address: {"set": address in present, "answered": answered[address]} for address in guard.watches}))  # pylint: disable=ansible-bad-function
+        report = {address: {"set": address in present, "answered": answered[address]} for address in guard.watches}
+        print(json.dumps(report))  # pylint: disable=ansible-bad-function
         return 0 if all(answered.values()) else 1
     usage = str(__doc__).rpartition("\n\n")[2].rstrip()
     print(usage, file=sys.stderr)  # pylint: disable=ansible-bad-function

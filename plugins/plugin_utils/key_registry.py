@@ -56,8 +56,10 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool 
 def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Find the public key of every peer: its own ``public_key`` first, the registry second.
 
-    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface name
-    to peer name to key, and the peers whose key is not known: a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the peer's end.
+    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface
+    name
+    to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
+    peer's end.
     Preshared keys stay out of the result: it is printed by Ansible.
     """
     known: dict[str, dict[str, str]] = {}
