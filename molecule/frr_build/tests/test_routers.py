@@ -123,7 +123,7 @@ def test_unit(host: Any) -> None:
 
 def test_session_is_established(host: Any) -> None:
     """The routers have a session, with BFD."""
-    peer = f"203.0.113.{host.ansible.get_variables()['peer']}"
+    peer = f"198.18.4.{host.ansible.get_variables()['peer']}"
     deadline = time.monotonic() + SESSION_LIMIT_S
     state = ""
     while state != "Established" and time.monotonic() < deadline:

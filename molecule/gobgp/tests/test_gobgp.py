@@ -87,7 +87,7 @@ def test_routes_are_announced(host: Any, own: int, steered: str) -> None:
     first, second = shown(host)["announced"]
     assert first == {
         "prefix": steered,
-        "next_hop": f"203.0.113.{own}",
+        "next_hop": f"198.18.2.{own}",
         "local_pref": 200,
         "med": 5,
         "communities": ["65000:7", "no-export"],
@@ -98,7 +98,7 @@ def test_routes_are_announced(host: Any, own: int, steered: str) -> None:
 
 def test_router_has_them(host: Any, peer: int, received: str) -> None:
     """The router has the other box's routes in its kernel, with their attributes."""
-    wait_for(lambda: kernel_hops(host, received), [f"203.0.113.{peer}"])
+    wait_for(lambda: kernel_hops(host, received), [f"198.18.2.{peer}"])
     wait_for(lambda: len(kernel_hops(host, "2001:db8:2:1::/64")), 1)
     answer = json.loads(host.check_output(f"vtysh -c 'show bgp ipv4 unicast {received} json'"))
     (path,) = answer["paths"]
@@ -118,7 +118,7 @@ def test_packets_take_the_box(host: Any, steered: str, received: str) -> None:
 
 def test_session_has_the_password(host: Any, peer: int) -> None:
     """The session that carries the routes is one with a password, and this box called for its own."""
-    neighbor = json.loads(host.check_output(f"vtysh -c 'show bgp neighbors 203.0.113.{peer} json'"))[f"203.0.113.{peer}"]
+    neighbor = json.loads(host.check_output(f"vtysh -c 'show bgp neighbors 198.18.2.{peer} json'"))[f"198.18.2.{peer}"]
     assert (neighbor["bgpState"], neighbor["authenticationEnabled"]) == ("Established", 1)
     assert neighbor["portForeign"] != 179
 
@@ -126,7 +126,7 @@ def test_session_has_the_password(host: Any, peer: int) -> None:
 def test_only_what_may_be_steered(host: Any) -> None:
     """gobgpd itself refuses a prefix outside of gobgp_prefixes, although its client says nothing."""
     target = "--target unix:///run/gobgpd/api.sock"
-    host.check_output(f"gobgp {target} global rib add -a ipv4 198.18.0.0/24 nexthop 203.0.113.1")
+    host.check_output(f"gobgp {target} global rib add -a ipv4 198.18.0.0/24 nexthop 198.18.2.1")
     assert "198.18.0.0/24" not in announced(host)
 
 

@@ -65,10 +65,10 @@ def test_pair(host: Any, own: int, peer: int) -> None:
     """The pair's VXLAN is as declared."""
     found = link(host, "vxlan1000")
     data = found["linkinfo"]["info_data"]
-    assert (data["id"], data["local"], data["remote"], data["port"]) == (1000, f"198.51.100.{own}", f"198.51.100.{peer}", 4789)
+    assert (data["id"], data["local"], data["remote"], data["port"]) == (1000, f"198.18.5.{own}", f"198.18.5.{peer}", 4789)
     assert (found["mtu"], found["address"]) == (1500, f"02:00:00:00:10:{own}")
     assert "UP" in found["flags"]
-    assert flooded(host, "vxlan1000") == {f"198.51.100.{peer}"}
+    assert flooded(host, "vxlan1000") == {f"198.18.5.{peer}"}
 
 
 def test_mesh(host: Any, peer: int) -> None:
@@ -76,7 +76,7 @@ def test_mesh(host: Any, peer: int) -> None:
     found = link(host, "vxlan1001")
     assert (found["linkinfo"]["info_data"]["id"], found["linkinfo"]["info_data"]["port"]) == (1001, 8472)
     assert (found["mtu"], found["master"]) == (1400, "br0")
-    assert flooded(host, "vxlan1001") == {"198.51.100.99", f"198.51.100.{peer}"}
+    assert flooded(host, "vxlan1001") == {"198.18.5.99", f"198.18.5.{peer}"}
 
 
 def test_underlay_is_raised(host: Any) -> None:
