@@ -123,6 +123,9 @@ def check_file(module: AnsibleModule, parameters: dict[str, Any]) -> None:
 def distribution_version(module: AnsibleModule, package: str) -> str:
     """The newest version that an archive of the distribution offers."""
     out = module.run_command(["apt-cache", "madison", package])[1]
+    if not out.strip():
+        module.run_command(["apt-get", "update", "--quiet"])
+        out = module.run_command(["apt-cache", "madison", package])[1]
     versions: list[str] = [line.split("|")[1].strip() for line in out.splitlines() if line.count("|") == 2]
     found = [version for version in versions if "+xgn." not in version]
     if not found:

@@ -224,7 +224,8 @@ def failure(builder: Builder, status: int) -> str:
     """Say what went wrong in a build."""
     phase, tail = builder.phase() or "the build", builder.tail()
     with open(builder.log, encoding="utf-8", errors="replace") as stream:
-        full = "No space left on device" in stream.read()
+        # The log may lie on the full disk, too, so its last words are not all there is to go by.
+        full = "No space left on device" in stream.read() or shutil.disk_usage(os.path.dirname(builder.log)).free < MIB
     reason = "no space is left on the device" if full else "status %d" % status if status > 0 else "ended by signal %d" % -status
     remedy = " To build nevertheless: frr_build_check: false." if phase.startswith("make check") and not full else ""
     return "%s failed (%s). No package was made.%s The whole log is %s; it ends with:\n%s" % (phase, reason, remedy, builder.log, tail)

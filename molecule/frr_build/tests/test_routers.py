@@ -33,6 +33,7 @@ FILES = {
     "/etc/frr/zebra.conf": ("frr", "frr", 0o640),
     "/etc/frr/bgpd.conf": ("frr", "frr", 0o640),
     "/etc/frr/bfdd.conf": ("frr", "frr", 0o640),
+    "/etc/frr/ospfd.conf": ("frr", "frr", 0o640),
     "/etc/frr/staticd.conf": ("frr", "frr", 0o640),
     "/run/frr": ("frr", "frr", 0o755),
     "/usr/lib/frr/frr-reload.py": ("root", "root", 0o755),
@@ -53,7 +54,7 @@ def test_version_that_runs(host: Any) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("daemon", ["zebra", "bgpd", "bfdd", "staticd", "watchfrr"])
+@pytest.mark.parametrize("daemon", ["zebra", "bgpd", "bfdd", "ospfd", "staticd", "watchfrr"])
 def test_daemon_runs(host: Any, daemon: str) -> None:
     """The enabled daemons run, all but their guard as user frr, from the files that are installed."""
     (process,) = host.process.filter(comm=daemon)
@@ -79,7 +80,7 @@ def test_file(host: Any, path: str) -> None:
     assert (file.user, file.group, file.mode) == FILES[path]
 
 
-@pytest.mark.parametrize("daemon", ["zebra", "bgpd", "bfdd", "staticd"])
+@pytest.mark.parametrize("daemon", ["zebra", "bgpd", "bfdd", "ospfd", "staticd"])
 def test_own_file_of_a_daemon_is_empty(host: Any, daemon: str) -> None:
     """All configuration is in frr.conf."""
     assert host.file(f"/etc/frr/{daemon}.conf").size == 0
