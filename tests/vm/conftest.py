@@ -227,7 +227,8 @@ def remove_machines() -> None:
 def scenario() -> Iterator[tuple[int, str]]:
     """The outcome of the scenario; its machines are removed when all tests are over."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(LOGS / "plan", ignore_errors=True)
+    for directory in ("plan", "after-reboot"):
+        shutil.rmtree(LOGS / directory, ignore_errors=True)
     for old in LOGS.glob("vm-*.log"):
         old.unlink()
     # What an earlier run left; `molecule test --destroy never` does not remove it either.
