@@ -1,9 +1,11 @@
 # The verbs of this project. `make` alone explains them.
 #
 #   INVENTORY=inventories/t1_t2   which network `demo` builds; its lab is lab/topologies/<the same name>.yml
+#   FRR=source                    `demo` with an FRR from source instead of the distribution's, built in containers and kept
 #   PYTHON=python3.12             which Python the virtual environment is made with (3.11 or newer)
 
 INVENTORY ?= inventories/t1_t2
+FRR       ?= package
 TOPOLOGY   = $(notdir $(patsubst %/,%,$(INVENTORY)))
 CONNECTION = build/lab/$(TOPOLOGY)/connection.yml
 PYTHON    ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -13,9 +15,11 @@ BIN        = .venv/bin
 MITOGEN    = $(shell $(BIN)/python -c 'import ansible_mitogen; print(ansible_mitogen.__path__[0])')
 PLAYBOOK   = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$(MITOGEN)/plugins/strategy ANSIBLE_TIMEOUT=60 \
 	ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansible-playbook --inventory $(INVENTORY) --inventory $(CONNECTION)
+# Where molecule/frr_build leaves what it builds.
+ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test docs collection
+.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
@@ -44,11 +48,20 @@ setup-demo: setup-python
 setup-test: setup-demo
 	@$(PYTHON) tools/system-packages containers browser
 
+setup-frr-package:
+
+# Never on the lab's emulated machines. What is built already is taken as it is.
+setup-frr-source: setup-python
+	@$(PYTHON) tools/system-packages containers
+	@$(BIN)/python tests/containers molecule converge -s frr_build -- --limit build_hosts
+	@$(BIN)/python tests/containers molecule destroy -s frr_build
+	@$(BIN)/python tests/containers stop
+
 # ---- verbs -----------------------------------------------------------------------------------------------------------
 
-demo: setup-demo
+demo: setup-demo setup-frr-$(FRR)
 	@$(BIN)/python -m lab up $(TOPOLOGY)
-	@$(PLAYBOOK) xuegao.net.site
+	@$(PLAYBOOK) xuegao.net.site --extra-vars frr_install_method=$(FRR) --extra-vars xgn_artifact_directory=$(ARTIFACTS)
 	@$(PLAYBOOK) xuegao.net.verify
 
 demo-down: setup-python

@@ -162,7 +162,8 @@ def _build_in(work: Path, recipe: Recipe, runner: _Runner) -> None:
     root_tar, files_tar, result = work / "root.tar", work / "files.tar", work / "result"
     files_tar.write_bytes(recipe.files_archive())
     result.mkdir()
-    customise = f"LAB_ENABLE='{' '.join(recipe.enable)}'\nLAB_MASK='{' '.join(recipe.mask)}'\n{recipe.customise}"
+    units = {"ENABLE": recipe.enable, "DISABLE": recipe.disable, "MASK": recipe.mask}
+    customise = "".join(f"LAB_{verb}='{' '.join(names)}'\n" for verb, names in units.items()) + recipe.customise
     source = mirror.debian_mirror()
     runner.run(
         f"installing Debian {recipe.suite}",

@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -28,6 +30,7 @@ class Recipe:
         suite: the Debian suite.
         packages: what is installed, sorted.
         enable: systemd units enabled beside Debian's own choice.
+        disable: systemd units that Debian would start, and a bare host does not.
         mask: systemd units that must not run.
         disk_mib: size of the disk, MiB.
         files: path in the guest -> (mode, content).
@@ -38,6 +41,7 @@ class Recipe:
     suite: str
     packages: tuple[str, ...]
     enable: tuple[str, ...]
+    disable: tuple[str, ...]
     mask: tuple[str, ...]
     disk_mib: int
     files: tuple[tuple[str, int, str], ...]
@@ -74,7 +78,7 @@ def load_recipe(name: str, directory: Path) -> Recipe:
         LabError: a key is missing or unknown, or a value has the wrong type.
     """
     common = _read(directory / f"{COMMON}.yml", {"packages": list, "enable": list, "mask": list, "disk_mib": int})
-    own = _read(directory / f"{name}.yml", {"suite": str, "packages": list})
+    own = _read(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"disable": list})
     files = tuple(
         (str(path.relative_to(directory / "files")), 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_text())
         for path in sorted((directory / "files").rglob("*"))
@@ -85,6 +89,7 @@ def load_recipe(name: str, directory: Path) -> Recipe:
         suite=own["suite"],
         packages=tuple(sorted({*common["packages"], *own["packages"]})),
         enable=tuple(common["enable"]),
+        disable=tuple(own.get("disable", ())),
         mask=tuple(common["mask"]),
         disk_mib=common["disk_mib"],
         files=files,
@@ -92,11 +97,13 @@ def load_recipe(name: str, directory: Path) -> Recipe:
     )
 
 
-def _read(path: Path, keys: dict[str, type]) -> dict[str, Any]:
+def _read(path: Path, required: dict[str, type], optional: Mapping[str, type] = MappingProxyType({})) -> dict[str, Any]:
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(data, dict) or set(data) != set(keys):
-        raise LabError(f"{path.name}: must be a mapping with exactly {', '.join(keys)}")
-    wrong = [key for key, kind in keys.items() if not isinstance(data[key], kind)]
+    if not isinstance(data, dict) or not set(required) <= set(data) <= {*required, *optional}:
+        may = f", and perhaps {', '.join(optional)}" if optional else ""
+        raise LabError(f"{path.name}: must be a mapping with exactly {', '.join(required)}{may}")
+    kinds = {**required, **optional}
+    wrong = [key for key, value in data.items() if not isinstance(value, kinds[key])]
     if wrong:
-        raise LabError(*(f"{path.name}: {key}: must be of type {keys[key].__name__}" for key in wrong))
+        raise LabError(*(f"{path.name}: {key}: must be of type {kinds[key].__name__}" for key in wrong))
     return data

@@ -17,8 +17,8 @@ MANAGEMENT_NAME = "mgmt0"
 # Product files such as 10-eth0.network come before it and so win over the lab's.
 _PREFIX = "70-lab-"
 
-# Without Kind a VLAN or macvlan that inherits the MAC address would match, too.
-_MATCH = "[Match]\nMACAddress={mac}\nKind=!*\n"
+# The permanent address: the product may set another one. Without Kind a VLAN or macvlan on top could match, too.
+_MATCH = "[Match]\nPermanentMACAddress={mac}\nKind=!*\n"
 
 
 def nic_network(nic: Nic) -> str:

@@ -39,8 +39,6 @@ def _contents() -> Iterator[str]:
         variables = ", ".join(f"[`{variable}`]({name}.md#{variable})" for variable in subject["options"])
         yield f"| [{subject['title']}]({name}.md) | {variables} |"
     yield ""
-    yield "What the plan hands to roles that are still to come: [planned roles](planned-roles.md)."
-    yield ""
 
 
 def _page(subject: Mapping[str, Any]) -> Iterator[str]:

@@ -12,12 +12,13 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import COMPARED_ROLES
+from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.wireguard_registry import read_keys
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = ("sysctl", "vrf", "wireguard", "frr", "verify")
+COMPARED = (*COMPARED_ROLES, "verify")
 FACT = "xgn_verify"
 
 
@@ -31,7 +32,9 @@ class ActionModule(ActionBase):
         """Gather, compare, and return the checks as a fact."""
         variables_of_task = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables_of_task)
-        validation, arguments = self.validate_argument_spec({"key_registry": {"type": "path", "required": True}, "error": {"type": "str"}})
+        validation, arguments = self.validate_argument_spec(
+            {"key_registry": {"type": "path", "required": True}, "openvpn_key_registry": {"type": "path"}, "error": {"type": "str"}}
+        )
         host = str(variables_of_task["inventory_hostname"])
         groups = [str(name) for name in variables_of_task.get("group_names", [])]
         site = site_of(host, groups, self._plain(variables_of_task, "xgn_nodes"))
@@ -42,9 +45,13 @@ class ActionModule(ActionBase):
         options = self._options()
         known = {name: self._plain(variables_of_task, name) for name in options}
         variables = with_defaults({name: value for name, value in known.items() if value is not None}, options)
-        registry = self._registry(Path(arguments["key_registry"]).expanduser(), host, variables)
+        peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
+        registry = self._registry(arguments["key_registry"], [host, *peers])
+        fingerprints = self._registry(
+            arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))]
+        )
         state, problem = self._gather(variables, variables_of_task)
-        checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry)
+        checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
         checks = redact(checks, secrets_of(variables, options))
         summary = host_summary(host, site, variables, state, registry)
         return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
@@ -77,13 +84,15 @@ class ActionModule(ActionBase):
         return options
 
     @staticmethod
-    def _registry(directory: Path, host: str, variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-        """Read the public keys of this host and of its peers; a file that cannot be read is as good as none."""
-        names = [host, *(peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", []))]
+    def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:
+        """Read the public keys of some hosts; a file that cannot be read is as good as none."""
+        if directory is None:
+            return {}
+        path = Path(directory).expanduser()
         registry = {}
         for name in dict.fromkeys(names):
             try:
-                registry[name] = read_keys(directory, name)
+                registry[name] = read_keys(path, name)
             except (OSError, ValueError, yaml.YAMLError):
                 registry[name] = {}
         return registry

@@ -3,8 +3,8 @@
 
 """The interface layer: VRFs and their members, as declared in /etc/xgn/interface.json.
 
-One program with two uses. The module C(interface_layer) imports it, and role C(vrf) installs it unchanged as
-/usr/local/sbin/xgn-interface, which interface.service runs at boot and which wg-quick runs after making a tunnel.
+One program with two uses. The module C(interface_layer) imports it, and role C(vrf) installs it unchanged below
+/usr/local/lib/xgn-interface; /usr/local/sbin/xgn-interface starts it, at boot from interface.service, and whenever wg-quick has made a tunnel.
 It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
 
     xgn-interface apply [--interface NAME]   make the live state as declared
@@ -20,6 +20,8 @@ import subprocess
 import sys
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
+
 STATE_FILE = "/etc/xgn/interface.json"
 
 # Metric of the route that ends a lookup in a VRF's table; without it the lookup falls through to main.
@@ -31,6 +33,9 @@ UNREACHABLE_METRIC = 4278198272
 LOCAL_RULE_PREFERENCE = 32765
 
 FAMILIES = ("-4", "-6")
+
+# In IPv6 metric 0 stands for 1024.
+BEST_METRIC = {"-4": 0, "-6": 1}
 
 
 class InterfaceLayerError(Exception):
@@ -44,26 +49,26 @@ class Kernel:
         self.dry_run = dry_run
         self.commands: list[str] = []
 
-    def read(self, *arguments: str) -> list[Any]:
-        """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object."""
+    def read(self, *arguments: str, program: str = "ip") -> list[Any]:
+        """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
         # There is no AnsibleModule at boot.
-        run = subprocess.run(("ip", "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
             # `ip route show table N` fails as long as nothing was ever put into table N.
             if "FIB table does not exist" in run.stderr:
                 return []
-            raise InterfaceLayerError("ip -json %s: %s" % (" ".join(arguments), run.stderr.strip()))
+            raise InterfaceLayerError("%s -json %s: %s" % (program, " ".join(arguments), run.stderr.strip()))
         objects: list[Any] = json.loads(run.stdout or "[]")
         return objects
 
-    def change(self, *arguments: str) -> None:
-        """Run `ip ARGUMENTS` and remember it; only remember it in a dry run."""
-        self.commands.append("ip " + " ".join(arguments))
+    def change(self, *arguments: str, program: str = "ip") -> None:
+        """Run `ip ARGUMENTS` (or bridge) and remember it; only remember it in a dry run."""
+        self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
             return
-        run = subprocess.run(("ip",) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
-            raise InterfaceLayerError("ip %s: %s" % (" ".join(arguments), run.stderr.strip()))
+            raise InterfaceLayerError("%s: %s" % (self.commands[-1], run.stderr.strip()))
 
     def links(self) -> dict[str, Any]:
         """Every interface by name, with its kind, master, MTU, MAC and flags."""
@@ -75,10 +80,13 @@ class Kernel:
             links[link["ifname"]] = {
                 "kind": info.get("info_kind"),
                 "table": info.get("info_data", {}).get("table"),
+                "parent": link.get("link"),
+                "vlan": info.get("info_data", {}).get("id"),
                 "master": link.get("master"),
                 "mtu": link.get("mtu"),
                 "mac": link.get("address"),
                 "up": "UP" in link.get("flags", []),
+                "data": info.get("info_data", {}),
             }
         return links
 
@@ -88,8 +96,10 @@ def apply(
 ) -> tuple[list[str], list[str]]:
     """Bring the kernel in line with the declared state.
 
-    declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "vrf", "mtu", "mac"}]}, MTU in
-    bytes. previous is what was declared before; what it has and declared lacks is taken down. only: handle this one
+    declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
+    "mac"}], "vxlans": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; VXLANs as in interface_vxlan, and what
+    else is wanted of them stands among the interfaces. previous is what was declared before; what it has and declared lacks is taken
+    down. only: handle this one
     interface and its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
@@ -97,37 +107,66 @@ def apply(
     """
     kernel = Kernel(dry_run)
     links = kernel.links()
-    interfaces = [item for item in declared.get("interfaces", []) if only in (None, item["name"])]
-    wanted = {item.get("vrf") for item in interfaces}
+    vxlans = [item for item in declared.get("vxlans", []) if only in (None, item["name"])]
+    interfaces = [item for item in _with_vxlans(declared) if only in (None, item["name"])]
+    wanted = {item.get("vrf") for item in interfaces} | {item.get("underlay_vrf") for item in vxlans}
     vrfs = [item for item in declared.get("vrfs", []) if only is None or item["name"] in wanted]
 
+    for vxlan in vxlans:
+        reason = interface_vxlan.contradiction(links, vxlan)
+        if reason:
+            raise InterfaceLayerError(reason)
     if previous and only is None:
+        interface_vxlan.take_down(kernel, links, declared, previous)
         _take_down(kernel, links, declared, previous)
     for vrf in vrfs:
         _ensure_vrf(kernel, links, vrf)
     if vrfs:
         _move_local_rules(kernel)
+    # Before the interfaces: a VLAN may lie in a VXLAN.
+    for vxlan in vxlans:
+        interface_vxlan.ensure(kernel, links, vxlan)
     missing = []
     for interface in interfaces:
-        if interface["name"] not in links and not interface.get("kind"):
-            missing.append(interface["name"])
+        needed = interface["name"] if not interface.get("kind") else interface.get("parent")
+        if needed is not None and needed not in links:
+            # One that comes and goes with its peer is put in place by what makes it, whenever that happens.
+            if not interface.get("dynamic"):
+                missing.append(needed)
         else:
             _ensure_interface(kernel, links, interface)
+    tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}
+    for route in declared.get("default_routes", []):
+        if only in (None, route["interface"]) and route["interface"] in links:
+            _ensure_default_route(kernel, route, tables.get(route.get("vrf"), "main"))
     return kernel.commands, missing
 
 
+def _with_vxlans(declared: dict[str, Any]) -> list[dict[str, Any]]:
+    """The interfaces, each VXLAN among them with its MTU and MAC. Bridges come first, since others may be put into them."""
+    sizes = {item["name"]: {key: item[key] for key in ("mtu", "mac") if item.get(key)} for item in declared.get("vxlans", [])}
+    interfaces = [{**item, **sizes.pop(item["name"], {})} for item in declared.get("interfaces", [])]
+    interfaces += [{"name": name, **size} for name, size in sizes.items()]
+    return sorted(interfaces, key=lambda item: item.get("kind") != "bridge")
+
+
 def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> None:
-    interfaces = {item["name"] for item in declared.get("interfaces", [])}
+    interfaces = {item["name"]: item for item in declared.get("interfaces", [])}
     vrfs = {item["name"] for item in declared.get("vrfs", [])}
     old_vrfs = {item["name"] for item in previous.get("vrfs", [])}
     for item in previous.get("interfaces", []):
         link = links.get(item["name"])
-        if link is None or item["name"] in interfaces:
+        if link is None:
+            continue
+        if item["name"] in interfaces:
+            if item.get("bridge") and item["bridge"] == link["master"] and not interfaces[item["name"]].get("bridge"):
+                kernel.change("link", "set", "dev", item["name"], "nomaster")
+                link["master"] = None
             continue
         if item.get("kind"):
             kernel.change("link", "delete", "dev", item["name"])
             del links[item["name"]]
-        elif link["master"] in old_vrfs:
+        elif link["master"] in old_vrfs | {item.get("bridge")}:
             kernel.change("link", "set", "dev", item["name"], "nomaster")
             link["master"] = None
     for name in sorted(old_vrfs - vrfs):
@@ -144,7 +183,7 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
     link = links.get(name)
     if link is None:
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
-        link = links[name] = {"kind": "vrf", "table": table, "master": None, "mtu": None, "mac": None, "up": False}
+        link = links[name] = {"kind": "vrf", "table": table, "master": None, "mtu": None, "mac": None, "up": False, "data": {}}
         in_table: dict[str, Any] = {family: [] for family in FAMILIES}
     elif link["kind"] != "vrf":
         raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
@@ -174,16 +213,24 @@ def _move_local_rules(kernel: Kernel) -> None:
 
 
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
-    name, kind, vrf = interface["name"], interface.get("kind"), interface.get("vrf")
+    name, kind, master = interface["name"], interface.get("kind"), interface.get("bridge") or interface.get("vrf")
     link = links.get(name)
+    if link is not None and link["kind"] == kind == "vlan" and (link["parent"], link["vlan"]) != (interface["parent"], interface["vlan"]):
+        # The kernel cannot move a VLAN to another number or NIC.
+        kernel.change("link", "delete", "dev", name)
+        link = None
     if link is None:
-        kernel.change("link", "add", "dev", name, "type", str(kind))
-        link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False}
+        parent = interface.get("parent")
+        if parent and not links[parent]["up"]:
+            kernel.change("link", "set", "dev", parent, "up")
+            links[parent]["up"] = True
+        kernel.change(*_add_command(interface))
+        link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False, "data": {}}
     elif kind and link["kind"] != kind:
         raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
-    if vrf and link["master"] != vrf:
-        kernel.change("link", "set", "dev", name, "master", vrf)
-    elif not vrf and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
+    if master and link["master"] != master:
+        kernel.change("link", "set", "dev", name, "master", master)
+    elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
         kernel.change("link", "set", "dev", name, "nomaster")
     mac = interface.get("mac")
     if mac and (link["mac"] or "").lower() != mac.lower():
@@ -193,6 +240,32 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change("link", "set", "dev", name, "mtu", str(mtu))
     if not link["up"]:
         kernel.change("link", "set", "dev", name, "up")
+
+
+def _add_command(interface: dict[str, Any]) -> tuple[str, ...]:
+    name, kind = interface["name"], str(interface.get("kind"))
+    if kind == "vlan":
+        return ("link", "add", "link", interface["parent"], "name", name, "type", "vlan", "id", str(interface["vlan"]))
+    return ("link", "add", "dev", name, "type", kind)
+
+
+def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> None:
+    """Make route the default route that is used: it has the best metric, and whatever had that metric is replaced.
+
+    Replaced, not deleted and added: at no moment is the host without one. Those of DHCP and router advertisements have a
+    worse metric and stay, since their makers would bring them back.
+    """
+    family = "-6" if ":" in route["gateway"] else "-4"
+    metric = BEST_METRIC[family]
+    found = [
+        (item.get("gateway"), item.get("dev"))
+        for item in kernel.read(family, "route", "show", "table", str(table), "default")
+        if item.get("metric", 0) == metric
+    ]
+    # Of several with one metric the kernel takes the first.
+    if found[:1] != [(route["gateway"], route["interface"])]:
+        arguments = ("via", route["gateway"], "dev", route["interface"], "table", str(table), "metric", str(metric))
+        kernel.change(family, "route", "replace", "default", *arguments)
 
 
 def load(path: str = STATE_FILE) -> dict[str, Any]:

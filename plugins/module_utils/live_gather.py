@@ -32,6 +32,7 @@ BFD = "show bfd peers json"
 RIB4 = "show ip route vrf all json"
 RIB6 = "show ipv6 route vrf all json"
 OSPF = "show ip ospf vrf all neighbor json"
+OSPF6 = "show ipv6 ospf6 vrf all neighbor json"
 VERSION = "show version"
 
 
@@ -151,14 +152,15 @@ class Gatherer:
         return self.read(["systemd-analyze", "plot"], lambda text: text[text.index("<svg") :], timeout=90)
 
     def frr(self, originated: Sequence[Mapping[str, str]] = (), directory: str = "/run/frr") -> dict[str, dict[str, Any]]:
-        """Give parts ``frr_version, bgp, originated, bfd, rib, ospf``, with as few calls of vtysh as its habit to stop at an error allows.
+        """Give parts ``frr_version, bgp, originated, bfd, rib, ospf, ospf6``, with as few calls of vtysh as its habit to stop at an error allows.
 
         ``originated`` names prefixes, each with ``vrf`` and ``prefix``, of which BGP's own entry is looked at.
         """
         own = {(item["vrf"], item["prefix"]): own_entry(item["vrf"], item["prefix"]) for item in originated}
         commands = [VERSION, BGP, BFD, RIB4, RIB6, *own.values()]
-        if os.path.exists(os.path.join(directory, "ospfd.vty")):
-            commands.append(OSPF)
+        # A daemon that does not run has no neighbors, and vtysh does not know its commands.
+        igps = {"ospf": ("ospfd", OSPF, frr_parse.parse_ospf), "ospf6": ("ospf6d", OSPF6, frr_parse.parse_ospf6)}
+        commands += [command for daemon, command, _reader in igps.values() if os.path.exists(os.path.join(directory, daemon + ".vty"))]
         outputs, errors = self.vtysh(commands)
 
         def read(command: str, reader: Callable[[str], Any]) -> dict[str, Any]:
@@ -179,7 +181,8 @@ class Gatherer:
             "bfd": read(BFD, frr_parse.parse_bfd),
             "rib": rib,
         }
-        result["ospf"] = read(OSPF, frr_parse.parse_ospf) if OSPF in commands else part("vtysh -c 'show ip ospf vrf all neighbor'", data=[])
+        for name, (_daemon, command, reader) in igps.items():
+            result[name] = read(command, reader) if command in commands else part(f"vtysh -c '{command[:-5]}'", data=[])
         return result
 
     def vtysh(self, commands: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -240,7 +243,7 @@ class Gatherer:
     ) -> tuple[dict[str, dict[str, Any]], float]:
         """Read FRR's state until every expected session is up and route installed, or the time is over.
 
-        ``wait`` has lists ``bgp`` and ``bfd`` of ``{vrf, address}`` and ``routes`` of ``{vrf, prefix}``.
+        ``wait`` has lists ``bgp`` and ``bfd`` of ``{vrf, address}``, ``routes`` of ``{vrf, prefix}``, ``ospf`` and ``ospf6`` of interface names.
         ``originated`` is as in `frr`. Returns the last state and the seconds waited.
         """
         started = time.monotonic()
@@ -269,6 +272,9 @@ def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) 
     for item in wait.get("routes") or []:
         if (item["vrf"], item["prefix"]) not in installed:
             missing.append(f"route {item['vrf']} {item['prefix']}")
+    for igp in ("ospf", "ospf6"):
+        full = {item["interface"] for item in state[igp]["data"] or [] if item["full"]}
+        missing += [f"{igp} {name}" for name in wait.get(igp) or [] if name not in full]
     return missing
 
 

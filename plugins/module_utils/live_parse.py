@@ -45,7 +45,7 @@ def prefix_of(text: str, version: int) -> str:
 def parse_links(text: str) -> dict[str, dict[str, Any]]:
     """Read `ip -json -details address show`: one entry per interface, by its name.
 
-    Each has ``index, up, mtu, mac, kind, table (of a VRF device), master, oper`` and ``addresses`` as
+    Each has ``index, up, mtu, mac, kind, table (of a VRF device), master, parent, vlan, oper`` and ``addresses`` as
     ``{address: "a/len", family: 4|6, scope: str}``.
     """
     links: dict[str, dict[str, Any]] = {}
@@ -63,6 +63,8 @@ def parse_links(text: str) -> dict[str, dict[str, Any]]:
             "kind": info.get("info_kind"),
             "table": data.get("table") if info.get("info_kind") == "vrf" else None,
             "master": item.get("master"),
+            "parent": item.get("link"),
+            "vlan": data.get("id") if info.get("info_kind") == "vlan" else None,
             "addresses": [
                 {
                     "address": f"{ipaddress.ip_address(entry['local'])}/{entry['prefixlen']}",

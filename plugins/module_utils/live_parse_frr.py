@@ -131,19 +131,19 @@ def parse_bfd(text: str) -> list[dict[str, Any]]:
 
 
 def parse_ospf(text: str) -> list[dict[str, Any]]:
-    """Read `show ip ospf vrf all neighbor json`: ``vrf, router_id, state, address, interface, uptime (s)`` of each neighbor."""
+    """Read `show ip ospf vrf all neighbor json`: ``router_id, state, full (bool), address, interface, uptime (s)`` of each neighbor."""
     found = []
     for document in json_documents(text):
-        for vrf, instance in document.items():
+        for instance in document.values():
             if not isinstance(instance, dict):
                 continue
             for router_id, entries in (instance.get("neighbors") or {}).items():
                 for entry in entries:
                     found.append(
                         {
-                            "vrf": vrf,
                             "router_id": router_id,
-                            "state": entry.get("nbrState") or entry.get("state"),
+                            "state": str(entry.get("nbrState") or entry.get("state")),
+                            "full": str(entry.get("nbrState") or entry.get("state")).startswith("Full"),
                             "address": entry.get("ifaceAddress"),
                             "interface": str(entry.get("ifaceName", "")).split(":", maxsplit=1)[0],
                             "uptime": int(entry.get("upTimeInMsec", 0)) // 1000,
@@ -152,11 +152,35 @@ def parse_ospf(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def parse_ospf6(text: str) -> list[dict[str, Any]]:
+    """Read `show ipv6 ospf6 vrf all neighbor json`: as `parse_ospf`, without the address, which is a link-local one."""
+    return [
+        {
+            "router_id": entry.get("neighborId"),
+            "state": str(entry.get("state")),
+            "full": entry.get("state") == "Full",
+            "interface": entry.get("interfaceName"),
+            "uptime": clock_seconds(str(entry.get("duration", ""))),
+        }
+        for document in json_documents(text)
+        for entry in document.get("neighbors", [])
+    ]
+
+
+def clock_seconds(text: str) -> int:
+    """Read a time span such as ``00:02:10`` or ``1d02:03:04``; 0 for anything else."""
+    match = re.fullmatch(r"(?:(\d+)d)?(\d+):(\d+):(\d+)", text)
+    if not match:
+        return 0
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
 def parse_rib(text: str) -> list[dict[str, Any]]:
     """Read `show ip|ipv6 route vrf all json`: one document per VRF (FRR 8) or one by VRF (FRR 10).
 
     Each route has ``vrf, prefix, protocol, selected, installed (bool), table, distance, metric, uptime, nexthops``;
-    a next hop has ``ip, interface, active, blackhole``.
+    a next hop has ``ip, interface, active, recursive, blackhole``.
     """
     routes = []
     for document in json_documents(text):
@@ -180,6 +204,7 @@ def parse_rib(text: str) -> list[dict[str, Any]]:
                                     "ip": hop.get("ip"),
                                     "interface": hop.get("interfaceName"),
                                     "active": bool(hop.get("active")),
+                                    "recursive": bool(hop.get("recursive")),
                                     "blackhole": bool(hop.get("blackhole") or hop.get("unreachable")),
                                 }
                                 for hop in entry.get("nexthops", [])

@@ -51,6 +51,10 @@ options:
     type: list
     elements: path
     default: []
+  secrets:
+    description: Secrets by name. C(<secret NAME>) in a file's content stands for one; what is printed has the placeholder.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - xuegao.net.attributes
 """
@@ -82,6 +86,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in
 
 
 def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
@@ -111,6 +116,16 @@ def validate(module: AnsibleModule, item: dict[str, Any]) -> str | None:
         shutil.rmtree(directory)
 
 
+def covered(before: str, template: str) -> str:
+    """The former text with a placeholder in every line that holds a secret in the new one; ``template`` is the new text with its placeholders."""
+    openings = [line.partition("<secret ")[0] for line in template.splitlines() if "<secret " in line]
+    lines = []
+    for line in before.splitlines(keepends=True):
+        opening = next((text for text in openings if line.startswith(text)), None)
+        lines.append(line if opening is None else opening + "<former secret>\n")
+    return "".join(lines)
+
+
 def main() -> None:
     file_options = {
         "path": {"type": "path", "required": True},
@@ -125,11 +140,17 @@ def main() -> None:
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
     new_content, new_attributes, diffs, refusals = [], [], [], []
     for item in module.params["files"]:
+        template = item["content"]
+        try:
+            item["content"] = put_in(template, module.params["secrets"])
+        except KeyError as error:
+            module.fail_json(msg="%s has a placeholder for which there is no secret: %s" % (item["path"], error))
         path, mode = item["path"], int(item["mode"], 8)
         uid, gid = owner_ids(module, item)
         exists = os.path.exists(path)
@@ -140,7 +161,7 @@ def main() -> None:
                 if refusal:
                     refusals.append(refusal)
             new_content.append((item, uid, gid))
-            diffs.append({"before_header": path, "after_header": path, "before": before, "after": item["content"]})
+            diffs.append({"before_header": path, "after_header": path, "before": covered(before, template), "after": template})
             continue
         status = os.stat(path)
         now = (status.st_mode & 0o7777, status.st_uid, status.st_gid)

@@ -35,8 +35,9 @@ ansible_facts:
   contains:
     xgn_host:
       description:
-        - V(os_family) (V(Debian), V(RedHat) or the ID of os-release), V(distribution), V(distribution_version), V(kernel) (release),
+        - V(os_family) (V(Debian), V(RedHat) or the ID of os-release), V(distribution), V(distribution_version), V(machine), V(kernel) (release),
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
+        - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared).
       type: dict
@@ -49,6 +50,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
+# What the versions of packages contain that role frr_build made; see plugin_utils/build_plan.py.
+ARTIFACT_MARK = "+xgn."
 KERNEL_FEATURES = ("dummy", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
 
 
@@ -93,16 +96,16 @@ def kernel_features(release: str) -> dict[str, str]:
     return features
 
 
-def installed_packages(module: AnsibleModule, family: str) -> list[str]:
-    """Names of the installed packages; empty on a family whose package query is not known here."""
+def installed_packages(module: AnsibleModule, family: str) -> dict[str, str]:
+    """Name to version of the installed packages; empty on a family whose package query is not known here."""
     query = {
-        "Debian": ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev} ${Package}\n"],
-        "RedHat": ["rpm", "--query", "--all", "--queryformat", "ii %{NAME}\n"],
+        "Debian": ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev} ${Package} ${Version}\n"],
+        "RedHat": ["rpm", "--query", "--all", "--queryformat", "ii %{NAME} %{VERSION}\n"],
     }.get(family)
     if query is None:
-        return []
+        return {}
     status, out, err = module.run_command(query, check_rc=True)
-    return sorted({line.split()[-1] for line in out.splitlines() if line.startswith("ii")})
+    return dict(line.split()[1:] for line in out.splitlines() if line.startswith(("ii", "hi")))
 
 
 def main() -> None:
@@ -113,13 +116,16 @@ def main() -> None:
     release = os_release()
     family = os_family(release)
     kernel = platform.release()
+    packages = installed_packages(module, family)
     facts: dict[str, Any] = {
         "os_family": family,
         "distribution": release.get("ID", ""),
         "distribution_version": release.get("VERSION_ID", ""),
+        "machine": platform.machine(),
         "kernel": kernel,
         "kernel_features": kernel_features(kernel),
-        "packages": installed_packages(module, family),
+        "packages": sorted(packages),
+        "artifacts": {name: version for name, version in packages.items() if ARTIFACT_MARK in version},
         "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": os.path.isdir("/run/systemd/system"),

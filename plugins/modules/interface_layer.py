@@ -41,9 +41,18 @@ options:
       kind:
         description: Make the interface with this kind.
         type: str
-        choices: [bridge, dummy]
+        choices: [bridge, dummy, vlan]
+      parent:
+        description: Interface a VLAN lies on.
+        type: str
+      vlan:
+        description: VLAN id.
+        type: int
       vrf:
         description: VRF it is enslaved to.
+        type: str
+      bridge:
+        description: Bridge it is a port of; the bridge itself may be in a VRF.
         type: str
       mtu:
         description: MTU in bytes.
@@ -53,6 +62,66 @@ options:
         type: str
       unit:
         description: systemd unit that makes the interface; for the caller's use.
+        type: str
+      dynamic:
+        description: The interface may be absent, such as a PPP interface while its peer is away.
+        type: bool
+  default_routes:
+    description: Default routes that take the place of those there are.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      gateway:
+        description: Address of the gateway.
+        type: str
+        required: true
+      interface:
+        description: Interface that leads to it.
+        type: str
+        required: true
+      vrf:
+        description: VRF of the route; the main table when not given.
+        type: str
+  vxlans:
+    description:
+      - VXLAN interfaces. Their VRF or bridge stands in O(interfaces).
+      - VNI, port, underlay VRF and the IP version of the ends cannot change while one lives, so it is made again then, which a warning says,
+        in check mode too. All else is changed in place.
+      - One that does not fit the interface that has its local address is refused before anything is changed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Interface name.
+        type: str
+        required: true
+      vni:
+        description: VXLAN network identifier.
+        type: int
+        required: true
+      local:
+        description: Own outer address.
+        type: str
+        required: true
+      remotes:
+        description: Outer addresses of the others; with more than one, frames for unknown addresses go to each of them.
+        type: list
+        elements: str
+        required: true
+      port:
+        description: UDP port.
+        type: int
+        default: 4789
+      mtu:
+        description: MTU in bytes.
+        type: int
+      mac:
+        description: MAC address.
+        type: str
+      underlay_vrf:
+        description: VRF the outer packets are routed in; the main table when not given.
         type: str
   path:
     description: File that holds the declared state, read at boot.
@@ -79,6 +148,12 @@ commands:
   type: list
   elements: str
   sample: ["ip link set dev wg0 master CORE"]
+made_again:
+  description: VXLAN interfaces that were (or would be) deleted and made again, with the reason.
+  returned: always
+  type: list
+  elements: str
+  sample: ["vxlan1000 (vni 1000 to 1001)"]
 missing:
   description: Declared interfaces that do not exist yet and that this module does not make; only in check mode, otherwise it is a failure.
   returned: always
@@ -87,38 +162,74 @@ missing:
 """
 
 import json
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+
+
+def given(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The dictionaries without the keys that have no value."""
+    return [{key: value for key, value in item.items() if value is not None} for item in items]
 
 
 def main() -> None:
     vrf = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
     interface = {
         "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["bridge", "dummy"]},
+        "kind": {"type": "str", "choices": ["bridge", "dummy", "vlan"]},
+        "parent": {"type": "str"},
+        "vlan": {"type": "int"},
         "vrf": {"type": "str"},
+        "bridge": {"type": "str"},
         "mtu": {"type": "int"},
         "mac": {"type": "str"},
         "unit": {"type": "str"},
+        "dynamic": {"type": "bool"},
+    }
+    route = {"gateway": {"type": "str", "required": True}, "interface": {"type": "str", "required": True}, "vrf": {"type": "str"}}
+    vxlan = {
+        "name": {"type": "str", "required": True},
+        "vni": {"type": "int", "required": True},
+        "local": {"type": "str", "required": True},
+        "remotes": {"type": "list", "elements": "str", "required": True},
+        "port": {"type": "int", "default": interface_vxlan.PORT},
+        "mtu": {"type": "int"},
+        "mac": {"type": "str"},
+        "underlay_vrf": {"type": "str"},
     }
     module = AnsibleModule(
         argument_spec={
             "vrfs": {"type": "list", "elements": "dict", "default": [], "options": vrf},
             "interfaces": {"type": "list", "elements": "dict", "default": [], "options": interface},
+            "default_routes": {"type": "list", "elements": "dict", "default": [], "options": route},
+            "vxlans": {"type": "list", "elements": "dict", "default": [], "options": vxlan},
             "path": {"type": "path", "default": layer.STATE_FILE},
         },
         supports_check_mode=True,
     )
     path = module.params["path"]
-    declared = {
-        "vrfs": module.params["vrfs"],
-        "interfaces": [{key: value for key, value in item.items() if value is not None} for item in module.params["interfaces"]],
-    }
+    declared = {"vrfs": module.params["vrfs"], "interfaces": given(module.params["interfaces"])}
+    if module.params["vxlans"]:
+        declared["vxlans"] = given(module.params["vxlans"])
+    if module.params["default_routes"]:
+        declared["default_routes"] = given(module.params["default_routes"])
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     try:
         previous = layer.load(path)
+        kernel = layer.Kernel()
+        links = kernel.links()
+        refusals = interface_vxlan.too_large(kernel, links, declared)
+        if refusals:
+            module.fail_json(msg="\n".join(refusals + ["Nothing was changed."]))
+        reasons = {item["name"]: interface_vxlan.must_be_made_again(links, item) for item in declared.get("vxlans", [])}
+        made_again = ["%s (%s)" % (name, ", ".join(differences)) for name, differences in reasons.items() if differences]
+        for text_of_one in made_again:
+            module.warn(
+                "VXLAN %s is deleted and made again: what runs over it is interrupted, and macvlan interfaces on it go" % text_of_one
+            )
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))
@@ -136,6 +247,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(commands) or before != text,
         commands=commands,
+        made_again=made_again,
         missing=missing,
         diff=[
             {"before_header": path, "after_header": path, "before": before, "after": text},

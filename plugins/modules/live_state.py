@@ -35,6 +35,28 @@ options:
     type: list
     elements: str
     default: []
+  openvpn_tunnels:
+    description: OpenVPN tunnels to ask, each with C(name) and C(role).
+    type: list
+    elements: dict
+    default: []
+  l2tp:
+    description: Ask for the security associations of L2TP/IPsec.
+    type: bool
+    default: false
+  vxlan:
+    description: Read the VXLAN interfaces and whom they flood.
+    type: bool
+    default: false
+  docker:
+    description: Read Docker; C(containers) names system containers whose systemd is asked. Nothing is read without this.
+    type: dict
+    suboptions:
+      containers:
+        description: Names of system containers.
+        type: list
+        elements: str
+        default: []
   frr:
     description: Ask FRR.
     type: bool
@@ -46,6 +68,22 @@ options:
     default: []
   frr_config:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
+    type: bool
+    default: false
+  gobgp:
+    description: Ask GoBGP and look at what is steered.
+    type: bool
+    default: false
+  filter:
+    description: The file of role C(firewall), to list the live packet filter beside it.
+    type: str
+    default: ""
+  anycast:
+    description: Ask the guard of the anycast addresses.
+    type: bool
+    default: false
+  listening:
+    description: Read which TCP sockets listen.
     type: bool
     default: false
   boot_plot:
@@ -107,6 +145,16 @@ options:
         type: list
         elements: dict
         default: []
+      ospf:
+        description: Interfaces with an OSPFv2 neighbor.
+        type: list
+        elements: str
+        default: []
+      ospf6:
+        description: Interfaces with an OSPFv3 neighbor.
+        type: list
+        elements: str
+        default: []
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -128,9 +176,12 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files),
+    - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
+      C(ipsec), C(l2tp_guard), C(vxlan), C(docker), C(packet_filter),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(ospf), C(frr_config) and C(pings), as far as they were asked for.
+      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
+      C(anycast), C(listening) and C(pings), as far as they were asked
+      for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict
@@ -138,6 +189,12 @@ state:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
 
 def main() -> None:
@@ -159,13 +216,25 @@ def main() -> None:
             "units": names,
             "verify_units": names,
             "wireguard_files": names,
+            "openvpn_tunnels": dicts,
+            "l2tp": {"type": "bool", "default": False},
+            "vxlan": {"type": "bool", "default": False},
+            "docker": {"type": "dict", "options": {"containers": names}},
             "frr": {"type": "bool", "default": True},
             "originated": dicts,
             "frr_config": {"type": "bool", "default": False},
+            "gobgp": {"type": "bool", "default": False},
+            "filter": {"type": "str", "default": ""},
+            "anycast": {"type": "bool", "default": False},
+            "listening": {"type": "bool", "default": False},
             "boot_plot": {"type": "bool", "default": False},
             "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
             "wait": {"type": "int", "default": 0},
-            "expect": {"type": "dict", "default": {}, "options": {"bgp": dicts, "bfd": dicts, "routes": dicts}},
+            "expect": {
+                "type": "dict",
+                "default": {},
+                "options": {"bgp": dicts, "bfd": dicts, "routes": dicts, "ospf": names, "ospf6": names},
+            },
         },
         supports_check_mode=True,
     )
@@ -175,10 +244,26 @@ def main() -> None:
     if asked["frr"]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
+    if asked["gobgp"]:
+        state.update(gobgp(gatherer, asked["wait"]))
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
     state.update(gatherer.network())
     # After the pings: they are what makes an idle tunnel shake hands.
     state.update(gatherer.wireguard(asked["wireguard_files"]))
+    if asked["openvpn_tunnels"]:
+        state["openvpn"] = gather_openvpn([(item["name"], item["role"]) for item in asked["openvpn_tunnels"]])
+    if asked["l2tp"]:
+        state.update(gather_l2tp(gatherer))
+    if asked["vxlan"]:
+        state["vxlan"] = gather_vxlan(gatherer)
+    if asked["docker"] is not None:
+        state.update(gather_docker(gatherer, asked["docker"]["containers"]))
+    if asked["filter"]:
+        state["filter"] = gather_filter(gatherer, asked["filter"])
+    if asked["anycast"]:
+        state["anycast"] = gather_anycast(gatherer)
+    if asked["listening"]:
+        state["listening"] = gather_listening(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
         state.update(gatherer.units(asked["units"], asked["verify_units"]))

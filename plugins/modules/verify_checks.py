@@ -15,6 +15,9 @@ description:
   - A host that cannot be reached yields one failed check. The task itself does not fail because of a check.
 author: xuegao.net maintainers (@xuegao)
 options:
+  openvpn_key_registry:
+    description: Directory of the registry of OpenVPN fingerprints.
+    type: path
   key_registry:
     description: Directory on the controller with one file of WireGuard public keys per host.
     type: path

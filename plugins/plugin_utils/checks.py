@@ -19,8 +19,15 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     uses_frr,
     uses_vrf,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_dns import check_dns
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_docker import check_docker, docker_asked
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_firewall import NETWORK_PRE, check_firewall, uses_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_gobgp import check_gobgp
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_l2tp import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_links import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_openvpn import check_openvpn
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
     NETWORK_MANAGER,
@@ -30,12 +37,37 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import (
     expected_sysctls,
     expected_units,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_vxlan import check_vxlans
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import Registry, check_wireguard
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.render import filter_text
 
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 # Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {"sysctl": "sysctl_", "vrf": "vrf_", "wireguard": "wireguard_", "frr": "frr_"}
+OWNED = {
+    "sysctl": "sysctl_",
+    "vrf": "vrf_",
+    "wireguard": "wireguard_",
+    "openvpn": "openvpn_",
+    "l2tp_ipsec": "l2tp_ipsec_",
+    "vxlan": "vxlan_",
+    "frr": "frr_",
+    "gobgp": "gobgp_",
+    "firewall": "firewall_",
+    "docker_macvlan": "docker_macvlan_",
+    "dns_anycast": "dns_anycast_",
+}
+
+# Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
+OPTIONAL = {
+    "openvpn": "openvpn_tunnels",
+    "l2tp_ipsec": "l2tp_ipsec_tunnels",
+    "vxlan": "vxlan_interfaces",
+    "gobgp": "gobgp_asn",
+    "firewall": "firewall_public_interfaces",
+    "docker_macvlan": "docker_macvlan_networks",
+    "dns_anycast": "dns_anycast_addresses",
+}
 
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
@@ -52,7 +84,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     """
     known = relevant_variables(variables)
     units = expected_units(known)
-    expect: dict[str, list[dict[str, str]]] = {"bgp": [], "bfd": [], "routes": []}
+    expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
@@ -65,20 +97,30 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     asks_frr = uses_frr(known) or bool(expect["routes"])
     return {
         "sysctls": list(expected_sysctls(known)) if "sysctl" in roles_of(known) else [],
-        "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE],
+        "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE, *([NETWORK_PRE] if uses_firewall(known) else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
+        "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
+        "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
+        "vxlan": bool(known.get("vxlan_interfaces")),
+        "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
+        "gobgp": bool(known.get("gobgp_asn")),
+        "filter": filter_text(known) if uses_firewall(known) else "",
+        "anycast": bool(known.get("dns_anycast_addresses")),
+        "listening": bool(known.get("dns_anycast_ssh_listen")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr else 0,
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") else 0,
         "expect": expect,
     }
 
 
-def host_checks(host: str, variables: Variables, state: State, registry: Registry | None = None) -> list[Check]:
+def host_checks(
+    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Registry | None = None
+) -> list[Check]:
     """Compare a host's live state with its variables.
 
     Parameters:
@@ -86,6 +128,7 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
         variables: the roles' variables with their defaults; roles that ``verify_roles`` does not name are skipped.
         state: what module ``live_state`` returned when called with `gather_arguments`.
         registry: public key by WireGuard interface by host.
+        fingerprints: fingerprint by OpenVPN tunnel by host.
 
     Returns:
         The checks, in the order of the boot: system, VRFs, interfaces, tunnels, routing, reachability. Names are unique.
@@ -104,14 +147,25 @@ def host_checks(host: str, variables: Variables, state: State, registry: Registr
             ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
         elif not in_use:
             ledger.skip(f"Role {role}", f"this host declares nothing for role {role}")
+    for role, variable in OPTIONAL.items():
+        if variables.get(variable) and role not in roles_of(known):
+            ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
     if used["sysctl"]:
         check_sysctls(ledger, known)
     check_units(ledger, known)
     check_vrfs(ledger, known)
     check_interfaces(ledger, known)
     check_wireguard(ledger, known, registry or {})
+    check_openvpn(ledger, known, fingerprints or {})
+    check_l2tp(ledger, known)
+    check_vxlans(ledger, known)
     check_frr(ledger, known)
+    check_ospf(ledger, known)
+    check_gobgp(ledger, known)
+    check_firewall(ledger, known)
+    check_dns(ledger, known)
     check_routes(ledger, known)
+    check_docker(ledger, known)
     check_reach(ledger, known)
     return ledger.checks
 

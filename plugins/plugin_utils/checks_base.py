@@ -15,6 +15,20 @@ Variables = Mapping[str, Any]
 State = Mapping[str, Any]
 
 DEFAULT_VRF = "default"
+# Roles whose variables can be compared with the live state, in the order of the boot. The specs of role verify name the same.
+COMPARED_ROLES = (
+    "sysctl",
+    "vrf",
+    "wireguard",
+    "openvpn",
+    "l2tp_ipsec",
+    "vxlan",
+    "frr",
+    "firewall",
+    "gobgp",
+    "docker_macvlan",
+    "dns_anycast",
+)
 MAIN_TABLE = 254
 LOCAL_TABLE = 255
 
@@ -155,7 +169,7 @@ def tables_of(variables: Variables) -> dict[str, int]:
 
 def uses_frr(variables: Variables) -> bool:
     """Say whether anything is configured for FRR."""
-    return any(variables.get(name) for name in ("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_bgp"))
+    return any(variables.get(name) for name in ("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6"))
 
 
 def uses_vrf(variables: Variables) -> bool:
@@ -165,4 +179,4 @@ def uses_vrf(variables: Variables) -> bool:
 
 def roles_of(variables: Variables) -> list[str]:
     """Return the roles that are compared: those in ``verify_roles``."""
-    return list(variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "frr"]))
+    return list(variables.get("verify_roles", COMPARED_ROLES))

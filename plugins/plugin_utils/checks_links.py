@@ -73,14 +73,18 @@ def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
 
 def check_interfaces(ledger: Ledger, variables: Variables) -> None:
     """Check every interface the roles name: exists and up, kind, VRF, MTU, MAC address."""
-    tunnels = {item["name"]: item for item in variables.get("wireguard_interfaces", [])}
+    tunnels = {
+        item["name"]: {**item, "kind": kind}
+        for kind, variable in (("wireguard", "wireguard_interfaces"), ("tun", "openvpn_tunnels"), ("ppp", "l2tp_ipsec_tunnels"))
+        for item in variables.get(variable, [])
+    }
     declared = {item["name"]: item for item in variables.get("vrf_interfaces", [])}
     addressed = {item["name"]: item for item in variables.get("frr_interfaces", [])}
     vrfs = {item["name"] for item in variables.get("vrf_vrfs", [])}
     for name in dict.fromkeys([*declared, *tunnels, *addressed]):
         if name in vrfs:
             continue
-        kind = "wireguard" if name in tunnels else declared.get(name, {}).get("kind")
+        kind = tunnels.get(name, declared.get(name, {})).get("kind")
         show = f"ip -details link show dev {name}"
 
         def up(links: Links, name: str = name, kind: str | None = kind) -> Verdict:
@@ -93,6 +97,8 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
                 return False, f"{name} is down, expected up"
             return True, f"up, {link['kind'] or 'plain device'}"
 
+        if kind == "vlan":
+            check_vlan(ledger, name, declared[name], show)
         ledger.judge(f"Interface {name} up", show, "links", up)
         if name in declared:
             check_membership(ledger, name, declared[name].get("vrf"), show)
@@ -104,6 +110,17 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
             ledger.judge(f"Interface {name} MAC", show, "links", lambda links, n=name, m=mac: same(m.lower(), links.get(n, {}).get("mac")))
     for name, item in addressed.items():
         check_addresses(ledger, name, item.get("addresses", []))
+
+
+def check_vlan(ledger: Ledger, name: str, declared: Mapping[str, Any], command: str) -> None:
+    """Check the number of a VLAN and the NIC it lies on."""
+    expected = f"VLAN {declared['vlan']} on {declared['parent']}"
+
+    def tagged(links: Links) -> Verdict:
+        link = links.get(name)
+        return same(expected, None if link is None else f"VLAN {link['vlan']} on {link['parent']}")
+
+    ledger.judge(f"Interface {name} is {expected}", command, "links", tagged)
 
 
 def check_membership(ledger: Ledger, name: str, vrf: str | None, command: str) -> None:
@@ -129,8 +146,11 @@ def check_addresses(ledger: Ledger, name: str, addresses: list[str]) -> None:
     def exact(links: Links) -> Verdict:
         if name not in links:
             return False, f"no interface {name}, expected {', '.join(sorted(wanted)) or 'one without addresses'}"
+        # Link-local addresses come by themselves; only a declared one must be there.
         live = [
-            item["address"] for item in links[name]["addresses"] if item["family"] in families and item["scope"] not in ("link", "host")
+            item["address"]
+            for item in links[name]["addresses"]
+            if item["address"] in wanted or (item["family"] in families and item["scope"] not in ("link", "host"))
         ]
         return same_set(wanted, live)
 

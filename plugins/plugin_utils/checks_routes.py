@@ -34,6 +34,28 @@ def check_routes(ledger: Ledger, variables: Variables) -> None:
         vrfs = [DEFAULT_VRF, *(vrf["name"] for vrf in variables.get("vrf_vrfs", []))]
         for vrf in dict.fromkeys(vrfs):
             check_links_stay(ledger, vrf)
+    for route in variables.get("vrf_default_routes", []):
+        check_default(ledger, route, tables)
+
+
+def check_default(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, int]) -> None:
+    """Check that the default route which is used is the declared one."""
+    vrf, gateway, device = route.get("vrf") or DEFAULT_VRF, route["gateway"], route["interface"]
+    table = tables.get(vrf, MAIN_TABLE)
+    version = family_of(gateway)
+    prefix = "0.0.0.0/0" if version == 4 else "::/0"
+
+    def used(kernel: Routes) -> Verdict:
+        found = [item for item in kernel if item["table"] == table and item["prefix"] == prefix and item["type"] == "unicast"]
+        best = min(found, key=lambda item: int(item["metric"] or 0), default=None)
+        if best is None:
+            return False, f"no default route, expected one via {gateway} dev {device}"
+        shown = f"via {', '.join(best['via']) or 'nobody'} dev {', '.join(best['dev'])}"
+        passed = (best["via"], best["dev"]) == ([gateway], [device])
+        return passed, shown if passed else f"found {shown}, expected via {gateway} dev {device}"
+
+    option = "" if version == 4 else "-6 "
+    ledger.judge(f"Route {vrf} default via {gateway}", f"ip {option}route show table {table} default", "routes", used)
 
 
 def check_route(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, int]) -> None:
@@ -57,6 +79,13 @@ def check_route(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, i
         hops = ", ".join(f"{hop['ip'] or 'connected'} dev {hop['interface']}" for hop in best["nexthops"] if hop["interface"])
         return True, f"by {best['protocol']}, table {table}, via {hops}"
 
+    def direct(rib: Routes) -> Verdict:
+        hops = [hop for item in rib if item["vrf"] == vrf and item["prefix"] == prefix and item["selected"] for hop in item["nexthops"]]
+        recursive = [str(hop["ip"]) for hop in hops if hop["recursive"]]
+        if not hops or recursive:
+            return False, f"next hop {', '.join(recursive) or 'missing'} needs a second look-up, expected one on a connected subnet"
+        return True, f"next hop {', '.join(str(hop['ip']) for hop in hops)} is on a connected subnet"
+
     def alone(kernel: Routes) -> Verdict:
         others = sorted({item["table"] for item in kernel if item["prefix"] == prefix and item["table"] != table})
         if others:
@@ -66,6 +95,10 @@ def check_route(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, i
 
     source = f" by {protocol}" if protocol else ""
     ledger.judge(f"Route {vrf} {prefix}{source}", f"ip {option}route show table {table} {prefix}", "rib routes", present)
+    if route.get("direct"):
+        ledger.judge(
+            f"Route {vrf} {prefix} resolves directly", f"vtysh -c 'show ip{option and 'v6'} route vrf {vrf} {prefix}'", "rib", direct
+        )
     ledger.judge(f"Route {vrf} {prefix} in no other table", f"ip {option}route show table all {prefix}", "routes", alone)
 
 
@@ -76,7 +109,8 @@ def check_links_stay(ledger: Ledger, vrf: str) -> None:
         here = [item for item in rib if item["vrf"] == vrf]
         # An own link also shows up as an OSPF route that lost against the connected one.
         own = {item["prefix"] for item in here if item["protocol"] in ("connected", "local")}
-        learned = [item for item in here if item["protocol"] in LEARNED]
+        # What OSPF knows and its install filter keeps out of the table is not selected.
+        learned = [item for item in here if item["protocol"] in LEARNED and item["selected"]]
         leaked = sorted(
             {f"{item['prefix']} by {item['protocol']}" for item in learned if is_link(item["prefix"]) and item["prefix"] not in own}
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import Ledger, Variables, Verdict, same, uses_frr, uses_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import Ledger, Variables, Verdict, roles_of, same, uses_frr, uses_vrf
 
 Units = Mapping[str, Mapping[str, Any]]
 NETWORK_MANAGER = "NetworkManager.service"
@@ -39,28 +39,46 @@ def check_sysctls(ledger: Ledger, variables: Variables) -> None:
 
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
-    roles = variables.get("verify_roles", ["sysctl", "vrf", "wireguard", "frr"])
+    roles = roles_of(variables)
     units = []
     if "wireguard" in roles:
         units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]
+    if "openvpn" in roles:
+        units += [f"openvpn-{item['role']}@{item['name']}.service" for item in variables.get("openvpn_tunnels", [])]
+    if "l2tp_ipsec" in roles and variables.get("l2tp_ipsec_tunnels"):
+        units += ["strongswan.service", "xl2tpd.service"]
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         units += ["interface.service"] if uses_vrf(variables) else []
     if "frr" in roles and uses_frr(variables):
         units.append("frr.service")
+    if "gobgp" in roles and variables.get("gobgp_asn"):
+        units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
+    if "docker_macvlan" in roles and variables.get("docker_macvlan_networks"):
+        units.append("docker.service")
+    if "firewall" in roles and (variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces")):
+        units.insert(0, "xgn-firewall.service")
+    if "dns_anycast" in roles and variables.get("dns_anycast_addresses"):
+        units += ["unbound.service", "xgn-anycast.service"]
     return list(dict.fromkeys(units))
 
 
 def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
     """Return the pairs of units of which the second must name the first in its ``After=``."""
     units = expected_units(variables)
-    tunnels = [unit for unit in units if unit.startswith("wg-quick@")]
+    tunnels = [unit for unit in units if unit.startswith(("wg-quick@", "openvpn-"))]
     pairs = [(NETWORK_ONLINE, unit) for unit in tunnels]
     if "interface.service" in units:
         members = [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         pairs += [(unit, "interface.service") for unit in dict.fromkeys(members)]
+    if "docker.service" in units:
+        pairs += [(unit, "docker.service") for unit in variables.get("docker_macvlan_after_units", ["interface.service"]) if unit in units]
     if "frr.service" in units:
         pairs += [(unit, "frr.service") for unit in variables.get("frr_after_units", ["interface.service"]) if unit in units]
+    if "gobgpd.service" in units:
+        pairs += [(unit, "gobgpd.service") for unit in variables.get("gobgp_after_units", ["interface.service"]) if unit in units]
+    if "unbound.service" in units:
+        pairs += [(unit, "xgn-anycast.service") for unit in ("interface.service", "frr.service", "unbound.service") if unit in units]
     return pairs
 
 

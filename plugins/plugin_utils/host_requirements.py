@@ -56,6 +56,8 @@ def _kernel_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> l
     problems = []
     if variables.get("preflight_needs_mpls") and kernel < MPLS_USABLE:
         problems.append(f"MPLS needs kernel 4.5 or newer; {found}. {newer}")
+    elif variables.get("preflight_needs_mpls") and features["mpls_router"] == "missing":
+        problems.append(f"MPLS needs the kernel module mpls_router; {found}, built without it. {newer}")
     if variables.get("vrf_vrfs"):
         if kernel < VRF_FIRST:
             problems.append(f"VRF needs kernel 4.4 or newer; {found}. {newer}")

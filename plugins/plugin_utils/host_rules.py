@@ -12,22 +12,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_build import build_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_dns import dns_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_docker import docker_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_firewall import firewall_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_interfaces import interface_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_l2tp import l2tp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_openvpn import openvpn_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_sysctl import sysctl_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_verify import verify_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vlan import default_route_problems, vlan_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vxlan import vxlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_wireguard import wireguard_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 
 _RULES = (
     sysctl_problems,
     interface_problems,
+    vlan_problems,
+    default_route_problems,
     wireguard_problems,
+    openvpn_problems,
+    l2tp_problems,
+    vxlan_problems,
+    docker_problems,
     policy_problems,
     route_problems,
     bgp_problems,
+    firewall_problems,
+    dns_problems,
+    ospf_problems,
+    gobgp_problems,
+    build_problems,
     verify_problems,
 )
 

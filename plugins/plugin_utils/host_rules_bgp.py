@@ -52,6 +52,7 @@ def bgp_problems(host: Host) -> Iterator[Problem]:
             yield from _session(host, instance, neighbor, vrf)
             yield from _timers(neighbor)
             yield from _families(neighbor, route_maps)
+            yield from _clients(instance, neighbor)
             yield from reference(neighbor, "bfd_profile", "BFD profile", profiles)
         yield from twice(
             ((one.at("address"), str(parse_address(text) or text)) for one in instance.views("neighbors") if (text := one.text("address"))),
@@ -60,14 +61,8 @@ def bgp_problems(host: Host) -> Iterator[Problem]:
 
 
 def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
-    yield from _asn(instance, "asn")
-    router_id = instance.text("router_id")
-    if router_id is not None:
-        address = parse_address(router_id)
-        if not isinstance(address, IPv4Address):
-            yield instance.problem("router_id", "is not an IPv4 address", "a router ID has that form, for example 10.255.0.1")
-        elif address.is_unspecified:
-            yield instance.problem("router_id", "means no router ID", "write an IPv4 address, for example that of the loopback")
+    yield from asn_problems(instance, "asn")
+    yield from router_id_problems(instance, "router_id")
     for path, text in instance.texts("networks"):
         yield from network_problems(path, text)
     yield from twice(((path, str(parse_network(text) or text)) for path, text in instance.texts("networks")), "prefix")
@@ -86,7 +81,8 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
             sources[source, family] = view.at("source")
 
 
-def _asn(view: View, key: str) -> Iterator[Problem]:
+def asn_problems(view: View, key: str) -> Iterator[Problem]:
+    """Report what is no AS number."""
     number = view.number(key)
     if number == AS_TRANS:
         yield view.problem(key, "is AS_TRANS and no router's own", "RFC 6793 reserves it")
@@ -94,9 +90,20 @@ def _asn(view: View, key: str) -> Iterator[Problem]:
         yield from view.in_range(key, 1, ASN_MAX)
 
 
+def router_id_problems(view: View, key: str) -> Iterator[Problem]:
+    """Report what is no router ID."""
+    router_id = view.text(key)
+    if router_id is not None:
+        address = parse_address(router_id)
+        if not isinstance(address, IPv4Address):
+            yield view.problem(key, "is not an IPv4 address", "a router ID has that form, for example 10.255.0.1")
+        elif address.is_unspecified:
+            yield view.problem(key, "means no router ID", "write an IPv4 address, for example that of the loopback")
+
+
 def _session(host: Host, instance: View, neighbor: View, vrf: str) -> Iterator[Problem]:
     """Report what keeps the TCP session from coming up."""
-    yield from _asn(neighbor, "remote_as")
+    yield from asn_problems(neighbor, "remote_as")
     asn, remote_as = instance.number("asn"), neighbor.number("remote_as")
     external = asn is not None and remote_as is not None and asn != remote_as
     internal = asn is not None and asn == remote_as
@@ -106,11 +113,11 @@ def _session(host: Host, instance: View, neighbor: View, vrf: str) -> Iterator[P
         yield from address_problems(neighbor.at("address"), text)
     if address is not None:
         yield from _peer_address(host, neighbor, address, vrf, external=external)
-    yield from _update_source(host, neighbor, address, vrf)
+    yield from update_source_problems(host, neighbor, "update_source", address, vrf)
     yield from _hops(neighbor, internal=internal)
     password = neighbor.text("password")
     if password is not None:
-        yield from _password(host, neighbor, password, vrf)
+        yield from password_problems(host, neighbor, password, vrf)
     description = neighbor.text("description")
     if description is not None:
         yield from line_problems(neighbor.at("description"), description)
@@ -139,21 +146,22 @@ def _peer_address(host: Host, neighbor: View, address: IPAddress, vrf: str, *, e
         )
 
 
-def _update_source(host: Host, neighbor: View, address: IPAddress | None, vrf: str) -> Iterator[Problem]:
-    text = neighbor.text("update_source")
+def update_source_problems(host: Host, neighbor: View, key: str, address: IPAddress | None, vrf: str) -> Iterator[Problem]:
+    """Report a source address that is not this host's, or not of the neighbor's family."""
+    text = neighbor.text(key)
     if text is None:
         return
-    yield from address_problems(neighbor.at("update_source"), text)
+    yield from address_problems(neighbor.at(key), text)
     source = parse_address(text)
     if source is None:
         return
     if address is not None and source.version != address.version:
-        yield neighbor.problem("update_source", f"is not an {FAMILY[address.version]} address like {address}")
+        yield neighbor.problem(key, f"is not an {FAMILY[address.version]} address like {address}")
     elif source == address:
-        yield neighbor.problem("update_source", "is the address of the neighbor", "write an address of this host")
+        yield neighbor.problem(key, "is the address of the neighbor", "write an address of this host")
     elif not host.may_be_own(source, vrf):
         valid = [str(own.value.ip) for own in host.addresses if own.vrf in (vrf, None) and own.value.version == source.version]
-        yield neighbor.problem("update_source", f"is no address of this host in {vrf_text(vrf)}", f"addresses there: {', '.join(valid)}")
+        yield neighbor.problem(key, f"is no address of this host in {vrf_text(vrf)}", f"addresses there: {', '.join(valid)}")
 
 
 def _hops(neighbor: View, *, internal: bool) -> Iterator[Problem]:
@@ -175,7 +183,8 @@ def _hops(neighbor: View, *, internal: bool) -> Iterator[Problem]:
     yield from neighbor.in_range("ttl_security_hops", 1, 254)
 
 
-def _password(host: Host, neighbor: View, password: str, vrf: str) -> Iterator[Problem]:
+def password_problems(host: Host, neighbor: View, password: str, vrf: str) -> Iterator[Problem]:
+    """Report a TCP MD5 password that cannot work."""
     size = len(password.encode(errors="surrogatepass"))
     if not password:
         yield Problem(neighbor.at("password"), "is empty", hint="leave the key out for a session without password")
@@ -215,6 +224,15 @@ def _timers(neighbor: View) -> Iterator[Problem]:
         yield neighbor.problem(
             "keepalive", "is more than a third of holdtime, and FRR would store that third", f"{arithmetic}; at most {holdtime // 3}"
         )
+
+
+def _clients(instance: View, neighbor: View) -> Iterator[Problem]:
+    """Report a route reflector's client in another AS: bgpd refuses it."""
+    asn, remote_as = instance.number("asn"), neighbor.number("remote_as")
+    for view in neighbor.views("families"):
+        if view.flag("route_reflector_client") and None not in (asn, remote_as) and asn != remote_as:
+            hint = f"own AS {asn}, neighbor AS {remote_as}"
+            yield view.problem("route_reflector_client", "does not go with a neighbor of another AS", hint)
 
 
 def _families(neighbor: View, route_maps: dict[str, None]) -> Iterator[Problem]:

@@ -120,7 +120,7 @@ def _members(host: Host) -> Iterator[Problem]:
         if vrf is not None and vrf not in host.made_vrfs:
             yield unknown(view.at("vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
         if mac is not None:
-            yield from _mac_problems(view, mac)
+            yield from mac_problems(view, mac)
         if unit is not None:
             yield from unit_problems(view.at("unit"), unit)
     yield from twice(((view.at("name"), name) for view in members if (name := view.text("name"))), "name")
@@ -136,7 +136,8 @@ def _members(host: Host) -> Iterator[Problem]:
     yield from twice(((view.at("name"), name) for view in tunnels if (name := view.text("name"))), "name")
 
 
-def _mac_problems(view: View, mac: str) -> Iterator[Problem]:
+def mac_problems(view: View, mac: str) -> Iterator[Problem]:
+    """Report what is no MAC address of an interface."""
     if not _MAC.match(mac):
         yield view.problem("mac", "is not a MAC address", "write six pairs of hexadecimal digits, for example 02:00:00:00:00:01")
     elif int(mac[:2], 16) & 1:
@@ -192,8 +193,8 @@ def _addresses(host: Host) -> Iterator[Problem]:
             yield from _address(path, text)
     seen: dict[tuple[object, ...], OwnAddress] = {}
     for own in host.addresses:
-        # Where the VRF is unknown, two interfaces may be in different ones.
-        place = ("vrf", own.vrf) if own.vrf is not None else ("interface", own.interface)
+        # A link-local address counts on its link only; and where the VRF is unknown, two interfaces may be in different ones.
+        place = ("vrf", own.vrf) if own.vrf is not None and not own.value.ip.is_link_local else ("interface", own.interface)
         first = seen.setdefault((*place, own.value.ip), own)
         if first is not own:
             where = f"interface {own.interface}" if own.interface == first.interface else vrf_text(own.vrf or DEFAULT_VRF)

@@ -18,12 +18,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_view import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 
+_DEFAULT = "default"  # FRR's name of the default VRF
+
 
 def route_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of static routes."""
     first: dict[tuple[object, ...], str] = {}
     for route in host.root.views("frr_static_routes"):
         yield from vrf_reference(host, route)
+        if route.text("next_hop_vrf") != _DEFAULT:
+            yield from vrf_reference(host, route, "next_hop_vrf")
         yield from route.in_range("distance", 1, 255)
         yield from _target(route)
         yield from _next_hop(host, route)
@@ -44,11 +48,11 @@ def route_problems(host: Host) -> Iterator[Problem]:
 
 
 def _target(route: View) -> Iterator[Problem]:
-    given = [key for key in ("next_hop", "interface") if route.given(key)]
+    given = [key for key in ("next_hop", "interface", "next_hop_vrf") if route.given(key)]
     if route.flag("blackhole"):
         for key in given:
             yield route.problem(key, "does not go with blackhole", "a route either drops packets or sends them on; keep one")
-    elif not given:
+    elif not set(given) - {"next_hop_vrf"}:
         yield Problem(route.path, "leads nowhere", hint="give next_hop, interface, both of them, or blackhole: true")
 
 
@@ -63,7 +67,7 @@ def _next_hop(host: Host, route: View) -> Iterator[Problem]:
     if prefix is not None and address.version != prefix.version:
         hint = f"write an {FAMILY[prefix.version]} address"
         yield route.problem("next_hop", f"is an {FAMILY[address.version]} address, and the prefix is {FAMILY[prefix.version]}", hint)
-    own = host.own(address, route.text("vrf") or DEFAULT_VRF)
+    own = host.own(address, _next_hop_vrf(route))
     if own is not None:
         yield route.problem("next_hop", "is this router's own address", f"it stands at {own.path}; write the address of the other router")
     elif address.is_unspecified or address.is_multicast or address.is_loopback:
@@ -77,8 +81,13 @@ def _interface(host: Host, route: View) -> Iterator[Problem]:
     if name is None:
         return
     yield from name_problems(route.at("interface"), name, "interface", existing=True)
-    vrf, actual = route.text("vrf") or DEFAULT_VRF, host.vrf_of(name)
+    vrf, actual = _next_hop_vrf(route), host.vrf_of(name)
     if actual is not None and actual != vrf:
-        yield route.problem(
-            "interface", f"is in {vrf_text(actual)}, and the route in {vrf_text(vrf)}", "give the route the VRF of its interface"
-        )
+        hint = "give the route the VRF of its interface, or that as next_hop_vrf"
+        yield route.problem("interface", f"is in {vrf_text(actual)}, and the route in {vrf_text(vrf)}", hint)
+
+
+def _next_hop_vrf(route: View) -> str:
+    """Return the VRF in which the next hop is looked for."""
+    name = route.text("next_hop_vrf") or route.text("vrf") or DEFAULT_VRF
+    return DEFAULT_VRF if name == _DEFAULT else name

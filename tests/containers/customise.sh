@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Runs at the end of an image's build; $1 is the root of the image. XGN_ARCHIVE and XGN_MASK come from images.toml.
+# Runs at the end of an image's build; $1 is the root of the image. XGN_ARCHIVE, XGN_MASK, XGN_SOURCES and
+# XGN_SOURCES_SUITE come from images.toml.
 set -eu
 root=$1
 archive="$root/opt/xgn-archive"
@@ -18,10 +19,24 @@ for deb in *.deb; do
     echo "SHA256: $(sha256sum "$deb" | cut -d' ' -f1)"
     echo
 done >Packages
+: >Sources
+if [ -n "$XGN_SOURCES" ]; then
+    sed --quiet --regexp-extended "s/^deb (.*) [a-z]+ main$/deb-src \\1 $XGN_SOURCES_SUITE main/p" "$root/etc/apt/sources.list" \
+        >"$root/etc/apt/sources.list.d/sources.list"
+    APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get update
+    # shellcheck disable=SC2086 # a list of words
+    APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get source --download-only --only-source $XGN_SOURCES
+    for source in $XGN_SOURCES; do
+        APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-cache showsrc --only-source "$source" | sed 's/^Directory: .*/Directory: ./'
+    done >Sources
+fi
 cd /
 
 rm -f "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
 echo 'deb [trusted=yes] file:/opt/xgn-archive ./' >"$root/etc/apt/sources.list.d/xgn-archive.list"
+if [ -n "$XGN_SOURCES" ]; then
+    echo 'deb-src [trusted=yes] file:/opt/xgn-archive ./' >>"$root/etc/apt/sources.list.d/xgn-archive.list"
+fi
 for unit in $XGN_MASK; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 UNITS = ["frr.service"]
-SECRET = "xgnSecretBgpPassword"
+SECRETS = ("xgnSecretBgpPassword", "xgnSecretOspf")
 # A session that was reset waits for its connect timer, 120 s at most, before it calls again.
 SESSION_LIMIT_S = 150
 POLL_S = 2
@@ -55,13 +55,14 @@ def test_session_is_established(host: Any, peer: int) -> None:
     assert (neighbor["remoteAs"], neighbor["nbrDesc"]) == (65000 + peer, "the other container")
     timers = (neighbor["bgpTimerConfiguredKeepAliveIntervalMsecs"], neighbor["bgpTimerConfiguredHoldTimeMsecs"])
     assert timers == (5000, 15000)
-    assert host.run("grep --quiet %s /etc/frr/frr.conf", f"password {SECRET}").succeeded
+    assert host.run("grep --quiet %s /etc/frr/frr.conf", f"password {SECRETS[0]}").succeeded
 
 
 def test_bfd_is_up(host: Any, peer: int) -> None:
     """BFD watches the neighbor with the intervals of the profile."""
     address = f"198.51.100.{peer}"
     wait_for(lambda: [found["status"] for found in vtysh(host, "show bfd peers") if found["peer"] == address], ["up"])
+    # BGP and OSPF share the session with the neighbor.
     (found,) = vtysh(host, "show bfd peers")
     assert (found["receive-interval"], found["transmit-interval"]) == (1000, 1000)
 
@@ -80,6 +81,26 @@ def test_routes_of_the_peer(host: Any, own: int, peer: int) -> None:
     assert len(routes["203.0.113.0/24"]) == 1
 
 
+def test_ospf(host: Any, own: int, peer: int) -> None:
+    """The neighbor is full, with its key; what the sender's and the receiver's filter let pass is in the table, and nothing else."""
+    wait_for(lambda: neighbor_states(host), ["Full"])
+    assert host.run("grep --quiet %s /etc/frr/frr.conf", f"message-digest-key 1 md5 {SECRETS[1]}").succeeded
+    interface = vtysh(host, "show ip ospf interface eth0")["interfaces"]["eth0"]
+    assert (interface["timerMsecs"], interface["timerDeadSecs"], interface["cost"]) == (2000, 40, 7)
+    wait_for(
+        lambda: sorted(route["dst"] for route in json.loads(host.check_output("ip -json route show proto ospf"))), [f"198.18.{peer}.0/24"]
+    )
+    told = vtysh(host, "show ip ospf route")
+    assert f"198.19.{peer}.0/24" in told
+    assert "203.0.113.0/24" not in told
+
+
+def neighbor_states(host: Any) -> list[str]:
+    """Return the states of all OSPF neighbors, without the role after the slash."""
+    found = vtysh(host, "show ip ospf neighbor")["neighbors"]
+    return [(item.get("nbrState") or item["state"]).partition("/")[0] for entries in found.values() for item in entries]
+
+
 def test_traffic_between_loopbacks(host: Any, own: int, peer: int) -> None:
     """A packet finds its way there and back."""
     ping = host.run(f"ping -c 3 -i 0.2 -W 2 -I 192.0.2.{own} 192.0.2.{peer}")
@@ -93,10 +114,10 @@ def test_addresses(host: Any, own: int) -> None:
     assert {f"192.0.2.{own}/32", f"2001:db8::{own}/128"} <= addresses
 
 
-def test_static_routes(host: Any) -> None:
-    """The declared static route is there, and one that was made by hand is not."""
+def test_static_routes(host: Any, own: int) -> None:
+    """The declared static routes are there, and one that was made by hand is not."""
     routes = vtysh(host, "show ip route static")
-    assert list(routes) == ["203.0.113.0/24"]
+    assert sorted(routes) == [f"198.18.{own}.0/24", f"198.19.{own}.0/24", "203.0.113.0/24"]
 
 
 def test_nothing_left_to_apply(host: Any) -> None:
@@ -130,18 +151,19 @@ def test_unit(host: Any) -> None:
 def test_only_needed_daemons_run(host: Any) -> None:
     """Daemons that the configuration does not speak of do not run."""
     running = set(host.check_output("vtysh -c 'show daemons'").split())
-    assert {"zebra", "staticd", "bgpd", "bfdd", "watchfrr"} <= running
-    assert running <= {"zebra", "staticd", "bgpd", "bfdd", "watchfrr", "mgmtd"}
+    needed = {"zebra", "staticd", "bgpd", "ospfd", "ospf6d", "bfdd", "watchfrr"}
+    assert needed <= running <= {*needed, "mgmtd"}
 
 
-def test_password_is_nowhere_readable(host: Any) -> None:
-    """The password is in no file that everybody can read, in no log and on no command line."""
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secret_is_nowhere_readable(host: Any, secret: str) -> None:
+    """A secret is in no file that everybody can read, in no log and on no command line."""
     found = host.run(
         "find / -xdev -type f -perm -o=r -not -path '/proc/*' -not -path '/sys/*' -print0"
         " | xargs -0 grep --files-with-matches --fixed-strings %s --",
-        SECRET,
+        secret,
     )
     assert found.stdout == ""
-    logs = host.run("grep --recursive --files-with-matches --fixed-strings %s /var/log", SECRET)
+    logs = host.run("grep --recursive --files-with-matches --fixed-strings %s /var/log", secret)
     assert logs.stdout == ""
-    assert SECRET not in host.check_output("journalctl --no-pager")
+    assert secret not in host.check_output("journalctl --no-pager")

@@ -13,8 +13,19 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FA
 PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
 IGP = "IGP"
+BGP_TO_OSPF = "BGP-TO-OSPF"
+OSPF_TO_BGP = "OSPF-TO-BGP"
 STEERING = "STEERING"
+# PUBLISHED without what is steered at the moment.
+UNSTEERED = "UNSTEERED"
 NOTHING = "NOTHING"
+ANYCAST = "ANYCAST"
+# Behind OSPF (110), before iBGP (200).
+ANYCAST_DISTANCE = 115
+# Marks in OSPF what came from BGP (its port), so that no border of the region takes it for the region's own and tells it back.
+BGP_TAG = 179
+# What a route got from a GoBGP box carries, through BGP, the table and OSPF.
+STEERING_TAG = 1000
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
 _POOL, _ANYCAST = 1, 2
 _MANY_NETWORKS, _STEERED, _SEGMENTS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 3_000_000_000
@@ -124,6 +135,80 @@ def route_map(name: str, lists: list[dict[str, Any]], changes: list[str]) -> dic
             entry["set"] = changes
         entries.append(entry)
     return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
+
+
+def exchange_maps(lists: list[dict[str, Any]], *, steered: bool) -> list[dict[str, Any]]:
+    """Return the route maps between BGP and OSPF on a border: published networks pass, in each direction once.
+
+    Parameters:
+        lists: the prefix lists PUBLISHED.
+        steered: there are GoBGP boxes, whose routes keep their own tag.
+    """
+    into_igp, out_of_igp = route_map(BGP_TO_OSPF, lists, [f"tag {BGP_TAG}"]), route_map(OSPF_TO_BGP, lists, [])
+    if steered:
+        kept = [{**entry, "seq": entry["seq"] // 10, "match": [f"tag {STEERING_TAG}", *entry["match"]]} for entry in into_igp["entries"]]
+        into_igp["entries"] = [{key: value for key, value in entry.items() if key != "set"} for entry in kept] + into_igp["entries"]
+    tags = [BGP_TAG, STEERING_TAG] if steered else [BGP_TAG]
+    out_of_igp["entries"] = [
+        {"seq": 5 + index, "action": "deny", "description": "came from BGP", "match": [f"tag {tag}"]} for index, tag in enumerate(tags)
+    ] + out_of_igp["entries"]
+    return [into_igp, out_of_igp]
+
+
+def session_map(name: str, lists: list[dict[str, Any]], changes: list[str], next_hops: dict[str, str]) -> dict[str, Any]:
+    """Return the route map for what comes in over a session between loopbacks.
+
+    Parameters:
+        name, lists, changes: as in `route_map`.
+        next_hops: the neighbor's address on the link by family. With it as next hop a route needs no second look-up, that of the loopback.
+    """
+    found = route_map(name, lists, changes)
+    for entry, item in zip(found["entries"], lists):
+        family = item.get("family", "ipv4")
+        if family in next_hops:
+            words = "ip next-hop" if family == "ipv4" else "ipv6 next-hop global"
+            entry["set"] = [f"{words} {next_hops[family]}", *changes]
+    return found
+
+
+def anycast_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list ANYCAST by family: one for each anycast address."""
+    dns = intent.settings["xgn_services"].get("dns") or {}
+    found: dict[str, list[dict[str, Any]]] = {family: [] for family in FAMILIES}
+    for family, key in (("ipv4", "address"), ("ipv6", "address6")):
+        if key in dns:
+            found[family].append({"seq": _ANYCAST, "action": "permit", "prefix": str(parse_address(dns[key]))})
+    return found
+
+
+def nearest(route_map: dict[str, Any], lists: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a route map for what comes in by BGP that leaves the region's own instance of an anycast address its place.
+
+    eBGP's distance of 20 would let another region's instance win over the one beside the router, which OSPF tells about with 110.
+
+    Parameters:
+        route_map: the map for everything.
+        lists: the prefix lists ANYCAST.
+    """
+    entries = list(route_map["entries"])
+    for item in lists:
+        words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
+        general = next(entry for entry in route_map["entries"] if any(line.startswith(words) for line in entry.get("match", [])))
+        match = [f"{words} prefix-list {item['name']}"]
+        near = {
+            "seq": general["seq"] - 5,
+            "action": "permit",
+            "match": match,
+            "set": [*general.get("set", []), f"distance {ANYCAST_DISTANCE}"],
+        }
+        entries.insert(entries.index(general), near)
+    return {**route_map, "entries": entries}
+
+
+def without_steered(route_map: dict[str, Any]) -> dict[str, Any]:
+    """Return a route map that refuses what is steered before anything else."""
+    deny = {"seq": 5, "action": "deny", "match": [f"tag {STEERING_TAG}"]}
+    return {**route_map, "entries": [deny, *route_map["entries"]]}
 
 
 def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:

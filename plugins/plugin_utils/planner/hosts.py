@@ -15,6 +15,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import En
 Variables = dict[str, Any]
 # Who makes the interface of a tunnel; interface.service starts after it.
 _UNITS: Mapping[str, str] = {"wireguard": "wg-quick@{name}.service", "l2tp_ipsec": "xl2tpd.service"}
+ANYCAST_DEVICE = "anycast0"
+"""Carries the anycast addresses, and only as long as they are answered."""
 _EVERYTHING = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 
 
@@ -89,23 +91,34 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
                 mac=network.mac,
             )
         )
+    if node.name in intent.dns_nodes:
+        interfaces.append(_compact(name=ANYCAST_DEVICE, kind="dummy", vrf=node.vrf or None))
     listed = {item["name"] for item in interfaces}
     for uplink in node.uplinks.values():
         if uplink.device and uplink.device not in listed and (uplink.mac or uplink.set_mtu or uplink.vrf):
             listed.add(uplink.device)
             mtu = uplink.mtu if uplink.set_mtu else None
             interfaces.append(_compact(name=uplink.device, vrf=uplink.vrf, mtu=mtu, mac=uplink.mac))
-    return _present(vrf_vrfs=vrfs, vrf_interfaces=interfaces)
+    routes = [
+        _compact(gateway=uplink.gateway, interface=uplink.device, vrf=uplink.vrf)
+        for uplink in node.uplinks.values()
+        if uplink.gateway and uplink.device
+    ]
+    return _present(vrf_vrfs=vrfs, vrf_interfaces=interfaces, vrf_default_routes=routes)
 
 
 def _link_interface(link: Link, end: End) -> Variables:
-    unit = _UNITS.get(link.type, "").format(name=end.interface)
-    if link.type == "openvpn":
-        unit = f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
     if link.type == "vlan":
         mtu = link.mtu if "mtu" in link.options else None
         return _compact(name=end.interface, kind="vlan", parent=end.device, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
-    return _compact(name=end.interface, vrf=link.vrf or None, unit=unit or None)
+    return _compact(name=end.interface, vrf=link.vrf or None, unit=tunnel_unit(link, end), dynamic=link.type == "l2tp_ipsec" or None)
+
+
+def tunnel_unit(link: Link, end: End) -> str | None:
+    """Return the unit that makes the interface of a link, or None when no unit does."""
+    if link.type == "openvpn":
+        return f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
+    return _UNITS[link.type].format(name=end.interface) if link.type in _UNITS else None
 
 
 def is_server(link: Link, end: End) -> bool:
@@ -162,7 +175,8 @@ def verify_variables(node: Node, shared: Context) -> Variables:
     """Return the variables of role verify: the networks of the neighbors, and the paths to them with their MTU."""
     reach: list[Variables] = []
     routes: list[Variables] = []
-    seen: set[tuple[str, str]] = set()
+    # What a node is connected to itself, it learns from nobody.
+    seen = {(segment.vrf, str(prefix)) for segment in shared.segments.get(node.name, []) for prefix in segment.prefixes.values()}
     neighbors: dict[str, list[Link]] = defaultdict(list)
     for link, end in shared.links.get(node.name, []):
         if link.routing != "none":
@@ -175,19 +189,20 @@ def verify_variables(node: Node, shared: Context) -> Variables:
         # Two equal links of different size have no one path MTU.
         sizes = {link.mtu for link in links if link.reserve_of is None}
         for family in first.families:
-            source, destination = (_probe_address(item, first.vrf, family) for item in (node, peer))
+            source, destination = (probe_address(item, first.vrf, family) for item in (node, peer))
             if source and destination:
                 mtu = first.mtu if len(sizes) == 1 else None
                 reach.append(_compact(vrf=first.vrf or None, source=source, destination=destination, mtu=mtu))
-        if first.routing == "bgp":
-            for prefix in filters.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
-                if (first.vrf, str(prefix)) not in seen:
-                    seen.add((first.vrf, str(prefix)))
-                    routes.append(_compact(vrf=first.vrf or None, prefix=str(prefix), protocol="bgp"))
+        for prefix in filters.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
+            if (first.vrf, str(prefix)) in seen:
+                continue
+            seen.add((first.vrf, str(prefix)))
+            protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
+            routes.append(_compact(vrf=first.vrf or None, prefix=str(prefix), protocol=protocol, direct=True))
     return _present(verify_reach=reach, verify_routes=routes)
 
 
-def _probe_address(node: Node, vrf: str, family: str) -> str | None:
+def probe_address(node: Node, vrf: str, family: str) -> str | None:
     """Return an address of a node that the others can reach: that of its first published network, else its loopback."""
     for network in sorted(node.networks, key=lambda item: item.id):
         if network.published and network.vrf == vrf and family in network.addresses:

@@ -10,12 +10,11 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import filters
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, loopback_name, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import hides_steering, reinjection_routes, steering_neighbor
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, End, Link, Node
 
 # What FRR takes for a route without one.
 _PLAIN_PREFERENCE = 100
-# A GoBGP box stands beside its router, or one router further.
-_STEERING_HOPS = 2
 
 
 def frr_variables(node: Node, shared: Context) -> Variables:
@@ -28,7 +27,7 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     used.update(segment.vrf for segment in shared.segments.get(node.name, []))
     if used != {""}:
         found["frr_vrfs"] = sorted(used - {""})
-    routes = _static_routes(speaks_bgp) + _default_routes(node, shared)
+    routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)
     if routes:
         found["frr_static_routes"] = routes
     bfd = shared.intent.settings["xgn_bfd"]
@@ -38,19 +37,34 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
     if not speaks_bgp and not speaks_ospf and not boxes:
         return found
-    names = {filters.PUBLISHED} | {_map_in(link, shared) for link, _end in speaks_bgp}
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else [])
-    found["frr_route_maps"] = [_route_map(name, shared) for name in sorted(names)]
+    maps = {filters.PUBLISHED: filters.route_map(filters.PUBLISHED, shared.lists, [])}
+    maps |= {item["name"]: item for item in (_map_in(link, end, shared) for link, end in speaks_bgp)}
+    anycast = filters.prefix_lists(filters.ANYCAST, filters.anycast_entries(shared.intent))
+    if speaks_bgp and speaks_ospf and anycast:
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + anycast
+        maps = {name: filters.nearest(item, anycast) for name, item in maps.items()}
+    found["frr_route_maps"] = [maps[name] for name in sorted(maps, key=natural_order)]
+    if any(hides_steering(link, end, shared) for link, end in speaks_bgp):
+        found["frr_route_maps"].append(filters.without_steered(filters.route_map(filters.UNSTEERED, shared.lists, [])))
     if speaks_ospf:
-        found["frr_route_maps"].append(filters.route_map(filters.IGP, shared.igp_lists + shared.lists, []))
+        igp = filters.route_map(filters.IGP, shared.igp_lists + shared.lists, [])
+        # A box that learns its own steering routes back would send the traffic where it came from.
+        is_box = node.name in shared.intent.settings["xgn_services"]["steering"]
+        found["frr_route_maps"].append(filters.without_steered(igp) if is_box else igp)
+        if speaks_bgp or boxes:
+            found["frr_route_maps"] += filters.exchange_maps(shared.lists, steered=bool(shared.steered))
         for family, variable in (("ipv4", "frr_ospf"), ("ipv6", "frr_ospf6")):
-            instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp))
+            instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp or boxes))
             if instances:
                 found[variable] = instances
     if boxes:
         steering = filters.prefix_lists(filters.STEERING, filters.steering_entries(shared.intent))
         found["frr_prefix_lists"] = found["frr_prefix_lists"] + steering
-        found["frr_route_maps"] += [filters.route_map(filters.STEERING, steering, []), filters.route_map(filters.NOTHING, [], [])]
+        found["frr_route_maps"] += [
+            filters.route_map(filters.STEERING, steering, [f"tag {filters.STEERING_TAG}"]),
+            filters.route_map(filters.NOTHING, [], []),
+        ]
     vrfs_of_bgp = {link.vrf for link, _end in speaks_bgp} | ({node.vrf} if boxes else set())
     if vrfs_of_bgp:
         found["frr_bgp"] = [
@@ -78,6 +92,9 @@ def _interfaces(node: Node, shared: Context) -> list[Variables]:
         found.append(entry)
     for link, end in shared.links.get(node.name, []):
         addresses = [str(end.addresses[family]) for family in link.families]
+        if link.routing == "ospf" and "ipv6" in link.families:
+            # OSPFv3 speaks from a link-local address, and tunnels and NICs of a router may have none of their own.
+            addresses.append(f"fe80::{node.id:x}/64")
         found.append({"name": end.interface, "description": link.other(end).node.name, "addresses": addresses})
     for segment in shared.segments.get(node.name, []):
         own = segment.addresses.get(node.name, {})
@@ -123,15 +140,17 @@ def _preference(link: Link, shared: Context) -> int:
     return int(shared.intent.settings["xgn_bgp"]["reserve_preference"]) if link.reserve_of is not None else _PLAIN_PREFERENCE
 
 
-def _map_in(link: Link, shared: Context) -> str:
+def _map_in(link: Link, end: End, shared: Context) -> Variables:
+    """Return the route map for what a session of a link brings in."""
     preference = _preference(link, shared)
-    return filters.PUBLISHED if preference == _PLAIN_PREFERENCE else f"{filters.PUBLISHED}-{preference}"
-
-
-def _route_map(name: str, shared: Context) -> Variables:
+    changes = [f"local-preference {preference}"] if preference != _PLAIN_PREFERENCE else []
+    if link.session == "loopback":
+        other = link.other(end)
+        next_hops = {family: other.addresses[family].bare for family in link.families}
+        return filters.session_map(f"FROM-{end.interface}", shared.lists, changes, next_hops)
+    name = f"{filters.PUBLISHED}-{preference}" if changes else filters.PUBLISHED
     if name not in shared.maps:
-        _stem, _dash, preference = name.partition("-")
-        shared.maps[name] = filters.route_map(name, shared.lists, [f"local-preference {preference}"] if preference else [])
+        shared.maps[name] = filters.route_map(name, shared.lists, changes)
     return shared.maps[name]
 
 
@@ -151,7 +170,7 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
         instance["maximum_paths"] = settings["maximum_paths"]
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
     if vrf == node.vrf:
-        neighbors += [_steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
+        neighbors += [steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
     instance["neighbors"] = [entry for _key, entry in sorted(neighbors, key=lambda item: item[0])]
     return instance
 
@@ -160,7 +179,7 @@ def _into_bgp(node: Node, vrf: str, ospf: list[tuple[Link, End]], shared: Contex
     found: list[Variables] = []
     for family, source in (("ipv4", "ospf"), ("ipv6", "ospf6")):
         if any(link.vrf == vrf and family in link.families for link, _end in ospf):
-            entry = {"source": source, "route_map": filters.PUBLISHED}
+            entry = {"source": source, "route_map": filters.OSPF_TO_BGP}
             found.append(entry if family == "ipv4" else {**entry, "family": family})
     dns = shared.intent.settings["xgn_services"].get("dns")
     if dns and node.name in shared.intent.dns_nodes and vrf == node.vrf:
@@ -174,6 +193,7 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
     settings = shared.intent.settings["xgn_bgp"]
     found: list[tuple[tuple[int, int], Variables]] = []
     external = end.node.asn != other.node.asn
+    out = filters.UNSTEERED if hides_steering(link, end, shared) else filters.PUBLISHED
     for family in link.families:
         own, address = end.addresses[family], other.addresses[family]
         between_loopbacks = link.session == "loopback"
@@ -189,28 +209,16 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
         elif between_loopbacks and external:
             entry["ebgp_multihop"] = settings["multihop"]
         entry |= _session_options(link, settings, shared.intent.settings["xgn_bfd"])
-        policy: Variables = {"family": family, "route_map_in": _map_in(link, shared), "route_map_out": filters.PUBLISHED}
+        policy: Variables = {"family": family, "route_map_in": _map_in(link, end, shared)["name"], "route_map_out": out}
         if not external:
             policy["next_hop_self"] = True
+            if end.node.route_reflector and not other.node.route_reflector:
+                policy["route_reflector_client"] = True
         if "maximum_prefix" in settings:
             policy["maximum_prefix"] = settings["maximum_prefix"]
         entry["families"] = [policy]
         found.append(((address.version, address.value), entry))
     return found
-
-
-def _steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], Variables]:
-    """Return the session with a GoBGP box: it tells what to steer and learns nothing."""
-    family = next(name for name in FAMILIES if name in box.loopback and name in node.loopback)
-    address = box.loopback[family]
-    entry: Variables = {"address": address.bare, "remote_as": box.asn, "description": f"{box.name} steering"}
-    entry["update_source"] = node.loopback[family].bare
-    if box.asn != node.asn:
-        entry["ebgp_multihop"] = _STEERING_HOPS
-    policies = [
-        {"family": name, "route_map_in": filters.STEERING, "route_map_out": filters.NOTHING} for name in FAMILIES if name in box.loopback
-    ]
-    return (address.version, address.value), entry | {"families": policies}
 
 
 def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, Any]) -> Variables:
@@ -254,11 +262,11 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
         instance: Variables = {"vrf": vrf} if vrf else {}
         instance |= {"router_id": node.router_id, "reference_bandwidth": settings["reference_bandwidth"]}
         instance["interfaces"] = sorted(interfaces, key=lambda entry: natural_order(entry["name"]))
-        sources = ["bgp"] if with_bgp else []
+        redistribute = [{"source": "bgp", "route_map": filters.BGP_TO_OSPF}] if with_bgp else []
         if node.name in shared.intent.dns_nodes and vrf == node.vrf:
-            sources.append("connected")
-        if sources:
-            instance["redistribute"] = [{"source": source, "route_map": filters.PUBLISHED} for source in sources]
+            redistribute.append({"source": "connected", "route_map": filters.PUBLISHED})
+        if redistribute:
+            instance["redistribute"] = redistribute
         # Point-to-point subnets are part of OSPF's own topology; this keeps them out of the tables.
         instance["install_route_map"] = filters.IGP
         found.append(instance)

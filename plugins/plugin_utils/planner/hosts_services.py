@@ -1,16 +1,14 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of the roles beside routing: the other tunnels, VXLAN, DNS, Docker, steering and the packet filter."""
+"""The variables of the roles beside routing: the other tunnels, VXLAN, Docker and steering."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import nth_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, is_server, secret
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import TUNNELS, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import gobgp_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Link, Node
 
-_IKE_PORTS = (500, 4500)
 _VXLAN_PORT = 4789
 
 
@@ -21,30 +19,40 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
     vxlan: list[Variables] = []
     for link, end in shared.links.get(node.name, []):
         if link.type == "openvpn":
-            openvpn.append(_openvpn(link, end))
+            openvpn.append(_openvpn(link, end, shared))
         elif link.type == "l2tp_ipsec":
             l2tp.append(_l2tp(link, end))
         elif link.type == "vxlan":
-            vxlan.append(_vxlan(link, end))
+            vxlan.append(_vxlan(link, end, shared))
     for segment in shared.segments.get(node.name, []):
-        own, others = node.uplinks["uplink"], [member for member in segment.members if member is not node]
-        family = next(name for name in ("ipv4", "ipv6") if all(name in member.uplinks["uplink"].addresses for member in segment.members))
+        ends = {member.name: uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None}
+        own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
+        family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
         entry: Variables = {
             "name": f"vxlan{segment.vni}",
             "vni": segment.vni,
             "local": own.addresses[family].bare,
-            "remotes": [member.uplinks["uplink"].addresses[family].bare for member in others],
+            "remotes": [uplink.addresses[family].bare for uplink in others],
             "port": segment.port,
             "mtu": segment.mtu,
         }
+        if own.vrf:
+            entry["underlay_vrf"] = own.vrf
         vxlan.append(_with_mac(entry, segment.written["macs"].get(node.name)))
     found = {"openvpn_tunnels": openvpn, "l2tp_ipsec_tunnels": l2tp, "vxlan_interfaces": vxlan}
     return {name: entries for name, entries in found.items() if entries}
 
 
-def _openvpn(link: Link, end: End) -> Variables:
-    other = link.other(end)
+def _openvpn(link: Link, end: End, shared: Context) -> Variables:
+    other, settings = link.other(end), shared.intent.settings["xgn_openvpn"]
     entry: Variables = {"name": end.interface, "mtu": link.mtu, "transport": link.options.get("transport", "tcp"), "peer": other.node.name}
+    if link.outer == "ipv6":
+        entry["family"] = link.outer
+    if other.interface != end.interface:
+        entry["peer_interface"] = other.interface
+    if end.uplink is not None and end.uplink.vrf:
+        entry["underlay_vrf"] = end.uplink.vrf
+    entry |= {key: settings[key] for key in ("ping_interval", "ping_restart")}
     if is_server(link, end):
         return entry | {"role": "server", "listen_port": end.listen_port}
     return entry | {"role": "client", "remote": other.endpoint, "remote_port": other.listen_port}
@@ -57,18 +65,34 @@ def _l2tp(link: Link, end: End) -> Variables:
     entry["role"] = "lns" if is_server(link, end) else "lac"
     if other.endpoint is not None:
         entry["remote"] = other.endpoint
+    known = other.uplink.addresses.get(link.outer or "") if other.uplink is not None else None
+    if other.endpoint is not None and known is not None and known.bare != other.endpoint:
+        # Translated on the way: the other end names itself by the address it has.
+        entry["remote_id"] = known.bare
+    if "ipv4" in link.families:
+        entry |= {"local_address": end.addresses["ipv4"].bare, "remote_address": other.addresses["ipv4"].bare}
+    if "ipv6" in link.families:
+        entry["ipv6"] = True
     if "preshared_key_variable" in link.options:
         entry["preshared_key"] = secret(link.options["preshared_key_variable"])
     return entry
 
 
-def _vxlan(link: Link, end: End) -> Variables:
+def _vxlan(link: Link, end: End, shared: Context) -> Variables:
     other = link.other(end)
+    over = link.options.get("over", "uplink")
     vni = link.options.get("vni", link.id)
     # The other end may call the uplink by another address than the one it has.
-    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and link.options.get("over", "uplink") == "uplink" else None
+    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
     entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}
     entry |= {"port": link.options.get("port", _VXLAN_PORT), "mtu": link.mtu}
+    # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
+    if isinstance(over, int):
+        beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)
+    else:
+        beneath = end.node.vrf if over == "loopback" else end.uplink.vrf if end.uplink is not None else None
+    if beneath:
+        entry["underlay_vrf"] = beneath
     return _with_mac(entry, end.written.get("mac"))
 
 
@@ -77,39 +101,16 @@ def _with_mac(entry: Variables, mac: str | None) -> Variables:
 
 
 def service_variables(node: Node, shared: Context) -> Variables:
-    """Return the variables of roles dns_anycast, docker_macvlan and gobgp."""
+    """Return the variables of roles docker_macvlan and gobgp."""
     services = shared.intent.settings["xgn_services"]
     found: Variables = {}
-    dns = services.get("dns")
-    if dns and node.name in shared.intent.dns_nodes:
-        addresses = [f"{dns['address']}/32"]
-        if "address6" in dns:
-            addresses.append(f"{parse_address(dns['address6']).bare}/128")
-        found["dns_anycast_addresses"] = addresses
-        if node.vrf:
-            found["dns_anycast_vrf"] = node.vrf
-        if dns["forwarders"]:
-            found["dns_anycast_forwarders"] = list(dns["forwarders"])
-        if dns["ssh_listen"] and node.loopback:
-            found["dns_anycast_ssh_listen"] = [address.bare for address in _own_addresses(node)]
     networks = [_docker_network(name, entry, node, shared) for name, entry in services["docker"].items() if node.name in entry["nodes"]]
     if networks:
         found["docker_macvlan_networks"] = networks
         containers = [item for name, entry in services["docker"].items() for item in _containers(name, entry, node, shared)]
         if containers:
             found["docker_macvlan_containers"] = containers
-    steering = services["steering"].get(node.name)
-    if steering:
-        router = shared.intent.nodes[steering["router"]]
-        found["gobgp_asn"] = node.asn
-        found["gobgp_router_id"] = node.router_id
-        found["gobgp_neighbors"] = [{"address": next(iter(router.loopback.values())).bare, "remote_as": router.asn, "name": router.name}]
-        found["gobgp_prefixes"] = list(steering["prefixes"])
-    return found
-
-
-def _own_addresses(node: Node) -> list[Any]:
-    return [*node.loopback.values(), *(address for uplink in node.uplinks.values() for address in uplink.addresses.values())]
+    return found | gobgp_variables(node, shared)
 
 
 def _docker_network(name: str, entry: Variables, node: Node, shared: Context) -> Variables:
@@ -131,34 +132,3 @@ def _containers(network: str, entry: Variables, node: Node, shared: Context) -> 
             item[family] = nth_address(prefix, container["number"]).bare
         found.append(item | {"memory": container["memory"], "memory_swap": container["memory_swap"]})
     return found
-
-
-def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Variables:
-    """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
-    settings = shared.intent.settings.get("xgn_firewall")
-    if settings is None:
-        return {}
-    devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
-    found: Variables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
-    ports = {port: None for link, end in shared.links.get(node.name, []) for port in _open_ports(link, end)}
-    for segment in shared.segments.get(node.name, []):
-        ports[("udp", segment.port)] = None
-    found["firewall_open_ports"] = [{"protocol": protocol, "port": port} for protocol, port in sorted(ports)]
-    tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.type in TUNNELS]
-    if tunnels:
-        wanted = settings["tcp_mss"]
-        found["firewall_tcp_mss_interfaces"] = tunnels
-        found["firewall_tcp_mss"] = dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted)
-    return found
-
-
-def _open_ports(link: Link, end: End) -> list[tuple[str, int]]:
-    if link.type == "wireguard" and end.listen_port:
-        return [("udp", end.listen_port)]
-    if link.type == "openvpn" and is_server(link, end) and end.listen_port:
-        return [(link.options.get("transport", "tcp"), end.listen_port)]
-    if link.type == "l2tp_ipsec" and is_server(link, end):
-        return [("udp", port) for port in _IKE_PORTS]
-    if link.type == "vxlan" and link.options.get("over", "uplink") == "uplink":
-        return [("udp", link.options.get("port", _VXLAN_PORT))]
-    return []

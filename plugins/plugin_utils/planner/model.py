@@ -96,6 +96,8 @@ class Node:
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
+    route_reflector: bool = False
+    management: str | None = None
     loopback: dict[str, Address] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     networks: list[Network] = field(default_factory=list)
@@ -168,6 +170,10 @@ class Segment:
     written: Mapping[str, Any]
     mtu: int = 0
     addresses: dict[str, dict[str, Address]] = field(default_factory=dict)
+
+    def uplink_of(self, node: Node) -> Uplink | None:
+        """Return the uplink of a member that the segment travels over."""
+        return node.uplinks.get(self.written["uplinks"].get(node.name, MAIN_UPLINK))
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ def plan_files(plan: Plan, public_keys: Keys | None = None, *, rendered: bool = 
             yield f"{host}/vyos.txt", _vyos(host, variables, plan, public_keys)
     for host, variables in plan.peers.items():
         yield f"{host}/vyos.txt", _vyos(host, variables, plan, public_keys)
-        yield f"{host}/README.md", peers.instructions(host, variables, plan.intent, public_keys or {})
+        yield from ((f"{host}/{name}", text) for name, text in peers.peer_files(host, variables, plan.intent, public_keys or {}))
     rows = tables.link_rows(plan.intent)
     yield "links.csv", tables.csv_table(rows)
     yield "links.md", tables.markdown_table(rows)

@@ -7,25 +7,55 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.bird import bird_configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.routeros import routeros_commands
 
 Keys = Mapping[str, Mapping[str, str]]
 Variables = Mapping[str, Any]
 
 
-def instructions(name: str, variables: Variables, intent: Intent, public_keys: Keys) -> str:
-    """Return a Markdown page for the owner of a node: its tunnels as wg-quick files, its BGP sessions, what it may tell.
+def peer_files(name: str, variables: Variables, intent: Intent, public_keys: Keys) -> Iterator[tuple[str, str]]:
+    """Yield name and text of every file for the owner of a node, but for the VyOS commands.
 
     Parameters:
         name: the node.
         variables: its variables, as the plan holds them.
         public_keys: WireGuard public keys of the managed nodes by node and interface; a placeholder stands for those not known.
     """
-    lines = [f"# {name}", "", "What this router needs to join the network. `vyos.txt` beside this page says the same to a VyOS router.", ""]
+    yield "README.md", instructions(name, variables, intent, public_keys)
+    addresses = _addresses(variables)
+    for interface in variables.get("wireguard_interfaces", []):
+        yield f"{interface['name']}.conf", "\n".join([*_wg_quick(interface, addresses, public_keys), ""])
+    bird = bird_configuration(name, variables)
+    if bird:
+        yield "bird.conf", bird
+    commands = routeros_commands(intent.nodes[name], variables, public_keys)
+    if commands:
+        yield "routeros.rsc", "\n".join([*commands, ""])
+
+
+def _addresses(variables: Variables) -> dict[str, list[str]]:
+    return {item["name"]: item.get("addresses", []) for item in variables.get("frr_interfaces", [])}
+
+
+def instructions(name: str, variables: Variables, intent: Intent, public_keys: Keys) -> str:
+    """Return a Markdown page for the owner of a node: its tunnels as wg-quick files, its BGP sessions, what it may tell.
+
+    The parameters are those of `peer_files`.
+    """
+    lines = [f"# {name}", "", "What this router needs to join the network. Beside this page the same stands", ""]
+    lines += ["- for Linux: a wg-quick file for each WireGuard interface, and `bird.conf` for BIRD 2;", "- for RouterOS 7: `routeros.rsc`;"]
+    lines += [
+        "- for VyOS: `vyos.txt`.",
+        "",
+        "Angle brackets stand for what is not in the plan: secrets, and keys that are not known yet.",
+        "",
+    ]
     node = intent.nodes[name]
     if node.loopback:
         lines += [f"Loopback: {', '.join(str(address) for address in node.loopback.values())}", ""]
-    addresses = {item["name"]: item.get("addresses", []) for item in variables.get("frr_interfaces", [])}
+    addresses = _addresses(variables)
     for interface in variables.get("wireguard_interfaces", []):
         lines += [f"## WireGuard {interface['name']}", "", "```ini", *_wg_quick(interface, addresses, public_keys), "```", ""]
     for key, title in (("openvpn_tunnels", "OpenVPN"), ("l2tp_ipsec_tunnels", "L2TP/IPsec"), ("vxlan_interfaces", "VXLAN")):

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner import hosts, hosts_frr, hosts_services, rules
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner import (
+    hosts,
+    hosts_dns,
+    hosts_failover,
+    hosts_firewall,
+    hosts_frr,
+    hosts_services,
+    rules,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.ids import id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import Intent
@@ -95,8 +103,10 @@ def _compute(raw: Mapping[str, Any]) -> Plan:
             hosts_frr.frr_variables(node, shared),
             hosts_services.tunnel_variables(node, shared),
             hosts_services.service_variables(node, shared),
-            hosts_services.firewall_variables(node, shared, mss),
+            hosts_dns.dns_variables(node, shared),
+            hosts_firewall.firewall_variables(node, shared, mss),
             hosts.verify_variables(node, shared),
+            hosts_failover.failover_variables(node, shared),
         ):
             variables.update(part)
         (managed if node.managed else peers)[node.name] = variables

@@ -32,6 +32,9 @@ _ENTRY = re.compile(r"xgn_\w+(?:\.\w+|\['[^']*'\]|\[\d+\])?")
 # The sections that are one object: a mistake in one of their keys leaves the others usable.
 _SETTINGS = ("xgn_bgp", "xgn_bfd", "xgn_ospf", "xgn_kernel", "xgn_wireguard", "xgn_openvpn", "xgn_vyos", "xgn_firewall", "xgn_services")
 
+# Milliseconds between BFD's packets by the name of the timers: FRR's default, and what an emulated processor keeps.
+_BFD_INTERVALS = {"quiet": 300, "emulated": 1000}
+
 
 def read_intent(raw: Mapping[str, Any]) -> tuple[Intent, list[Problem]]:
     """Read an intent.
@@ -114,6 +117,9 @@ class _Reader:
                 value = default
             if value is not None:
                 settings[name] = with_defaults(value, self.options[name]["options"])
+        bfd = settings["xgn_bfd"]
+        for key in ("receive_interval", "transmit_interval"):
+            bfd.setdefault(key, _BFD_INTERVALS[bfd["timers"]])
         return settings
 
     def address(self, text: str | None, family: str, path: str) -> Address | None:
@@ -224,9 +230,14 @@ class _Reader:
             loopback = self.address(entry.get("loopback", {}).get(family), family, f"{path}.loopback.{family}")
             if loopback is not None:
                 node.loopback[family] = loopback
+        node.route_reflector = entry["route_reflector"]
         if "router_id" in entry:
             router_id = self.address(entry["router_id"], "ipv4", f"{path}.router_id")
             node.router_id = router_id.bare if router_id else None
+        if "management" in entry:
+            family = "ipv6" if ":" in entry["management"] else "ipv4"
+            management = self.address(entry["management"], family, f"{path}.management")
+            node.management = management.bare if management else None
         if "uplink" in entry:
             node.uplinks[MAIN_UPLINK] = self._uplink(f"{path}.uplink", entry["uplink"])
         for label, uplink in entry["uplinks"].items():

@@ -163,7 +163,9 @@ def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
     site = intent.sites.get(first.site, {}) if same_site and first.site else {}
     link.routing = link.options.get("routing") or ("ospf" if site.get("igp") == "ospf" else "bgp")
     at_home = link.vrf == first.vrf == second.vrf
-    link.session = link.options.get("session") or ("link" if link.reserve_of is not None or not at_home else "loopback")
+    # With a router that is not ours the plain session is also the one whose BFD works: BIRD sends multihop BFD with TTL 64, which FRR drops.
+    on_link = link.reserve_of is not None or not at_home or not (first.managed and second.managed)
+    link.session = link.options.get("session") or ("link" if on_link else "loopback")
     if link.session == "loopback" and not at_home and not link.broken:
         problems.append(
             Problem(f"{link.path}.session", "cannot be: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'")

@@ -45,7 +45,10 @@ def _daemons(variables: Variables) -> dict[str, Any]:
 
 
 def _units(variables: Variables) -> dict[str, Any]:
-    return {"__vrf_units": sorted({item["unit"] for item in variables.get("vrf_interfaces", []) if "unit" in item})}
+    interfaces = variables.get("vrf_interfaces", [])
+    nics = [item for item in interfaces if "kind" not in item and "unit" not in item]
+    online = "vrf_default_routes" in variables or any("mtu" in item or "mac" in item for item in nics)
+    return {"__vrf_units": sorted({item["unit"] for item in interfaces if "unit" in item}), "__vrf_online": online}
 
 
 def _nothing(_variables: Variables) -> dict[str, Any]:
@@ -57,7 +60,14 @@ ROWS = (
     Row("frr", "daemons.j2", "/etc/frr/daemons", ("frr_interfaces",), _daemons),
     Row("frr", "frr.service.j2", "/etc/systemd/system/frr.service", ("frr_interfaces",), _nothing),
     Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service", ("vrf_interfaces",), _units),
+    Row("l2tp_ipsec", "swanctl.conf.j2", "/etc/swanctl/conf.d/xgn-l2tp.conf", ("l2tp_ipsec_tunnels",), _nothing),
+    Row("l2tp_ipsec", "xl2tpd.conf.j2", "/etc/xl2tpd/xl2tpd.conf", ("l2tp_ipsec_tunnels",), _nothing),
 )
+# Templates that make a file for each tunnel.
+_EACH_TUNNEL = {"l2tp_ipsec": ["ppp.j2"], "openvpn": ["tunnel.conf.j2", "dropin.conf.j2"]}
+_FILTER = ("firewall", "firewall.nft.j2")
+_SOURCES = {(row.role, row.template) for row in ROWS} | {_FILTER} | {(role, name) for role, names in _EACH_TUNNEL.items() for name in names}
+_RENDERED_ROLES = sorted({role for role, _template in _SOURCES})
 
 
 class _Environment(Environment):
@@ -74,13 +84,12 @@ class _Environment(Environment):
 def _templates() -> dict[tuple[str, str], Template]:
     """Compile every template once, with the settings Ansible's own template action has."""
     found = {}
-    for role in sorted({row.role for row in ROWS}):
+    for role in _RENDERED_ROLES:
         loader = FileSystemLoader(_ROLES / role / "templates")
         # The files are configuration, not HTML, so nothing is to be escaped.
         environment = _Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
-        for row in ROWS:
-            if row.role == role and (_ROLES / role / "templates" / row.template).is_file():
-                found[role, row.template] = environment.get_template(row.template)
+        for name in sorted(template for owner, template in _SOURCES if owner == role):
+            found[role, name] = environment.get_template(name)
     return found
 
 
@@ -89,7 +98,7 @@ def _defaults() -> dict[str, Any]:
     """Return the defaults of the roles. Those that are templates themselves are given per host."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: dict[str, Any] = {}
-    for role in sorted({row.role for row in ROWS}):
+    for role in _RENDERED_ROLES:
         path = _ROLES / role / "defaults" / "main.yml"
         if path.is_file():
             found.update(yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {})
@@ -111,9 +120,34 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
             yield row.destination, template.render(context, **row.extra(variables))
     if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
         declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
+        if "vrf_default_routes" in variables:
+            declared["default_routes"] = variables["vrf_default_routes"]
+        if variables.get("vxlan_interfaces"):
+            declared["vxlans"] = variables["vxlan_interfaces"]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
+        yield "/etc/xgn/firewall.nft", filter_text(variables)
+    for tunnel in variables.get("l2tp_ipsec_tunnels", []):
+        yield f"/etc/ppp/xgn-{tunnel['name']}", templates["l2tp_ipsec", "ppp.j2"].render({**context, "tunnel": tunnel})
+    for tunnel in variables.get("openvpn_tunnels", []):
+        known = {
+            **context,
+            "tunnel": tunnel,
+            "fingerprint": f"<fingerprint of {tunnel['peer']} {tunnel.get('peer_interface', tunnel['name'])}>",
+        }
+        name, role = tunnel["name"], tunnel["role"]
+        yield f"/etc/openvpn/{role}/{name}.conf", templates["openvpn", "tunnel.conf.j2"].render(known)
+        yield (
+            f"/etc/systemd/system/openvpn-{role}@{name}.service.d/80-xgn-openvpn.conf",
+            templates["openvpn", "dropin.conf.j2"].render(known),
+        )
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
+
+
+def filter_text(variables: Variables) -> str:
+    """Return the file of role firewall."""
+    return _templates()[_FILTER].render({**_defaults(), **variables})
 
 
 def wireguard_text(host: str, interface: Variables) -> str:

@@ -57,6 +57,7 @@ def _area(area: str, path: str) -> Iterator[Problem]:
 def _keepalives(intent: Intent) -> Iterator[Problem]:
     """A keepalive more frequent than BFD only adds packets; the source asks for one beyond BFD's interval."""
     bfd = intent.settings["xgn_bfd"]
+    yield from _pings(intent)
     if not bfd["enabled"]:
         return
     usual = intent.settings["xgn_wireguard"]["keepalive"]
@@ -66,6 +67,24 @@ def _keepalives(intent: Intent) -> Iterator[Problem]:
         if seconds * 1000 < bfd["transmit_interval"]:
             text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
             yield Problem(path, "is shorter than BFD's interval", str(seconds), text)
+
+
+def _pings(intent: Intent) -> Iterator[Problem]:
+    """OpenVPN's own watch: slower than BFD, which decides where traffic goes, and patient enough for one lost ping."""
+    openvpn, bfd = intent.settings["xgn_openvpn"], intent.settings["xgn_bfd"]
+    interval, restart = openvpn["ping_interval"], openvpn["ping_restart"]
+    if restart < 2 * interval:
+        text = f"2 x {interval} = {2 * interval}"
+        yield Problem("xgn_openvpn.ping_restart", "is less than two ping_interval", str(restart), text)
+    if not bfd["enabled"] or not any(link.type == "openvpn" for link in intent.links):
+        return
+    if interval * 1000 < bfd["transmit_interval"]:
+        text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
+        yield Problem("xgn_openvpn.ping_interval", "is shorter than BFD's interval", str(interval), text)
+    detection = bfd["detect_multiplier"] * max(bfd["receive_interval"], bfd["transmit_interval"])
+    if restart * 1000 <= detection:
+        text = f"{restart} s = {restart * 1000} ms; BFD notices after {detection} ms, and has to be first"
+        yield Problem("xgn_openvpn.ping_restart", "is not longer than BFD's detection time", str(restart), text)
 
 
 def asn_problems(intent: Intent) -> Iterator[Problem]:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import AddressError, Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import MSS_HEADERS
@@ -26,6 +27,13 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
         if not segment.prefixes:
             yield Problem(segment.path, "has no addresses", hint="give it ipv4 or ipv6")
         names = {node.name for node in segment.members}
+        for name, label in segment.written["uplinks"].items():
+            path = key_path(f"{segment.path}.uplinks", name)
+            member = next((node for node in segment.members if node.name == name), None)
+            if member is None:
+                yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
+            elif not member.broken and label not in member.uplinks:
+                yield unknown(path, f"{name} has no uplink {label!r}", label, member.uplinks, "its uplinks")
         for name, mac in segment.written["macs"].items():
             path = key_path(f"{segment.path}.macs", name)
             if name not in names:
@@ -125,6 +133,39 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
                 parse_prefix(text)
             except AddressError as error:
                 yield Problem(f"{path}.prefixes[{index}]", str(error))
+        if "reinject" in entry:
+            yield from _reinjection_problems(intent, name, entry, f"{path}.reinject")
+
+
+def _reinjection_problems(intent: Intent, box: str, entry: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    """A way back into the tunnel that leads elsewhere, or in a circle."""
+    links = {link.id: link for link in intent.links}
+    for key in ("link", "into"):
+        if entry["reinject"][key] not in links:
+            if any(broken.startswith(("xgn_links", "xgn_patterns")) for broken in intent.broken):
+                continue
+            yield Problem(
+                f"{path}.{key}", "is the id of no link", str(entry["reinject"][key]), f"ids: {', '.join(map(str, sorted(links)))}"
+            )
+    link, tunnel = links.get(entry["reinject"]["link"]), links.get(entry["reinject"]["into"])
+    router = entry["router"]
+    if link is not None and not link.broken:
+        if {end.node.name for end in link.ends} != {box, router}:
+            yield Problem(f"{path}.link", f"does not join {box} and {router}", str(link.id), f"{link.path} is another link")
+        elif link.vrf == intent.nodes[router].vrf:
+            hint = f"give {link.path} a VRF of its own: in this one the router would send the traffic to the box again"
+            yield Problem(f"{path}.link", f"lies in the VRF of {router}", str(link.id), hint)
+        if link.routing != "none":
+            hint = f"give {link.path} routing: none"
+            yield Problem(
+                f"{path}.link", f"speaks {link.routing}, and the VRF of the link is to have its default route only", str(link.id), hint
+            )
+    if tunnel is not None and not tunnel.broken:
+        names = {end.node.name for end in tunnel.ends}
+        if router not in names or box in names:
+            yield Problem(f"{path}.into", f"does not lead from {router} to another node than {box}", str(tunnel.id), f"see {tunnel.path}")
+        elif router in intent.nodes and tunnel.vrf != intent.nodes[router].vrf:
+            yield Problem(f"{path}.into", f"does not lie in the VRF of {router}", str(tunnel.id), f"see {tunnel.path}")
 
 
 def firewall_problems(intent: Intent) -> Iterator[Problem]:

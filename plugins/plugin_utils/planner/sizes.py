@@ -133,7 +133,7 @@ def _check_minimum(mtu: int, families: tuple[str, ...], path: str, arithmetic: s
 
 def number_segment(segment: Segment, problems: list[Problem]) -> None:
     """Give a segment its MTU and its members their addresses. Adds what does not fit to the problems."""
-    uplinks = {node.name: node.uplinks.get("uplink") for node in segment.members}
+    uplinks = {node.name: segment.uplink_of(node) for node in segment.members}
     lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
     if lacking:
         problems.append(

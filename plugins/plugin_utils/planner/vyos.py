@@ -166,7 +166,9 @@ class _Writer:
     def static(self, route: Variables) -> str:
         word = "route6" if ":" in route["prefix"] else "route"
         through = "next-hop-interface" if self.old else "interface"
-        return f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']} {through} '{route['interface']}'"
+        line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
+        # VyOS finds the VRF of the next hop by the interface or by name, not by both.
+        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{route['interface']}'"
 
     def bfd(self) -> Iterator[str]:
         # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.
@@ -192,12 +194,13 @@ class _Writer:
             for entry in item["entries"]:
                 prefix = f"policy route-map {item['name']} rule {entry['seq']}"
                 yield f"{prefix} action '{entry['action']}'"
+                # The last word of a condition or change is its value; VyOS writes the next hop as one word.
                 for condition in entry.get("match", []):
-                    word, _address, kind, name = condition.split()
-                    yield f"{prefix} match {'ipv6' if word == 'ipv6' else 'ip'} address {kind} '{name}'"
+                    words, _space, value = condition.rpartition(" ")
+                    yield f"{prefix} match {words} '{value}'"
                 for change in entry.get("set", []):
-                    key, _space, value = change.partition(" ")
-                    yield f"{prefix} set {key} '{value}'"
+                    words, _space, value = change.replace(" next-hop", "-next-hop").rpartition(" ")
+                    yield f"{prefix} set {words} '{value}'"
 
     def bgp(self, instance: Variables) -> Iterator[str]:
         prefix = f"{self.protocols(instance.get('vrf'))} bgp"

@@ -69,14 +69,19 @@ class Engine:
         return {"DOCKER_HOST": self.docker.host, "PATH": ":".join(places)}
 
 
-def start(progress: Progress, paths: EnginePaths | None = None) -> Engine:
+def start(progress: Progress, paths: EnginePaths | None = None, *, build_hosts: bool = False) -> Engine:
     """Make sure that the images are built and an engine runs that holds them.
+
+    Parameters:
+        progress: where it is shown.
+        paths: the engine's files.
+        build_hosts: whether the images are needed that can build from source.
 
     Raises:
         LabError: no engine can be had; with the reason.
     """
     paths = paths or engine_paths()
-    recipes = load_recipes()
+    recipes = [recipe for recipe in load_recipes() if build_hosts or recipe.kind == "debian"]
     tarballs = {recipe: build(recipe, image_cache_dir(), progress) for recipe in recipes}
     with _locked(paths):
         engine = _recorded(paths)

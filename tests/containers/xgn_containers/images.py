@@ -23,7 +23,7 @@ from .paths import CONTAINERS_DIR
 
 # Raise it when the build changes in a way that neither images.toml nor customise.sh shows.
 BUILDER_VERSION = 1
-REPOSITORY = "xgn-test/debian"
+REPOSITORY = "xgn-test"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BUILD_LIMIT_S = 900
 LOG_LINES = 25
@@ -36,18 +36,24 @@ class Recipe:
     """Everything that decides an image's content.
 
     Parameters:
+        kind: "debian" for a bare host, "build" for one that can build from source.
         version: Debian's version, the image's tag.
         suite: Debian's code name.
         packages: what is installed.
         archive: what lies in the image as a local package archive.
+        sources: source packages that lie there, too.
+        sources_suite: the suite they are from.
         mask: systemd units that must not run.
         customise: the script that ends the build.
     """
 
+    kind: str
     version: str
     suite: str
     packages: tuple[str, ...]
     archive: tuple[str, ...]
+    sources: tuple[str, ...]
+    sources_suite: str
     mask: tuple[str, ...]
     customise: str
 
@@ -60,29 +66,43 @@ class Recipe:
     @property
     def image(self) -> str:
         """The image's name in Docker."""
-        return f"{REPOSITORY}:{self.version}"
+        return f"{REPOSITORY}/{self.kind}:{self.version}"
+
+    @property
+    def stem(self) -> str:
+        """What the names of its files begin with."""
+        return f"{self.kind}-{self.version}"
 
     def tarball(self, cache: Path) -> Path:
         """Return where the image's file system is or will be."""
-        return cache / f"debian-{self.version}-{self.digest}.tar"
+        return cache / f"{self.stem}-{self.digest}.tar"
 
 
 def load_recipes(directory: Path = CONTAINERS_DIR) -> list[Recipe]:
     """Read all recipes from ``images.toml``."""
     data = tomllib.loads((directory / "images.toml").read_text(encoding="utf-8"))
-    content = data["content"]
+    content, extra = data["content"], data["build"]
     customise = (directory / "customise.sh").read_text(encoding="utf-8")
-    return [
-        Recipe(
+
+    def recipe(kind: str, version: str, suite: str, archive: list[str], sources: list[str]) -> Recipe:
+        return Recipe(
+            kind=kind,
             version=version,
             suite=suite,
             packages=tuple(sorted(content["packages"])),
-            archive=tuple(sorted(content["archive"])),
+            archive=tuple(sorted(archive)),
+            sources=tuple(sorted(sources)),
+            sources_suite=extra["sources_suite"] if sources else "",
             mask=tuple(sorted(content["mask"])),
             customise=customise,
         )
-        for version, suite in sorted(data["suites"].items())
+
+    suites = sorted(data["suites"].items())
+    bare = [recipe("debian", version, suite, content["archive"] + content["archive_of"].get(version, []), []) for version, suite in suites]
+    build_hosts = [
+        recipe("build", version, suite, [*extra["archive"], extra["libyang"][version]], extra["sources"]) for version, suite in suites
     ]
+    return bare + build_hosts
 
 
 def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
@@ -93,20 +113,20 @@ def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
     """
     tarball = recipe.tarball(cache)
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / f"debian-{recipe.version}.lock") as lock:
+    with _locked(cache / f"{recipe.stem}.lock") as lock:
         if tarball.is_file():
             return tarball
         # Left by an interrupted build; the lock says that nobody works on it.
-        for leftover in cache.glob(f".building-debian-{recipe.version}-*"):
+        for leftover in cache.glob(f".building-{recipe.stem}-*"):
             leftover.unlink()
-        unfinished = cache / f".building-debian-{recipe.version}-{recipe.digest}.tar"
-        log = cache / f".building-debian-{recipe.version}-{recipe.digest}.log"
+        unfinished = cache / f".building-{recipe.stem}-{recipe.digest}.tar"
+        log = cache / f".building-{recipe.stem}-{recipe.digest}.log"
         progress.step(f"image {recipe.image}", f"installing Debian {recipe.suite}")
         _mmdebstrap(recipe, unfinished, log, lock)
         unfinished.rename(tarball)
         log.unlink()
         # Older versions of this image serve nobody in this checkout; another one builds its own again.
-        for old in set(cache.glob(f"debian-{recipe.version}-*.tar")) - {tarball}:
+        for old in set(cache.glob(f"{recipe.stem}-*.tar")) - {tarball}:
             old.unlink()
     progress.done(f"image {recipe.image}", "built")
     return tarball
@@ -116,7 +136,8 @@ def _mmdebstrap(recipe: Recipe, target: Path, log: Path, lock: int) -> None:
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing: install the package mmdebstrap")
     source = mirror.debian_mirror()
-    customise = f"XGN_ARCHIVE='{' '.join(recipe.archive)}'\nXGN_MASK='{' '.join(recipe.mask)}'\n{recipe.customise}"
+    customise = f"XGN_ARCHIVE='{' '.join(recipe.archive)}'\nXGN_MASK='{' '.join(recipe.mask)}'\n"
+    customise += f"XGN_SOURCES='{' '.join(recipe.sources)}'\nXGN_SOURCES_SUITE='{recipe.sources_suite}'\n{recipe.customise}"
     command = [
         "mmdebstrap",
         f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",

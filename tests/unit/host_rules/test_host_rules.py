@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils import host_rules_host
+from ansible_collections.xuegao.net.plugins.plugin_utils import host_rules_host, host_rules_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules import host_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_variables import load_role_specs, role_variables, variable_problems
 from hypothesis import given, settings
@@ -74,6 +74,14 @@ def test_defaults_of_the_rules_are_those_of_the_roles() -> None:
     interface = SPECS.options["wireguard_interfaces"]["options"]
     assert interface["mtu"]["default"] == host_rules_host.WIREGUARD_MTU
     assert tuple(interface["peers"]["options"]["allowed_ips"]["default"]) == host_rules_host.ALLOWED_IPS
+    tunnel = SPECS.options["openvpn_tunnels"]["options"]
+    found = [tunnel[key]["default"] for key in ("ping_interval", "ping_restart", "transport", "family")]
+    assert found == [
+        host_rules_openvpn.PING_INTERVAL,
+        host_rules_openvpn.PING_RESTART,
+        host_rules_openvpn.TRANSPORT,
+        host_rules_openvpn.OUTER,
+    ]
     assert SPECS.options["frr_prefix_lists"]["options"]["family"]["default"] == host_rules_host.FAMILY_DEFAULT
     assert SPECS.options["frr_bgp"]["options"]["redistribute"]["options"]["family"]["default"] == host_rules_host.FAMILY_DEFAULT
 

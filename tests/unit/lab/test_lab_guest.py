@@ -60,7 +60,7 @@ def test_an_addressed_nic_is_static_and_matched_by_mac_alone() -> None:
     nic = Nic("a", "52:54:00:00:00:01", 1400, ("10.0.0.1/24",), (Route("default", "10.0.0.254"), Route("10.9.0.0/16", "10.0.0.2")))
     parts = sections(nic_network(nic))
     # Kind keeps a VLAN or macvlan on top, which has the same MAC address, out.
-    assert parts[0] == ("Match", {"MACAddress": "52:54:00:00:00:01", "Kind": "!*"})
+    assert parts[0] == ("Match", {"PermanentMACAddress": "52:54:00:00:00:01", "Kind": "!*"})
     assert parts[1] == ("Link", {"MTUBytes": "1400", "RequiredForOnline": "yes"})
     network = dict(parts)["Network"]
     assert (network["Address"], network["DHCP"], network["IPv6AcceptRA"]) == ("10.0.0.1/24", "no", "no")

@@ -38,6 +38,9 @@ def append(path: str, text: str) -> Callable[[Path], object]:
     [
         pytest.param(lambda root: (root / "trixie.yml").write_text("suite: trixie\npackages: [tree]\n"), id="package"),
         pytest.param(lambda root: (root / "trixie.yml").write_text("suite: sid\npackages: []\n"), id="suite"),
+        pytest.param(
+            lambda root: (root / "trixie.yml").write_text("suite: trixie\npackages: []\ndisable: [cron.service]\n"), id="disabled unit"
+        ),
         pytest.param(append("customise.sh", "true\n"), id="script"),
         pytest.param(append("files/etc/initramfs-tools/conf.d/lab", "#\n"), id="file content"),
         pytest.param(lambda root: (root / "files/etc/initramfs-tools/hooks/lab").chmod(0o644), id="file mode"),
@@ -82,6 +85,7 @@ def test_scripts_stay_executable_in_the_archive() -> None:
         ("suite: trixie\n", "must be a mapping with exactly suite, packages"),
         ("suite: trixie\npackages: []\nextra: 1\n", "must be a mapping with exactly suite, packages"),
         ("suite: 13\npackages: []\n", "suite: must be of type str"),
+        ("suite: trixie\npackages: []\ndisable: cron.service\n", "disable: must be of type list"),
     ],
 )
 def test_a_bad_recipe_is_refused(recipes: Path, text: str, message: str) -> None:

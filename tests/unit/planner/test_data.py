@@ -120,7 +120,7 @@ def existing(variables: dict[str, Any], specs: RoleSpecs) -> dict[str, Any]:
 
 def revealed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: revealed(item) for key, item in value.items()}
+        return {key: "stand-in" if key == "password" else revealed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [revealed(item) for item in value]
     return SECRET if isinstance(value, str) and re.fullmatch(r"\{\{ \w+ \}\}", value) else value
@@ -129,8 +129,8 @@ def revealed(value: Any) -> Any:
 def test_a_third_site_is_one_node_and_one_link() -> None:
     intent = read(ROOT / "inventories" / "hybrid" / "group_vars" / "all" / "intent.yml")
     before = make_plan(intent)
-    intent["xgn_nodes"]["branch"] = {"id": 5, "asn": 65505, "vrf": "CORE", "uplink": {"device": "eth1", "nat": True}}
-    intent["xgn_links"].append({"id": 5, "type": "wireguard", "ends": ["hq-core", "branch"]})
+    intent["xgn_nodes"]["branch"] = {"id": 99, "asn": 65505, "vrf": "CORE", "uplink": {"device": "eth1", "nat": True}}
+    intent["xgn_links"].append({"id": 99, "type": "wireguard", "ends": ["hq-core", "branch"]})
     after = make_plan(intent)
     assert set(after.hosts) - set(before.hosts) == {"branch"}
     # Nobody but the new neighbor changes.

@@ -157,16 +157,14 @@ def test_the_documentation_is_current() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_planned_variable_of_a_golden_network_is_documented() -> None:
-    text = (ROOT / "docs" / "data-model" / "planned-roles.md").read_text(encoding="utf-8")
+def test_every_planned_variable_belongs_to_a_role() -> None:
     known = {path.parts[-3] for path in (ROOT / "roles").glob("*/meta/argument_specs.yml")}
     names = {
         name
         for path in (ROOT / "tests" / "golden").glob("*/expected/*/variables.yml")
         for name in yaml.safe_load(path.read_text(encoding="utf-8"))
     }
-    planned = {name for name in names if not any(name.startswith(f"{role}_") for role in known)} | {"frr_ospf", "frr_ospf6"}
-    assert planned and [name for name in sorted(planned) if f"`{name}`" not in text] == []
+    assert [name for name in sorted(names) if not any(name.startswith(f"{role}_") for role in known)] == []
 
 
 def play(inventory: Path, directory: Path, *arguments: str, book: str = "plan") -> subprocess.CompletedProcess[str]:

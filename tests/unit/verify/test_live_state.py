@@ -28,9 +28,12 @@ def test_a_network_that_frr_8_does_not_announce_is_found_at_both_ends() -> None:
     """Recorded after `systemctl restart wg-quick@wg0`: every session up, and bgpd 8.4.4 holds its own network as inaccessible."""
     there = failed("T2", "T2_unannounced")
     assert "8.8.8.8/32 is not valid" in there.pop("BGP CORE originates 8.8.8.8/32")
+    # Recorded when the next hop was the neighbor's loopback.
+    assert "next hop 1.1.1.1 needs a second look-up" in there.pop("Route CORE 8.8.4.4/32 resolves directly")
     assert all(name.startswith("Reach 8.8.4.4") for name in there)
     here = failed("T1", "T1_unannounced")
     assert here.pop("Route CORE 8.8.8.8/32 by bgp") == "VRF CORE: no such route, expected 8.8.8.8/32 by bgp"
+    assert "next hop missing" in here.pop("Route CORE 8.8.8.8/32 resolves directly")
     assert all(name.startswith("Reach 8.8.8.8") for name in here)
 
 
@@ -66,7 +69,7 @@ def test_an_empty_machine_yields_reasons_and_no_exception() -> None:
     gatherer = Gatherer(runner=nothing)
     parts = {**gatherer.frr(), **gatherer.network(), **gatherer.wireguard(["wg0"]), **gatherer.units(["frr.service"], ["frr.service"])}
     parts.update(boot_plot=gatherer.boot_plot(), frr_config=gatherer.frr_config())
-    for name in set(parts) - {"originated", "ospf", "wireguard_files"}:
+    for name in set(parts) - {"originated", "ospf", "ospf6", "wireguard_files"}:
         assert parts[name]["data"] is None, name
         assert "is not installed" in parts[name]["error"], name
     assert gatherer.pings([{"id": "a", "destination": "192.0.2.1"}])[0]["error"] == "ping is not installed"

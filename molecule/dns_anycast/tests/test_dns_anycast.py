@@ -1,0 +1,187 @@
+"""Role dns_anycast: who answers on the anycast address, and what is lost when one of two instances stops, freezes or dies."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+UNITS = ["unbound.service", "xgn-anycast.service", "frr.service"]
+ADDRESSES = ["1.1.1.1/32", "fd11::1/128"]
+RATE = 50
+FILES = {
+    "/etc/systemd/system/unbound.service.d/90-xgn.conf": 0o644,
+    "/etc/systemd/system/xgn-anycast.service": 0o644,
+    "/etc/unbound/unbound.conf.d/xgn.conf": 0o644,
+    "/etc/unbound/xgn-example.test.zone": 0o644,
+    "/etc/xgn/anycast.json": 0o644,
+    "/usr/local/sbin/xgn-anycast": 0o755,
+}
+
+
+def names(host: Any) -> tuple[str, str]:
+    """Return what this instance calls itself, and the other one."""
+    own = str(host.backend.host).rpartition("-")[2]
+    return own, {"debian12": "debian13", "debian13": "debian12"}[own]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"did not become true within {seconds} s"
+        time.sleep(0.3)
+
+
+def addresses(host: Any) -> list[str]:
+    """Return which of the anycast addresses are set."""
+    found = json.loads(host.check_output("ip -json address show dev lo"))[0]["addr_info"]
+    return [text for text in ADDRESSES if text in {f"{item['local']}/{item['prefixlen']}" for item in found}]
+
+
+def ask(host: Any, name: str = "id.example.test", server: str = "1.1.1.1", kind: str = "") -> list[str]:
+    """Return who answers a client behind this host."""
+    found = json.loads(host.check_output(f"ip netns exec client python3 /root/ask.py {server} {name} 1 5 {kind}"))
+    assert isinstance(found["by"], list)
+    return found["by"]
+
+
+@pytest.fixture(autouse=True)
+def settled(host: Any) -> None:
+    """Begin with both instances announced and BGP established: the route of the other one is known beside the own address."""
+    host.check_output("systemctl start unbound.service")
+    wait_for(lambda: addresses(host) == ADDRESSES, 60)
+    wait_for(lambda: host.check_output("vtysh -c 'show bgp ipv4 unicast 1.1.1.1/32 json'").count("nexthops") == 2, 60)
+
+
+@contextmanager
+def crowd(host: Any, seconds: int) -> Iterator[dict[str, Any]]:
+    """Ask all the time from behind this host while the body runs; the result is filled in at the end."""
+    command = ["docker", "exec", str(host.backend.host), *"ip netns exec client python3 /root/ask.py 1.1.1.1 id.example.test".split()]
+    client = subprocess.Popen([*command, str(seconds), str(RATE)], stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = {}
+    time.sleep(2)
+    yield result
+    out, _nothing = client.communicate(timeout=seconds + 30)
+    result.update(json.loads(out))
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_file(host: Any, path: str) -> None:
+    """The role's files belong to root and have the mode they need."""
+    file = host.file(path)
+    assert (file.user, file.group, file.mode) == ("root", "root", FILES[path])
+
+
+@pytest.mark.parametrize("name", ["unbound.service", "xgn-anycast.service"])
+def test_unit(host: Any, name: str) -> None:
+    """Both run, now and at boot."""
+    unit = host.service(name)
+    assert unit.is_running
+    assert unit.is_enabled
+
+
+def test_units_verify_clean(host: Any) -> None:
+    """No cycle, no misspelt line."""
+    verified = host.run("systemd-analyze verify --man=no unbound.service xgn-anycast.service")
+    lines = [line for line in verified.stderr.splitlines() if "xgn" in line or "cycle" in line]
+    assert lines == []
+
+
+def test_answers(host: Any) -> None:
+    """The nearest instance answers, over UDP and TCP, IPv4 and IPv6, from its zone."""
+    own, _other = names(host)
+    assert ask(host) == [own]
+    assert ask(host, kind="tcp") == [own]
+    local = json.loads(host.check_output("python3 /root/ask.py fd11::1 id.example.test 1 5"))
+    assert (local["lost"], local["by"]) == (0, [own])
+    assert json.loads(host.check_output("xgn-anycast ask")) == {text: {"set": True, "answered": True} for text in ADDRESSES}
+
+
+def test_planned_stop_loses_nothing(host: Any) -> None:
+    """At 50 questions per second, neither a stop nor the start after it loses one; the other instance answers meanwhile."""
+    own, other = names(host)
+    with crowd(host, 25) as result:
+        host.check_output("systemctl stop unbound.service")
+        assert addresses(host) == []
+        assert not host.service("xgn-anycast.service").is_running
+        time.sleep(2)
+        assert not host.service("unbound.service").is_running
+        host.check_output("systemctl start unbound.service")
+        wait_for(lambda: addresses(host) == ADDRESSES)
+    assert result["lost"] == 0, result
+    assert result["by"] == [own, other, own]
+
+
+def test_restart_loses_nothing(host: Any) -> None:
+    """The same for a restart."""
+    with crowd(host, 20) as result:
+        host.check_output("systemctl restart unbound.service")
+        wait_for(lambda: addresses(host) == ADDRESSES)
+    assert result["lost"] == 0, result
+
+
+def test_reload_loses_nothing(host: Any) -> None:
+    """A reload keeps the address."""
+    own, _other = names(host)
+    with crowd(host, 6) as result:
+        host.check_output("systemctl reload unbound.service")
+    assert (result["lost"], result["by"]) == (0, [own]), result
+
+
+def test_frozen(host: Any) -> None:
+    """A resolver that hangs is out of the way within 3 s, and back when it answers again."""
+    own, other = names(host)
+    with crowd(host, 25) as result:
+        pid = host.check_output("systemctl show --property=MainPID --value unbound.service")
+        started = time.monotonic()
+        host.check_output(f"kill -STOP {pid}")
+        wait_for(lambda: addresses(host) == [], 10)
+        withdrawn = time.monotonic() - started
+        time.sleep(4)
+        host.check_output(f"kill -CONT {pid}")
+        wait_for(lambda: addresses(host) == ADDRESSES)
+    # The look at the address from outside takes its time, too; what counts is what clients see.
+    assert withdrawn < 5
+    assert result["gap"] <= 3, result
+    assert result["by"][:2] == [own, other]
+    assert result["by"][-1] == own
+
+
+def test_killed(host: Any) -> None:
+    """One that dies is started again; meanwhile the other one answers, or nobody misses it."""
+    with crowd(host, 15) as result:
+        pid = host.check_output("systemctl show --property=MainPID --value unbound.service")
+        host.check_output(f"kill -KILL {pid}")
+        wait_for(lambda: host.check_output("systemctl show --property=MainPID --value unbound.service") not in ("0", pid))
+        wait_for(lambda: addresses(host) == ADDRESSES)
+    assert result["gap"] <= 3, result
+
+
+def test_guard_that_dies_takes_the_address_along(host: Any) -> None:
+    """Without a guard there is no address; systemd starts the guard again."""
+    pid = host.check_output("systemctl show --property=MainPID --value xgn-anycast.service")
+    host.check_output(f"kill -KILL {pid}")
+    wait_for(lambda: host.check_output("systemctl show --property=MainPID --value xgn-anycast.service") not in ("0", pid))
+    journal = host.check_output("journalctl --unit=xgn-anycast.service --lines=20 --output=cat")
+    assert "announced" in journal
+    wait_for(lambda: addresses(host) == ADDRESSES)
+
+
+def test_address_taken_away_by_hand(host: Any) -> None:
+    """The guard sets it again."""
+    host.check_output("ip address delete 1.1.1.1/32 dev lo")
+    wait_for(lambda: addresses(host) == ADDRESSES, 5)
+
+
+def test_sshd_listens_on_its_address_only(host: Any) -> None:
+    """Not on the anycast address, and not on the wildcard."""
+    lines = host.check_output("ss -Hltn sport = :22").splitlines()
+    number = {"debian12": "12", "debian13": "13"}[names(host)[0]]
+    assert [line.split()[3] for line in lines] == [f"198.18.0.{number}:22"]
+    assert host.check_output("systemctl list-units --all --plain --no-legend 'xgn-checkpoint-*'") == ""

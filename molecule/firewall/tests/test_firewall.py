@@ -1,0 +1,129 @@
+"""Role firewall: what answers on the public interface, what answers behind it, and the MSS that leaves and enters a tunnel."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import testinfra
+
+UNITS = ["xgn-firewall.service", "nftables.service"]
+FILE = "/etc/xgn/firewall.nft"
+ADDRESS = {"firewall-debian12": "192.0.2.12", "firewall-debian13": "192.0.2.13"}
+OTHER = {"firewall-debian12": "firewall-debian13", "firewall-debian13": "firewall-debian12"}
+TCP, UDP = "1-2000,8080", "51820,51821,40000"
+# What is planned; nothing listens on the UDP ports, so that they refuse.
+OPEN = {"tcp": [22, 1194], "udp": [51820]}
+MSS = {4: 1300, 6: 1280}
+TIMESTAMPS = 12  # Linux takes the timestamp option off what it puts into a segment
+
+
+def name_of(host: Any) -> str:
+    """Return the inventory name of a host."""
+    return str(host.backend.host)
+
+
+def peer_of(host: Any) -> Any:
+    """Return the other host of the scenario."""
+    return testinfra.get_host(f"docker://{OTHER[name_of(host)]}")
+
+
+def table(host: Any) -> str:
+    """Return the live table."""
+    return str(host.check_output("nft -s list table inet xgn"))
+
+
+def test_file_and_unit(host: Any) -> None:
+    """The file belongs to root; the unit is enabled, has run, comes before the network, and is a sound unit."""
+    file = host.file(FILE)
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
+    unit = host.service("xgn-firewall.service")
+    assert unit.is_enabled
+    assert unit.is_running
+    before = host.check_output("systemctl show --property=Before --value xgn-firewall.service").split()
+    assert "network-pre.target" in before
+    verified = host.run("systemd-analyze verify --man=no xgn-firewall.service")
+    assert (verified.rc, verified.stderr) == (0, "")
+
+
+def test_live_table_is_that_of_the_file(host: Any) -> None:
+    """The kernel lists the live table as it lists the file's, loaded where nothing else is."""
+    declared = host.check_output(f"unshare --net sh -c 'nft -f {FILE} && nft -s list table inet xgn'")
+    assert table(host) == declared.rstrip()
+
+
+def test_nothing_waits_for_confirmation(host: Any) -> None:
+    """No checkpoint is left behind."""
+    assert not host.file("/run/xgn/checkpoint/firewall").exists
+    assert host.check_output("systemctl list-units --all --plain --no-legend 'xgn-checkpoint-*'") == ""
+
+
+def test_scan_of_the_public_interface(host: Any) -> None:
+    """From outside, SSH and the tunnels answer, and nothing else does, listener or not."""
+    with_listener = host.run("systemd-run --quiet --unit=listener --collect python3 -m http.server 8080")
+    assert with_listener.succeeded, with_listener.stderr
+    try:
+        found = peer_of(host).check_output("python3 /root/scan.py %s %s %s", ADDRESS[name_of(host)], TCP, UDP)
+        assert json.loads(found) == OPEN
+    finally:
+        host.check_output("systemctl stop listener.service")
+
+
+def test_inside_of_a_tunnel_is_open(host: Any) -> None:
+    """What is no public interface is not filtered: every port answers there."""
+    host.check_output("python3 /root/mss.py")
+    found = host.check_output("ip netns exec far python3 /root/scan.py 10.9.2.1 %s %s", TCP, UDP)
+    assert [len(json.loads(found)[kind]) for kind in ("tcp", "udp")] == [2001, 3]
+
+
+def test_outside_can_be_reached(host: Any) -> None:
+    """Answers to the host's own connections come in, and so do pings and neighbor discovery."""
+    peer = ADDRESS[OTHER[name_of(host)]]
+    assert json.loads(host.check_output(f"python3 /root/scan.py {peer} 22 51820")) == {"tcp": [22], "udp": [51820]}
+    host.check_output(f"ping -c 1 -W 2 {peer}")
+    link_local = json.loads(peer_of(host).check_output("ip -json -6 address show dev eth0 scope link"))[0]["addr_info"][0]["local"]
+    host.check_output("ip neighbor flush dev eth0")
+    host.check_output(f"ping -c 1 -W 2 {link_local}%eth0")
+
+
+@pytest.fixture(scope="module")
+def connections(host: Any) -> dict[str, Any]:
+    """Return what mss.py saw."""
+    found = json.loads(host.check_output("python3 /root/mss.py"))
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(("end", "kind"), [("far", "SYN"), ("far", "SYN-ACK"), ("lan", "SYN"), ("lan", "SYN-ACK")])
+def test_mss_of_forwarded_connections(connections: dict[str, Any], end: str, kind: str, version: int) -> None:
+    """SYN and SYN-ACK have the planned MSS, whichever side of the tunnel connects."""
+    networks = {"far": ("10.9.1.", "fd09:1:"), "lan": ("10.9.2.2", "fd09:2::2")}[end]
+    found = {
+        item["mss"]
+        for item in connections[end]["seen"]
+        if item["kind"] == kind and item["from"].startswith(networks) and (":" in item["from"]) == (version == 6)
+    }
+    assert found == {MSS[version]}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_mss_of_own_connections(connections: dict[str, Any], version: int) -> None:
+    """The router's own connections through the tunnel keep to it as well, and the far end learns it from them."""
+    used = {item["snd_mss"] for item in connections["router"]["used"] if (":" in item["peer"]) == (version == 6)}
+    assert used == {MSS[version] - TIMESTAMPS}
+    router = ("10.9.2.1", "fd09:2::1")
+    told = {item["mss"] for item in connections["far"]["seen"] if item["from"] in router and (":" in item["from"]) == (version == 6)}
+    assert told == {MSS[version]}
+
+
+def test_rules_of_others(host: Any) -> None:
+    """Tables of others are as they were; whatever the stock unit does, ours is there behind it."""
+    if name_of(host) != "firewall-debian13":
+        pytest.skip("only firewall-debian13 has rules of somebody else")
+    before = table(host)
+    for verb in ("restart", "reload"):
+        host.check_output(f"systemctl {verb} nftables.service")
+        assert sorted(host.check_output("nft list tables").splitlines()) == ["table inet theirs", "table inet xgn"], verb
+        assert table(host) == before

@@ -1,0 +1,26 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter build_plan; its documentation is in build_plan.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.build_plan import frr_plan, wireguard_tools_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+
+PLANS = {"frr": frr_plan, "wireguard_tools": wireguard_tools_plan}
+
+
+def build_plan(settings: Mapping[str, Any], subject: str, host: Mapping[str, Any], candidates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a build consists of, or why it is refused."""
+    return PLANS[subject](settings, host, candidates)
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"build_plan": as_filter("build_plan", build_plan)}

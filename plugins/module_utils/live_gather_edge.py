@@ -1,0 +1,50 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Gather what a host lets in and answers: the packet filter beside the declared one, the anycast addresses, the TCP sockets that listen."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.module_utils import nft
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, first_line, interpret, part
+
+TABLE = "inet xgn"
+GUARD = "/usr/local/sbin/xgn-anycast"
+
+
+def gather_filter(gatherer: Gatherer, declared: str) -> dict[str, Any]:
+    """Give part ``filter``: ``live`` and ``declared``, both as the kernel lists the table; ``declared`` is the text of the role's file."""
+    command = f"nft -s list table {TABLE}"
+
+    def run(words: list[str]) -> tuple[int, str, str]:
+        done: Finished = gatherer.run(words)
+        return done.rc, done.out, done.problem or done.err
+
+    handle, path = tempfile.mkstemp(suffix=".nft")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(declared)
+        return part(command, data={"live": nft.live_table(TABLE, run), "declared": nft.table_of_file(path, TABLE, run)})
+    except nft.NftError as error:
+        return part(command, error=first_line(str(error)) or "nft failed")
+    finally:
+        os.unlink(path)
+
+
+def gather_anycast(gatherer: Gatherer) -> dict[str, Any]:
+    """Give part ``anycast``: of each address whether it is ``set`` and whether the resolver ``answered``."""
+    command = [GUARD, "ask"]
+    done = gatherer.run(command)
+    # 1 says that one did not answer, which is a finding and no error.
+    if done.problem or done.rc not in (0, 1) or not done.out:
+        return part(" ".join(command), error=done.problem or first_line(done.err or done.out) or f"exit status {done.rc}")
+    return interpret(" ".join(command), done.out, json.loads)
+
+
+def gather_listening(gatherer: Gatherer) -> dict[str, Any]:
+    """Give part ``listening``: the local addresses of the TCP sockets that listen, as ``ss`` writes them, a VRF behind a percent sign."""
+    return gatherer.read(["ss", "-Hltn"], lambda text: [line.split()[3] for line in text.splitlines() if line.strip()], "ss -ltn")

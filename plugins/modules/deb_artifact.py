@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deb_artifact
+short_description: Install a package that was built from source, or go back to the distribution's
+version_added: 0.2.0
+description:
+  - Checks the package file, lets apt install it in place of whatever version there is, newer or older, keeps configuration files, and holds it.
+  - Checks checksum, name and space before anything is changed. When the installation fails, the former package is put back.
+author: xuegao.net maintainers (@xuegao)
+options:
+  package:
+    description: Name of the package.
+    type: str
+    required: true
+  version:
+    description: Version to install. The distribution's newest when not given, which ends the hold.
+    type: str
+  path:
+    description: The package file on the host, needed with O(version). Another one beside it is the former package.
+    type: path
+  sha512:
+    description: SHA-512 of the file, needed with O(version).
+    type: str
+  companions:
+    description: Packages of the distribution that are installed together with it, when O(version) is not given.
+    type: list
+    elements: str
+    default: []
+  wait_s:
+    description: How long BGP sessions that were established before may take to be so again, in seconds. Not waited for when 0.
+    type: int
+    default: 0
+extends_documentation_fragment:
+  - xuegao.net.attributes.no_diff
+"""
+
+EXAMPLES = r"""
+- name: Install FRR as it was built
+  xuegao.net.deb_artifact:
+    package: frr
+    version: 10.5.4+xgn.debian13.0123456789ab
+    path: /var/cache/xgn/frr_10.5.4+xgn.debian13.0123456789ab_amd64.deb
+    sha512: "{{ checksum }}"
+
+- name: Go back to the distribution's FRR
+  xuegao.net.deb_artifact:
+    package: frr
+    companions: [frr-pythontools]
+"""
+
+RETURN = r"""
+before:
+  description: The version that was installed; null when there was none.
+  returned: always
+  type: str
+after:
+  description: The version that is (or would be) installed.
+  returned: always
+  type: str
+"""
+
+import glob
+import hashlib
+import os
+import shutil
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.frr_sessions import established, wait_for
+
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+INSTALL = [
+    *("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"),
+    *("--option", "Dpkg::Options::=--force-confold", "--option", "Dpkg::Options::=--force-confdef"),
+]
+# What dpkg needs beside the installed files: the new ones lie beside the old ones until all are unpacked.
+SPARE_KIB = 16 * 1024
+
+
+class Refused(Exception):
+    """Nothing was changed, and why."""
+
+
+def installed(module: AnsibleModule, package: str) -> str | None:
+    """The version that is wholly installed."""
+    status, out, err = module.run_command(["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Version}", package])
+    state, _space, version = out.partition(" ")
+    return version if status == 0 and state == "installed" else None
+
+
+def fields(module: AnsibleModule, path: str) -> dict[str, str]:
+    """Control fields of a package file."""
+    names = ["Package", "Version", "Installed-Size"]
+    status, out, err = module.run_command(["dpkg-deb", "--field", path, *names])
+    if status:
+        raise Refused("%s is no package: %s" % (path, err.strip()))
+    return dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+
+
+def check_file(module: AnsibleModule, parameters: dict[str, Any]) -> None:
+    """Refuse a file that is not the one that was built, and a host without space for it."""
+    path = parameters["path"]
+    try:
+        with open(path, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha512").hexdigest()
+    except OSError as error:
+        raise Refused(str(error)) from None
+    if found != parameters["sha512"]:
+        raise Refused("%s has another checksum than the build recorded.\nexpected: %s\nfound:    %s" % (path, parameters["sha512"], found))
+    control = fields(module, path)
+    if (control["Package"], control["Version"]) != (parameters["package"], parameters["version"]):
+        raise Refused("%s holds %s %s" % (path, control["Package"], control["Version"]))
+    needed, free = int(control["Installed-Size"]) + SPARE_KIB, shutil.disk_usage("/usr").free // 1024
+    if free < needed:
+        raise Refused("/usr has %d MiB free, and the package needs %d MiB. Remedy: free space." % (free // 1024, needed // 1024))
+
+
+def distribution_version(module: AnsibleModule, package: str) -> str:
+    """The newest version that an archive of the distribution offers."""
+    out = module.run_command(["apt-cache", "madison", package])[1]
+    if not out.strip():
+        module.run_command(["apt-get", "update", "--quiet"])
+        out = module.run_command(["apt-cache", "madison", package])[1]
+    versions: list[str] = [line.split("|")[1].strip() for line in out.splitlines() if line.count("|") == 2]
+    found = [version for version in versions if "+xgn." not in version]
+    if not found:
+        raise Refused("no archive of this host offers %s" % package)
+    return found[0]
+
+
+def former_file(parameters: dict[str, Any], before: str | None) -> str | None:
+    """The package file of the version that was installed, if it is still beside the new one."""
+    if before is None or not parameters["path"]:
+        return None
+    pattern = os.path.join(os.path.dirname(parameters["path"]), "%s_%s_*.deb" % (parameters["package"], before))
+    return next(iter(glob.glob(pattern)), None)
+
+
+def tidy(parameters: dict[str, Any], former: str | None) -> None:
+    """Keep this package file and the former one."""
+    directory = os.path.dirname(parameters["path"])
+    for path in glob.glob(os.path.join(directory, parameters["package"] + "_*.deb")):
+        if path not in (parameters["path"], former):
+            os.unlink(path)
+
+
+def install(module: AnsibleModule, what: list[str], former: str | None) -> None:
+    """Let apt install; on failure put the former package back."""
+    status, out, err = module.run_command([*INSTALL, *what])
+    if status == 0:
+        return
+    said = "\n".join((out + err).strip().splitlines()[-25:])
+    again = "nothing was installed"
+    if module.run_command(["dpkg", "--audit"])[1].strip() and former:
+        restored = module.run_command([*INSTALL, former])[0] == 0
+        module.run_command(["apt-mark", "hold", module.params["package"]])
+        again = "the former package was put back" if restored else "the former package could not be put back either"
+    module.fail_json(msg="%s could not be installed; %s. apt says:\n%s" % (module.params["package"], again, said))
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "package": {"type": "str", "required": True},
+            "version": {"type": "str"},
+            "path": {"type": "path"},
+            "sha512": {"type": "str"},
+            "companions": {"type": "list", "elements": "str", "default": []},
+            "wait_s": {"type": "int", "default": 0},
+        },
+        required_together=[("version", "path", "sha512")],
+        supports_check_mode=True,
+    )
+    module.run_command_environ_update = ENVIRONMENT
+    parameters = module.params
+    package, version = parameters["package"], parameters["version"]
+    before = installed(module, package)
+    if version and before == version:
+        module.exit_json(changed=False, before=before, after=version)
+    if not version and (before is None or "+xgn." not in before):
+        module.exit_json(changed=False, before=before, after=before)
+    if module.check_mode:
+        module.exit_json(changed=True, before=before, after=version)
+    former = None
+    try:
+        if version:
+            check_file(module, parameters)
+            former, what = former_file(parameters, before), [parameters["path"]]
+        else:
+            version = distribution_version(module, package)
+            what = ["%s=%s" % (package, version), *parameters["companions"]]
+        # Where all that is needed is there, no archive is asked; a router may not reach one.
+        if module.run_command([*INSTALL, "--simulate", *what])[0]:
+            module.run_command(["apt-get", "update", "--quiet"])
+    except Refused as error:
+        module.fail_json(msg="%s was not installed, nothing was changed: %s" % (package, error))
+    sessions = established(module) if parameters["wait_s"] else set()
+    install(module, what, former)
+    module.run_command(["apt-mark", "hold" if parameters["version"] else "unhold", package], check_rc=True)
+    if parameters["version"]:
+        tidy(parameters, former)
+    missing = wait_for(module, sessions, parameters["wait_s"])
+    if missing:
+        module.fail_json(
+            msg="%s %s is installed, but after %d s these BGP sessions are not established again: %s. No further host is changed in this run."
+            % (package, version, parameters["wait_s"], ", ".join(sorted(missing)))
+        )
+    module.exit_json(changed=True, before=before, after=version)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_engine
+short_description: The Docker engine with its configuration, reloaded where a restart is not needed
+version_added: 0.1.0
+description:
+  - Writes C(daemon.json) and a drop-in for C(docker.service), and brings the running daemon in line with them.
+  - Called before the engine is installed, it only writes the files, so that the package does not start a daemon with Docker's defaults, which
+    would change packet filter and interfaces.
+  - The new configuration is checked by C(dockerd --validate) where that exists (23.0 and later). A daemon that does not start with it gets the
+    old one back.
+  - A data directory that holds images, containers or volumes is moved only when O(move_data) says so.
+author: xuegao.net maintainers (@xuegao)
+options:
+  config:
+    description: What C(daemon.json) holds. It names C(data-root).
+    type: dict
+    required: true
+  dropin:
+    description: Text of the drop-in for C(docker.service).
+    type: str
+    required: true
+  move_data:
+    description: Move the data of another data directory. Docker is stopped for it, and with it every container.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - xuegao.net.attributes
+"""
+
+EXAMPLES = r"""
+- name: Docker that leaves the network alone
+  xuegao.net.docker_engine:
+    config: {iptables: false, bridge: none, data-root: /data/docker, live-restore: true}
+    dropin: |
+      [Unit]
+      After=interface.service
+"""
+
+RETURN = r"""
+installed:
+  description: Whether the engine is installed.
+  returned: always
+  type: bool
+actions:
+  description: What was done (or would be) to the service, in order.
+  returned: always
+  type: list
+  elements: str
+  sample: [reload]
+cgroup_version:
+  description: Version of the control groups the daemon uses; 2 as long as it does not run.
+  returned: always
+  type: str
+version:
+  description: Version of the daemon; empty as long as it does not run.
+  returned: always
+  type: str
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+
+CONFIG = "/etc/docker/daemon.json"
+DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
+DEFAULT_ROOT = "/var/lib/docker"
+UNIT = "docker.service"
+START_LIMIT_S = 90
+POLL_S = 0.5
+# What dockerd takes over on SIGHUP: dockerd(8), "Miscellaneous options", and its own log line on reload.
+RELOADABLE = frozenset(
+    {
+        "authorization-plugins",
+        "debug",
+        "default-runtime",
+        "features",
+        "insecure-registries",
+        "labels",
+        "live-restore",
+        "max-concurrent-downloads",
+        "max-concurrent-uploads",
+        "max-download-attempts",
+        "registry-mirrors",
+        "runtimes",
+        "shutdown-timeout",
+    }
+)
+
+
+def holds_data(root: str) -> list[str]:
+    """What of images, containers and volumes a data directory holds."""
+    found = []
+    if any(os.scandir(os.path.join(root, "containers")) if os.path.isdir(os.path.join(root, "containers")) else []):
+        found.append("containers")
+    images = os.path.join(root, "image")
+    for driver in os.listdir(images) if os.path.isdir(images) else []:
+        if any(json.loads(read_text(os.path.join(images, driver, "repositories.json")) or "{}").get("Repositories") or {}):
+            found.append("images")
+            break
+    volumes = os.path.join(root, "volumes")
+    if os.path.isdir(volumes) and any(entry.is_dir() for entry in os.scandir(volumes)):
+        found.append("volumes")
+    return found
+
+
+class Engine:
+    """The daemon of this host, and what was or would be done to it."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.config: dict[str, Any] = module.params["config"]
+        self.text = json.dumps(self.config, indent=2, sort_keys=True) + "\n"
+        self.old_text = read_text(CONFIG)
+        self.dropin: str = module.params["dropin"]
+        self.old_dropin = read_text(DROPIN)
+        self.dockerd = module.get_bin_path("dockerd")
+        self.actions: list[str] = []
+
+    def old_config(self) -> dict[str, Any]:
+        """The present daemon.json; fails on one that is no JSON object, since it may be somebody's work."""
+        try:
+            old = json.loads(self.old_text or "{}")
+        except ValueError as error:
+            self.module.fail_json(msg="%s is not JSON (%s): repair or remove it" % (CONFIG, error))
+        if not isinstance(old, dict):
+            self.module.fail_json(msg="%s is no JSON object: repair or remove it" % CONFIG)
+        return dict(old)
+
+    def info(self) -> dict[str, Any]:
+        """What the running daemon says of itself; empty when it does not answer."""
+        try:
+            docker = Docker(timeout=20)
+            info = dict(docker.get("/info"))
+            info["bridge"] = docker.get("/networks/bridge") is not None
+        except DockerError:
+            return {}
+        return info
+
+    def validate(self) -> None:
+        """Let dockerd check the new configuration, where it can."""
+        if self.dockerd is None or self.text == self.old_text:
+            return
+        status, out, err = self.module.run_command([self.dockerd, "--help"])
+        if "--validate" not in out:
+            return
+        with tempfile.NamedTemporaryFile("w", dir=self.module.tmpdir, suffix=".json") as stream:
+            stream.write(self.text)
+            stream.flush()
+            status, out, err = self.module.run_command([self.dockerd, "--validate", "--config-file", stream.name])
+            if status != 0:
+                answer = (err or out).strip().replace(stream.name, CONFIG)
+                self.module.fail_json(msg="dockerd refuses the configuration, nothing was changed: %s" % answer)
+
+    def needed(self, info: dict[str, Any], running: bool) -> str | None:
+        """What the service needs: start, reload, restart or nothing."""
+        if not running:
+            return "start"
+        old, new = self.old_config(), self.config
+        changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+        live_differs = info and (
+            info.get("DockerRootDir") != new.get("data-root", DEFAULT_ROOT) or (new.get("bridge") == "none" and info["bridge"])
+        )
+        if changed - RELOADABLE or live_differs:
+            return "restart"
+        if changed or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
+            return "reload"
+        return None
+
+    def systemctl(self, *arguments: str) -> tuple[int, str]:
+        """Run systemctl; returns its status and what it said."""
+        status, out, err = self.module.run_command(["systemctl", *arguments])
+        return status, (err or out).strip()
+
+    def write(self) -> None:
+        """Write both files where they differ."""
+        if self.text != self.old_text:
+            write_atomically(CONFIG, self.text, 0o644)
+        if self.dropin != self.old_dropin:
+            write_atomically(DROPIN, self.dropin, 0o644)
+
+    def move(self, old_root: str, new_root: str) -> None:
+        """Stop the daemon and move its data."""
+        for unit in ("docker.socket", UNIT):
+            self.systemctl("stop", unit)
+        if os.path.isdir(new_root) and not os.listdir(new_root):
+            os.rmdir(new_root)
+        os.makedirs(os.path.dirname(new_root), exist_ok=True)
+        shutil.move(old_root, new_root)
+
+    def apply(self, need: str | None) -> dict[str, Any]:
+        """Write the files, bring the service in line; give the old configuration back to a daemon that does not start with the new one."""
+        self.write()
+        if self.dropin != self.old_dropin:
+            self.systemctl("daemon-reload")
+        if "enable" in self.actions:
+            self.systemctl("enable", UNIT)
+        if need is None:
+            return self.info()
+        if need == "restart":
+            # So that it takes live-restore over first, where it is new: containers outlive the restart then.
+            self.systemctl("reload", UNIT)
+        status, answer = self.systemctl(need, UNIT)
+        info = self.wait() if status == 0 else {}
+        if not info:
+            log = self.module.run_command(["journalctl", "--no-pager", "--output=cat", "--lines=15", "--unit", UNIT])[1]
+            restored = self.restore()
+            self.module.fail_json(msg="docker.service: %s failed: %s\n%s\n%s" % (need, answer or "no answer", log.strip(), restored))
+        return info
+
+    def wait(self) -> dict[str, Any]:
+        """Wait until the daemon answers with the data directory that is declared."""
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            info = self.info()
+            if info and info.get("DockerRootDir") == self.config.get("data-root", DEFAULT_ROOT):
+                return info
+            time.sleep(POLL_S)
+        return {}
+
+    def restore(self) -> str:
+        """Put the old configuration back, if there was one, and start the daemon with it."""
+        if not self.old_text or self.old_text == self.text:
+            return "There is no other configuration to go back to."
+        write_atomically(CONFIG, self.old_text, 0o644)
+        self.systemctl("reset-failed", UNIT)
+        status, answer = self.systemctl("restart", UNIT)
+        return "The old daemon.json is back and %s." % ("running" if status == 0 else "fails too: %s" % answer)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "config": {"type": "dict", "required": True},
+            "dropin": {"type": "str", "required": True},
+            "move_data": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    engine = Engine(module)
+    old_root = engine.old_config().get("data-root", DEFAULT_ROOT)
+    new_root = engine.config.get("data-root", DEFAULT_ROOT)
+    running = engine.dockerd is not None and engine.systemctl("is-active", UNIT)[0] == 0
+    info = engine.info() if running else {}
+    old_root = info.get("DockerRootDir", old_root)
+    data = holds_data(old_root) if old_root != new_root else []
+    if data and not module.params["move_data"]:
+        module.fail_json(
+            msg="%s holds %s, and data-root is to become %s. Nothing was changed. Remedy: set docker_macvlan_move_data: true to have it moved "
+            "(Docker and its containers stop for that long), or docker_macvlan_data_root: %s."
+            % (old_root, ", ".join(data), new_root, old_root)
+        )
+    if data and os.path.isdir(new_root) and holds_data(new_root):
+        module.fail_json(msg="%s and %s both hold %s: remove one of them" % (old_root, new_root, ", ".join(data)))
+    engine.validate()
+    need = engine.needed(info, running) if engine.dockerd is not None else None
+    if engine.dockerd is not None and engine.systemctl("is-enabled", UNIT)[1] != "enabled":
+        engine.actions.append("enable")
+    if data:
+        engine.actions.append("move %s to %s" % (old_root, new_root))
+        need = "start"
+    engine.actions += [need] if need else []
+    changed = bool(engine.actions) or engine.text != engine.old_text or engine.dropin != engine.old_dropin
+    if not module.check_mode and changed:
+        if data:
+            engine.move(old_root, new_root)
+        if engine.dockerd is None:
+            engine.write()
+        else:
+            info = engine.apply(need)
+    module.exit_json(
+        changed=changed,
+        installed=engine.dockerd is not None,
+        actions=engine.actions,
+        cgroup_version=info.get("CgroupVersion", "2"),
+        version=info.get("ServerVersion", ""),
+        diff=[
+            {"before_header": CONFIG, "after_header": CONFIG, "before": engine.old_text, "after": engine.text},
+            {"before_header": DROPIN, "after_header": DROPIN, "before": engine.old_dropin, "after": engine.dropin},
+            {"prepared": "".join("docker.service: %s\n" % action for action in engine.actions)},
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gobgp_config
+short_description: GoBGP's configuration file, checked, applied, and proved
+version_added: 0.1.0
+description:
+  - Makes the user C(gobgp) from C(/etc/sysusers.d/xgn-gobgp.conf), which role C(gobgp) writes, when it is missing.
+  - Lets C(gobgpd) read the new file before it replaces the old one, reloads the daemon, and compares what it then holds with what is expected.
+  - A reload keeps sessions and routes. gobgpd reads AS number and router ID at its start only, so a change of these restarts it; so does a
+    neighbor that a reload does not bring back.
+author: xuegao.net maintainers (@xuegao)
+options:
+  content:
+    description: The file (TOML), with C(<secret NAME>) in the place of each secret.
+    type: str
+    required: true
+  secrets:
+    description: The secrets by name.
+    type: dict
+    default: {}
+  asn:
+    description: AS number that the file gives.
+    type: int
+    required: true
+  router_id:
+    description: Router ID that the file gives.
+    type: str
+    required: true
+  neighbors:
+    description: Addresses of the neighbors that the file gives.
+    type: list
+    elements: str
+    default: []
+  path:
+    description: The file.
+    type: path
+    default: /etc/gobgpd.conf
+extends_documentation_fragment:
+  - xuegao.net.attributes
+"""
+
+EXAMPLES = r"""
+- name: Configure gobgpd
+  xuegao.net.gobgp_config:
+    content: "{{ lookup('ansible.builtin.template', 'gobgpd.conf.j2') }}"
+    asn: 65503
+    router_id: 10.255.0.2
+    neighbors: [10.255.0.1]
+"""
+
+RETURN = r"""
+applied:
+  description: How the running daemon was (or would be) brought in line; C(reload), C(restart), or empty when it does not run or has nothing to do.
+  returned: always
+  type: str
+"""
+
+import grp
+import json
+import os
+import shutil
+import tempfile
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import steering
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in
+
+UNIT = "gobgpd.service"
+GROUP = "gobgp"
+SYSUSERS = "/etc/sysusers.d/xgn-gobgp.conf"
+PROOF_SECONDS = 15
+POLL_SECONDS = 0.3
+
+
+def covered(text: str, secrets: dict[str, str]) -> str:
+    """Text with secrets replaced by their placeholders, and any other password by C(<former secret>)."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        key, equals, value = line.partition("=")
+        if key.strip() == "auth-password":
+            names = [name for name, secret in secrets.items() if json.dumps(secret) == value.strip()]
+            line = '%s= "<%s>"\n' % (key, "secret " + names[0] if names else "former secret")
+        lines.append(line)
+    return "".join(lines)
+
+
+def complaint_of(module: AnsibleModule, text: str) -> str | None:
+    """Let gobgpd read the new text; returns what it said when it refused. Check mode on a bare host has no gobgpd to ask."""
+    program = module.get_bin_path("gobgpd")
+    if program is None:
+        return None if module.check_mode else "gobgpd is not installed. Remedy: install the package gobgpd"
+    directory = tempfile.mkdtemp(dir=module.tmpdir)
+    try:
+        path = os.path.join(directory, "gobgpd.conf")
+        write_atomically(path, text, 0o600)
+        status, out, err = module.run_command([program, "--dry-run", "--config-file", path])
+    finally:
+        shutil.rmtree(directory)
+    if status == 0:
+        return None
+    for line in (out + err).splitlines():
+        try:
+            said = str(json.loads(line)["Error"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        return " ".join(said.split())
+    return str(out + err).strip()
+
+
+def group_number(module: AnsibleModule) -> int:
+    """Number of the daemon's group. It is made, with the user, when it is missing: the role has written how."""
+    try:
+        return grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        module.run_command(["systemd-sysusers", SYSUSERS], check_rc=True)
+        return grp.getgrnam(GROUP).gr_gid
+
+
+def running(module: AnsibleModule) -> bool:
+    """Whether gobgpd runs."""
+    return bool(module.run_command(["systemctl", "is-active", "--quiet", UNIT])[0] == 0)
+
+
+def difference(params: dict[str, Any]) -> list[str]:
+    """What the running daemon holds that is not as expected: words from C(global) and C(neighbors). Raises SteeringError."""
+    instance = json.loads(steering.client("-j", "global") or "{}")
+    neighbors = json.loads(steering.client("-j", "neighbor") or "[]") or []
+    found = []
+    if (instance.get("asn"), instance.get("router_id")) != (params["asn"], params["router_id"]):
+        found.append("global")
+    if {item["conf"]["neighbor_address"] for item in neighbors} != set(params["neighbors"]):
+        found.append("neighbors")
+    return found
+
+
+def settled(params: dict[str, Any]) -> list[str]:
+    """Give the daemon time to read its file; returns the difference that is left. Raises SteeringError."""
+    deadline = time.monotonic() + PROOF_SECONDS
+    left = difference(params)
+    while left and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        left = difference(params)
+    return left
+
+
+def apply(module: AnsibleModule, file_changed: bool) -> str:
+    """Bring the running daemon in line; returns how. Raises SteeringError."""
+    params = module.params
+    before = difference(params)
+    if not file_changed and not before:
+        return ""
+    # AS number and router ID are read at the start only; and a reload that finds the file as it was does nothing.
+    how = "restart" if "global" in before or not file_changed else "reload"
+    if module.check_mode:
+        return how
+    module.run_command(["systemctl", how, UNIT], check_rc=True)
+    left = settled(params)
+    if left and how == "reload":
+        how = "restart"
+        module.run_command(["systemctl", how, UNIT], check_rc=True)
+        left = settled(params)
+    if left:
+        module.fail_json(msg="gobgpd does not hold what its file says: %s. See `journalctl -u gobgpd`" % ", ".join(left))
+    return how
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "content": {"type": "str", "required": True},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "asn": {"type": "int", "required": True},
+            "router_id": {"type": "str", "required": True},
+            "neighbors": {"type": "list", "elements": "str", "default": []},
+            "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+        },
+        supports_check_mode=True,
+    )
+    path, secrets = module.params["path"], module.params["secrets"]
+    try:
+        # A TOML basic string is escaped like a JSON one; the quotes stand in the template.
+        text = put_in(module.params["content"], {name: json.dumps(value)[1:-1] for name, value in secrets.items()})
+    except KeyError as error:
+        module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
+    before = read_text(path)
+    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0
+    if before != text:
+        complaint = complaint_of(module, text)
+        if complaint:
+            module.fail_json(msg="gobgpd refuses the configuration, nothing was changed: %s" % complaint)
+    if not module.check_mode and (before != text or mode != 0o640):
+        write_atomically(path, text, 0o640, 0, group_number(module))
+    try:
+        applied = apply(module, before != text) if running(module) else ""
+    except steering.SteeringError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=before != text or mode != 0o640 or bool(applied),
+        applied=applied,
+        diff=[
+            {"before_header": path, "after_header": path, "before": covered(before, secrets), "after": module.params["content"]},
+            {"prepared": "gobgpd: %s\n" % applied if applied else ""},
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: openvpn_tunnels
+short_description: OpenVPN tunnels through the distribution's units, each changed without disturbing the others
+version_added: 0.1.0
+description:
+  - Writes the configuration and the unit's drop-in of each tunnel, lets openvpn check the configuration first, and enables and starts the unit.
+  - Restarts a tunnel only when the running daemon was started with something else than what is declared. The interface survives that,
+    since it is made before the daemon and belongs to nobody.
+  - A tunnel that does not start gets its former files back. Needs the key files of M(xuegao.net.openvpn_key).
+author: xuegao.net maintainers (@xuegao)
+options:
+  tunnels:
+    description: The tunnels.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the interface and of the unit's instance.
+        type: str
+        required: true
+      role:
+        description: Which of the two units runs the tunnel.
+        type: str
+        choices: [server, client]
+        required: true
+      config:
+        description: Text of the configuration file.
+        type: str
+        required: true
+      dropin:
+        description: Text of the unit's drop-in, with a place for the digest.
+        type: str
+        required: true
+      mtu:
+        description: MTU of the interface in bytes.
+        type: int
+        required: true
+  remove_unlisted:
+    description: Remove tunnels this module made earlier and that are not listed. Their key files stay.
+    type: bool
+    default: true
+  remove_all:
+    description: Allow O(tunnels) to be empty although tunnels made earlier would be removed.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - xuegao.net.attributes
+"""
+
+EXAMPLES = r"""
+- name: One tunnel
+  xuegao.net.openvpn_tunnels:
+    tunnels:
+      - name: ovpn2
+        role: server
+        mtu: 1414
+        config: "{{ lookup('ansible.builtin.template', 'tunnel.conf.j2') }}"
+        dropin: "{{ lookup('ansible.builtin.template', 'dropin.conf.j2') }}"
+"""
+
+RETURN = r"""
+actions:
+  description: What was (or would be) done, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: ["ovpn2: restart openvpn-server@ovpn2.service (it runs with another configuration)"]
+"""
+
+import glob
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+
+
+class Host:
+    """What this module asks of the host, and does to it."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.actions: list[str] = []
+        self.diffs: list[dict[str, str]] = []
+        self.stale_units = False
+
+    def run(self, *command: str) -> str:
+        """Output of a command that must succeed."""
+        status, out, err = self.module.run_command(list(command))
+        if status != 0:
+            raise openvpn.OpenVPNError("%s: %s" % (" ".join(command), (err or out).strip()))
+        return str(out)
+
+    def units(self, names: list[str]) -> dict[str, dict[str, str]]:
+        """ActiveState, UnitFileState and MainPID by unit."""
+        if not names or self.module.get_bin_path("systemctl") is None:
+            return {}
+        out = self.run("systemctl", "show", "--property=ActiveState,UnitFileState,MainPID", *names)
+        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
+        return dict(zip(names, blocks))
+
+    def write(self, path: str, text: str, mode: int) -> bool:
+        """Note and, outside of check mode, write a file that is not as it should be; returns whether it was not."""
+        before = read_text(path)
+        if before == text and os.stat(path).st_mode & 0o7777 == mode:
+            return False
+        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": text})
+        self.actions.append("%s %s" % ("rewrite" if before else "write", path))
+        if not self.module.check_mode:
+            write_atomically(path, text, mode)
+        return True
+
+    def reload_units(self) -> None:
+        """Let systemd read changed drop-ins."""
+        if self.stale_units:
+            self.run("systemctl", "daemon-reload")
+            self.stale_units = False
+
+
+def started_with(pid: str) -> str | None:
+    """Digest of the configuration a daemon was started with, from its environment; None when it does not run or does not say."""
+    try:
+        with open("/proc/%s/environ" % pid, "rb") as stream:
+            variables = stream.read().split(b"\0")
+    except OSError:
+        return None
+    found = [value for value in variables if value.startswith(b"XGN_CONFIGURATION=")]
+    return found[0].partition(b"=")[2].decode() if found else None
+
+
+def validate(host: Host, tunnel: dict[str, Any]) -> None:
+    """Let openvpn read a changed configuration; it reads all of it before it answers the question for its digests, and starts nothing."""
+    if openvpn.fingerprint(tunnel["name"]) is None and not host.module.check_mode:
+        raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
+    # A fingerprint that only the first run on the peer will make: a prediction can go on without it.
+    predicted = host.module.check_mode and UNKNOWN_KEY in tunnel["config"]
+    if predicted or read_text(openvpn.conf_path(tunnel["name"], tunnel["role"])) == tunnel["config"]:
+        return
+    program = host.module.get_bin_path("openvpn")
+    if program is None:
+        if host.module.check_mode:
+            return
+        raise openvpn.OpenVPNError("openvpn is not installed. Remedy: install the package openvpn.")
+    directory = tempfile.mkdtemp(dir=host.module.tmpdir)
+    try:
+        path = os.path.join(directory, tunnel["name"] + ".conf")
+        write_atomically(path, tunnel["config"], 0o600)
+        status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
+        if status != 0:
+            text = (err + out).strip().replace(directory + "/", "")
+            raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
+    finally:
+        shutil.rmtree(directory)
+
+
+def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
+    """Bring one tunnel in line: its files, its unit, the running daemon, the interface's MTU."""
+    name, role = tunnel["name"], tunnel["role"]
+    unit = openvpn.unit_name(name, role)
+    digest = openvpn.configuration_digest(tunnel, openvpn.fingerprint(name))
+    paths = {
+        openvpn.conf_path(name, role): tunnel["config"],
+        openvpn.dropin_path(name, role): tunnel["dropin"].replace(openvpn.DIGEST, digest),
+    }
+    before = {path: read_text(path) for path in paths}
+    config, dropin = paths
+    host.write(config, paths[config], 0o600)
+    if host.write(dropin, paths[dropin], 0o644):
+        host.stale_units = True
+    active = unit_state.get("ActiveState") == "active"
+    other = active and started_with(unit_state.get("MainPID", "0")) != digest
+    enabled = unit_state.get("UnitFileState") == "enabled"
+    mtu = read_text("/sys/class/net/%s/mtu" % name).strip()
+    if other:
+        host.actions.append("%s: restart %s (it runs with another configuration)" % (name, unit))
+    elif not active:
+        host.actions.append("%s: start %s" % (name, unit))
+    elif mtu != str(tunnel["mtu"]):
+        host.actions.append("%s: MTU %s, declared %s" % (name, mtu, tunnel["mtu"]))
+    if not enabled:
+        host.actions.append("%s: enable %s" % (name, unit))
+    if host.module.check_mode:
+        return
+    host.reload_units()
+    if other or not active:
+        start(host, name, unit, before)
+    elif mtu != str(tunnel["mtu"]):
+        host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]))
+    if not enabled:
+        host.run("systemctl", "enable", "--quiet", unit)
+
+
+def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
+    """Start or restart a unit; on failure put the former files back, start that, and tell what the journal says."""
+    try:
+        host.run("systemctl", "restart", unit)
+    except openvpn.OpenVPNError as error:
+        journal = host.module.run_command(["journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + unit])[1]
+        # Or systemd would try again, and again.
+        host.module.run_command(["systemctl", "stop", unit])
+        for path, text in before.items():
+            if text:
+                write_atomically(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
+            else:
+                os.unlink(path)
+        host.run("systemctl", "daemon-reload")
+        if all(before.values()):
+            host.module.run_command(["systemctl", "restart", unit])
+        else:
+            delete_interface(host, name)
+        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal.strip())) from error
+
+
+def delete_interface(host: Host, name: str) -> None:
+    """Delete the interface of a tunnel, which outlives its daemon."""
+    if os.path.isdir("/sys/class/net/" + name):
+        host.run("ip", "link", "delete", "dev", name)
+
+
+def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) -> None:
+    """Stop and forget the tunnels this module made and that are no longer listed.
+
+    Raises OpenVPNError when that would be all of them and nobody said so: a variable that got lost looks the same.
+    """
+    names = {name for name, _role in listed}
+    for role in openvpn.ROLES:
+        for path in sorted(glob.glob(os.path.join(openvpn.DIRECTORY, role, "*.conf"))):
+            name = os.path.basename(path)[: -len(".conf")]
+            text = read_text(path)
+            if (name, role) in listed or not text.startswith(openvpn.HEADER):
+                continue
+            if not listed and not remove_all:
+                raise openvpn.OpenVPNError(
+                    "no tunnel is listed, and %s made by this role exists: every OpenVPN tunnel of this host would go. "
+                    "If that is meant, set openvpn_remove_all: true. Nothing was changed." % name
+                )
+            unit, dropin = openvpn.unit_name(name, role), openvpn.dropin_path(name, role)
+            host.actions.append("%s: stop, disable and remove %s; its key file stays" % (name, unit))
+            host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
+            if host.module.check_mode:
+                continue
+            host.run("systemctl", "disable", "--now", "--quiet", unit)
+            # A tunnel whose two ends changed places has only changed its unit.
+            if name not in names:
+                delete_interface(host, name)
+            for file in (path, dropin):
+                if os.path.exists(file):
+                    os.unlink(file)
+            host.stale_units = True
+
+
+def main() -> None:
+    options = {
+        "name": {"type": "str", "required": True},
+        "role": {"type": "str", "choices": list(openvpn.ROLES), "required": True},
+        "config": {"type": "str", "required": True},
+        "dropin": {"type": "str", "required": True},
+        "mtu": {"type": "int", "required": True},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "tunnels": {"type": "list", "elements": "dict", "required": True, "options": options},
+            "remove_unlisted": {"type": "bool", "default": True},
+            "remove_all": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    tunnels = module.params["tunnels"]
+    host = Host(module)
+    try:
+        for tunnel in tunnels:
+            validate(host, tunnel)
+        # First, since an end that changed its role still holds the interface.
+        if module.params["remove_unlisted"]:
+            remove_unlisted(host, {(tunnel["name"], tunnel["role"]) for tunnel in tunnels}, module.params["remove_all"])
+        units = host.units([openvpn.unit_name(tunnel["name"], tunnel["role"]) for tunnel in tunnels])
+        for tunnel in tunnels:
+            ensure(host, tunnel, units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}))
+        if not module.check_mode:
+            host.reload_units()
+    except openvpn.OpenVPNError as error:
+        module.fail_json(msg=str(error), actions=host.actions)
+    module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)
+
+
+if __name__ == "__main__":
+    main()

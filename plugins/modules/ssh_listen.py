@@ -1,0 +1,215 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ssh_listen
+short_description: Change the addresses sshd listens on, with a way back
+version_added: 0.2.0
+description:
+  - Writes the files, lets sshd check its whole configuration (C(sshd -t)), reloads it, and looks whether it listens where it should, and nowhere else.
+    If not, the former files are put back at once.
+  - Before that, a timer is started on the host that does the same unless module P(xuegao.net.checkpoint#module) stops it.
+author: xuegao.net maintainers (@xuegao)
+options:
+  files:
+    description: The files, each with C(path) and C(content) - a part of sshd's configuration, or units.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where the file goes.
+        type: path
+        required: true
+      content:
+        description: What is in it.
+        type: str
+        required: true
+  absent:
+    description: Files that must not exist.
+    type: list
+    elements: path
+    default: []
+  addresses:
+    description: Addresses with port on which sshd itself must listen, for example C(192.0.2.1:22). Empty when that is not our business.
+    type: list
+    elements: str
+    default: []
+  sockets:
+    description: Socket units that must be enabled and listening.
+    type: list
+    elements: str
+    default: []
+  unit:
+    description: sshd's unit.
+    type: str
+    default: ssh.service
+  checkpoint:
+    description: Name of the checkpoint.
+    type: str
+    default: sshd
+  seconds:
+    description: Time until the former state comes back; 0 for no way back.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - xuegao.net.attributes
+"""
+
+EXAMPLES = r"""
+- name: Listen on one address only
+  xuegao.net.ssh_listen:
+    files:
+      - path: /etc/ssh/sshd_config.d/10-xgn.conf
+        content: "ListenAddress 192.0.2.1:22\n"
+    addresses: ["192.0.2.1:22"]
+"""
+
+RETURN = r"""
+pending:
+  description: A change waits to be confirmed by module P(xuegao.net.checkpoint#module).
+  returned: always
+  type: bool
+"""
+
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import checkpoint
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+
+WAIT_S = 15
+
+
+def configured(module: AnsibleModule) -> set[str]:
+    """Return the addresses of sshd's effective configuration."""
+    status, out, err = module.run_command(["sshd", "-T"])
+    if status:
+        return set()
+    return {line.split()[1] for line in out.splitlines() if line.startswith("listenaddress ")}
+
+
+def listening(module: AnsibleModule) -> set[str]:
+    """Return the addresses on which a running sshd listens in the main table. Forwarded ports of its clients belong to other processes."""
+    status, pid, err = module.run_command(["systemctl", "show", "--property=MainPID", "--value", module.params["unit"]])
+    status, out, err = module.run_command(["ss", "-Hltnp"])
+    lines = [line.split() for line in out.splitlines() if "pid=%s," % pid.strip() in line]
+    return {words[3] for words in lines if "%" not in words[3]}
+
+
+def sockets_down(module: AnsibleModule) -> list[str]:
+    """Return the socket units that are not enabled or not active."""
+    down = []
+    for unit in module.params["sockets"]:
+        for question in ("is-enabled", "is-active"):
+            if module.run_command(["systemctl", "--quiet", question, unit])[0]:
+                down.append(unit)
+                break
+    return down
+
+
+def make_live(module: AnsibleModule) -> list[list[str]]:
+    """Return the commands that make the files live, as they are after a change as well as after its undoing."""
+    sockets = module.params["sockets"]
+    units = [["systemctl", "daemon-reload"], *(["systemctl", "restart", unit] for unit in sockets)]
+    return [*(units if sockets else []), ["systemctl", "reload-or-restart", module.params["unit"]]]
+
+
+class Change:
+    """The change of this call: applied, or undone as a whole."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.paths = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
+        self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}
+        self.after.update(dict.fromkeys(module.params["absent"]))
+
+    def write(self, contents: dict[str, str | None]) -> None:
+        """Give every file its content; None removes it."""
+        for path, text in contents.items():
+            if text is not None:
+                write_atomically(path, text, 0o644)
+            elif os.path.exists(path):
+                os.unlink(path)
+
+    def refuse(self, reason: str, live: bool) -> None:
+        """Undo everything and fail; ``live`` says whether the new files are live already."""
+        self.write(self.before)
+        if live:
+            for command in make_live(self.module):
+                self.module.run_command(command)
+        checkpoint.discard(self.module.params["checkpoint"], self.module.run_command)
+        self.module.fail_json(msg=reason + " The former addresses are in force.")
+
+    def apply(self) -> None:
+        """Write, check, make live, and look."""
+        module, wanted = self.module, set(self.module.params["addresses"])
+        self.write(self.after)
+        status, out, err = module.run_command(["sshd", "-t"])
+        if status:
+            self.refuse("sshd refuses its configuration: %s." % (err or out).strip(), live=False)
+        found = configured(module)
+        if wanted and found != wanted:
+            names = ", ".join(sorted(found)) or "nothing"
+            remedy = "Remedy: take other ListenAddress lines out of it, and let it include the files given here."
+            self.refuse("sshd's configuration as a whole leads to %s instead. %s" % (names, remedy), live=False)
+        for command in make_live(module):
+            status, out, err = module.run_command(command)
+            if status:
+                self.refuse("%s: %s." % (" ".join(command), (err or out).strip()), live=True)
+        if module.params["sockets"]:
+            module.run_command(["systemctl", "enable", "--quiet", *module.params["sockets"]])
+        deadline = time.monotonic() + WAIT_S
+        while wanted and listening(module) != wanted:
+            if time.monotonic() > deadline:
+                now = ", ".join(sorted(listening(module))) or "nothing"
+                self.refuse("sshd listens on %s instead of %s." % (now, ", ".join(sorted(wanted))), live=True)
+            time.sleep(0.3)
+
+
+def main() -> None:
+    file_options = {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}}
+    strings: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
+            "absent": {"type": "list", "elements": "path", "default": []},
+            "addresses": strings,
+            "sockets": strings,
+            "unit": {"type": "str", "default": "ssh.service"},
+            "checkpoint": {"type": "str", "default": "sshd"},
+            "seconds": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    change = Change(module)
+    diff = [
+        {"before_header": path, "after_header": path, "before": change.before[path] or "", "after": change.after[path] or ""}
+        for path in change.paths
+        if change.before[path] != change.after[path]
+    ]
+    wanted = set(module.params["addresses"])
+    live = listening(module) if wanted else set()
+    if live != wanted:
+        shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
+        diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
+    changed = bool(diff) or bool(sockets_down(module))
+    name = module.params["checkpoint"]
+    if changed and not module.check_mode:
+        if module.params["seconds"]:
+            try:
+                checkpoint.arm(name, change.paths, {}, make_live(module), module.params["seconds"], module.run_command)
+            except checkpoint.CheckpointError as error:
+                module.fail_json(msg=str(error))
+        change.apply()
+    module.exit_json(changed=changed, diff=diff, pending=checkpoint.is_pending(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""A registry of public keys, of WireGuard or of OpenVPN: one small YAML file per host, kept beside the inventory.
+
+OpenVPN's are fingerprints of self-signed certificates, which say as much.
+
+A run that reaches a host records its keys; a run that does not (``--limit``, a dead peer) reads them here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
+
+
+def read_keys(registry: Path, host: str) -> dict[str, str]:
+    """Interface name to public key as recorded for host; empty when nothing is recorded.
+
+    Raises ValueError when the file is not a mapping of names to keys.
+    """
+    path = registry / f"{host}.yml"
+    if not path.exists():
+        return {}
+    keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(keys, dict) or not all(isinstance(item, str) for pair in keys.items() for item in pair):
+        raise ValueError(f"{path}: expected lines `interface: public key`")
+    return keys
+
+
+def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool = True) -> tuple[str, str]:
+    """Record the public keys of host. Keys of interfaces that are not named stay.
+
+    write: False to tell only what would change. Returns the file's text before and after.
+    """
+    path = registry / f"{host}.yml"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    after = HEADER + yaml.safe_dump({**read_keys(registry, host), **keys}, default_flow_style=False, sort_keys=True)
+    if not keys:
+        after = before
+    if write and before != after:
+        registry.mkdir(parents=True, exist_ok=True)
+        # Written aside and renamed: another fork may read it at the same moment.
+        handle, temporary = tempfile.mkstemp(dir=registry, prefix=f".{host}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(after)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    return before, after
+
+
+def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+    """Find the public key of every peer: its own ``public_key`` first, the registry second.
+
+    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface
+    name
+    to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
+    peer's end.
+    Preshared keys stay out of the result: it is printed by Ansible.
+    """
+    known: dict[str, dict[str, str]] = {}
+    missing = []
+    for interface in interfaces:
+        keys = known.setdefault(interface["name"], {})
+        for peer in interface.get("peers", []):
+            remote_interface = peer.get("interface") or interface["name"]
+            key = peer.get("public_key") or read_keys(registry, peer["name"]).get(remote_interface)
+            if key is None:
+                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote_interface})
+            else:
+                keys[peer["name"]] = key
+    return known, missing

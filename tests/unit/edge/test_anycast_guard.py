@@ -1,0 +1,132 @@
+"""The guard of the anycast address: what it asks, what it takes for an answer, and when it changes its mind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import anycast_guard as guard
+
+
+def answer_to(question: bytes, flags: int = 0x8180, answers: int = 1) -> bytes:
+    record = b"\xc0\x0c" + struct.pack("!2HIH", guard.TXT, guard.IN, 0, 3) + b"\x02ok"
+    return question[:2] + struct.pack("!5H", flags, 1, answers, 0, 0) + question[12:] + record * answers
+
+
+def test_only_an_answer_to_this_question_counts() -> None:
+    question = guard.question_of("anycast.xgn.invalid", 4711)
+    assert guard.is_answer(answer_to(question), question)
+    other = guard.question_of("anycast.xgn.invalid", 4712)
+    assert not guard.is_answer(answer_to(other), question), "another identity"
+    assert not guard.is_answer(answer_to(guard.question_of("other.invalid", 4711)), question), "another name"
+    assert not guard.is_answer(answer_to(question, flags=0x8182), question), "SERVFAIL"
+    assert not guard.is_answer(answer_to(question, answers=0), question), "no record"
+    assert not guard.is_answer(question, question), "the question itself"
+    assert not guard.is_answer(b"\x12", question), "a stump"
+
+
+def notes(watch: guard.Watch, text: str, start: float = 0.0, step: float = 0.5) -> list[float]:
+    """Feed results, one a character (``+`` answered); return the times at which the verdict changed."""
+    return [start + index * step for index, one in enumerate(text) if watch.note(one == "+", start + index * step)]
+
+
+def test_hysteresis() -> None:
+    watch = guard.Watch(fall=3, rise=3)
+    assert notes(watch, "++-++-++") == []
+    assert notes(watch, "+++") == [0.0]
+    assert watch.up
+    start = guard.FLAP_S + 10
+    assert notes(watch, "--+--+", start) == []
+    assert notes(watch, "---", start + 10) == [start + 11.0]
+    assert not watch.up
+
+
+def test_a_frozen_resolver_is_noticed_within_three_seconds() -> None:
+    watch = guard.Watch(guard.DEFAULTS["fall"], guard.DEFAULTS["rise"])
+    watch.up = True
+    # Frozen right after an answer: the next question comes an interval later, and each one takes its time to fail.
+    started, at = 100.0, 100.0 + guard.DEFAULTS["interval"]
+    while watch.up:
+        at += guard.DEFAULTS["timeout"]
+        watch.note(False, at)
+    assert at - started <= 3.0
+
+
+def test_one_that_flaps_stays_away_longer_each_time() -> None:
+    watch = guard.Watch(fall=1, rise=1)
+    now, away = 1000.0, []
+    for _round in range(8):
+        while not watch.up:
+            now += 0.5
+            watch.note(True, now)
+        now += 0.5
+        watch.note(False, now)
+        left = now
+        away.append(watch.until - left)
+    assert away[:4] == [2.0, 4.0, 8.0, 16.0]
+    assert away[-1] == guard.HOLD_MOST_S
+    # After a long time without trouble all is forgotten.
+    while not watch.up:
+        now += 0.5
+        watch.note(True, now)
+    now += guard.HOLD_MOST_S + 1
+    watch.note(True, now)
+    watch.note(False, now + 1)
+    assert watch.until == now + 1
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A resolver on the loopback that the test answers for."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(5)
+    monkeypatch.setattr(guard, "DNS_PORT", server.getsockname()[1])
+    yield server
+    server.close()
+
+
+def test_ask(resolver: socket.socket) -> None:
+    one = guard.Guard({"addresses": ["192.0.2.1/32"], "timeout": 2.0})
+
+    def serve() -> None:
+        packet, client = resolver.recvfrom(512)
+        resolver.sendto(answer_to(packet), client)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert one.ask() == {"192.0.2.1/32": True}
+    thread.join()
+    one.config["timeout"] = 0.1
+    assert one.ask() == {"192.0.2.1/32": False}
+
+
+def test_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "anycast.json"
+    path.write_text(json.dumps({"addresses": ["192.0.2.1/32"], "fall": 5}), encoding="utf-8")
+    one = guard.Guard(guard.load(str(path)))
+    assert (one.watches["192.0.2.1/32"].fall, one.config["grace"]) == (5, 5.0)
+    path.write_text(json.dumps({"adresses": []}), encoding="utf-8")
+    with pytest.raises(ValueError, match="unknown keys adresses"):
+        guard.load(str(path))
+
+
+def test_reload_keeps_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(guard, "ip", lambda *words, quiet=False: done.append(" ".join(words)) or True)
+    monkeypatch.setattr(guard.Guard, "present", lambda self: set(self.watches))
+    old = guard.Guard({"addresses": ["192.0.2.1/32", "192.0.2.2/32"]})
+    for watch in old.watches.values():
+        watch.up = True
+    path = tmp_path / "anycast.json"
+    path.write_text(json.dumps({"addresses": ["192.0.2.2/32", "192.0.2.3/32"]}), encoding="utf-8")
+    new = guard.reloaded(old, str(path))
+    assert {address: watch.up for address, watch in new.watches.items()} == {"192.0.2.2/32": True, "192.0.2.3/32": False}
+    assert done == ["address delete 192.0.2.1/32 dev lo"]
+    path.write_text("{", encoding="utf-8")
+    assert guard.reloaded(new, str(path)) is new

@@ -1,0 +1,150 @@
+"""Packet filter and anycast DNS: what the programs print is read as it is, and each check fails when its subject is broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather_edge as gather
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks
+
+VARIABLES: dict[str, Any] = {
+    "verify_roles": ["firewall", "dns_anycast"],
+    "firewall_public_interfaces": ["eth0"],
+    "firewall_tcp_mss": {"ipv4": 1300, "ipv6": None},
+    "firewall_tcp_mss_interfaces": ["wg1"],
+    "dns_anycast_addresses": ["1.1.1.1/32"],
+    "dns_anycast_vrf": "CORE",
+    "dns_anycast_interface": "anycast0",
+    "dns_anycast_ssh_listen": [{"address": "fd00::1", "vrf": "CORE"}, {"address": "192.0.2.1"}],
+}
+RULE = "meta nfproto ipv4 tcp flags syn / syn,rst tcp option maxseg size set 1300"
+TABLE = f"table inet xgn {{\n\tchain in {{\n\t\tiifname @tunnels {RULE}\n\t}}\n\tchain out {{\n\t\toifname @tunnels {RULE}\n\t}}\n}}\n"
+LISTENING = "LISTEN 0 128 192.0.2.1:22 0.0.0.0:*\nLISTEN 0 128 [fd00::1]%CORE:22 [::]:*\n"
+
+
+def part(data: Any) -> dict[str, Any]:
+    return {"command": "command", "data": data, "error": None}
+
+
+def state() -> dict[str, Any]:
+    return {
+        "filter": part({"live": TABLE, "declared": TABLE}),
+        "links": part({"eth0": {}}),
+        "units": part({"network-pre.target": {"After": ["xgn-firewall.service"]}}),
+        "anycast": part({"1.1.1.1/32": {"set": True, "answered": True}}),
+        "listening": part(["192.0.2.1:22", "[fd00::1]%CORE:22"]),
+    }
+
+
+def results(live: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    found = host_checks("E1", VARIABLES, live)
+    return {check.name: (check.status, check.detail) for check in found if check.name.startswith(("Firewall", "DNS", "SSH"))}
+
+
+def test_healthy() -> None:
+    found = results(state())
+    assert {status for status, _detail in found.values()} == {"passed"}
+    assert list(found) == [
+        "Firewall table as planned",
+        "Firewall xgn-firewall.service before network-pre.target",
+        "Firewall public interface eth0 exists",
+        "Firewall MSS ipv4 1300 in both directions",
+        "DNS 1.1.1.1 answers",
+        "DNS 1.1.1.1 set while it answers",
+        "SSH listens on [fd00::1]%CORE:22",
+        "SSH listens on 192.0.2.1:22",
+        "SSH not on the wildcard",
+    ]
+
+
+BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
+    "rule deleted": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace(f"\t\tiifname @tunnels {RULE}\n", "")),
+        "Firewall table as planned",
+        f"missing iifname @tunnels {RULE}",
+    ),
+    "one direction only": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace("oifname", "iifname")),
+        "Firewall MSS ipv4 1300 in both directions",
+        "no rule for it in postrouting (oifname)",
+    ),
+    "no table": (
+        lambda live: live["filter"]["data"].update(live=""),
+        "Firewall table as planned",
+        "there is no table inet xgn, so nothing is filtered",
+    ),
+    "misspelt interface": (
+        lambda live: live["links"].update(data={}),
+        "Firewall public interface eth0 exists",
+        "no such interface, so nothing is filtered for it",
+    ),
+    "too late": (
+        lambda live: live["units"]["data"]["network-pre.target"].update(After=[]),
+        "Firewall xgn-firewall.service before network-pre.target",
+        "After= of network-pre.target does not name xgn-firewall.service",
+    ),
+    "silent": (lambda live: live["anycast"]["data"]["1.1.1.1/32"].update(answered=False), "DNS 1.1.1.1 answers", "no answer"),
+    "set without an answer": (
+        lambda live: live["anycast"]["data"]["1.1.1.1/32"].update(answered=False),
+        "DNS 1.1.1.1 set while it answers",
+        "set, not answered",
+    ),
+    "answered, but not set": (
+        lambda live: live["anycast"]["data"]["1.1.1.1/32"].update(set=False),
+        "DNS 1.1.1.1 set while it answers",
+        "not set, answered",
+    ),
+    "guard with another configuration": (
+        lambda live: live["anycast"].update(data={}),
+        "DNS 1.1.1.1 answers",
+        "the guard does not know this address",
+    ),
+    "deaf": (lambda live: live["listening"].update(data=[]), "SSH listens on 192.0.2.1:22", "found 192.0.2.1:22 nowhere"),
+    "wildcard": (lambda live: live["listening"]["data"].append("0.0.0.0:22"), "SSH not on the wildcard", "found 0.0.0.0:22"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken(case: str) -> None:
+    change, name, detail = BROKEN[case]
+    live = state()
+    change(live)
+    assert results(live)[name] == ("failed", detail)
+
+
+def test_what_is_asked_for() -> None:
+    asked = gather_arguments(VARIABLES)
+    assert "iifname @tunnels" in asked["filter"]
+    assert (asked["anycast"], asked["listening"]) == (True, True)
+    assert asked["units"][:3] == ["xgn-firewall.service", "unbound.service", "xgn-anycast.service"]
+    assert "network-pre.target" in asked["units"]
+    nothing = gather_arguments({})
+    assert (nothing["filter"], nothing["anycast"], nothing["listening"]) == ("", False, False)
+
+
+def gatherer(*answers: tuple[int, str, str]) -> Gatherer:
+    left = list(answers)
+    return Gatherer(runner=lambda command, timeout=30: Finished(*left.pop(0)))
+
+
+def test_filter_is_listed_beside_the_declared_one() -> None:
+    found = gather.gather_filter(gatherer((0, TABLE, ""), (0, "other\n", "")), "text")
+    assert found["data"] == {"live": TABLE, "declared": "other\n"}
+    none = gather.gather_filter(gatherer((1, "", "Error: No such file or directory"), (0, TABLE, "")), "text")
+    assert none["data"]["live"] == ""
+    refused = gather.gather_filter(gatherer((0, TABLE, ""), (1, "", "x.nft:3: syntax error")), "text")
+    assert (refused["data"], refused["error"]) == (None, "x.nft:3: syntax error")
+
+
+def test_guard_is_asked() -> None:
+    answer = {"1.1.1.1/32": {"set": True, "answered": False}}
+    assert gather.gather_anycast(gatherer((1, json.dumps(answer), "")))["data"] == answer
+    assert gather.gather_anycast(gatherer((2, "", "usage")))["error"] == "usage"
+
+
+def test_listening_sockets() -> None:
+    assert gather.gather_listening(gatherer((0, LISTENING, "")))["data"] == ["192.0.2.1:22", "[fd00::1]%CORE:22"]

@@ -1,0 +1,271 @@
+"""What the virtual machines prove about steering (S8, S9) and about a branch behind a NAT (S15, S35). Each function raises AssertionError.
+
+    python tests/vm/steering_proof.py      against lab/topologies/steering.yml and tests/vm/steering
+
+The hybrid test calls the functions with its own names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+import branch
+
+Run = branch.Run
+SESSION_SECONDS = 180
+POLL_SECONDS = 2
+STEERED_PINGS = 20
+SILENCE_SECONDS = 300
+# What goes into the tunnel is dropped before WireGuard sees it; WireGuard's own packets are not among it.
+SILENCE = (
+    "nft -f - <<'NFT'\ntable netdev silence {{\n chain out {{\n"
+    '  type filter hook egress device "{interface}" priority 0; policy drop;\n }}\n}}\nNFT\n'
+)
+SOUND = "nft delete table netdev silence; "
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where the parts of the proof are.
+
+    Attributes:
+        router, box, far: run a script on the router, on the NFV box, and on the machine that holds the far end.
+        vrf: VRF of the router and the box.
+        ping: how the router's machine pings as a client, up to the options.
+        prefix: what is steered; target: an address in it, at the far end.
+        box_in, box_out: interfaces of the box, towards the router, and of the way back.
+        far_exec: how a command runs at the far end; far_in: the interface it gets the packets by.
+        first: TTL of a packet as the router sends it; 63 from a client behind it, 64 from itself.
+        beyond: routers between this one and the far end.
+    """
+
+    router: Run
+    box: Run
+    far: Run
+    vrf: str
+    ping: str
+    prefix: str
+    target: str
+    box_in: str
+    box_out: str
+    far_exec: str
+    far_in: str
+    first: int = 63
+    beyond: int = 0
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = SESSION_SECONDS) -> None:
+    """Poll until it is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds} s: {what}"
+        time.sleep(POLL_SECONDS)
+
+
+def add_client(router: Run, bridge: str, address: str, gateway: str) -> str:
+    """Put a host behind the router, in network namespace `client`, and return how it pings."""
+    router(
+        "set -eu\nip netns delete client 2>/dev/null || true\nip netns add client\n"
+        "ip link add client0 type veth peer name eth0 netns client\n"
+        f"ip link set client0 master {bridge} up\n"
+        "ip -n client link set lo up\nip -n client link set eth0 up\n"
+        f"ip -n client address add {address} dev eth0\nip -n client route add default via {gateway}\n"
+    )
+    return "ip netns exec client ping"
+
+
+def next_hops(places: Places) -> list[str]:
+    """Next hops of the prefix in the router's kernel."""
+    routes = json.loads(places.router(f"ip -json route show vrf {places.vrf} {places.prefix} || true") or "[]")
+    return [route["gateway"] for route in routes if "gateway" in route]
+
+
+def ping(places: Places, count: int = STEERED_PINGS) -> int:
+    """How many answers the client gets."""
+    text = places.router(f"{places.ping} -c {count} -i 0.3 -W 3 {places.target} || true")
+    found = re.search(r"(\d+) received", text)
+    assert found, text
+    return int(found[1])
+
+
+def seen(run: Run, capture: str, target: str) -> list[int]:
+    """TTLs of the echo requests to the target in what tcpdump wrote."""
+    text = run(f"cat {capture}")
+    return [int(ttl) for ttl, found in re.findall(r"ttl (\d+).*?\n?.*?> ([0-9.]+): ICMP echo request", text) if found == target]
+
+
+def traced(places: Places) -> dict[str, list[int]]:
+    """Ping through the network, and return the TTLs of the requests at the box (in and out) and at the far end, as packets show them."""
+    filter_ = f"'icmp[icmptype] == icmp-echo and dst host {places.target}'"
+    start = "nohup {prefix}tcpdump -l -n -v -i {interface} {filter} >/run/{name}.txt 2>/dev/null & echo $! >>/run/trace.pids; sleep 2\n"
+    places.box(
+        "rm -f /run/trace.pids\n"
+        + start.format(prefix="", interface=places.box_in, filter=f"-Q in {filter_}", name="in")
+        + start.format(prefix="", interface=places.box_out, filter=f"-Q out {filter_}", name="out")
+    )
+    # The machine may be the box's: its own file of process ids.
+    far = start.format(prefix=places.far_exec + " ", interface=places.far_in, filter=f"-Q in {filter_}", name="far")
+    places.far(far.replace("/run/trace.pids", "/run/far.pids"))
+    answers = ping(places)
+    time.sleep(3)
+    places.box("kill $(cat /run/trace.pids) 2>/dev/null || true")
+    places.far("kill $(cat /run/far.pids) 2>/dev/null || true; rm /run/far.pids")
+    assert answers == STEERED_PINGS, f"{answers} of {STEERED_PINGS} answered"
+    found = {
+        name: seen(run, f"/run/{name}.txt", places.target) for name, run in (("in", places.box), ("out", places.box), ("far", places.far))
+    }
+    return found
+
+
+def plain_path(places: Places) -> None:
+    """Without steering no packet touches the box."""
+    found = traced(places)
+    assert found == {"in": [], "out": [], "far": [places.first - places.beyond] * STEERED_PINGS}, found
+
+
+def steered_path(places: Places) -> None:
+    """S9: every packet passes the box once, leaves it by the way back, and is at the far end once: router, box, router. No loop."""
+    found = traced(places)
+    at = {"in": places.first, "out": places.first - 1, "far": places.first - 2 - places.beyond}
+    assert found == {name: [ttl] * STEERED_PINGS for name, ttl in at.items()}, found
+
+
+def killed_daemon(places: Places) -> float:
+    """gobgpd killed: traffic takes the plain path at once, and keeps it, since the route was not steered as persistent.
+
+    Returns the seconds until the router's table had followed.
+    """
+    before = next_hops(places)
+    began = time.monotonic()
+    places.box("systemctl kill --signal=KILL gobgpd.service")
+    wait_for(lambda: next_hops(places) != before, "the steering route is still there", 30)
+    elapsed = time.monotonic() - began
+    assert ping(places, 5) == 5
+    wait_for(lambda: places.box("systemctl is-active gobgpd.service || true").strip() == "active", "gobgpd was not started again", 60)
+    return elapsed
+
+
+def hybrid_places(on: Mapping[str, Any]) -> Places:
+    """Return the places of the hybrid network; on: its machines by name, each with `output` (hybrid_network.Shell), and its host `apps` added."""
+    return Places(
+        router=on["hq-core"].output,
+        box=on["hq-nfv"].output,
+        far=on["cloud-edge"].output,
+        vrf="CORE",
+        ping="ip vrf exec CORE ping -I 8.8.4.4",
+        prefix="10.40.0.0/24",
+        target="10.40.0.10",
+        box_in="eth0",
+        box_out="eth0.100",
+        far_exec="ip netns exec apps",
+        far_in="eth2",
+        first=64,
+        beyond=2,
+    )
+
+
+def unmanaged_peer(branch_machine: Run, router: Run, vrf: str, prefix: str) -> None:
+    """S35: the branch runs what the plan printed, and its network is in the router's table."""
+    wait_for(lambda: list(branch.sessions(branch_machine).values()) == ["Established"], "BIRD has no session")
+    wait_for(lambda: "via" in router(f"ip route show vrf {vrf} {prefix}"), f"the router has no route to {prefix}")
+
+
+def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds: int = SILENCE_SECONDS) -> dict[str, int]:
+    """S15: nothing goes through the tunnel for minutes, and the NAT forgets after 10 s; keepalives alone keep the way to the branch open.
+
+    The proof is a packet from the router's side at the end, which the NAT lets in only while it remembers the branch, and its
+    counterpart: without keepalives such a packet does not arrive. peer: address of the branch on the link. Returns figures. BGP comes
+    up again afterwards by itself; `unmanaged_peer` sees to that.
+    """
+    own = json.loads(router(f"ip -json route get {peer} vrf {vrf}"))[0]["dev"]
+    theirs = branch_machine(branch.inside("wg show interfaces")).split()[0]
+    call = f"ip vrf exec {vrf} ping -c 2 -W 2 {peer} >/dev/null && echo yes || echo no"
+
+    def arrived() -> int:
+        (link,) = json.loads(branch_machine(branch.inside(f"ip -json -statistics link show dev {theirs}")))
+        return int(link["stats64"]["rx"]["packets"])
+
+    router(SILENCE.format(interface=own))
+    branch_machine(f"ip netns exec branch sh -s <<'EOF'\n{SILENCE.format(interface=theirs)}\nEOF\n")
+    try:
+        time.sleep(2)
+        before, octets, endpoint = arrived(), received(router, own), router(f"wg show {own} endpoints")
+        time.sleep(seconds)
+        octets = received(router, own) - octets
+        assert arrived() == before, "that was no silence"
+        assert router(f"wg show {own} endpoints") == endpoint, "the NAT gave the branch another port: it had forgotten it"
+        router(f"{SOUND}{call}")
+        assert arrived() > before, "after the silence no packet reaches the branch"
+        router(SILENCE.format(interface=own))
+        branch.set_keepalive(branch_machine, 0)
+        # Ten seconds after a packet WireGuard itself says that it got it, which the NAT counts as traffic.
+        time.sleep(2 * branch.NAT_SECONDS + 15)
+        before = arrived()
+        router(f"{SOUND}{call}")
+        assert arrived() == before, "without keepalives the NAT should have forgotten the branch"
+    finally:
+        branch.set_keepalive(branch_machine, 5)
+        branch_machine(branch.inside("nft delete table netdev silence"))
+        router("nft delete table netdev silence 2>/dev/null || true")
+    wait_for(lambda: router(call).strip() == "yes", "the branch did not come back", 60)
+    return {"seconds of silence": seconds, "bytes from the branch in that time": octets}
+
+
+def received(router: Run, interface: str) -> int:
+    """Bytes that came in over a tunnel."""
+    return sum(int(line.split()[1]) for line in router(f"wg show {interface} transfer").splitlines())
+
+
+def main() -> None:
+    """Prove everything on the lab of two machines."""
+    root = Path(__file__).resolve().parents[2]
+    core, nfv = branch.run_on("steering", "core"), branch.run_on("steering", "nfv")
+    inventories = ["-i", "tests/vm/steering", "-i", "build/lab/steering/connection.yml"]
+
+    def play(name: str, *extra: str) -> str:
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), *inventories, f"xuegao.net.{name}", *extra]
+        return subprocess.run(command, cwd=root, text=True, stdout=subprocess.PIPE, check=True).stdout
+
+    def done(words: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
+
+    branch.set_up(nfv, "eth1", root / "build" / "plan", "xgnSecretSteering")
+    places = Places(
+        router=core,
+        box=nfv,
+        far=nfv,
+        vrf="CORE",
+        ping=add_client(core, "br0", "10.1.0.9/24", "10.1.0.1"),
+        prefix="192.0.2.0/24",
+        target="192.0.2.1",
+        box_in="eth0",
+        box_out="eth0.100",
+        far_exec="ip netns exec branch",
+        far_in="wg3",
+    )
+    unmanaged_peer(nfv, core, "CORE", places.prefix)
+    done("S35: the branch is up with what the plan printed")
+    plain_path(places)
+    done("plain path")
+    play("steer", "-e", "xgn_steer_prefixes=192.0.2.0/24")
+    wait_for(lambda: next_hops(places) == ["10.254.0.6"], f"not steered: {next_hops(places)}", 20)
+    steered_path(places)
+    done("S9: the steered path")
+    done(f"gobgpd killed: plain path after {killed_daemon(places):.1f} s")
+    play("steer", "-e", "xgn_steer_prefixes=192.0.2.0/24")
+    play("release", "-e", "xgn_release_all=true")
+    done(f"S15: {silent_branch(nfv, core, 'CORE', '10.254.0.14')}")
+    unmanaged_peer(nfv, core, "CORE", places.prefix)
+
+
+if __name__ == "__main__":
+    main()
