@@ -26,7 +26,7 @@ HOSTS = ("T1", "T2")
 INVENTORY = ROOT / "inventories" / "t1_t2"
 CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
 # What a scenario takes on two busy cores without KVM, and some more; the limit of the stage in tools/stages.py is larger.
-SCENARIO_SECONDS = 1080
+SCENARIO_SECONDS = 1500
 RUN_SECONDS = 400
 # A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
 SESSION_SECONDS = 180
