@@ -245,12 +245,19 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.wait(limit_s)
 
 
+def _mount_points() -> list[Path]:
+    """Return where something is mounted, in the order it was mounted."""
+    return [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+
+
 def _remove_tree(path: Path) -> None:
-    """Remove a build directory, unless something is still mounted in it (say /proc of a killed build)."""
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
-    inside = [mount for mount in mounts if Path(mount).is_relative_to(path)]
-    if inside:
-        raise LabError(f"unmount what a killed build left, then try again: umount {' '.join(reversed(inside))}")
+    """Remove a build directory, after unmounting what a killed build left mounted in it (say /proc), never through a mount."""
+    inside = [mount for mount in _mount_points() if mount.is_relative_to(path)]
+    # A mount lies below the one that was made before it.
+    for mount in reversed(inside):
+        subprocess.run(["umount", "--", str(mount)], capture_output=True, check=False)
+    if left := [str(mount) for mount in _mount_points() if mount.is_relative_to(path)]:
+        raise LabError(f"a killed build left mounts that are in use; end what uses them, then: umount {' '.join(reversed(left))}")
     if os.geteuid() != 0:
         # Files of other owners, made in a user namespace, can only be removed in one.
         subprocess.run(["unshare", "--map-auto", "--map-root-user", "--", "rm", "-rf", "--", str(path)], check=False)

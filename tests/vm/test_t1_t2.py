@@ -47,7 +47,8 @@ def test_second_run_with_the_stock_strategy_changes_nothing(pair: Pair) -> None:
     run = pair.play("site", strategy=STOCK)
     assert run.status == 0, run.output[-5000:]
     assert [run.recap(host, "changed") for host in HOSTS] == [0, 0]
-    assert [pair.established_at(host) for host in HOSTS] == before, "a session was reset"
+    # FRR counts back from now in whole seconds, so an untouched session may be a second off.
+    assert [pair.established_at(host) for host in HOSTS] == pytest.approx(before, abs=1), "a session was reset"
     calls = {host: run.remote_calls(host) for host in HOSTS}
     print(f"\nremote module calls of an unchanged host: {calls}")
     assert max(calls.values()) <= CALL_BUDGET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import image
 from lab.errors import LabError
 from lab.paths import RECIPE_DIR
 from lab.recipe import load_recipe, recipe_names
@@ -92,3 +94,25 @@ def test_a_bad_recipe_is_refused(recipes: Path, text: str, message: str) -> None
     (recipes / "trixie.yml").write_text(text)
     with pytest.raises(LabError, match=message):
         load_recipe("trixie", recipes)
+
+
+def test_a_killed_build_is_removed_without_following_its_mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is still mounted in its directory is unmounted, the innermost first; what cannot be unmounted is named and nothing is removed."""
+    work = tmp_path / "work"
+    (work / "proc" / "fs").mkdir(parents=True)
+    mounted = [Path("/proc"), work / "proc", work / "proc" / "fs"]
+    stuck: set[Path] = {work / "proc"}
+
+    def umount(command: list[str], **_: object) -> None:
+        if Path(command[-1]) not in stuck:
+            mounted.remove(Path(command[-1]))
+
+    monkeypatch.setattr(image, "_mount_points", lambda: list(mounted))
+    monkeypatch.setattr(image.subprocess, "run", umount)
+    monkeypatch.setattr(image.os, "geteuid", lambda: 0)
+    with pytest.raises(LabError, match=f"umount {re.escape(str(work / 'proc'))}$"):
+        image._remove_tree(work)
+    assert work.exists() and mounted == [Path("/proc"), work / "proc"]
+    stuck.clear()
+    image._remove_tree(work)
+    assert not work.exists() and mounted == [Path("/proc")]
