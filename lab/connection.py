@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lab.paths import LabPaths
+from lab.paths import KEY_KINDS, LabPaths
 
 
 def inventory(paths: LabPaths, ports: Mapping[str, int]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def inventory(paths: LabPaths, ports: Mapping[str, int]) -> dict[str, Any]:
                 }
                 for name, port in ports.items()
             },
-            "vars": {"wireguard_key_registry": str(paths.wireguard_keys)},
+            "vars": {f"{kind}_key_registry": str(paths.keys(kind)) for kind in KEY_KINDS},
         }
     }
 

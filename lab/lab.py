@@ -14,7 +14,7 @@ from pathlib import Path
 from lab import accel, image, keys, preflight, process, vm, wire_client
 from lab.connection import write_inventory
 from lab.errors import LabError
-from lab.paths import LABS_DIR, LabPaths, lab_paths
+from lab.paths import KEY_KINDS, LABS_DIR, LabPaths, lab_paths
 from lab.probe import wait_for_ssh
 from lab.progress import Progress
 from lab.recipe import Recipe
@@ -123,7 +123,8 @@ def start_one(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, pa
 def _prepare_state(topology: Topology, paths: LabPaths) -> None:
     """Create the directories and the client key."""
     paths.state.mkdir(parents=True, exist_ok=True)
-    paths.wireguard_keys.mkdir(exist_ok=True)
+    for kind in KEY_KINDS:
+        paths.keys(kind).mkdir(exist_ok=True)
     (paths.state / "runtime_dir").write_text(f"{paths.runtime}\n", encoding="utf-8")
     paths.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
     if paths.runtime.stat().st_uid != os.getuid():

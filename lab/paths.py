@@ -11,6 +11,8 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 TOPOLOGY_DIR = PACKAGE_DIR / "topologies"
 RECIPE_DIR = PACKAGE_DIR / "images"
 LABS_DIR = PACKAGE_DIR.parent / "build" / "lab"
+# Roles that record public keys on the controller, which for a lab does not belong beside the inventory.
+KEY_KINDS = ("openvpn", "wireguard")
 
 
 def image_cache_dir() -> Path:
@@ -101,10 +103,9 @@ class LabPaths:
         """The Ansible inventory with the connection variables."""
         return self.state / "connection.yml"
 
-    @property
-    def wireguard_keys(self) -> Path:
-        """Directory in which the product may keep WireGuard public keys of this lab's hosts."""
-        return self.state / "wireguard_keys"
+    def keys(self, kind: str) -> Path:
+        """Directory in which the product may keep public keys of this lab's hosts; kind: one of KEY_KINDS."""
+        return self.state / f"{kind}_keys"
 
     @property
     def client_key(self) -> Path:

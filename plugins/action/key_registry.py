@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import record_keys, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import record_keys, registry_file, resolve_peers
 
 
 class ActionModule(ActionBase):
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
     def _record(self, registry: Path, host: str, keys: dict[str, str | None]) -> dict[str, Any]:
         known = {name: key for name, key in keys.items() if key}
         before, after = record_keys(registry, host, known, write=not self._task.check_mode)
-        path = str(registry / f"{host}.yml")
+        path = str(registry_file(registry, host))
         return {
             "changed": before != after,
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,10 @@ def clamped(family: str, size: int, found: Mapping[str, Any]) -> Verdict:
     missing = [
         f"{hook} ({word})"
         for hook, word in (("prerouting", "iifname"), ("postrouting", "oifname"))
-        if f"{word} @tunnels meta nfproto {family} tcp flags syn / syn,rst tcp option maxseg size set {size}" not in found["live"]
+        if not re.search(
+            # nft before and since 1.1 print the mask in two ways.
+            rf"{word} @tunnels meta nfproto {family} tcp flags (syn / syn,rst|& \(syn \| rst\) == syn) tcp option maxseg size set {size}\b",
+            found["live"],
+        )
     ]
     return not missing, f"no rule for it in {', '.join(missing)}" if missing else "in prerouting and postrouting"

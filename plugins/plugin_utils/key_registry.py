@@ -18,12 +18,17 @@ import yaml
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
 
+def registry_file(registry: Path, host: str) -> Path:
+    """Return the file of a host. Not ``.yml``: beside an inventory Ansible would read it as a part of the inventory."""
+    return registry / f"{host}.txt"
+
+
 def read_keys(registry: Path, host: str) -> dict[str, str]:
     """Interface name to public key as recorded for host; empty when nothing is recorded.
 
     Raises ValueError when the file is not a mapping of names to keys.
     """
-    path = registry / f"{host}.yml"
+    path = registry_file(registry, host)
     if not path.exists():
         return {}
     keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -37,7 +42,7 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool 
 
     write: False to tell only what would change. Returns the file's text before and after.
     """
-    path = registry / f"{host}.yml"
+    path = registry_file(registry, host)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     after = HEADER + yaml.safe_dump({**read_keys(registry, host), **keys}, default_flow_style=False, sort_keys=True)
     if not keys:

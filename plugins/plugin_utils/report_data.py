@@ -60,10 +60,28 @@ def host_summary(host: str, site: str, variables: Variables, state: State, regis
         ],
         "tunnels": tunnels_of(variables, state, registry or {}),
         "sessions": sessions_of(variables, state),
-        "ospf": data_of(state, "ospf", []),
+        "ospf": ospf_of(variables, state),
         "boot": boot_of(variables, state),
         "boot_plot": data_of(state, "boot_plot", None),
     }
+
+
+def ospf_of(variables: Variables, state: State) -> list[dict[str, Any]]:
+    """Return one entry per OSPF neighbor: ``version (2 or 3), vrf, router_id, state, full (bool), interface, uptime (s)``.
+
+    FRR names the VRF of a neighbor in one of the two versions only, so it is read from the variables by the interface; None if they lack it.
+    """
+    neighbors = []
+    for version, part, variable in ((2, "ospf", "frr_ospf"), (3, "ospf6", "frr_ospf6")):
+        vrfs = {
+            interface["name"]: instance.get("vrf") or DEFAULT_VRF
+            for instance in variables.get(variable, [])
+            for interface in instance.get("interfaces", [])
+        }
+        for item in data_of(state, part, []):
+            kept = {key: item[key] for key in ("router_id", "state", "full", "interface", "uptime")}
+            neighbors.append({"version": version, "vrf": vrfs.get(item["interface"]), **kept})
+    return neighbors
 
 
 def boot_of(variables: Variables, state: State) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ UNITS = ["unbound.service", "xgn-anycast.service", "frr.service"]
 ADDRESSES = ["1.1.1.1/32", "fd11::1/128"]
 RATE = 50
 FILES = {
-    "/etc/systemd/system/unbound.service.d/90-xgn.conf": 0o644,
+    "/etc/systemd/system/unbound.service": 0o644,
     "/etc/systemd/system/xgn-anycast.service": 0o644,
     "/etc/unbound/unbound.conf.d/xgn.conf": 0o644,
     "/etc/unbound/xgn-example.test.zone": 0o644,

@@ -32,7 +32,7 @@ print(next(line.split(",")[1] for line in text.decode().splitlines() if line[:1]
 
 def recorded(host_name: str) -> dict[str, str]:
     """Return the fingerprints that the registry has of one host."""
-    path = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "openvpn_keys", f"{host_name}.yml")
+    path = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "openvpn_keys", f"{host_name}.txt")
     keys = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert isinstance(keys, dict)
     return keys

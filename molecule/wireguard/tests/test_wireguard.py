@@ -34,7 +34,7 @@ def registry() -> Path:
 
 def recorded(host_name: str) -> dict[str, str]:
     """Return the public keys that the registry has of one host."""
-    keys = yaml.safe_load((registry() / f"{host_name}.yml").read_text(encoding="utf-8"))
+    keys = yaml.safe_load((registry() / f"{host_name}.txt").read_text(encoding="utf-8"))
     assert isinstance(keys, dict)
     return keys
 

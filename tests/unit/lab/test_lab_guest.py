@@ -159,7 +159,10 @@ def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path:
                 }
                 for name, port in (("T1", 40001), ("T2", 40002))
             },
-            "vars": {"wireguard_key_registry": f"{tmp_path}/wireguard_keys"},
+            "vars": {
+                "openvpn_key_registry": f"{tmp_path}/openvpn_keys",
+                "wireguard_key_registry": f"{tmp_path}/wireguard_keys",
+            },
         }
     }
     assert [path.name for path in tmp_path.iterdir()] == ["connection.yml"]

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_edge as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_firewall import clamped
 
 VARIABLES: dict[str, Any] = {
     "verify_roles": ["firewall", "dns_anycast"],
@@ -148,3 +149,11 @@ def test_guard_is_asked() -> None:
 
 def test_listening_sockets() -> None:
     assert gather.gather_listening(gatherer((0, LISTENING, "")))["data"] == ["192.0.2.1:22", "[fd00::1]%CORE:22"]
+
+
+@pytest.mark.parametrize("flags", ["syn / syn,rst", "& (syn | rst) == syn"])
+def test_the_mss_rule_as_old_and_new_nft_print_it(flags: str) -> None:
+    live = TABLE.replace("syn / syn,rst", flags)
+    assert clamped("ipv4", 1300, {"live": live}) == (True, "in prerouting and postrouting")
+    assert clamped("ipv4", 130, {"live": live})[0] is False
+    assert clamped("ipv6", 1300, {"live": live})[0] is False

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import still_waiting
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_ospf, parse_ospf6
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import ospf_of
 
 VARIABLES: dict[str, Any] = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],
@@ -119,3 +120,20 @@ def test_neighbors_as_frr_prints_them() -> None:
     six = '{"neighbors": [{"neighborId": "10.255.0.2", "state": "Full", "duration": "1d00:01:10", "interfaceName": "eth1"}]}\n{"neighbors": []}'
     (found,) = parse_ospf6(six)
     assert (found["interface"], found["full"], found["uptime"]) == ("eth1", True, 86470)
+
+
+def test_neighbors_in_the_report() -> None:
+    """Both versions, each with the VRF of the variables; FRR names it in one of the two only."""
+    first, second = ospf_of(VARIABLES, state())
+    assert first == {
+        "version": 2,
+        "vrf": "CORE",
+        "router_id": "10.255.0.2",
+        "state": "Full/-",
+        "full": True,
+        "interface": "eth1",
+        "uptime": 70,
+    }
+    assert second == {**first, "version": 3, "state": "Full"}
+    unknown = ospf_of({**VARIABLES, "frr_ospf": []}, state())
+    assert unknown[0] == {**first, "vrf": None}
