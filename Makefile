@@ -1,10 +1,10 @@
 # The verbs of this project. `make` alone explains them.
 #
-#   INVENTORY=inventories/t1_t2   which network `demo` builds; its lab is lab/topologies/<the same name>.yml
+#   INVENTORY=inventories/hybrid  which network `demo` builds; its lab is lab/topologies/<the same name>.yml
 #   FRR=source                    `demo` with an FRR from source instead of the distribution's, built in containers and kept
 #   PYTHON=python3.12             which Python the virtual environment is made with (3.11 or newer)
 
-INVENTORY ?= inventories/t1_t2
+INVENTORY ?= inventories/hybrid
 FRR       ?= package
 TOPOLOGY   = $(notdir $(patsubst %/,%,$(INVENTORY)))
 CONNECTION = build/lab/$(TOPOLOGY)/connection.yml
