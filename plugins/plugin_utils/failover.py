@@ -19,6 +19,8 @@ def problem_of(cut: Cut) -> str | None:
     """Return what is wrong with a failover, or None."""
     if not cut["recovered"]:
         return f"traffic did not come back within the time given ({cut['lost']} probes lost)"
+    if cut["method"] != "wire" and cut["tunnel"] == cut["path_before"] == cut["path_cut"]:
+        return f"the traffic stayed on {cut['tunnel']}, so the cut had no effect"
     if cut["outage_ms"] > cut["limit_ms"]:
         return f"traffic was away for {cut['outage_ms']} ms, more than 3 x {cut['detection_ms']} ms"
     if not cut["returned"]:

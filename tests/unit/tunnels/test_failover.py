@@ -67,6 +67,8 @@ def test_the_way_in_is_the_mirror_image_of_the_way_out() -> None:
     [
         ({}, None),
         ({"recovered": False}, "did not come back"),
+        ({"path_cut": "wg1"}, "had no effect"),
+        ({"path_cut": "wg1", "method": "wire"}, None),
         ({"outage_ms": 2701}, "2701 ms, more than 3 x 900 ms"),
         ({"returned": False, "path_after": "ovpn2"}, "stayed on ovpn2"),
         ({"return_outage_ms": 2800}, "on the way back"),
