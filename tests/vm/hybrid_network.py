@@ -67,8 +67,12 @@ class Shell:
         return json.loads(self.output(f"vtysh -c '{command} json'"))
 
     def python(self, probe: str, *arguments: str, namespace: str = "", seconds: float = COMMAND_SECONDS) -> Any:
-        """What a probe prints, parsed."""
-        return json.loads(self.output(probing(probe, *arguments, namespace=namespace), seconds))
+        """What a probe prints at the end, parsed."""
+        return json.loads(self.output(probing(probe, *arguments, namespace=namespace), seconds).splitlines()[-1])
+
+    def succeeds(self, command: str) -> bool:
+        """Whether a command ends well."""
+        return self.run(command).returncode == 0
 
     def close(self) -> None:
         """End the connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,15 +36,13 @@ def who(network: Network, machine: str, namespace: str) -> list[str | None]:
 def settled(network: Network) -> None:
     """Every client's nearest instance answers."""
     for machine, namespace, nearest, _other in REGIONS:
-        wait_for(lambda machine=machine, namespace=namespace: who(network, machine, namespace), [nearest])
+        wait_for(partial(who, network, machine, namespace), [nearest])
 
 
 def crowd(network: Network, machine: str, namespace: str) -> Background:
     """Clients that ask all the time; their first answer is in when this returns."""
-    shell = network.on[machine]
-    found = Background(shell, probing("ask", ADDRESS, str(RATE), namespace=namespace), ends_itself=True)
-    # Python has started when the second process of this kind has been through.
-    wait_for(lambda: who(network, machine, namespace) != [], True)
+    found = Background(network.on[machine], probing("ask", ADDRESS, str(RATE), namespace=namespace), ends_itself=True)
+    found.wait_for("answered")
     return found
 
 
@@ -71,10 +70,10 @@ def test_a_frozen_instance_is_withdrawn(network: Network, settled: None, machine
     clients = crowd(network, machine, namespace)
     try:
         began, gone, turned = (float(text) for text in shell.output(FREEZE).split())
-        wait_for(lambda: who(network, machine, namespace), [other])
+        wait_for(partial(who, network, machine, namespace), [other])
     finally:
         shell.output("systemctl kill --kill-whom=main --signal=CONT unbound.service")
-    wait_for(lambda: who(network, machine, namespace), [nearest])
+    wait_for(partial(who, network, machine, namespace), [nearest])
     found = outcome(clients)
     print(f"\n{nearest} frozen: address gone after {gone - began:.2f} s, turned away after {turned - began:.2f} s; clients: {found}")
     assert gone - began <= WITHDRAWN_SECONDS + EMULATION_SECONDS
@@ -95,10 +94,10 @@ def test_a_planned_stop_loses_no_question(network: Network, settled: None, machi
         shell.output("systemctl stop unbound.service")
         assert shell.output(f"ip -brief address show dev anycast0 to {ADDRESS}") == ""
         assert shell.run("systemctl is-active unbound.service").stdout.strip() == "inactive"
-        wait_for(lambda: who(network, machine, namespace), [other])
+        wait_for(partial(who, network, machine, namespace), [other])
     finally:
         shell.output("systemctl start unbound.service")
-    wait_for(lambda: who(network, machine, namespace), [nearest])
+    wait_for(partial(who, network, machine, namespace), [nearest])
     found = outcome(clients)
     print(f"\n{nearest} stopped and started: {found}")
     assert found["lost"] == 0, found

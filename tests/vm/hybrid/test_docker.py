@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,8 +56,7 @@ def neighbor(network: Network, container: dict[str, Any]) -> Iterator[None]:
     """A host on the same segment on cloud-edge, which the container can be reached from."""
     with network.neighbor("cloud-edge", "segment", "vxlan1100", NEIGHBOR) as shell:
         for address in CONTAINER:
-            ping = f"ip netns exec segment ping -n -c 1 -W 3 {address}"
-            wait_for(lambda ping=ping: shell.run(ping).returncode, 0)
+            wait_for(partial(shell.succeeds, f"ip netns exec segment ping -n -c 1 -W 3 {address}"), True)
         yield
 
 
@@ -89,7 +89,7 @@ def test_two_hosts_of_the_segment_meet_at_layer_2(network: Network, container: d
 def test_container_and_office_reach_each_other(network: Network, container: dict[str, Any], neighbor: None) -> None:
     """At layer 3, through the segment's gateway, the tunnel and both routers of hq, in both families and from either side."""
     for office, address in zip(OFFICE, CONTAINER):
-        wait_for(lambda office=office: network.on["cloud-node"].run(f"{INSIDE} {office}").returncode, 0)
+        wait_for(partial(network.on["cloud-node"].succeeds, f"{INSIDE} {office}"), True)
         network.on["hq-core"].output(f"ip netns exec office ping -n -c 2 -i 0.2 -W 5 {address}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 from conftest import LOGS
 from hybrid_network import HOSTS, Network, Pinger, reset, wait_for
@@ -32,8 +33,7 @@ def test_every_subject_was_checked(logged: None) -> None:
 def test_hosts_reach_each_other_over_wireguard(network: Network) -> None:
     """From a host behind cloud-node to one behind hq-nfv and back, in both families, through VXLAN, tunnel and VRF."""
     for office, apps in PAIRS:
-        ping = f"ip netns exec apps ping -n -c 2 -W 3 {office}"
-        wait_for(lambda ping=ping: network.on["cloud-edge"].run(ping).returncode, 0)
+        wait_for(partial(network.on["cloud-edge"].succeeds, f"ip netns exec apps ping -n -c 2 -W 3 {office}"), True)
         network.on["hq-core"].output(f"ip netns exec office ping -n -c 2 -W 3 {apps}")
     assert network.leaves_by("hq-core", "10.40.0.0/24") == ["wg1"]
     assert network.leaves_by("cloud-edge", "fd00:10::/64") == ["wg1"]

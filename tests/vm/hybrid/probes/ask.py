@@ -1,6 +1,6 @@
 """Ask an anycast address at a steady rate who it is, as a crowd of clients does, and print as JSON what became of it.
 
-Usage: ask.py ADDRESS RATE [COUNT]. Ends after COUNT questions, or when standard input ends.
+Usage: ask.py ADDRESS RATE [COUNT]. Says when the first answer is there. Ends after COUNT questions, or when standard input ends.
 
 `lost` counts questions without an answer within 2 s, `gap` is the longest time in s between two answers, `by` lists who answered, in order.
 """
@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import time
+from typing import Any
 
 PATIENCE_S = 2.0
 NAME = b"\x08hostname\x04bind\x00"
@@ -41,7 +42,7 @@ def main() -> None:
     # Not connected: a connected socket would report the ICMP error of one lost question for the next one.
     client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     client.setblocking(False)
-    sources: list[object] = [client] if sys.argv[3:] else [client, sys.stdin]
+    sources: list[Any] = [client] if sys.argv[3:] else [client, sys.stdin]
     started = last = time.monotonic()
     sent: dict[int, float] = {}
     times: list[float] = []
@@ -69,6 +70,8 @@ def main() -> None:
             at = time.monotonic()
             identity = struct.unpack("!H", packet[:2])[0]
             if identity in sent and at - sent.pop(identity) <= PATIENCE_S:
+                if not times:
+                    print("answered", flush=True)
                 times.append(at)
                 if by[-1:] != [text_of(packet)]:
                     by.append(text_of(packet))
