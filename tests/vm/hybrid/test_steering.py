@@ -37,7 +37,7 @@ def test_without_steering_the_box_sees_nothing(network: Network, places: steerin
 
 def test_steered_within_a_second(network: Network, places: steering_proof.Places) -> None:
     """From the module's call on the box to the route in the router's kernel, by both machines' clocks; a second call changes nothing."""
-    monitor = Background(network.on[ROUTER], "TZ=UTC ip -4 -timestamp -oneline monitor route")
+    monitor = Background(network.on[ROUTER], "TZ=UTC ip -4 -tshort -oneline monitor route")
     run = succeed("steer", "steer", *STEER)
     called = re.search(r'"started": ([0-9.]+)', run.stdout)
     assert called, run.stdout[-3000:]
