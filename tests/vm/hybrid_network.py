@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import io
 import json
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-TOPOLOGY = "test_hybrid"
+# Whether a lab is used that somebody else has brought up and converged, and which; molecule's scenario has a name of its own.
+RUNNING = os.environ.get("XGN_HYBRID") == "running"
+TOPOLOGY = os.environ.get("XGN_TOPOLOGY", "test_hybrid") if RUNNING else "test_hybrid"
 CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
 HOSTS = ("hq-core", "hq-nfv", "cloud-edge", "cloud-node")
 COMMAND_SECONDS = 120
 # Emulated machines on a busy controller.
 PATIENCE_SECONDS = 180
 POLL_SECONDS = 1.0
+# What emulation may add to a time that a real machine keeps: a process starts in 0.4 s, and four machines share two cores.
+EMULATION_SECONDS = 2.0
+CLOCK_SAMPLES = 10
+# Programs that run on the machines; two of them are those of the container scenarios. In memory, so that nothing stays over a boot.
+REMOTE = "/run/xgn-tests"
+PROBES = (
+    ROOT / "tests" / "vm" / "hybrid" / "probes" / "ask.py",
+    ROOT / "tests" / "vm" / "hybrid" / "probes" / "tcp.py",
+    ROOT / "molecule" / "firewall" / "files" / "scan.py",
+)
 
 
 class Shell:
@@ -49,9 +67,75 @@ class Shell:
         """What FRR answers to a show command, parsed."""
         return json.loads(self.output(f"vtysh -c '{command} json'"))
 
+    def python(self, probe: str, *arguments: str, namespace: str = "", seconds: float = COMMAND_SECONDS) -> Any:
+        """What a probe prints at the end, parsed."""
+        return json.loads(self.output(probing(probe, *arguments, namespace=namespace), seconds).splitlines()[-1])
+
+    def succeeds(self, command: str) -> bool:
+        """Whether a command ends well."""
+        return self.run(command).returncode == 0
+
     def close(self) -> None:
         """End the connection."""
         subprocess.run([*self.command[:-1], "-O", "exit", self.command[-1]], capture_output=True, check=False)
+
+
+def probing(probe: str, *arguments: str, namespace: str = "") -> str:
+    """The command line of a probe, in a network namespace or outside of any."""
+    return " ".join([*(["ip netns exec", namespace] if namespace else []), "python3", f"{REMOTE}/{probe}.py", *arguments])
+
+
+class Background:
+    """A command that runs on a machine until its standard input ends.
+
+    ends_itself: it reads its input; any other is ended when there is no more of it, so that nothing is left on the machine.
+    """
+
+    def __init__(self, shell: Shell, command: str, ends_itself: bool = False) -> None:
+        line = command if ends_itself else f"{command} & pid=$!; cat >/dev/null; kill $pid; wait $pid"
+        self.command = f"{shell.name}: {command}"
+        self.process = subprocess.Popen(
+            [*shell.command, line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.lines: list[str] = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_for(self, pattern: str, seconds: float = COMMAND_SECONDS) -> re.Match[str]:
+        """The first line that holds the pattern, now or later."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for line in self.lines:
+                if match := re.search(pattern, line):
+                    return match
+            assert self.process.poll() is None and time.monotonic() < deadline, f"{self.command}: no {pattern} in {self.lines}"
+            time.sleep(0.05)
+
+    def stop(self, seconds: float = COMMAND_SECONDS) -> list[str]:
+        """End it and return every line it printed."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self.reader.join(5)
+        return self.lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """How far a machine's clock is ahead of the controller's, and how exactly that is known, both in seconds."""
+
+    ahead: float
+    error: float
 
 
 class Pinger:
@@ -106,8 +190,26 @@ class Network:
         """Change a wire's conditions."""
         subprocess.run([sys.executable, "-m", "lab", "wire", TOPOLOGY, name, *change], cwd=ROOT, capture_output=True, check=True)
 
+    def add_probes(self) -> None:
+        """Put the probes on all machines."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path in PROBES:
+                tar.add(path, arcname=path.name)
+        unpack = f"mkdir -p {REMOTE} && tar --extract --no-same-owner --directory={REMOTE}"
+
+        def copy(shell: Shell) -> None:
+            subprocess.run([*shell.command, unpack], input=archive.getvalue(), capture_output=True, check=True, timeout=COMMAND_SECONDS)
+
+        # The first command on each machine: an ssh connection takes up to 10 s under emulation.
+        with ThreadPoolExecutor(len(self.on)) as pool:
+            list(pool.map(copy, self.on.values()))
+
     def add_hosts(self) -> None:
-        """Put a host behind hq-nfv and one behind cloud-node: namespaces on machines that reach those networks by wire only."""
+        """Put a host behind hq-nfv and one behind cloud-node, or leave those that are there.
+
+        They are namespaces on machines that reach those networks by wire only.
+        """
         places = (
             (
                 "hq-core",
@@ -124,10 +226,47 @@ class Network:
         for machine, namespace, make, device, address, gateway, address6, gateway6 in places:
             inside = f"ip -n {namespace}"
             self.on[machine].output(
-                f"ip netns add {namespace}; {make}; ip link set {device} netns {namespace}; {inside} link set lo up; {inside} link set {device} up; "
-                f"{inside} address add {address} dev {device}; {inside} address add {address6} dev {device} nodad; "
-                f"{inside} route add default via {gateway}; {inside} -6 route add default via {gateway6}"
+                f"ip netns add {namespace} 2>/dev/null; set -e; "
+                f"{inside} link show dev {device} >/dev/null 2>&1 || {{ {make}; ip link set {device} netns {namespace}; }}; "
+                f"{inside} link set lo up; {inside} link set {device} up; "
+                f"{inside} address replace {address} dev {device}; {inside} address replace {address6} dev {device} nodad; "
+                f"{inside} route replace default via {gateway}; {inside} -6 route replace default via {gateway6}"
             )
+
+    @contextlib.contextmanager
+    def neighbor(self, machine: str, namespace: str, parent: str, addresses: Sequence[str]) -> Iterator[Shell]:
+        """One more host, with a MAC of its own, on the network that an interface of a machine is on; the machine itself it does not see."""
+        inside = f"ip -n {namespace}"
+        more = "; ".join(f"{inside} address add {address} dev port {'nodad' if ':' in address else ''}" for address in addresses)
+        shell = self.on[machine]
+        try:
+            shell.output(
+                f"ip netns delete {namespace} 2>/dev/null; set -e; ip netns add {namespace}; "
+                f"ip link add link {parent} name port netns {namespace} type macvlan mode bridge; "
+                f"{inside} link set lo up; {inside} link set port up; {more}"
+            )
+            yield shell
+        finally:
+            shell.run(f"ip netns delete {namespace}")
+
+    def clock(self, machine: str) -> Clock:
+        """Compare a machine's clock with the controller's: the quickest of several questions is the most exact one."""
+        background = Background(self.on[machine], "while read -r _; do echo $EPOCHREALTIME; done", ends_itself=True)
+        found = []
+        stdin = background.process.stdin
+        assert stdin is not None
+        for number in range(CLOCK_SAMPLES):
+            asked = time.time()
+            stdin.write("\n")
+            stdin.flush()
+            while len(background.lines) <= number:
+                assert background.process.poll() is None, background.lines
+                time.sleep(0.0005)
+            answered = time.time()
+            found.append(((answered - asked) / 2, float(background.lines[number]) - (asked + answered) / 2))
+        background.stop()
+        error, ahead = min(found)
+        return Clock(ahead, error)
 
     def sessions(self) -> dict[str, int]:
         """Since when each BGP session of each machine is up, in seconds since 1970; one that is not up is missing."""
@@ -140,6 +279,10 @@ class Network:
                     found[f"{name} {address}"] = int(peer["bgpTimerUpEstablishedEpoch"])
         return found
 
+    def links(self) -> dict[str, set[str]]:
+        """Index, name and lower device of every interface of each machine: one that was made anew has another index."""
+        return {name: set(re.findall(r"^\d+: \S+(?=:)", shell.output("ip -o link show"), re.MULTILINE)) for name, shell in self.on.items()}
+
     def route(self, machine: str, prefix: str) -> dict[str, Any]:
         """The selected route of a machine's VRF CORE to a prefix; empty when there is none."""
         family = "ipv6" if ":" in prefix else "ip"
@@ -149,6 +292,11 @@ class Network:
     def leaves_by(self, machine: str, prefix: str) -> list[str]:
         """Interfaces a machine sends packets for a prefix to."""
         return [hop["interfaceName"] for hop in self.route(machine, prefix).get("nexthops", []) if hop.get("fib")]
+
+
+def reset(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    """Sessions that are not up any more, or were reset. FRR counts from now backwards, so that a session's age may be a second off."""
+    return [name for name, since in before.items() if abs(after.get(name, 0) - since) > 1]
 
 
 def wait_for(question: Callable[[], Any], expected: Any, seconds: float = PATIENCE_SECONDS) -> float:

@@ -91,7 +91,7 @@ def next_hops(places: Places) -> list[str]:
 
 def ping(places: Places, count: int = STEERED_PINGS) -> int:
     """How many answers the client gets."""
-    text = places.router(f"{places.ping} -c {count} -i 0.3 -W 3 {places.target} || true")
+    text = places.router(f"{places.ping} -c {count} -i 0.1 -W 3 {places.target} || true")
     found = re.search(r"(\d+) received", text)
     assert found, text
     return int(found[1])
@@ -106,24 +106,22 @@ def seen(run: Run, capture: str, target: str) -> list[int]:
 def traced(places: Places) -> dict[str, list[int]]:
     """Ping through the network, and return the TTLs of the requests at the box (in and out) and at the far end, as packets show them."""
     filter_ = f"'icmp[icmptype] == icmp-echo and dst host {places.target}'"
-    start = "nohup {prefix}tcpdump -l -n -v -i {interface} {filter} >/run/{name}.txt 2>/dev/null & echo $! >>/run/trace.pids; sleep 2\n"
-    places.box(
-        "rm -f /run/trace.pids\n"
-        + start.format(prefix="", interface=places.box_in, filter=f"-Q in {filter_}", name="in")
-        + start.format(prefix="", interface=places.box_out, filter=f"-Q out {filter_}", name="out")
+    captures = (
+        ("in", places.box, "", places.box_in, "in"),
+        ("out", places.box, "", places.box_out, "out"),
+        ("far", places.far, places.far_exec + " ", places.far_in, "in"),
     )
-    # The machine may be the box's: its own file of process ids.
-    far = start.format(prefix=places.far_exec + " ", interface=places.far_in, filter=f"-Q in {filter_}", name="far")
-    places.far(far.replace("/run/trace.pids", "/run/far.pids"))
+    for name, run, prefix, interface, way in captures:
+        # Once tcpdump says that it listens nothing escapes it; the limit is for the case that nobody ends it.
+        run(
+            f"nohup timeout 120 {prefix}tcpdump -l -n -v --immediate-mode -i {interface} -Q {way} {filter_} >/run/{name}.txt 2>/run/{name}.err & "
+            f"echo $! >/run/{name}.pid; for _ in $(seq 100); do grep -q '^tcpdump: listening' /run/{name}.err && exit 0; sleep 0.1; done; exit 1"
+        )
     answers = ping(places)
-    time.sleep(3)
-    places.box("kill $(cat /run/trace.pids) 2>/dev/null || true")
-    places.far("kill $(cat /run/far.pids) 2>/dev/null || true; rm /run/far.pids")
+    for name, run, *_rest in captures:
+        run(f"pid=$(cat /run/{name}.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.1; done")
     assert answers == STEERED_PINGS, f"{answers} of {STEERED_PINGS} answered"
-    found = {
-        name: seen(run, f"/run/{name}.txt", places.target) for name, run in (("in", places.box), ("out", places.box), ("far", places.far))
-    }
-    return found
+    return {name: seen(run, f"/run/{name}.txt", places.target) for name, run, *_rest in captures}
 
 
 def plain_path(places: Places) -> None:

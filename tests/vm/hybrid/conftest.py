@@ -1,0 +1,131 @@
+"""The hybrid network: brought up once by its molecule scenario, used by all files of this directory, removed when they are done.
+
+XGN_HYBRID=running uses a lab that is up and converged already, and leaves it up; XGN_TOPOLOGY names it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import LOGS, MITOGEN, environment
+from hybrid_network import CONNECTION, ROOT, RUNNING, TOPOLOGY, Network
+
+from hybrid.runs import planned, succeed
+
+SCENARIO_SECONDS = 2400
+# First what looks at the network as it was built, then what changes it, then what must find it as planned; the search for secrets reads all logs.
+ORDER = ("network", "dns", "firewall", "docker", "steering", "branch", "changes", "second_run")
+STATE = (
+    "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE'",
+    "systemctl --no-pager --failed; ip -brief address; ip netns list; uptime",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of this directory into their order; tests of other directories follow."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        return ORDER.index(item.path.stem.removeprefix("test_")) if item.path.parent == here else len(ORDER)
+
+    items.sort(key=place)
+
+
+def run_scenario() -> int:
+    """Run molecule's scenario up to its last step; returns its exit status."""
+    log = LOGS / "vm-hybrid-scenario.log"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "molecule", "test", "--scenario-name", "hybrid", "--destroy", "never"],
+            cwd=ROOT,
+            env=environment(MITOGEN),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+        log.open("w", encoding="utf-8") as stream,
+    ):
+        # Reading ends when the process does, so the limit has to end the process.
+        timer = threading.Timer(SCENARIO_SECONDS, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                stream.write(line)
+                # Progress for whoever waits; the rest of -vvv is in the log.
+                if re.match(r"(INFO|ERROR|CRITICAL|TASK|PLAY|RUNNING)|FAILED|=+ ", line):
+                    print(line, end="", flush=True)
+            return process.wait()
+        finally:
+            timer.cancel()
+
+
+# Not for the whole session: the pair's machines must not run beside these four.
+@pytest.fixture(scope="package")
+def scenario() -> Iterator[int]:
+    """Exit status of the scenario; its machines stay for the tests. A lab that is running already counts as a success."""
+    if RUNNING:
+        assert CONNECTION.exists(), f"XGN_HYBRID=running, but no lab {TOPOLOGY!r} is up: {CONNECTION} is missing"
+        yield 0
+        return
+    LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        yield run_scenario()
+    finally:
+        subprocess.run(
+            [sys.executable, "-m", "molecule", "destroy", "--scenario-name", "hybrid"],
+            cwd=ROOT,
+            env=environment(MITOGEN),
+            capture_output=True,
+            check=True,
+        )
+
+
+@pytest.fixture(scope="package")
+def logged(scenario: int) -> None:
+    """Skips what reads the scenario's report and logs where no scenario was run."""
+    if RUNNING:
+        pytest.skip("XGN_HYBRID=running: there is no scenario, so it has left no report and no logs")
+
+
+@pytest.fixture(scope="package")
+def network(scenario: int) -> Iterator[Network]:
+    """The network with a host behind hq-nfv and one behind cloud-node. Without a network every test fails at once."""
+    if scenario != 0:
+        pytest.fail("the scenario hybrid failed: see test_scenario", pytrace=False)
+    network = Network()
+    network.add_probes()
+    network.add_hosts()
+    yield network
+    network.close()
+
+
+@pytest.fixture(scope="package")
+def plan(scenario: int) -> dict[str, Any]:
+    """Every host's variables as the intent gives them."""
+    succeed("plan", "plan")
+    return planned()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the state of the machines to the report of a failure."""
+    report = yield
+    machines = getattr(item, "funcargs", {}).get("network")
+    if report.when == "call" and report.failed and isinstance(machines, Network):
+        texts = []
+        for name, shell in machines.on.items():
+            for command in STATE:
+                try:
+                    texts.append(f"--- {name}: {command}\n{shell.run(command).stdout}")
+                except subprocess.TimeoutExpired as error:
+                    texts.append(f"--- {error}")
+        report.sections.append(("state of the machines", "\n".join(texts)))
+    return report

@@ -1,0 +1,58 @@
+"""Runs of the collection's playbooks against the hybrid network, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+from conftest import LOGS, MITOGEN, environment
+from hybrid_network import CONNECTION, ROOT
+
+INVENTORY = ROOT / "inventories" / "hybrid"
+PLAN = LOGS / "hybrid-plan"
+REPORT = LOGS / "hybrid-report"
+RUN_SECONDS = 900
+
+
+def play(playbook: str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook of the collection against the network, with everything shown that can be shown, and keep its output."""
+    inventories = ["--inventory", str(INVENTORY), "--inventory", str(CONNECTION)]
+    plan = ["--extra-vars", f"xgn_plan_directory={PLAN}"]
+    LOGS.mkdir(parents=True, exist_ok=True)
+    run = subprocess.run(
+        ["ansible-playbook", *inventories, "--diff", "-vvv", f"xuegao.net.{playbook}", *plan, *arguments],
+        cwd=ROOT,
+        env=environment(MITOGEN),
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    (LOGS / f"vm-hybrid-{name}.log").write_text(run.stdout + run.stderr, encoding="utf-8")
+    return run
+
+
+def succeed(playbook: str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook that must succeed."""
+    run = play(playbook, name, *arguments)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
+    return run
+
+
+def changed(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Tasks that changed something, by host."""
+    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", run.stdout, re.MULTILINE)}
+
+
+def planned() -> dict[str, Any]:
+    """Every host's variables, as the last run planned them."""
+    hosts: dict[str, Any] = json.loads((PLAN / "plan.json").read_text(encoding="utf-8"))
+    return hosts
+
+
+def report() -> list[dict[str, Any]]:
+    """The checks of the scenario's report."""
+    checks: list[dict[str, Any]] = json.loads((REPORT / "report.json").read_text(encoding="utf-8"))["checks"]
+    return checks

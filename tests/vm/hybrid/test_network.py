@@ -1,0 +1,92 @@
+"""The hybrid network as it was built: what the issues ask to see of its routing, beyond the checks of role verify that its molecule scenario makes."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+
+from conftest import LOGS
+from hybrid_network import HOSTS, Network, Pinger, reset, wait_for
+
+from hybrid.runs import report
+
+# BFD in the lab: three times a second, see inventories/hybrid.
+DETECTION_SECONDS = 3.0
+OFFICE, APPS = "10.10.0.10", "10.40.0.10"
+PAIRS = ((OFFICE, APPS), ("fd00:10::a", "fd00:40::a"))
+LINKS = ("10.254.0.0/20", "fd00:254::/64")
+
+
+def test_scenario(scenario: int, logged: None) -> None:
+    """From bare hosts: converge, every check of verify passes, and a second run changes nothing."""
+    assert scenario == 0, (LOGS / "vm-hybrid-scenario.log").read_text(encoding="utf-8")[-8000:]
+
+
+def test_every_subject_was_checked(logged: None) -> None:
+    checks = report()
+    assert {check["host"] for check in checks} == set(HOSTS)
+    passed = {check["name"].split()[0] for check in checks if check["status"] == "passed"}
+    assert passed >= {"BGP", "BFD", "OSPF", "OSPFv3", "Interface", "Reach", "Route", "Unit", "VRF", "WireGuard"}, passed
+
+
+def test_hosts_reach_each_other_over_wireguard(network: Network) -> None:
+    """From a host behind cloud-node to one behind hq-nfv and back, in both families, through VXLAN, tunnel and VRF."""
+    for office, apps in PAIRS:
+        wait_for(partial(network.on["cloud-edge"].succeeds, f"ip netns exec apps ping -n -c 2 -W 3 {office}"), True)
+        network.on["hq-core"].output(f"ip netns exec office ping -n -c 2 -W 3 {apps}")
+    assert network.leaves_by("hq-core", "10.40.0.0/24") == ["wg1"]
+    assert network.leaves_by("cloud-edge", "fd00:10::/64") == ["wg1"]
+
+
+def test_no_router_knows_a_link_of_others(network: Network) -> None:
+    """Neither FRR's selected routes nor the kernel's tables hold a link prefix that is not the router's own."""
+    for name, shell in network.on.items():
+        own = set(re.findall(r"^\d+: (\S+)", shell.output("ip -o link show"), re.MULTILINE))
+        assert own
+        for family, pool in zip(("-4", "-6"), LINKS):
+            routes = json.loads(shell.output(f"ip {family} -json route show table all root {pool}"))
+            learned = [route["dst"] for route in routes if route.get("protocol") not in ("kernel", None)]
+            assert learned == [], f"{name}: {learned}"
+
+
+def test_what_is_not_published_stays_where_it_is(network: Network) -> None:
+    """An invented static route is redistributed on cloud-node with no filter at all: the others' own filters keep it out."""
+    node = network.on["cloud-node"]
+    invented = "203.0.113.0/24"
+    enter = "vtysh -c 'configure terminal' -c 'router bgp 65504 vrf CORE' -c 'address-family ipv4 unicast'"
+    node.output(f"vtysh -c 'configure terminal' -c 'vrf CORE' -c 'ip route {invented} blackhole'")
+    node.output(f"{enter} -c 'redistribute static' -c 'neighbor 10.255.0.3 route-map ALL out'")
+    node.output("vtysh -c 'configure terminal' -c 'route-map ALL permit 10'")
+    try:
+        received = "show bgp vrf CORE ipv4 unicast neighbors 10.255.0.3 advertised-routes"
+        wait_for(lambda: invented in node.vtysh(received)["advertisedRoutes"], True)
+        for name in ("cloud-edge", "hq-core", "hq-nfv"):
+            assert network.route(name, invented) == {}, name
+    finally:
+        node.output(f"{enter} -c 'no redistribute static' -c 'neighbor 10.255.0.3 route-map PUBLISHED out'")
+        node.output(f"vtysh -c 'configure terminal' -c 'no route-map ALL' -c 'vrf CORE' -c 'no ip route {invented} blackhole'")
+
+
+def test_traffic_moves_to_the_reserve_and_back(network: Network) -> None:
+    """WireGuard's UDP is lost: BFD notices, OpenVPN carries on, and no session of another pair is touched; then all goes back."""
+    before = network.sessions()
+    other = {
+        name: since for name, since in before.items() if not re.search(r"10\.255\.0\.[13]$|fd00:255::[13]$", name) or "cloud-node" in name
+    }
+    assert len(before) > len(other) > 2, before
+    pinger = Pinger(network.on["hq-core"], "office", APPS)
+    port = network.on["cloud-edge"].output("wg show wg1 listen-port").strip()
+    try:
+        wait_for(lambda: len(pinger.lines) > 20, True)
+        network.wire("internet", "--drop-udp", port)
+        wait_for(lambda: network.leaves_by("hq-core", "10.40.0.0/24"), ["ovpn2"])
+        wait_for(lambda: network.leaves_by("cloud-edge", "10.10.0.0/24"), ["ovpn2"])
+    finally:
+        network.wire("internet", "--clear")
+    gap = pinger.longest_gap()
+    print(f"\ntunnel lost: {gap:.1f} s without an answer, BFD notices after {DETECTION_SECONDS} s")
+    assert gap <= 3 * DETECTION_SECONDS
+    wait_for(lambda: network.leaves_by("hq-core", "10.40.0.0/24"), ["wg1"])
+    wait_for(lambda: network.leaves_by("cloud-edge", "10.10.0.0/24"), ["wg1"])
+    assert reset(other, network.sessions()) == []

@@ -1,0 +1,41 @@
+"""The last word: a run over a network that is as planned does nothing at all, and no run has told a secret."""
+
+from __future__ import annotations
+
+import yaml
+from conftest import LOGS
+from hybrid_network import HOSTS, Network, reset
+
+from hybrid.runs import INVENTORY, PLAN, REPORT, changed, succeed
+
+# Units of ours and of what we configure; a unit that a machine lacks shows as such, before and after.
+UNITS = "frr interface unbound xgn-anycast xgn-firewall nftables docker gobgpd ssh systemd-networkd openvpn@* openvpn-*@* wg-quick@* strongswan xl2tpd xgn-*"
+# A restart gives a unit another invocation; a reload leaves its time with the unit's ExecReload. FRR is reloaded by a program with a log of its own.
+STATE = (
+    f"systemctl show --property=Id,InvocationID,NRestarts,ActiveState,ExecReload {UNITS}; "
+    "stat --format='%n %Y %s' /var/log/frr/frr-reload.log /etc/frr/frr.conf; nft --stateless list ruleset; "
+    "stat --format='%n %Y' /etc/wireguard/* /etc/xgn/* /etc/systemd/system/*"
+)
+
+
+def test_second_run_does_nothing(network: Network) -> None:
+    """0 changed on all hosts, no session reset, no interface made anew, no unit reloaded or restarted, no file or rule written."""
+    sessions, links = network.sessions(), network.links()
+    states = {name: network.on[name].run(STATE).stdout for name in HOSTS}
+    assert all("Id=frr.service" in state and "frr.conf" in state for state in states.values())
+    counts = changed(succeed("site", "second"))
+    assert counts == dict.fromkeys(HOSTS, 0)
+    assert {name: network.on[name].run(STATE).stdout for name in HOSTS} == states
+    assert network.links() == links
+    assert sessions and reset(sessions, network.sessions()) == []
+
+
+def test_no_secret_in_any_output(network: Network, logged: None) -> None:
+    """Every run of the scenario and of these tests was made with ``--diff -vvv``."""
+    secrets = list(yaml.safe_load((INVENTORY / "group_vars" / "all" / "secrets.yml").read_text(encoding="utf-8")).values())
+    secrets += [key for host in ("hq-core", "cloud-edge") for key in network.on[host].output("cat /etc/wireguard/*.key").split()]
+    assert all(len(secret) > 10 for secret in secrets)
+    files = [*LOGS.glob("vm-hybrid-*.log"), *REPORT.iterdir(), *PLAN.rglob("*.*")]
+    assert len(files) > 8
+    leaks = [str(path) for path in files for secret in secrets if secret in path.read_text(encoding="utf-8", errors="replace")]
+    assert leaks == []
