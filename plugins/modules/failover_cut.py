@@ -141,8 +141,11 @@ class Cut:
         if not self.active:
             return
         self.active = False
-        self.run(*self.restore_command())
-        self.run("systemctl", "stop", GUARD + ".timer")
+        restored, _out, error = self.module.run_command(self.restore_command())
+        stopped, _out, _err = self.module.run_command(["systemctl", "stop", GUARD + ".timer"])
+        # A timer that is gone has restored already, and then there may be nothing left to do.
+        if restored != 0 and stopped == 0:
+            raise ValueError("%s cannot be restored: %s" % (self.tunnel, error.strip()))
 
 
 def table(matches: list[str]) -> str:
