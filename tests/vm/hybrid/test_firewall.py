@@ -105,8 +105,8 @@ def test_tunnel_ports_are_open_to_their_peer_only(network: Network, plan: dict[s
 def test_inside_is_open(network: Network, target: str) -> None:
     """From a host of the other region through the tunnel every port answers, by a connection or a refusal, and BGP by a connection."""
     machine = OTHER[target]
-    found = network.on[machine].python("scan", INSIDE[target], "1-1024,2600-2625", "3785,33000", namespace=CLIENTS[machine])
-    assert found == {"tcp": [*range(1, 1025), *range(2600, 2626)], "udp": [3785, 33000]}
+    found = network.on[machine].python("scan", INSIDE[target], "1-256,2600-2625", "3785,33000", namespace=CLIENTS[machine])
+    assert found == {"tcp": [*range(1, 257), *range(2600, 2626)], "udp": [3785, 33000]}
     connect = f'import socket; socket.create_connection(("{INSIDE[target]}", {BGP}), 10)'
     network.on[machine].output(f"ip netns exec {CLIENTS[machine]} python3 -c '{connect}'")
 
