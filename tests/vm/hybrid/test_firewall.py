@@ -18,7 +18,7 @@ OTHER = {"hq-core": "cloud-edge", "cloud-edge": "hq-core"}
 STRANGERS = {"hq-core": "100.64.0.101/24", "cloud-edge": "100.64.0.103/24"}
 CLIENTS = {"hq-core": "office", "cloud-edge": "apps"}
 ADDRESSES = {"hq-core": ("10.10.0.10", "fd00:10::a"), "cloud-edge": ("10.40.0.10", "fd00:40::a")}
-SSH, BGP, DNS = 22, 179, 53
+SSH, BGP = 22, 179
 # FRR's daemons, BFD, gobgpd, Docker, iperf3, and what a web server would use.
 MORE_TCP = "2375-2376,2600-2625,3784,4784,4789,5201,6060,7784,8080,50051"
 MORE_UDP = (53, 179, 500, 1701, 3784, 4500, 4784, 4789, 33000)
