@@ -34,8 +34,9 @@ POLL_SECONDS = 1.0
 # What emulation may add to a time that a real machine keeps: a process starts in 0.4 s, and four machines share two cores.
 EMULATION_SECONDS = 2.0
 CLOCK_SAMPLES = 10
-# Programs that run on the machines; two of them are those of the container scenarios. In memory, so that nothing stays over a boot.
-REMOTE = "/run/xgn-tests"
+# Programs that run on the machines; one is that of a container scenario. In memory, so that nothing stays over a boot, and in a directory of this
+# process: two people may look at one running lab.
+REMOTE = f"/run/xgn-tests-{os.getpid()}"
 PROBES = (
     ROOT / "tests" / "vm" / "hybrid" / "probes" / "ask.py",
     ROOT / "tests" / "vm" / "hybrid" / "probes" / "tcp.py",
@@ -181,8 +182,9 @@ class Network:
         self.on = {name: Shell(name, hosts[name], self.directory.name) for name in HOSTS}
 
     def close(self) -> None:
-        """End all connections."""
+        """Take the probes away and end all connections."""
         for shell in self.on.values():
+            shell.run(f"rm -rf {REMOTE}")
             shell.close()
         self.directory.cleanup()
 

@@ -19,9 +19,9 @@ FREEZE = f"""
 pid=$(systemctl show --property=MainPID --value unbound.service)
 began=$EPOCHREALTIME
 kill -STOP "$pid"
-while [ -n "$(ip -brief address show dev anycast0 to {ADDRESS})" ]; do [ $SECONDS -lt 30 ] || exit 1; done
+while [ -n "$(ip -brief address show dev anycast0 to {ADDRESS})" ]; do [ $SECONDS -lt 30 ] || exit 1; sleep 0.05; done
 gone=$EPOCHREALTIME
-until ip route get {ADDRESS} vrf CORE 2>/dev/null | grep -q ' via '; do [ $SECONDS -lt 60 ] || exit 1; done
+until ip route get {ADDRESS} vrf CORE 2>/dev/null | grep -q ' via '; do [ $SECONDS -lt 60 ] || exit 1; sleep 0.05; done
 echo "$began $gone $EPOCHREALTIME"
 """
 

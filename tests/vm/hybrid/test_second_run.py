@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 from conftest import LOGS
 from hybrid_network import HOSTS, Network, reset
@@ -9,7 +11,10 @@ from hybrid_network import HOSTS, Network, reset
 from hybrid.runs import INVENTORY, PLAN, REPORT, changed, succeed
 
 # Units of ours and of what we configure; a unit that a machine lacks shows as such, before and after.
-UNITS = "frr interface unbound xgn-anycast xgn-firewall nftables docker gobgpd ssh systemd-networkd openvpn@* openvpn-*@* wg-quick@* strongswan xl2tpd xgn-*"
+UNITS = (
+    "frr interface unbound xgn-anycast.service xgn-anycast.socket xgn-firewall nftables docker gobgpd ssh systemd-networkd strongswan xl2tpd "
+    "'openvpn-*@*' 'wg-quick@*' 'xgn-ssh-*.socket'"
+)
 # A restart gives a unit another invocation; a reload leaves its time with the unit's ExecReload. FRR is reloaded by a program with a log of its own.
 STATE = (
     f"systemctl show --property=Id,InvocationID,NRestarts,ActiveState,ExecReload {UNITS}; "
@@ -18,7 +23,7 @@ STATE = (
 )
 
 
-def test_second_run_does_nothing(network: Network) -> None:
+def test_second_run_does_nothing(network: Network, plan: dict[str, Any]) -> None:
     """0 changed on all hosts, no session reset, no interface made anew, no unit reloaded or restarted, no file or rule written."""
     sessions, links = network.sessions(), network.links()
     states = {name: network.on[name].run(STATE).stdout for name in HOSTS}

@@ -2,7 +2,8 @@
 
 Usage: ask.py ADDRESS RATE [COUNT]. Says when the first answer is there. Ends after COUNT questions, or when standard input ends.
 
-`lost` counts questions without an answer within 2 s, `gap` is the longest time in s between two answers, `by` lists who answered, in order.
+`lost` counts questions without an answer within 2 s, `gap` is the longest time in s between two answers, `by` lists who answered, in the order of the
+questions: near the end of a detour a later question may be answered first.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main() -> None:
     started = last = time.monotonic()
     sent: dict[int, float] = {}
     times: list[float] = []
-    by: list[str | None] = []
+    names: dict[int, str | None] = {}
     number = 0
     while True:
         now = time.monotonic()
@@ -73,8 +74,11 @@ def main() -> None:
                 if not times:
                     print("answered", flush=True)
                 times.append(at)
-                if by[-1:] != [text_of(packet)]:
-                    by.append(text_of(packet))
+                names[identity] = text_of(packet)
+    by: list[str | None] = []
+    for identity in sorted(names):
+        if by[-1:] != [names[identity]]:
+            by.append(names[identity])
     gap = max((later - earlier for earlier, later in zip(times, times[1:])), default=PATIENCE_S)
     print(json.dumps({"sent": number, "lost": number - len(times), "gap": round(gap, 3), "by": by}))
 
