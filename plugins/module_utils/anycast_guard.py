@@ -48,6 +48,8 @@ DNS_PORT = 53
 TXT, IN = 16, 1
 # A local route of ours beside the kernel's own for the same address.
 DRAIN_METRIC = 1000
+# From letting nothing more in to the end of a planned stop.
+LAST_S = 0.5
 # An address that goes again soon after it came must stay away longer each time.
 FLAP_S, HOLD_FIRST_S, HOLD_MOST_S = 10.0, 2.0, 60.0
 
@@ -314,6 +316,8 @@ def leave(guard: Guard) -> None:
         notify("STOPPING=1\nSTATUS=withdrawn; waiting for the network to turn away")
         time.sleep(guard.config["grace"])
         guard.drain(served, "delete")
+        # Hosts behind this one come here as long as they are let in: what came last is answered before the resolver is stopped.
+        time.sleep(LAST_S)
 
 
 def main(arguments: list[str]) -> int:

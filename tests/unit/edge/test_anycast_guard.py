@@ -116,6 +116,7 @@ def test_ask(resolver: socket.socket) -> None:
                 "address delete 192.0.2.1/32 dev lo",
                 "sleep 5.0",
                 "-4 route delete local 192.0.2.1/32 dev lo table local metric 1000",
+                "sleep 0.5",
             ],
         ),
         ([False, False, False], ["address delete 192.0.2.1/32 dev lo"]),
