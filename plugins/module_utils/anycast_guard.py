@@ -4,7 +4,8 @@
 
 Routing redistributes the address while it is there. So this daemon asks the resolver all the time: through the anycast address itself while that is
 set, through an address that stays while it is not. Unanswered, the address goes, and the network turns to another instance. On a planned stop
-(SIGTERM) it goes while the resolver still runs; a local route lets the late questions in until the network has turned away.
+(SIGTERM) it goes while the resolver still runs; a local route lets the late questions in until the network has turned away. A resolver that is dead
+by then gets no such time: it would only keep the questions from the other instance.
 
 Role ``dns_anycast`` installs this file as it is, as ``/usr/local/sbin/xgn-anycast``; the standard library is all it needs.
 
@@ -47,6 +48,8 @@ DNS_PORT = 53
 TXT, IN = 16, 1
 # A local route of ours beside the kernel's own for the same address.
 DRAIN_METRIC = 1000
+# From letting nothing more in to the end of a planned stop.
+LAST_S = 0.5
 # An address that goes again soon after it came must stay away longer each time.
 FLAP_S, HOLD_FIRST_S, HOLD_MOST_S = 10.0, 2.0, 60.0
 
@@ -184,6 +187,15 @@ class Guard:
             probe.close()
         return answered
 
+    def served(self) -> set[str]:
+        """Return the addresses that are answered; one question lost on a busy host is none that counts."""
+        found: set[str] = set()
+        for _try in range(self.config["fall"]):
+            found |= {address for address, answered in self.ask().items() if answered}
+            if found == set(self.watches):
+                break
+        return found
+
     def step(self, present: set[str]) -> None:
         """Ask, and bring each address in line with what became of it; ``present`` are the addresses that are set."""
         now = time.monotonic()
@@ -293,13 +305,19 @@ def reloaded(old: Guard, path: str) -> Guard:
 def leave(guard: Guard) -> None:
     """Turn the network away, answer what still comes, then go."""
     present = guard.present()
-    if present:
+    if not present:
+        return
+    # systemd also stops the guard when it starts a dead resolver again: late questions would wait for nobody.
+    served = guard.served() & present
+    guard.drain(served, "replace")
+    guard.withdraw(present)
+    say(f"{', '.join(sorted(present))}: withdrawn, {'for a planned stop' if served else 'the resolver does not answer'}")
+    if served:
         notify("STOPPING=1\nSTATUS=withdrawn; waiting for the network to turn away")
-        say(f"{', '.join(sorted(present))}: withdrawn for a planned stop")
-        guard.drain(present, "replace")
-        guard.withdraw(present)
         time.sleep(guard.config["grace"])
-        guard.drain(present, "delete")
+        guard.drain(served, "delete")
+        # Hosts behind this one come here as long as they are let in: what came last is answered before the resolver is stopped.
+        time.sleep(LAST_S)
 
 
 def main(arguments: list[str]) -> int:

@@ -140,36 +140,19 @@ class Clock:
 
 
 class Pinger:
-    """Sends a packet every tenth of a second from a namespace of a machine, and tells how many were lost."""
+    """Sends a packet every tenth of a second from a namespace of a machine, and tells how long none was answered."""
 
     interval_seconds = 0.1
 
     def __init__(self, shell: Shell, namespace: str, destination: str) -> None:
-        self.shell = shell
-        self.command = f"ip netns exec {namespace} ping -n -D -O -i {self.interval_seconds} {destination}"
-        self.result = ""
-        self.process = subprocess.Popen(
-            [*shell.command, f"timeout --signal=INT 600 {self.command}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.lines: list[str] = []
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(self.process.stdout)
-
-    def stop(self) -> list[str]:
-        """End it on the machine and return every line it printed."""
-        self.shell.run(f"pkill -INT -f '^{self.command}'")
-        self.process.wait(30)
-        self.reader.join(5)
-        return self.lines
+        self.background = Background(shell, f"ip netns exec {namespace} ping -n -D -O -i {self.interval_seconds} {destination}")
+        self.background.wait_for("bytes from")
 
     def longest_gap(self) -> float:
-        """Seconds between two answers, at most, as the sending machine's clock saw them."""
-        times = [float(match[1]) for line in self.stop() if (match := re.match(r"\[([\d.]+)\] \d+ bytes from", line))]
-        assert len(times) > 2, self.lines[-10:]
+        """End it. Seconds between two answers, at most, as the sending machine's clock saw them."""
+        lines = self.background.stop()
+        times = [float(match[1]) for line in lines if (match := re.match(r"\[([\d.]+)\] \d+ bytes from", line))]
+        assert len(times) > 2, lines[-10:]
         return max(after - before for before, after in zip(times, times[1:]))
 
 

@@ -1,6 +1,8 @@
 """Ask for the TXT record of a name at a steady rate, as a crowd of clients does, and print as JSON what became of it.
 
-Usage: ask.py ADDRESS NAME SECONDS RATE [tcp]
+Usage: ask.py ADDRESS NAME SECONDS RATE [tcp|eof]
+
+With `eof` it stops asking as soon as its standard input ends.
 
 `lost` counts questions without an answer within 2 s, `gap` is the longest time in s between two answers, `by` lists who answered, in order.
 """
@@ -47,6 +49,8 @@ def main() -> None:
     if sys.argv[5:] == ["tcp"]:
         print(json.dumps({"by": [over_tcp(address, name)]}))
         return
+    most = seconds * rate
+    watched: list[int] = [sys.stdin.fileno()] if sys.argv[5:] == ["eof"] else []
     client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     client.setblocking(False)
     # A connected socket would report the ICMP error of one lost question for the next one.
@@ -54,9 +58,10 @@ def main() -> None:
     sent: dict[int, float] = {}
     answers: list[tuple[float, str | None]] = []
     number = 0
-    while (now := time.monotonic()) < started + seconds + PATIENCE_S:
+    last = started + seconds
+    while (now := time.monotonic()) < last + PATIENCE_S:
         due = started + number / rate
-        if number < seconds * rate and now >= due:
+        if number < most and now >= due:
             sent[number] = now
             try:
                 client.sendto(question(name, number), (address, 53))
@@ -64,9 +69,12 @@ def main() -> None:
                 pass  # no route at this moment: the question is lost
             number += 1
             continue
-        if number >= seconds * rate and not sent:
+        if number >= most and not sent:
             break
-        for _ready in select.select([client], [], [], max(0.0, min(due - now, 0.05) if number < seconds * rate else 0.05))[0]:
+        ready = select.select([client, *watched], [], [], max(0.0, min(due - now, 0.05) if number < most else 0.05))[0]
+        if watched and watched[0] in ready:
+            watched, most, last = [], number, now
+        if client in ready:
             packet = client.recv(4096)
             identity = struct.unpack("!H", packet[:2])[0]
             if time.monotonic() - sent.pop(identity, 0.0) <= PATIENCE_S:

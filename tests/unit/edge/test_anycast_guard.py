@@ -106,6 +106,40 @@ def test_ask(resolver: socket.socket) -> None:
     assert one.ask() == {"192.0.2.1/32": False}
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (
+            [True],
+            [
+                "-4 route replace local 192.0.2.1/32 dev lo table local metric 1000",
+                "address delete 192.0.2.1/32 dev lo",
+                "sleep 5.0",
+                "-4 route delete local 192.0.2.1/32 dev lo table local metric 1000",
+                "sleep 0.5",
+            ],
+        ),
+        ([False, False, False], ["address delete 192.0.2.1/32 dev lo"]),
+    ],
+)
+def test_only_a_resolver_that_answers_gets_time_to_leave(monkeypatch: pytest.MonkeyPatch, answers: list[bool], expected: list[str]) -> None:
+    done: list[str] = []
+    asked = iter(answers)
+    monkeypatch.setattr(guard, "ip", lambda *words, quiet=False: done.append(" ".join(words)) or True)
+    monkeypatch.setattr(guard.time, "sleep", lambda seconds: done.append(f"sleep {seconds}"))
+    monkeypatch.setattr(guard.Guard, "present", lambda self: set(self.watches))
+    monkeypatch.setattr(guard.Guard, "ask", lambda self: dict.fromkeys(self.watches, next(asked)))
+    guard.leave(guard.Guard({"addresses": ["192.0.2.1/32"]}))
+    assert done == expected
+    assert next(asked, None) is None
+
+
+def test_one_lost_question_is_not_a_dead_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = iter([False, True])
+    monkeypatch.setattr(guard.Guard, "ask", lambda self: dict.fromkeys(self.watches, next(asked)))
+    assert guard.Guard({"addresses": ["192.0.2.1/32"]}).served() == {"192.0.2.1/32"}
+
+
 def test_configuration(tmp_path: Path) -> None:
     path = tmp_path / "anycast.json"
     path.write_text(json.dumps({"addresses": ["192.0.2.1/32"], "fall": 5}), encoding="utf-8")

@@ -78,7 +78,6 @@ def test_traffic_moves_to_the_reserve_and_back(network: Network) -> None:
     pinger = Pinger(network.on["hq-core"], "office", APPS)
     port = network.on["cloud-edge"].output("wg show wg1 listen-port").strip()
     try:
-        wait_for(lambda: len(pinger.lines) > 20, True)
         network.wire("internet", "--drop-udp", port)
         wait_for(lambda: network.leaves_by("hq-core", "10.40.0.0/24"), ["ovpn2"])
         wait_for(lambda: network.leaves_by("cloud-edge", "10.10.0.0/24"), ["ovpn2"])
