@@ -1,13 +1,16 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Secrets in FRR configuration text: placeholders on the controller, values on the host only."""
+"""FRR's configuration text on a host: secrets, which are placeholders on the controller, and lines that FRR never prints."""
 
 from __future__ import annotations
 
 import re
 
 PLACEHOLDER = re.compile(r"<secret ([^>\n]+)>")
+
+# In what a daemon says with --version; as everywhere in configure, the last one counts.
+MULTIPATH_OPTION = re.compile(r"--enable-multipath=(\d+)")
 
 # Where FRR prints a secret. The first group stays, the rest of the line goes.
 SECRET_LINE = re.compile(
@@ -38,3 +41,16 @@ def take_out(text: str, secrets: dict[str, str]) -> str:
         return "%s <%s>" % (match.group(1), "secret " + named[0] if named else "former secret")
 
     return SECRET_LINE.sub(cover, text)
+
+
+def without_hidden(text: str, version: str) -> str:
+    """Text without each C(maximum-paths) of the number that FRR was built for: its default, which the running configuration never shows.
+
+    Parameters:
+        text: the configuration.
+        version: what a daemon prints with C(--version).
+    """
+    built_for = MULTIPATH_OPTION.findall(version)
+    if not built_for:
+        return text
+    return re.sub(r"^ *maximum-paths (?:ibgp )?%s\n" % built_for[-1], "", text, flags=re.MULTILINE)

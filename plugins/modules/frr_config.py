@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Checks the new file with C(vtysh), replaces C(frr.conf), runs C(frr-reload.py) itself and takes its exit status, then asks it
     again and requires that nothing is left to apply. C(systemctl reload frr) hides a failure; this module does not.
+  - A C(maximum-paths) of the number that this FRR was built for is left out, since the running configuration never shows it.
   - Only lines that differ are touched. A configuration that was changed by hand is brought back.
   - When anything fails, the former file and configuration are put back.
 author: xuegao.net maintainers (@xuegao)
@@ -76,7 +77,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out, without_hidden
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 POLL_SECONDS = 0.5
@@ -100,6 +101,14 @@ class Frr:
     def covered(self, text: str) -> str:
         """Output without secrets and without what has no meaning to a reader."""
         return take_out(text, self.secrets).strip()
+
+    def shown(self, text: str) -> str:
+        """The text as this FRR would print it: without lines that are its defaults, or they would be applied for ever."""
+        bgpd = os.path.join(os.path.dirname(self.reload_program or ""), "bgpd")
+        if "maximum-paths" not in text or not os.path.exists(bgpd):
+            return text
+        status, out, err = self.module.run_command([bgpd, "--version"])
+        return without_hidden(text, out) if status == 0 else text
 
     def answering(self) -> set[str]:
         """Daemons that vtysh is connected to; empty while FRR does not run."""
@@ -237,12 +246,13 @@ def main() -> None:
     )
     path, secrets = module.params["path"], module.params["secrets"]
     frr = Frr(module, path, secrets)
+    content = frr.shown(module.params["content"])
     try:
-        text = put_in(module.params["content"], secrets)
+        text = put_in(content, secrets)
     except KeyError as error:
         module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
     before = read_text(path)
-    diff = [{"before_header": path, "after_header": path, "before": take_out(before, secrets), "after": module.params["content"]}]
+    diff = [{"before_header": path, "after_header": path, "before": take_out(before, secrets), "after": content}]
     installed = frr.vtysh and frr.reload_program
     if not installed:
         if not module.check_mode:
