@@ -1,7 +1,7 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""FRR's configuration text on a host: secrets, which are placeholders on the controller, and lines that FRR never prints."""
+"""FRR's configuration text on a host: secrets, which are placeholders on the controller, and what FRR prints in another way."""
 
 from __future__ import annotations
 
@@ -43,13 +43,18 @@ def take_out(text: str, secrets: dict[str, str]) -> str:
     return SECRET_LINE.sub(cover, text)
 
 
-def without_hidden(text: str, version: str) -> str:
-    """Text without each C(maximum-paths) of the number that FRR was built for: its default, which the running configuration never shows.
+def as_shown(text: str, version: str, system_name: str) -> str:
+    """Text as the running configuration of one host shows it; otherwise reload would try for ever to make them the same.
+
+    A C(maximum-paths) of the number that FRR was built for is a default, which is never shown. The daemons take the system's name; a
+    C(hostname) in frr.conf reaches none of them.
 
     Parameters:
         text: the configuration.
         version: what a daemon prints with C(--version).
+        system_name: the host's own name.
     """
+    text = re.sub(r"^hostname .*$", lambda _: "hostname " + system_name, text, flags=re.MULTILINE)
     built_for = MULTIPATH_OPTION.findall(version)
     if not built_for:
         return text

@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Checks the new file with C(vtysh), replaces C(frr.conf), runs C(frr-reload.py) itself and takes its exit status, then asks it
     again and requires that nothing is left to apply. C(systemctl reload frr) hides a failure; this module does not.
-  - A C(maximum-paths) of the number that this FRR was built for is left out, since the running configuration never shows it.
+  - A C(maximum-paths) of the number that this FRR was built for is left out, and C(hostname) becomes the system's name, since the running
+    configuration shows nothing else.
   - Only lines that differ are touched. A configuration that was changed by hand is brought back.
   - When anything fails, the former file and configuration are put back.
 author: xuegao.net maintainers (@xuegao)
@@ -77,7 +78,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out, without_hidden
+from ansible_collections.xuegao.net.plugins.module_utils.frr import as_shown, put_in, take_out
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 POLL_SECONDS = 0.5
@@ -103,12 +104,12 @@ class Frr:
         return take_out(text, self.secrets).strip()
 
     def shown(self, text: str) -> str:
-        """The text as this FRR would print it: without lines that are its defaults, or they would be applied for ever."""
+        """The text as this FRR on this host would print it."""
+        version = ""
         bgpd = os.path.join(os.path.dirname(self.reload_program or ""), "bgpd")
-        if "maximum-paths" not in text or not os.path.exists(bgpd):
-            return text
-        status, out, err = self.module.run_command([bgpd, "--version"])
-        return without_hidden(text, out) if status == 0 else text
+        if "maximum-paths" in text and os.path.exists(bgpd):
+            version = self.module.run_command([bgpd, "--version"], check_rc=True)[1]
+        return as_shown(text, version, os.uname().nodename)
 
     def answering(self) -> set[str]:
         """Daemons that vtysh is connected to; empty while FRR does not run."""

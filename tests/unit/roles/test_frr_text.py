@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils.frr import without_hidden
+from ansible_collections.xuegao.net.plugins.module_utils.frr import as_shown
 
 CONFIGURATION = """\
 router bgp 65001
@@ -31,4 +31,10 @@ HIDDEN = CONFIGURATION.replace("  maximum-paths 64\n  maximum-paths ibgp 64\n", 
 )
 def test_maximum_paths_that_frr_hides(version: str, expected: str) -> None:
     """Only the number that FRR was built for is hidden, and of two options the last counts."""
-    assert without_hidden(CONFIGURATION, f"bgpd version 10.3\nconfigured with:\n\t{version}\n") == expected
+    assert as_shown(CONFIGURATION, f"bgpd version 10.3\nconfigured with:\n\t{version}\n", "r1") == expected
+
+
+def test_name_of_the_system() -> None:
+    """The daemons have the system's name, whatever the inventory calls the host."""
+    text = "hostname r_1\ninterface lo\n description hostname r_1\nexit\n"
+    assert as_shown(text, "", "r1.example.net") == text.replace("hostname r_1\n", "hostname r1.example.net\n", 1)
