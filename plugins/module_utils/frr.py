@@ -1,13 +1,16 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Secrets in FRR configuration text: placeholders on the controller, values on the host only."""
+"""FRR's configuration text on a host: secrets, which are placeholders on the controller, and what FRR prints in another way."""
 
 from __future__ import annotations
 
 import re
 
 PLACEHOLDER = re.compile(r"<secret ([^>\n]+)>")
+
+# In what a daemon says with --version; as everywhere in configure, the last one counts.
+MULTIPATH_OPTION = re.compile(r"--enable-multipath=(\d+)")
 
 # Where FRR prints a secret. The first group stays, the rest of the line goes.
 SECRET_LINE = re.compile(
@@ -38,3 +41,21 @@ def take_out(text: str, secrets: dict[str, str]) -> str:
         return "%s <%s>" % (match.group(1), "secret " + named[0] if named else "former secret")
 
     return SECRET_LINE.sub(cover, text)
+
+
+def as_shown(text: str, version: str, system_name: str) -> str:
+    """Text as the running configuration of one host shows it; otherwise reload would try for ever to make them the same.
+
+    A C(maximum-paths) of the number that FRR was built for is a default, which is never shown. The daemons take the system's name; a
+    C(hostname) in frr.conf reaches none of them.
+
+    Parameters:
+        text: the configuration.
+        version: what a daemon prints with C(--version).
+        system_name: the host's own name.
+    """
+    text = re.sub(r"^hostname .*$", lambda _: "hostname " + system_name, text, flags=re.MULTILINE)
+    built_for = MULTIPATH_OPTION.findall(version)
+    if not built_for:
+        return text
+    return re.sub(r"^ *maximum-paths (?:ibgp )?%s\n" % built_for[-1], "", text, flags=re.MULTILINE)

@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Checks the new file with C(vtysh), replaces C(frr.conf), runs C(frr-reload.py) itself and takes its exit status, then asks it
     again and requires that nothing is left to apply. C(systemctl reload frr) hides a failure; this module does not.
+  - A C(maximum-paths) of the number that this FRR was built for is left out, and C(hostname) becomes the system's name, since the running
+    configuration shows nothing else.
   - Only lines that differ are touched. A configuration that was changed by hand is brought back.
   - When anything fails, the former file and configuration are put back.
 author: xuegao.net maintainers (@xuegao)
@@ -76,7 +78,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.frr import as_shown, put_in, take_out
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 POLL_SECONDS = 0.5
@@ -100,6 +102,14 @@ class Frr:
     def covered(self, text: str) -> str:
         """Output without secrets and without what has no meaning to a reader."""
         return take_out(text, self.secrets).strip()
+
+    def shown(self, text: str) -> str:
+        """The text as this FRR on this host would print it."""
+        version = ""
+        bgpd = os.path.join(os.path.dirname(self.reload_program or ""), "bgpd")
+        if "maximum-paths" in text and os.path.exists(bgpd):
+            version = self.module.run_command([bgpd, "--version"], check_rc=True)[1]
+        return as_shown(text, version, os.uname().nodename)
 
     def answering(self) -> set[str]:
         """Daemons that vtysh is connected to; empty while FRR does not run."""
@@ -237,12 +247,13 @@ def main() -> None:
     )
     path, secrets = module.params["path"], module.params["secrets"]
     frr = Frr(module, path, secrets)
+    content = frr.shown(module.params["content"])
     try:
-        text = put_in(module.params["content"], secrets)
+        text = put_in(content, secrets)
     except KeyError as error:
         module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
     before = read_text(path)
-    diff = [{"before_header": path, "after_header": path, "before": take_out(before, secrets), "after": module.params["content"]}]
+    diff = [{"before_header": path, "after_header": path, "before": take_out(before, secrets), "after": content}]
     installed = frr.vtysh and frr.reload_program
     if not installed:
         if not module.check_mode:

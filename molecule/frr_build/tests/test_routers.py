@@ -124,7 +124,8 @@ def test_unit(host: Any) -> None:
 
 def test_session_is_established(host: Any) -> None:
     """The routers have a session, with BFD."""
-    peer = f"198.18.4.{host.ansible.get_variables()['peer']}"
+    variables = host.ansible.get_variables()
+    peer = f"{variables['network']}.{variables['peer']}"
     deadline = time.monotonic() + SESSION_LIMIT_S
     state = ""
     while state != "Established" and time.monotonic() < deadline:

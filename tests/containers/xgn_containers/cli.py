@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         return _run_scenarios(options)
     arguments = options.arguments if options.command == "molecule" else []
     with Progress() as progress:
-        running = engine.start(progress, build_hosts=scenarios.need_build_hosts(arguments))
+        running = engine.start(progress, build_images=scenarios.build_images(arguments))
     variables = running.environment(paths)
     if options.command == "env":
         print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
@@ -72,7 +72,7 @@ def _run_scenarios(options: argparse.Namespace) -> int:
     names = options.scenarios or scenarios.scenario_names()
     was_running = engine.status() is not None
     with Progress() as progress:
-        running = engine.start(progress, build_hosts=scenarios.need_build_hosts(names))
+        running = engine.start(progress, build_images=scenarios.build_images(names))
     try:
         cases = scenarios.run(names, options.jobs, running.environment(engine_paths()))
     finally:

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,19 +69,19 @@ class Engine:
         return {"DOCKER_HOST": self.docker.host, "PATH": ":".join(places)}
 
 
-def start(progress: Progress, paths: EnginePaths | None = None, *, build_hosts: bool = False) -> Engine:
+def start(progress: Progress, paths: EnginePaths | None = None, *, build_images: Collection[str] = ()) -> Engine:
     """Make sure that the images are built and an engine runs that holds them.
 
     Parameters:
         progress: where it is shown.
         paths: the engine's files.
-        build_hosts: whether the images are needed that can build from source.
+        build_images: the images that can build from source which are needed.
 
     Raises:
         LabError: no engine can be had; with the reason.
     """
     paths = paths or engine_paths()
-    recipes = [recipe for recipe in load_recipes() if build_hosts or recipe.kind == "debian"]
+    recipes = [recipe for recipe in load_recipes() if recipe.kind == "debian" or recipe.image in build_images]
     tarballs = {recipe: build(recipe, image_cache_dir(), progress) for recipe in recipes}
     with _locked(paths):
         engine = _recorded(paths)

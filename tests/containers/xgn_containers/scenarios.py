@@ -23,7 +23,7 @@ from .paths import CHECKOUT, MOLECULE_DIR, REPORT_DIR
 
 # A scenario takes one to two minutes, and one that compiles up to fifteen; this is for one that hangs.
 SCENARIO_LIMIT_S = 2400
-BUILD_IMAGE = "xgn-test/build:"
+BUILD_IMAGE = re.compile(r"xgn-test/build:\S+")
 END_LIMIT_S = 60
 # What is shown of the output of a step that failed.
 EXCERPT_LINES = 80
@@ -78,10 +78,10 @@ def scenario_names(directory: Path = MOLECULE_DIR) -> list[str]:
     return [path.name for path in sorted(own, key=lambda path: (-sizes[path], path.name))]
 
 
-def need_build_hosts(names: Sequence[str], directory: Path = MOLECULE_DIR) -> bool:
-    """Tell whether one of the scenarios runs on an image that can build from source."""
+def build_images(names: Sequence[str], directory: Path = MOLECULE_DIR) -> set[str]:
+    """Return the images that can build from source which the scenarios run on."""
     files = [directory / name / "molecule.yml" for name in names]
-    return any(BUILD_IMAGE in path.read_text("utf-8") for path in files if path.is_file())
+    return {image for path in files if path.is_file() for image in BUILD_IMAGE.findall(path.read_text("utf-8"))}
 
 
 def run(names: Sequence[str], jobs: int, environment: dict[str, str]) -> list[Case]:

@@ -16,7 +16,16 @@ def test_every_side_effect_is_run(path: Path) -> None:
     """Without a side effect of its own molecule skips each one of the sequence, also one that names its playbook."""
     scenario = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     sequence = scenario.get("scenario", {}).get("test_sequence", SHARED["scenario"]["test_sequence"])
-    own = scenario.get("provisioner", {}).get("playbooks", {}).get("side_effect", "side_effect.yml")
+    playbooks = scenario.get("provisioner", {}).get("playbooks") or scenario.get("ansible", {}).get("playbooks", {})
+    own = playbooks.get("side_effect", "side_effect.yml")
     steps = [step.split() for step in sequence if step.split()[0] == "side_effect"]
     missing = [name for _step, *names in steps for name in [*names, own] if not (path.parent / name).is_file()]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", sorted(MOLECULE.glob("*/molecule.yml")), ids=lambda path: path.parent.name)
+def test_shared_playbooks_are_kept(path: Path) -> None:
+    """Playbooks below provisioner replace all those below ansible: a container scenario would get the driver's create, and no prepare."""
+    scenario = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if "driver" not in scenario:
+        assert "playbooks" not in scenario.get("provisioner", {})
