@@ -86,20 +86,29 @@ def _interfaces(node: Node, shared: Context) -> list[Variables]:
         if network.description is not None:
             entry["description"] = network.description
         entry["addresses"] = [str(network.addresses[family]) for family in FAMILIES if family in network.addresses]
+        if network.kind is None and "ipv6" in network.addresses:
+            entry["addresses"].append(_link_local(node))
         if network.kind == "bridge":
             # Without ports it has no carrier, and its network would never be told to anybody.
             entry["link_detect"] = False
         found.append(entry)
     for link, end in shared.links.get(node.name, []):
         addresses = [str(end.addresses[family]) for family in link.families]
-        if link.routing == "ospf" and "ipv6" in link.families:
-            # OSPFv3 speaks from a link-local address, and tunnels and NICs of a router may have none of their own.
-            addresses.append(f"fe80::{node.id:x}/64")
+        if (link.routing == "ospf" or link.type == "direct") and "ipv6" in link.families:
+            addresses.append(_link_local(node))
         found.append({"name": end.interface, "description": link.other(end).node.name, "addresses": addresses})
     for segment in shared.segments.get(node.name, []):
         own = segment.addresses.get(node.name, {})
         found.append({"name": f"vxlan{segment.vni}", "addresses": [str(own[family]) for family in FAMILIES if family in own]})
     return sorted(found, key=lambda entry: natural_order(entry["name"]))
+
+
+def _link_local(node: Node) -> str:
+    """Return the node's own link-local address for tunnels and NICs, which may come without one.
+
+    OSPFv3 speaks from it, and so does neighbor discovery for what a router forwards (RFC 4861, 7.2.2): without it, hosts are found only after they spoke.
+    """
+    return f"fe80::{node.id:x}/64"
 
 
 def _static_routes(links: list[tuple[Link, End]]) -> list[Variables]:
