@@ -39,7 +39,7 @@ def test_steered_within_a_second(network: Network, places: steering_proof.Places
     """From the module's call on the box to the route in the router's kernel, by both machines' clocks; a second call changes nothing."""
     monitor = Background(network.on[ROUTER], "TZ=UTC ip -4 -tshort -oneline monitor route")
     run = succeed("steer", "steer", *STEER)
-    called = re.search(r'"started": ([0-9.]+)', run.stdout)
+    called = re.search(r"started: ([0-9.]+)", run.stdout)
     assert called, run.stdout[-3000:]
     counts = changed(run)
     assert counts[BOX] == 1 and sum(counts.values()) == 1, counts
