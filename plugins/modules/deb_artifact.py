@@ -212,6 +212,9 @@ def main() -> None:
         module.fail_json(msg="%s was not installed, nothing was changed: %s" % (package, error))
     sessions = established(module) if parameters["wait_s"] else set()
     running = main_pid(module, package)
+    if running:
+        # What is asked for is no crash, and does not count against the unit's limit of starts.
+        module.run_command(["systemctl", "reset-failed", SERVICES[package]])
     install(module, what, former)
     if running not in ("", "0") and main_pid(module, package) == running:
         module.run_command(["systemctl", "restart", SERVICES[package]], check_rc=True)
