@@ -82,6 +82,10 @@ INSTALL = [
 SPARE_KIB = 16 * 1024
 
 
+# Whose processes the distribution's package leaves running from the files of the former one.
+SERVICES = {"frr": "frr.service"}
+
+
 class Refused(Exception):
     """Nothing was changed, and why."""
 
@@ -163,6 +167,13 @@ def install(module: AnsibleModule, what: list[str], former: str | None) -> None:
     module.fail_json(msg="%s could not be installed; %s. apt says:\n%s" % (module.params["package"], again, said))
 
 
+def main_pid(module: AnsibleModule, package: str) -> str:
+    """The main process of the package's service; empty without one."""
+    if package not in SERVICES:
+        return ""
+    return str(module.run_command(["systemctl", "show", "--property=MainPID", "--value", SERVICES[package]])[1]).strip()
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -200,7 +211,13 @@ def main() -> None:
     except Refused as error:
         module.fail_json(msg="%s was not installed, nothing was changed: %s" % (package, error))
     sessions = established(module) if parameters["wait_s"] else set()
+    running = main_pid(module, package)
+    if running:
+        # What is asked for is no crash, and does not count against the unit's limit of starts.
+        module.run_command(["systemctl", "reset-failed", SERVICES[package]])
     install(module, what, former)
+    if running not in ("", "0") and main_pid(module, package) == running:
+        module.run_command(["systemctl", "restart", SERVICES[package]], check_rc=True)
     module.run_command(["apt-mark", "hold" if parameters["version"] else "unhold", package], check_rc=True)
     if parameters["version"]:
         tidy(parameters, former)
