@@ -79,7 +79,7 @@ CHECK = (
 )
 
 # Container scenarios seen passing as a whole. The others are run by hand until they are: docs/testing.md.
-PROVEN = ("docker_macvlan", "firewall", "frr_build", "openvpn", "preflight", "sysctl", "vrf", "vxlan", "wireguard")
+PROVEN = ("docker_macvlan", "firewall", "openvpn", "preflight", "sysctl", "vrf", "vxlan", "wireguard")
 
 TEST = CHECK + (
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=12),
