@@ -34,12 +34,13 @@ POLL_SECONDS = 1.0
 # What emulation may add to a time that a real machine keeps: a process starts in 0.4 s, and four machines share two cores.
 EMULATION_SECONDS = 2.0
 CLOCK_SAMPLES = 10
-# Programs that run on the machines; one is that of a container scenario. In memory, so that nothing stays over a boot, and in a directory of this
+# Programs that run on the machines; two are those of a container scenario. In memory, so that nothing stays over a boot, and in a directory of this
 # process: two people may look at one running lab.
 REMOTE = f"/run/xgn-tests-{os.getpid()}"
 PROBES = (
     ROOT / "tests" / "vm" / "hybrid" / "probes" / "ask.py",
     ROOT / "tests" / "vm" / "hybrid" / "probes" / "tcp.py",
+    ROOT / "molecule" / "firewall" / "files" / "mss.py",
     ROOT / "molecule" / "firewall" / "files" / "scan.py",
 )
 

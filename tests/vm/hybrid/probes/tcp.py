@@ -16,6 +16,9 @@ import sys
 import threading
 import time
 
+# The program of the container scenario beside it on the machine (hybrid_network.PROBES).
+from mss import mss_of
+
 PATIENCE_S = 60
 PIECE = b"x" * 65536
 EVERYTHING = 3  # ETH_P_ALL
@@ -38,16 +41,6 @@ SYN_ONLY = (
     (0x06, 0, 0, 65535),  # yes
 )
 SO_ATTACH_FILTER = 26
-
-
-def mss_of(segment: bytes) -> int | None:
-    """Return the MSS option of a TCP header, or nothing."""
-    options = segment[20 : (segment[12] >> 4) * 4]
-    while options:
-        if options[0] == 2:
-            return int(struct.unpack("!H", options[2:4])[0])
-        options = options[1:] if options[0] == 1 else options[options[1] :] if options[0] else b""
-    return None
 
 
 def capture(raw: socket.socket, port: int, seen: list[dict[str, object]]) -> None:
