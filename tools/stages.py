@@ -28,6 +28,8 @@ TOTAL_MINUTES = 80.0
 # From the polite request to the end by force: time to remove virtual machines and containers.
 GRACE_SECONDS = 120.0
 TAIL_LINES = 40
+# How much of a failed test's message its line at the end shows, in characters.
+MESSAGE_LENGTH = 160
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +53,13 @@ class Stage:
 
 @dataclasses.dataclass
 class Outcome:
-    """Counts and duration (seconds) of a stage."""
+    """Counts and duration (seconds) of a stage, and one line for each of its tests that failed."""
 
     passed: int
     failed: int
     skipped: int
     seconds: float
+    failures: tuple[str, ...] = ()
 
 
 class Interrupted(Exception):
@@ -107,6 +110,16 @@ def counts(report: Path) -> tuple[int, int, int]:
         sum(int(suite.get(name, 0)) for suite in suites for name in names) for names in (("tests",), ("failures", "errors"), ("skipped",))
     )
     return tests - bad - skipped, bad, skipped
+
+
+def failures(report: Path) -> tuple[str, ...]:
+    """Name and beginning of the message of each failed test of a JUnit file."""
+    lines = []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        for problem in (*case.findall("failure"), *case.findall("error")):
+            message = " ".join((problem.get("message") or problem.text or "").split())
+            lines.append(f"{case.get('classname')}: {case.get('name')}: {message[:MESSAGE_LENGTH]}")
+    return tuple(lines)
 
 
 def show(source: IO[bytes], log: IO[bytes]) -> None:
@@ -176,7 +189,7 @@ def run(stage: Stage, seconds: float) -> Outcome:
     passed, failed, skipped = counts(report) if report.exists() else (int(status == 0), 0, 0)
     if status != 0 and failed == 0:
         failed = 1
-    return Outcome(passed, failed, skipped, time.monotonic() - started)
+    return Outcome(passed, failed, skipped, time.monotonic() - started, failures(report) if report.exists() else ())
 
 
 def run_all(stages: Sequence[Stage], seconds: float) -> list[Outcome]:
@@ -217,6 +230,9 @@ def main() -> int:
     passed, failed, skipped = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("passed", "failed", "skipped"))
     seconds = sum(outcome.seconds for outcome in outcomes)
     print(f"{'all':<20} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.0f}")
+    for stage, outcome in zip(stages, outcomes, strict=True):
+        for line in outcome.failures:
+            print(f"failed: {stage.name}: {line}")
     print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return 1 if failed else 0
 

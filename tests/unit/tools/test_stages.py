@@ -51,10 +51,12 @@ def test_a_stage_that_hangs_is_ended_and_the_others_run(tmp_path: Path) -> None:
 
 def test_the_tests_of_a_pytest_stage_are_counted(tmp_path: Path) -> None:
     tests = tmp_path / "test_some.py"
-    tests.write_text("import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no')\ndef test_c(): assert False\n", encoding="utf-8")
+    tests.write_text("import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no')\ndef test_c(): assert 1 == 2, 'sums'\n", encoding="utf-8")
     stages = f"stages.Stage('some', ({sys.executable!r}, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', {str(tests)!r}), pytest=True),"
     run = subprocess.run(command(tmp_path, stages), capture_output=True, text=True, timeout=120, check=False)
-    assert run.stdout.splitlines()[-1] == "1 passed, 1 failed, 1 skipped", run.stdout
+    failed, closing = run.stdout.splitlines()[-2:]
+    assert closing == "1 passed, 1 failed, 1 skipped", run.stdout
+    assert re.fullmatch(r"failed: some: \S*test_some: test_c: AssertionError: sums assert 1 == 2", failed), failed
 
 
 def test_interrupted_it_still_counts(tmp_path: Path) -> None:
