@@ -51,7 +51,9 @@ def test_a_stage_that_hangs_is_ended_and_the_others_run(tmp_path: Path) -> None:
 
 def test_the_tests_of_a_pytest_stage_are_counted(tmp_path: Path) -> None:
     tests = tmp_path / "test_some.py"
-    tests.write_text("import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no')\ndef test_c(): assert 1 == 2, 'sums'\n", encoding="utf-8")
+    tests.write_text(
+        "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no')\ndef test_c(): assert 1 == 2, 'sums'\n", encoding="utf-8"
+    )
     stages = f"stages.Stage('some', ({sys.executable!r}, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', {str(tests)!r}), pytest=True),"
     run = subprocess.run(command(tmp_path, stages), capture_output=True, text=True, timeout=120, check=False)
     failed, closing = run.stdout.splitlines()[-2:]
