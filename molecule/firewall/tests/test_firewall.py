@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ TCP, UDP = "1-2000,8080", "51820,51821,40000"
 # What is planned; nothing listens on the UDP ports, so that they refuse.
 OPEN = {"tcp": [22, 1194], "udp": [51820]}
 MSS = {4: 1300, 6: 1280}
+JOB_SECONDS = 15
 TIMESTAMPS = 12  # Linux takes the timestamp option off what it puts into a segment
 
 
@@ -125,5 +127,9 @@ def test_rules_of_others(host: Any) -> None:
     before = table(host)
     for verb in ("restart", "reload"):
         host.check_output(f"systemctl {verb} nftables.service")
+        # systemctl waits for the unit it was told, not for the jobs that follow from it.
+        deadline = time.monotonic() + JOB_SECONDS
+        while "table inet xgn" not in host.check_output("nft list tables") and time.monotonic() < deadline:
+            time.sleep(0.2)
         assert sorted(host.check_output("nft list tables").splitlines()) == ["table inet theirs", "table inet xgn"], verb
         assert table(host) == before
