@@ -22,6 +22,8 @@ def expected_sysctls(variables: Variables) -> dict[str, str]:
         "net.ipv6.conf.all.forwarding": forward,
         "net.ipv4.tcp_l3mdev_accept": variables.get("sysctl_tcp_l3mdev_accept", 0),
         "net.ipv4.udp_l3mdev_accept": variables.get("sysctl_udp_l3mdev_accept", 0),
+        "net.ipv4.fib_multipath_hash_policy": variables.get("sysctl_multipath_hash_policy", 1),
+        "net.ipv6.fib_multipath_hash_policy": variables.get("sysctl_multipath_hash_policy", 1),
         "net.core.default_qdisc": variables.get("sysctl_default_qdisc", "fq"),
         "net.ipv4.tcp_congestion_control": variables.get("sysctl_tcp_congestion_control", "bbr"),
         **variables.get("sysctl_settings", {}),

@@ -8,12 +8,14 @@ import pytest
 
 PATH = "/etc/sysctl.d/90-xgn.conf"
 EXPECTED = {
+    "net.ipv4.fib_multipath_hash_policy": "1",
     "net.ipv4.ip_forward": "1",
     "net.ipv4.tcp_congestion_control": "bbr",
     "net.ipv4.tcp_l3mdev_accept": "0",
     "net.ipv4.tcp_mtu_probing": "1",
     "net.ipv4.udp_l3mdev_accept": "1",
     "net.ipv6.conf.all.forwarding": "1",
+    "net.ipv6.fib_multipath_hash_policy": "1",
 }
 
 

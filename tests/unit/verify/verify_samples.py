@@ -215,6 +215,8 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "wireguard_files": part({name: {"mode": "0600", "owner": "0:0", "address": False, "table": "off"} for name in names}),
         "sysctl": part(
             {
+                "net.ipv4.fib_multipath_hash_policy": "1",
+                "net.ipv6.fib_multipath_hash_policy": "1",
                 "net.ipv4.ip_forward": "1",
                 "net.ipv6.conf.all.forwarding": "1",
                 "net.ipv4.tcp_l3mdev_accept": "0",

@@ -6,13 +6,23 @@ import json
 from pathlib import Path
 
 import yaml
-from hybrid_network import Network, reset
+from hybrid_network import Network, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
 
+# A second tunnel of the same worth as the first, in the place of the intent's links.
+EQUAL = {
+    "id": 60,
+    "type": "wireguard",
+    "session": "link",
+    "keepalive": 5,
+    "ends": [{"node": "hq-core", "listen_port": 51860}, {"node": "cloud-edge", "listen_port": 51860}],
+}
+FLOWS = 400
 
-def test_a_new_vlan_disturbs_nothing(network: Network, tmp_path: Path) -> None:
-    """One more VLAN in the intent is one more interface, and no session or interface notices."""
+
+def test_a_new_vlan_and_a_new_tunnel_disturb_nothing(network: Network, tmp_path: Path) -> None:
+    """Each is one more interface on its hosts, and no session or interface notices."""
     intent = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
     nodes = intent["xgn_nodes"]
     nodes["hq-nfv"]["networks"]["eth1.20"] = {
@@ -24,16 +34,39 @@ def test_a_new_vlan_disturbs_nothing(network: Network, tmp_path: Path) -> None:
         "published": False,
     }
     extra = tmp_path / "intent.yml"
-    extra.write_text(yaml.safe_dump({"xgn_nodes": nodes}), encoding="utf-8")
+    extra.write_text(yaml.safe_dump({"xgn_nodes": nodes, "xgn_links": [*intent["xgn_links"], EQUAL]}), encoding="utf-8")
+    links, sessions = network.links(), network.sessions()
+    succeed("site", "more", "--limit", "hq-nfv,hq-core,cloud-edge", "--extra-vars", f"@{extra}")
+    after = network.links()
+    assert all(links[name] <= after[name] for name in links)
+    assert {name: {line.split()[1] for line in after[name] - links[name]} for name in links} == {
+        "hq-core": {"wg60"},
+        "hq-nfv": {"eth1.20@eth1"},
+        "cloud-edge": {"wg60"},
+        "cloud-node": set(),
+    }
     shell = network.on["hq-nfv"]
-    links = set(shell.output("ip -o link show | cut -d: -f1,2").splitlines())
-    sessions = network.sessions()
-    succeed("site", "vlan", "--limit", "hq-nfv", "--extra-vars", f"@{extra}")
-    more = set(shell.output("ip -o link show | cut -d: -f1,2").splitlines())
-    assert {line.split()[1] for line in more - links} == {"eth1.20@eth1"} and links <= more
     assert "10.20.0.1/24" in shell.output("ip -4 -brief address show dev eth1.20")
     assert reset(sessions, network.sessions()) == []
     shell.output("ping -n -c 1 -W 3 -I CORE 10.10.0.10")
+
+
+def test_equal_paths_share_the_flows(network: Network) -> None:
+    """S18: both tunnels are in the kernel's table, and connections between the same two hosts take the one or the other."""
+    core = network.on["hq-core"]
+    wait_for(lambda: sorted(network.leaves_by("hq-core", "10.40.0.0/24")), ["wg1", "wg60"])
+    (route,) = json.loads(core.output("ip -json route show table 200 10.40.0.0/24"))
+    assert sorted(hop["dev"] for hop in route["nexthops"]) == ["wg1", "wg60"]
+
+    def sent() -> dict[str, int]:
+        return {name: int(core.output(f"cat /sys/class/net/{name}/statistics/tx_packets")) for name in ("wg1", "wg60")}
+
+    before = sent()
+    core.output(f"ip netns exec office bash -c 'for port in {{2001..{2000 + FLOWS}}}; do echo >/dev/udp/10.40.0.10/$port; done'")
+    shares = {name: count - before[name] for name, count in sent().items()}
+    print(f"\n{FLOWS} flows over two paths: {shares}")
+    # Half each but for chance and BFD's own packets; one path alone would leave the other with those only.
+    assert min(shares.values()) > FLOWS / 3, shares
 
 
 def test_a_wrong_mac_is_found_and_repaired(network: Network, tmp_path: Path) -> None:
@@ -47,4 +80,5 @@ def test_a_wrong_mac_is_found_and_repaired(network: Network, tmp_path: Path) -> 
     counts = changed(succeed("site", "repair"))
     assert counts["cloud-node"] >= 1 and counts["hq-nfv"] >= 1, counts
     assert "52:54:00:00:00:44" in network.on["cloud-node"].output("ip -brief link show dev eth0")
-    assert network.on["hq-nfv"].run("ip link show dev eth1.20").returncode != 0
+    for name, interface in (("hq-nfv", "eth1.20"), ("hq-core", "wg60"), ("cloud-edge", "wg60")):
+        assert network.on[name].run(f"ip link show dev {interface}").returncode != 0, interface

@@ -7,7 +7,7 @@ import re
 from functools import partial
 
 from conftest import LOGS
-from hybrid_network import HOSTS, Network, Pinger, reset, wait_for
+from hybrid_network import HOSTS, Network, Pinger, Shell, reset, wait_for
 
 from hybrid.runs import report
 
@@ -16,6 +16,9 @@ DETECTION_SECONDS = 3.0
 OFFICE, APPS = "10.10.0.10", "10.40.0.10"
 PAIRS = ((OFFICE, APPS), ("fd00:10::a", "fd00:40::a"))
 LINKS = ("10.254.0.0/20", "fd00:254::/64")
+# Patterns of the addresses between which hq-core and cloud-edge speak BGP over each tunnel.
+WIREGUARD_ENDS = r"10\.255\.0\.[13]|fd00:255::[13]"
+OPENVPN_ENDS = r"10\.254\.0\.(9|10)|fd00:254::[45]"
 
 
 def test_scenario(scenario: int, logged: None) -> None:
@@ -68,13 +71,16 @@ def test_what_is_not_published_stays_where_it_is(network: Network) -> None:
         node.output(f"vtysh -c 'configure terminal' -c 'no route-map ALL' -c 'vrf CORE' -c 'no ip route {invented} blackhole'")
 
 
+def others(sessions: dict[str, int], addresses: str) -> dict[str, int]:
+    """The sessions that have nothing to do with the tunnel whose ends have these addresses."""
+    left = {name: since for name, since in sessions.items() if "cloud-node" in name or not re.search(f"({addresses})$", name)}
+    assert len(sessions) > len(left) > 2, sessions
+    return left
+
+
 def test_traffic_moves_to_the_reserve_and_back(network: Network) -> None:
     """WireGuard's UDP is lost: BFD notices, OpenVPN carries on, and no session of another pair is touched; then all goes back."""
-    before = network.sessions()
-    other = {
-        name: since for name, since in before.items() if not re.search(r"10\.255\.0\.[13]$|fd00:255::[13]$", name) or "cloud-node" in name
-    }
-    assert len(before) > len(other) > 2, before
+    other = others(network.sessions(), WIREGUARD_ENDS)
     pinger = Pinger(network.on["hq-core"], "office", APPS)
     port = network.on["cloud-edge"].output("wg show wg1 listen-port").strip()
     try:
@@ -89,3 +95,35 @@ def test_traffic_moves_to_the_reserve_and_back(network: Network) -> None:
     wait_for(lambda: network.leaves_by("hq-core", "10.40.0.0/24"), ["wg1"])
     wait_for(lambda: network.leaves_by("cloud-edge", "10.10.0.0/24"), ["wg1"])
     assert reset(other, network.sessions()) == []
+
+
+def test_l2tp_carries_on_when_both_are_lost(network: Network) -> None:
+    """S3: with WireGuard and OpenVPN gone, packets go through PPP inside IPsec; its interface is in the VRF, and its sessions were up all the time."""
+    core, edge = network.on["hq-core"], network.on["cloud-edge"]
+    other = others(network.sessions(), f"{WIREGUARD_ENDS}|{OPENVPN_ENDS}")
+    assert {"hq-core 10.254.0.26", "hq-core fd00:254::d"} <= set(other), other
+    port = edge.output("wg show wg1 listen-port").strip()
+    try:
+        network.wire("internet", "--drop-udp", port)
+        edge.output("systemctl stop openvpn-client@ovpn2")
+        for office, apps in PAIRS:
+            prefix = "fd00:40::/64" if ":" in apps else "10.40.0.0/24"
+            wait_for(partial(network.leaves_by, "hq-core", prefix), ["l2tp6"])
+            before = encrypted(core)
+            wait_for(partial(core.succeeds, f"ip netns exec office ping -n -c 3 -i 0.2 -W 5 {apps}"), True)
+            assert encrypted(core) >= before + 3, office
+        (link,) = json.loads(core.output("ip -json -details link show dev l2tp6"))
+        assert (link["master"], link["linkinfo"]["info_kind"]) == ("CORE", "ppp")
+    finally:
+        network.wire("internet", "--clear")
+        edge.output("systemctl start openvpn-client@ovpn2")
+    wait_for(lambda: network.leaves_by("hq-core", "10.40.0.0/24"), ["wg1"])
+    wait_for(lambda: {"hq-core 10.254.0.10", "hq-core fd00:254::5"} <= set(network.sessions()), True)
+    assert reset(other, network.sessions()) == []
+
+
+def encrypted(shell: Shell) -> int:
+    """Packets that a machine has sent through ESP."""
+    counts = re.findall(r"out\s+\S+,\s+\d+ bytes,\s+(\d+) packets", shell.output("swanctl --list-sas"))
+    assert counts
+    return sum(map(int, counts))
