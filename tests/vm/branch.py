@@ -1,9 +1,7 @@
 """A branch that Ansible does not manage, behind a NAT that forgets UDP after 10 s: rows S35 and S15.
 
-    python tests/vm/branch.py TOPOLOGY MACHINE UPLINK PLAN PASSWORD
-
-MACHINE's root namespace is the NAT; the branch is network namespace `branch` in it, with WireGuard and BIRD, configured by nothing but the files the
-plan printed for its owner (PLAN/branch), who puts in his key and the password. Run it after `xuegao.net.plan`, once the other side's keys are known.
+A machine's root namespace is the NAT; the branch is network namespace `branch` in it, with WireGuard and BIRD, configured by nothing but the files the
+plan printed for its owner, who puts in his key and the password. The plan has to know the other side's keys by then.
 """
 
 from __future__ import annotations
@@ -12,16 +10,33 @@ import base64
 import hashlib
 import json
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 NODE = "branch"
+# What the intent of the hybrid network has more, so that the branch is part of it.
+INTENT = {
+    "node": {
+        "id": 5,
+        "asn": 65510,
+        "vrf": "CORE",
+        "managed": False,
+        "uplink": {"nat": True},
+        "networks": {"lan0": {"address": "192.0.2.1/24"}},
+    },
+    "link": {
+        "id": 50,
+        "type": "wireguard",
+        "keepalive": 5,
+        "ends": ["hq-core", {"node": NODE, "public_key": "iM9lZkm7vH/qrK7gZTDDKUj3/hOzK8SSLMS2zOE+ujg="}],
+    },
+}
+PREFIX, HOST = "192.0.2.0/24", "192.0.2.1"
+# Its neighbor, and the machine whose network it is behind.
+ROUTER, HOME = "hq-core", "cloud-edge"
 # Seconds until the NAT forgets; its public side is one address, so an entry that is gone comes back with another port.
 NAT_SECONDS = 10
-# Not a secret but a constant of the lab. Its public key stands in the intent: iM9lZkm7vH/qrK7gZTDDKUj3/hOzK8SSLMS2zOE+ujg=
+# Not a secret but a constant of the lab. Its public key stands in the intent above.
 KEY = base64.b64encode(hashlib.sha256(b"the branch of the lab").digest()).decode()
 Run = Callable[[str], str]
 
@@ -51,16 +66,6 @@ EOF
 sysctl -q net.netfilter.nf_conntrack_udp_timeout=SECONDS net.netfilter.nf_conntrack_udp_timeout_stream=SECONDS
 ip netns exec branch sysctl -q net.ipv4.ip_forward=1
 """
-
-
-def run_on(topology: str, machine: str) -> Run:
-    """Return a function that runs a script as root on a machine of the lab and returns its output; a failure raises CalledProcessError."""
-
-    def run(script: str) -> str:
-        command = [sys.executable, "-m", "lab", "ssh", topology, machine, "sh", "-s"]
-        return subprocess.run(command, cwd=ROOT, input=script, text=True, stdout=subprocess.PIPE, check=True).stdout
-
-    return run
 
 
 def set_up(run: Run, uplink: str, plan: Path, password: str) -> None:
@@ -115,19 +120,3 @@ def set_keepalive(run: Run, seconds: int) -> None:
     """Change the interval of the keepalives of all tunnels, 0 for none."""
     run(f"for name in $({inside('wg show interfaces')}); do for key in $({inside('wg show $name peers')}); do "
         f"{inside('wg set $name peer $key persistent-keepalive ' + str(seconds))}; done; done")  # fmt: skip
-
-
-def set_bgp(run: Run, up: bool) -> None:
-    """Take the branch's BGP sessions, and BFD with them, down or up again."""
-    for name in sessions(run):
-        run(f"birdc -s /run/branch/bird.ctl {'enable' if up else 'disable'} {name} >/dev/null")
-
-
-def main() -> None:
-    """Set the branch up."""
-    topology, machine, uplink, plan, password = sys.argv[1:]
-    set_up(run_on(topology, machine), uplink, Path(plan), password)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,23 +1,14 @@
-"""What the virtual machines prove about steering (S8, S9) and about a branch behind a NAT (S15, S35). Each function raises AssertionError.
-
-    python tests/vm/steering_proof.py      against lab/topologies/steering.yml and tests/vm/steering
-
-The hybrid test calls the functions with its own names.
-"""
+"""What the virtual machines prove about steering (S8, S9) and about a branch behind a NAT (S15, S35). Each function raises AssertionError."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
 import branch
 
 Run = branch.Run
@@ -69,18 +60,6 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = SESSION_
     while not condition():
         assert time.monotonic() < deadline, f"after {seconds} s: {what}"
         time.sleep(POLL_SECONDS)
-
-
-def add_client(router: Run, bridge: str, address: str, gateway: str) -> str:
-    """Put a host behind the router, in network namespace `client`, and return how it pings."""
-    router(
-        "set -eu\nip netns delete client 2>/dev/null || true\nip netns add client\n"
-        "ip link add client0 type veth peer name eth0 netns client\n"
-        f"ip link set client0 master {bridge} up\n"
-        "ip -n client link set lo up\nip -n client link set eth0 up\n"
-        f"ip -n client address add {address} dev eth0\nip -n client route add default via {gateway}\n"
-    )
-    return "ip netns exec client ping"
 
 
 def next_hops(places: Places) -> list[str]:
@@ -221,49 +200,3 @@ def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds
 def received(router: Run, interface: str) -> int:
     """Bytes that came in over a tunnel."""
     return sum(int(line.split()[1]) for line in router(f"wg show {interface} transfer").splitlines())
-
-
-def main() -> None:
-    """Prove everything on the lab of two machines."""
-    root = Path(__file__).resolve().parents[2]
-    core, nfv = branch.run_on("steering", "core"), branch.run_on("steering", "nfv")
-    inventories = ["-i", "tests/vm/steering", "-i", "build/lab/steering/connection.yml"]
-
-    def play(name: str, *extra: str) -> str:
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), *inventories, f"xuegao.net.{name}", *extra]
-        return subprocess.run(command, cwd=root, text=True, stdout=subprocess.PIPE, check=True).stdout
-
-    def done(words: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
-
-    branch.set_up(nfv, "eth1", root / "build" / "plan", "xgnSecretSteering")
-    places = Places(
-        router=core,
-        box=nfv,
-        far=nfv,
-        vrf="CORE",
-        ping=add_client(core, "br0", "10.1.0.9/24", "10.1.0.1"),
-        prefix="192.0.2.0/24",
-        target="192.0.2.1",
-        box_in="eth0",
-        box_out="eth0.100",
-        far_exec="ip netns exec branch",
-        far_in="wg3",
-    )
-    unmanaged_peer(nfv, core, "CORE", places.prefix)
-    done("S35: the branch is up with what the plan printed")
-    plain_path(places)
-    done("plain path")
-    play("steer", "-e", "xgn_steer_prefixes=192.0.2.0/24")
-    wait_for(lambda: next_hops(places) == ["10.254.0.6"], f"not steered: {next_hops(places)}", 20)
-    steered_path(places)
-    done("S9: the steered path")
-    done(f"gobgpd killed: plain path after {killed_daemon(places):.1f} s")
-    play("steer", "-e", "xgn_steer_prefixes=192.0.2.0/24")
-    play("release", "-e", "xgn_release_all=true")
-    done(f"S15: {silent_branch(nfv, core, 'CORE', '10.254.0.14')}")
-    unmanaged_peer(nfv, core, "CORE", places.prefix)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,18 +10,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import branch
 import pytest
+import steering_proof
+import yaml
 from conftest import LOGS, MITOGEN, environment
 from hybrid_network import CONNECTION, ROOT, RUNNING, TOPOLOGY, Network
 
-from hybrid.runs import planned, succeed
+from hybrid.runs import INVENTORY, planned, succeed
 
 SCENARIO_SECONDS = 2400
 # First what looks at the network as it was built, then what changes it, then what must find it as planned; the search for secrets reads all logs.
-ORDER = ("network", "dns", "firewall", "docker", "steering", "branch", "changes", "second_run")
+ORDER = ("network", "dns", "firewall", "docker", "branch", "steering", "silence", "changes", "second_run")
+TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
+LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (
     "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE'",
     "systemctl --no-pager --failed; ip -brief address; ip netns list; uptime",
@@ -112,6 +118,46 @@ def plan(scenario: int) -> dict[str, Any]:
     """Every host's variables as the intent gives them."""
     succeed("plan", "plan")
     return planned()
+
+
+@pytest.fixture(scope="package")
+def branch_intent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the inventory's nodes and links, and the branch's."""
+    own = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    more = {
+        "xgn_nodes": {**own["xgn_nodes"], branch.NODE: branch.INTENT["node"]},
+        "xgn_links": [*own["xgn_links"], branch.INTENT["link"]],
+    }
+    path: Path = tmp_path_factory.mktemp("branch") / "intent.yml"
+    path.write_text(yaml.safe_dump(more), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="package")
+def branch_joined(network: Network, branch_intent: Path) -> Iterator[None]:
+    """The branch, made of the plan's files; its neighbor has to have been told of it before."""
+    directory = LOGS / "hybrid-branch-plan"
+    # A second plan: only now the public key of the neighbor's new interface is known.
+    succeed("plan", "branch-plan", "--extra-vars", f"@{branch_intent}", "--extra-vars", f"xgn_plan_directory={directory}")
+    password = yaml.safe_load((INVENTORY / "group_vars" / "all" / "secrets.yml").read_text(encoding="utf-8"))["bgp_password"]
+    home = network.on[branch.HOME]
+    before = home.output(f"sysctl {TIMEOUTS}").replace(" = ", "=").split()
+    try:
+        branch.set_up(home.output, "eth0", directory, password)
+        yield
+    finally:
+        home.run(f"{LEAVE} sysctl -q {' '.join(before)}")
+
+
+@pytest.fixture(scope="package")
+def silence(network: Network, branch_joined: None) -> Iterator[Future[dict[str, int]]]:
+    """The proof of a silent branch, which takes minutes and goes on beside the tests that leave the branch alone."""
+    home, router = network.on[branch.HOME].output, network.on[branch.ROUTER]
+    neighbors = router.vtysh("show bgp vrf CORE neighbors")
+    asn = branch.INTENT["node"]["asn"]
+    (peer,) = [address for address, session in neighbors.items() if session.get("remoteAs") == asn and ":" not in address]
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(steering_proof.silent_branch, home, router.output, "CORE", peer)
 
 
 @pytest.hookimpl(wrapper=True)

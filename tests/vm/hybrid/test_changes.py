@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 from hybrid_network import Network, reset, wait_for
 
-from hybrid.runs import INVENTORY, changed, play, succeed
+from hybrid.runs import changed, play, succeed
 
-# A second tunnel of the same worth as the first, in the place of the intent's links.
+# One more tunnel between the two regions, of the same worth as the first.
 EQUAL = {
     "id": 60,
     "type": "wireguard",
@@ -21,9 +21,9 @@ EQUAL = {
 FLOWS = 400
 
 
-def test_a_new_vlan_and_a_new_tunnel_disturb_nothing(network: Network, tmp_path: Path) -> None:
+def test_a_new_vlan_and_a_new_tunnel_disturb_nothing(network: Network, branch_intent: Path, tmp_path: Path) -> None:
     """Each is one more interface on its hosts, and no session or interface notices."""
-    intent = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    intent = yaml.safe_load(branch_intent.read_text(encoding="utf-8"))
     nodes = intent["xgn_nodes"]
     nodes["hq-nfv"]["networks"]["eth1.20"] = {
         "id": 1,
