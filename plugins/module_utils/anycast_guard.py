@@ -17,6 +17,7 @@ Role ``dns_anycast`` installs this file as it is, as ``/usr/local/sbin/xgn-anyca
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -52,6 +53,8 @@ DRAIN_METRIC = 1000
 LAST_S = 0.5
 # An address that goes again soon after it came must stay away longer each time.
 FLAP_S, HOLD_FIRST_S, HOLD_MOST_S = 10.0, 2.0, 60.0
+# RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR (linux/rtnetlink.h).
+ADDRESS_GROUPS = 0x10 | 0x100
 
 
 def question_of(name: str, identity: int) -> bytes:
@@ -104,6 +107,31 @@ class Watch:
             return False
         self.up, self.streak, self.since = not self.up, 0, now
         return True
+
+
+class AddressChanges:
+    """Tells when some address of this host has changed (rtnetlink(7)), so that nobody has to list them every half second."""
+
+    def __init__(self) -> None:
+        """Subscribe; until the first question everything counts as changed."""
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self.socket.setblocking(False)
+        self.socket.bind((0, ADDRESS_GROUPS))
+        self.changed = True
+
+    def since_last(self) -> bool:
+        """Say whether an address may have changed since this was asked last."""
+        changed, self.changed = self.changed, False
+        while True:
+            try:
+                self.socket.recv(65536)
+            except BlockingIOError:
+                return changed
+            except OSError as error:
+                # There were more messages than fit.
+                if error.errno != errno.ENOBUFS:
+                    raise
+            changed = True
 
 
 class Guard:
@@ -269,13 +297,17 @@ def run(path: str = CONFIG) -> int:
     # What a guard before this one left behind is not known to be answered.
     guard.withdraw(guard.present())
     guard.prepare()
+    changes, present = AddressChanges(), set[str]()
     notify("READY=1\nSTATUS=asking")
     while not wishes["stop"]:
         started = time.monotonic()
         if wishes["reload"]:
             wishes["reload"] = False
             guard = reloaded(guard, path)
-        guard.step(guard.present())
+            changes.changed = True
+        if changes.since_last():
+            present = guard.present()
+        guard.step(present)
         shown = ", ".join(f"{address} {'announced' if watch.up else 'withdrawn'}" for address, watch in guard.watches.items())
         notify(f"WATCHDOG=1\nSTATUS={shown}")
         left = guard.config["interval"] - (time.monotonic() - started)

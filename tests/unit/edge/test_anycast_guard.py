@@ -140,6 +140,19 @@ def test_one_lost_question_is_not_a_dead_resolver(monkeypatch: pytest.MonkeyPatc
     assert guard.Guard({"addresses": ["192.0.2.1/32"]}).served() == {"192.0.2.1/32"}
 
 
+def test_changes_are_told_once() -> None:
+    changes = guard.AddressChanges()
+    changes.socket.close()
+    kernel, changes.socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    changes.socket.setblocking(False)
+    assert [changes.since_last(), changes.since_last()] == [True, False]
+    kernel.send(b"RTM_NEWADDR")
+    kernel.send(b"RTM_DELADDR")
+    assert [changes.since_last(), changes.since_last()] == [True, False]
+    kernel.close()
+    changes.socket.close()
+
+
 def test_configuration(tmp_path: Path) -> None:
     path = tmp_path / "anycast.json"
     path.write_text(json.dumps({"addresses": ["192.0.2.1/32"], "fall": 5}), encoding="utf-8")
