@@ -113,7 +113,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "listening": bool(known.get("dns_anycast_ssh_listen")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") else 0,
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") or known.get("docker_macvlan_containers") else 0,
         "expect": expect,
     }
 

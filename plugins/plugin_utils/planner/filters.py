@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import Prefix, parse_address, parse_prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, Intent, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, Container, Intent, Node, Segment
 
 PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
@@ -20,6 +20,7 @@ STEERING = "STEERING"
 UNSTEERED = "UNSTEERED"
 NOTHING = "NOTHING"
 ANYCAST = "ANYCAST"
+CONTAINER = "CONTAINER-{name}"
 # Behind OSPF (110), before iBGP (200).
 ANYCAST_DISTANCE = 115
 # Marks in OSPF what came from BGP (its port), so that no border of the region takes it for the region's own and tells it back.
@@ -28,7 +29,7 @@ BGP_TAG = 179
 STEERING_TAG = 1000
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
 _POOL, _ANYCAST = 1, 2
-_MANY_NETWORKS, _STEERED, _SEGMENTS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 3_000_000_000
+_MANY_NETWORKS, _STEERED, _SEGMENTS, _CONTAINERS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 2_500_000_000, 3_000_000_000
 
 
 def network_sequence(node_id: int, network_id: int) -> int:
@@ -61,6 +62,12 @@ def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
         if segment.written["published"]:
             for family, prefix in segment.prefixes.items():
                 _add(lines[family], _SEGMENTS + segment.id, str(prefix))
+    for container in intent.containers:
+        for family, found in container_entries(container).items():
+            for entry in found:
+                prefix = parse_prefix(entry["prefix"])
+                if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
+                    _add_by_prefix(lines[family], _CONTAINERS, prefix)
     dns = intent.settings.get("xgn_services", {}).get("dns")
     if dns:
         _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/32")
@@ -72,22 +79,33 @@ def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
 
 
 def steering_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
-    """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it.
-
-    The number of a line comes from its prefix, since nothing else about it is lasting.
-    """
+    """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it."""
     lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
     boxes = intent.settings.get("xgn_services", {}).get("steering", {})
     for text in sorted({text for box in boxes.values() for text in box["prefixes"]}):
         prefix = parse_prefix(text)
         family, longest = ("ipv4", 32) if prefix.version == 4 else ("ipv6", 128)
-        number = _STEERED + crc32(str(prefix).encode()) % 100_000_000
-        while number in lines[family]:
-            number += 1
-        lines[family][number] = {"seq": number, "action": "permit", "prefix": str(prefix)}
+        number = _add_by_prefix(lines[family], _STEERED, prefix)
         if prefix.length < longest:
             lines[family][number]["le"] = longest
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def container_entries(container: Container) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list of a container by family: what it may tell its gateway."""
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    for prefix in sorted({address.prefix for address, _path in container.networks}):
+        _add_by_prefix(lines["ipv4" if prefix.version == 4 else "ipv6"], _CONTAINERS, prefix)
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def _add_by_prefix(lines: dict[int, dict[str, Any]], base: int, prefix: Prefix) -> int:
+    """Add a line whose number comes from its prefix, since nothing else about it is lasting. Returns the number."""
+    number = base + crc32(str(prefix).encode()) % 100_000_000
+    while number in lines:
+        number += 1
+    _add(lines, number, str(prefix))
+    return number
 
 
 def _add(lines: dict[int, dict[str, Any]], number: int, prefix: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import filters
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import End, Intent, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import Container, End, Intent, Link, Node, Segment
 
 Variables = dict[str, Any]
 # Who makes the interface of a tunnel; interface.service starts after it.
@@ -38,6 +38,8 @@ class Context:
     maps: dict[str, Variables] = field(default_factory=dict)
     # Names of the GoBGP boxes by the router that listens to them.
     steered: dict[str, list[str]] = field(default_factory=dict)
+    # Containers that are routers, by the gateway of their segment.
+    containers: dict[str, list[Container]] = field(default_factory=dict)
 
 
 def context_of(intent: Intent) -> Context:
@@ -55,6 +57,8 @@ def context_of(intent: Intent) -> Context:
     shared = Context(intent, dict(links), dict(segments), published, loopbacks)
     for name, box in sorted(intent.settings["xgn_services"]["steering"].items()):
         shared.steered.setdefault(box["router"], []).append(name)
+    for container in sorted(intent.containers, key=lambda item: item.name):
+        shared.containers.setdefault(container.segment.gateway.name, []).append(container)
     return shared
 
 
@@ -199,6 +203,13 @@ def verify_variables(node: Node, shared: Context) -> Variables:
             seen.add((first.vrf, str(prefix)))
             protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
             routes.append(_compact(vrf=first.vrf or None, prefix=str(prefix), protocol=protocol, direct=True))
+    for container in shared.containers.get(node.name, []):
+        segment = container.segment
+        for family, address in container.addresses.items():
+            source = segment.addresses[node.name][family].bare
+            reach.append(_compact(vrf=segment.vrf or None, source=source, destination=address.bare, mtu=segment.mtu))
+        for address, _path in container.networks:
+            routes.append(_compact(vrf=segment.vrf or None, prefix=str(address.prefix), protocol="bgp", direct=True))
     return _present(verify_reach=reach, verify_routes=routes)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import filters
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts import Context, Variables, loopback_name, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_containers import bfd_profiles, gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.hosts_steering import hides_steering, reinjection_routes, steering_neighbor
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, End, Link, Node
 
@@ -30,12 +31,12 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)
     if routes:
         found["frr_static_routes"] = routes
-    bfd = shared.intent.settings["xgn_bfd"]
-    if bfd["enabled"] and any(link.options["bfd"] for link, _end in speaks_bgp + speaks_ospf):
-        keys = ("detect_multiplier", "receive_interval", "transmit_interval")
-        found["frr_bfd_profiles"] = [{"name": bfd["profile"], **{key: bfd[key] for key in keys}}]
+    containers = shared.containers.get(node.name, [])
+    watched = [link.options["bfd"] for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
+    if shared.intent.settings["xgn_bfd"]["enabled"] and any(watched):
+        found["frr_bfd_profiles"] = bfd_profiles(shared)
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
-    if not speaks_bgp and not speaks_ospf and not boxes:
+    if not speaks_bgp and not speaks_ospf and not boxes and not containers:
         return found
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else [])
     maps = {filters.PUBLISHED: filters.route_map(filters.PUBLISHED, shared.lists, [])}
@@ -47,15 +48,18 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     found["frr_route_maps"] = [maps[name] for name in sorted(maps, key=natural_order)]
     if any(hides_steering(link, end, shared) for link, end in speaks_bgp):
         found["frr_route_maps"].append(filters.without_steered(filters.route_map(filters.UNSTEERED, shared.lists, [])))
+    for lists, own in map(policy, containers):
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
+        found["frr_route_maps"].append(own)
     if speaks_ospf:
         igp = filters.route_map(filters.IGP, shared.igp_lists + shared.lists, [])
         # A box that learns its own steering routes back would send the traffic where it came from.
         is_box = node.name in shared.intent.settings["xgn_services"]["steering"]
         found["frr_route_maps"].append(filters.without_steered(igp) if is_box else igp)
-        if speaks_bgp or boxes:
+        if speaks_bgp or boxes or containers:
             found["frr_route_maps"] += filters.exchange_maps(shared.lists, steered=bool(shared.steered))
         for family, variable in (("ipv4", "frr_ospf"), ("ipv6", "frr_ospf6")):
-            instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp or boxes))
+            instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp or boxes or containers))
             if instances:
                 found[variable] = instances
     if boxes:
@@ -66,6 +70,7 @@ def frr_variables(node: Node, shared: Context) -> Variables:
             filters.route_map(filters.NOTHING, [], []),
         ]
     vrfs_of_bgp = {link.vrf for link, _end in speaks_bgp} | ({node.vrf} if boxes else set())
+    vrfs_of_bgp |= {container.segment.vrf for container in containers}
     if vrfs_of_bgp:
         found["frr_bgp"] = [
             _bgp(node, vrf, [(link, end) for link, end in speaks_bgp if link.vrf == vrf], speaks_ospf, shared)
@@ -180,6 +185,9 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
     if vrf == node.vrf:
         neighbors += [steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
+    for container in shared.containers.get(node.name, []):
+        if container.segment.vrf == vrf:
+            neighbors += gateway_neighbors(container, shared)
     instance["neighbors"] = [entry for _key, entry in sorted(neighbors, key=lambda item: item[0])]
     return instance
 

@@ -177,6 +177,27 @@ class Segment:
 
 
 @dataclass(slots=True)
+class Container:
+    """A system container that is a router: a host of the inventory, whose one neighbor is the gateway of its segment.
+
+    Attributes:
+        node: the node that runs it.
+        addresses: in the segment, by family.
+        networks: what it has on its loopback, with the path of each.
+    """
+
+    name: str
+    path: str
+    node: Node
+    segment: Segment
+    asn: int
+    router_id: str | None
+    bfd: bool
+    addresses: dict[str, Address] = field(default_factory=dict)
+    networks: list[tuple[Address, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Intent:
     """Everything a person wrote, resolved."""
 
@@ -190,5 +211,6 @@ class Intent:
     # Names of the nodes that answer the anycast address.
     dns_nodes: frozenset[str] = frozenset()
     sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    containers: list[Container] = field(default_factory=list)
     # Entries of the intent with mistakes of form, so that rules do not draw conclusions from them.
     broken: frozenset[str] = frozenset()

@@ -40,7 +40,8 @@ def plan_files(plan: Plan, public_keys: Keys | None = None, *, rendered: bool = 
         if rendered:
             for path, text in rendered_files(host, variables):
                 yield f"{host}/files{path}", text
-        if vyos:
+        # A container runs FRR and nothing else.
+        if vyos and host in plan.intent.nodes:
             yield f"{host}/vyos.txt", _vyos(host, variables, plan, public_keys)
     for host, variables in plan.peers.items():
         yield f"{host}/vyos.txt", _vyos(host, variables, plan, public_keys)

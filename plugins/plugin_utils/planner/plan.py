@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import tcp_mss
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner import (
     hosts,
+    hosts_containers,
     hosts_dns,
     hosts_failover,
     hosts_firewall,
@@ -39,7 +40,7 @@ class Plan:
     """A computed network.
 
     Attributes:
-        hosts: variables of the roles, by inventory name, for every managed node.
+        hosts: variables of the roles, by inventory name, for every managed node and every container that is a router.
         peers: the same for the nodes Ansible does not manage.
         intent: the numbered intent: nodes, links with MTU and its arithmetic, segments.
         tcp_mss: the largest TCP MSS in bytes that passes every link, by family; empty without links.
@@ -110,4 +111,6 @@ def _compute(raw: Mapping[str, Any]) -> Plan:
         ):
             variables.update(part)
         (managed if node.managed else peers)[node.name] = variables
+    for container in sorted(intent.containers, key=lambda item: item.name):
+        managed[container.name] = hosts_containers.container_variables(container, shared)
     return Plan(managed, peers, intent, mss)

@@ -22,6 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import (
     Uplink,
     Vrf,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.read_links import read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import check, with_defaults
@@ -96,6 +97,7 @@ class _Reader:
             intent.dns_nodes = frozenset(node.name for node in chosen)
         read_links(self.written, self.options, self.broken, intent, self.problems)
         read_segments(self.written, self.options, self.broken, intent, self.problems)
+        read_containers(intent, self.problems)
         intent.broken = frozenset(self.broken)
         return intent
 

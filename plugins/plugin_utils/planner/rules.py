@@ -4,7 +4,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner import rules_addresses, rules_links, rules_routing, rules_services
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner import (
+    rules_addresses,
+    rules_containers,
+    rules_links,
+    rules_routing,
+    rules_services,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 
@@ -26,6 +32,7 @@ _RULES = (
     rules_services.segment_problems,
     rules_services.dns_problems,
     rules_services.docker_problems,
+    rules_containers.container_problems,
     rules_services.steering_problems,
     rules_services.firewall_problems,
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import Address, AddressError, Prefix, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.interface_names import name_problem
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, Intent, Network, Node, Uplink
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.model import FAMILIES, VERSION, Intent, Network, Node, Uplink
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, show
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
@@ -58,7 +58,7 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
                 devices.setdefault(uplink.device, uplink.path)
             for family, address in uplink.addresses.items():
                 key = f"{uplink.path}.{'address' if family == 'ipv4' else 'address6'}"
-                yield from _host_address(address, key)
+                yield from host_address_problem(address, key)
                 # Behind address translation the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
                 if not uplink.nat:
@@ -92,7 +92,7 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
         )
 
 
-def _host_address(address: Address, path: str) -> Iterator[Problem]:
+def host_address_problem(address: Address, path: str) -> Iterator[Problem]:
     """An address that names a whole subnet, or no host at all."""
     prefix = address.prefix
     if address.version == 4 and prefix.length < 31 and address.value in (prefix.value, prefix.last):
@@ -145,7 +145,7 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
     for family, address in network.addresses.items():
         path = f"{network.path}.{'address' if family == 'ipv4' else 'address6'}"
         if not network.pooled:
-            yield from _host_address(address, path)
+            yield from host_address_problem(address, path)
         if network.published and family in pools and not pools[family].holds(address.prefix):
             yield Problem(
                 path, f"lies outside the plan {pools[family]}", show(str(address)), "leave the address out, or set published to false"
@@ -178,6 +178,11 @@ def _prefixes(intent: Intent, vrf: str, family: str) -> Iterator[tuple[Prefix, s
     for segment in intent.segments:
         if segment.vrf == vrf and family in segment.prefixes:
             yield segment.prefixes[family], f"{segment.path}.{family}", "segment"
+    for container in intent.containers:
+        for address, path in container.networks:
+            if container.segment.vrf == vrf and address.version == VERSION[family]:
+                inside = family in pools.networks and pools.networks[family].holds(address.prefix)
+                yield address.prefix, path, "inside" if inside else "network"
     for link in intent.links:
         if link.vrf == vrf and not link.broken and family in link.ends[0].written and family in link.ends[0].addresses:
             prefix = link.ends[0].addresses[family].prefix

@@ -12,7 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.planner.rules_links imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, key_path, show
 
 # IANA's special-purpose AS numbers: 0 (RFC 7607), 23456 (RFC 6793), 65535 and 4294967295 (RFC 7300), 65552 to 131071 reserved.
-_RESERVED_ASNS = ((0, 0), (23456, 23456), (65535, 65535), (65552, 131071), (4294967295, 4294967295))
+RESERVED_ASNS = ((0, 0), (23456, 23456), (65535, 65535), (65552, 131071), (4294967295, 4294967295))
 
 
 def setting_problems(intent: Intent) -> Iterator[Problem]:
@@ -98,7 +98,7 @@ def asn_problems(intent: Intent) -> Iterator[Problem]:
                 yield Problem(
                     f"{node.path}.asn", "is required", hint="the node speaks BGP; name it here, in its site, or set xgn_bgp.asn_base"
                 )
-        elif any(low <= node.asn <= high for low, high in _RESERVED_ASNS):
+        elif any(low <= node.asn <= high for low, high in RESERVED_ASNS):
             yield Problem(f"{node.path}.asn", "is reserved", str(node.asn), "private use: 64512 to 65534 and 4200000000 to 4294967294")
 
 

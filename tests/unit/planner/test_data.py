@@ -137,6 +137,51 @@ def test_a_third_site_is_one_node_and_one_link() -> None:
     assert [host for host in before.hosts if before.hosts[host] != after.hosts[host]] == ["hq-core"]
 
 
+@pytest.mark.parametrize(
+    ("network", "gateway", "containers"),
+    [("hybrid", "cloud-edge", ["igp"]), ("container_router", "edge", ["full", "quiet"])],
+    ids=["hybrid", "container_router"],
+)
+def test_a_container_and_its_gateway_agree(network: str, gateway: str, containers: list[str]) -> None:
+    """Each calls the other by its address and number, with the same secret and watchdog, and what one may tell is what the other takes."""
+    hosts = make_plan(read(ROOT / "tests" / "golden" / network / "intent.yml")).hosts
+    (edge,) = hosts[gateway]["frr_bgp"]
+    for name in containers:
+        (own,) = hosts[name]["frr_bgp"]
+        here = [session for session in edge["neighbors"] if session["description"] == name]
+        assert len(here) == len(own["neighbors"]) == 2
+        addresses = [address.partition("/")[0] for address in hosts[name]["frr_interfaces"][0]["addresses"]]
+        for there, back, address in zip(here, own["neighbors"], addresses):
+            assert (there["address"], there["remote_as"]) == (address, own["asn"])
+            assert (back["description"], back["remote_as"]) == (gateway, edge["asn"])
+            for key in ("password", "bfd_profile", "keepalive", "holdtime"):
+                assert there.get(key) == back.get(key), key
+            assert there["families"][0]["route_map_in"] == back["families"][0]["route_map_out"] == f"CONTAINER-{name}"
+        for variable in ("frr_prefix_lists", "frr_route_maps"):
+            assert policies(hosts[name], variable, name) == policies(hosts[gateway], variable, name)
+        told = [entry["prefix"] for item in policies(hosts[name], "frr_prefix_lists", name) for entry in item["entries"]]
+        assert told == own.get("networks", [])
+
+
+def policies(variables: dict[str, Any], variable: str, container: str) -> list[dict[str, Any]]:
+    return [item for item in variables[variable] if item["name"] == f"CONTAINER-{container}"]
+
+
+def test_a_container_more_changes_no_other_line() -> None:
+    intent = read(ROOT / "inventories" / "hybrid" / "group_vars" / "all" / "intent.yml")
+    before = make_plan(intent).hosts
+    written = intent["xgn_services"]["docker"]["apps"]["containers"]
+    written["second"] = {"node": "cloud-node", "image": "router:1", "number": 101, "bgp": {"asn": 65101, "networks": ["10.102.0.1/24"]}}
+    after = make_plan(intent).hosts
+    for host, variables in before.items():
+        old = [entry["seq"] for item in variables["frr_prefix_lists"] for entry in item["entries"]]
+        new = [entry["seq"] for item in after[host]["frr_prefix_lists"] for entry in item["entries"] if entry["prefix"] != "10.102.0.0/24"]
+        assert new == old, host
+    others = [host for host in before if host not in ("cloud-edge", "cloud-node")]
+    same = ("frr_interfaces", "frr_bgp", "frr_route_maps")
+    assert all(before[host].get(name) == after[host].get(name) for host in others for name in same)
+
+
 def test_the_link_table_is_complete() -> None:
     files = GOLDEN.files_of(ROOT / "tests" / "golden" / "full_mesh")
     rows = list(csv.DictReader(io.StringIO(files["links.csv"])))
