@@ -17,10 +17,10 @@ from typing import Any
 from lab import lab, qmp, vm, wire_client
 from lab.connection import ssh_command
 from lab.errors import LabError
-from lab.paths import LABS_DIR, RECIPE_DIR, TOPOLOGY_DIR, LabPaths, image_cache_dir, lab_paths
+from lab.paths import ARCHIVE_DIR, LABS_DIR, RECIPE_DIR, TOPOLOGY_DIR, LabPaths, image_cache_dir, lab_paths
 from lab.probe import banner_shows, wait_for_ssh
 from lab.progress import Progress
-from lab.recipe import Recipe, load_recipe, recipe_names
+from lab.recipe import Recipe, load_archive_recipe, load_recipe, recipe_names
 from lab.topology import Topology, load_topology
 
 STATUS_BANNER_LIMIT_S = 5.0
@@ -94,15 +94,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load(name: str) -> tuple[Topology, dict[str, Recipe], LabPaths]:
-    topology = load_topology(name, TOPOLOGY_DIR, recipe_names(RECIPE_DIR))
+    topology = load_topology(name, TOPOLOGY_DIR, recipe_names(RECIPE_DIR), recipe_names(ARCHIVE_DIR))
     recipes = {machine.image: load_recipe(machine.image, RECIPE_DIR) for machine in topology.vms.values()}
     return topology, recipes, lab_paths(name)
 
 
 def _up(options: argparse.Namespace) -> int:
     topology, recipes, paths = _load(options.topology)
+    archives = {name: load_archive_recipe(name, ARCHIVE_DIR) for name in topology.archives}
     with Progress() as progress, lab.exclusive(LABS_DIR, progress):
-        lab.up(topology, recipes, image_cache_dir(), paths, progress)
+        lab.up(topology, recipes, archives, image_cache_dir(), paths, progress)
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -10,12 +12,13 @@ import yaml
 from lab.paths import KEY_KINDS, LabPaths
 
 
-def inventory(paths: LabPaths, ports: Mapping[str, int]) -> dict[str, Any]:
-    """Return the Ansible inventory of the lab: connection variables and nothing else.
+def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, Path]) -> dict[str, Any]:
+    """Return the Ansible inventory of the lab: connection variables, and where on this controller something is.
 
     Parameters:
         paths: the lab's files.
         ports: machine -> port of 127.0.0.1 that leads to its ssh.
+        archives: name -> path of each root file system for containers; it becomes variable ``NAME_archive``.
     """
     return {
         "all": {
@@ -30,15 +33,18 @@ def inventory(paths: LabPaths, ports: Mapping[str, int]) -> dict[str, Any]:
                 }
                 for name, port in ports.items()
             },
-            "vars": {f"{kind}_key_registry": str(paths.keys(kind)) for kind in KEY_KINDS},
+            "vars": {
+                **{f"{kind}_key_registry": str(paths.keys(kind)) for kind in KEY_KINDS},
+                **{f"{name}_archive": str(path) for name, path in archives.items()},
+            },
         }
     }
 
 
-def write_inventory(paths: LabPaths, ports: Mapping[str, int]) -> None:
+def write_inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, Path] = MappingProxyType({})) -> None:
     """Write `inventory` to the lab's connection.yml, all at once."""
     fresh = paths.connection.with_name(paths.connection.name + ".new")
-    text = yaml.safe_dump(inventory(paths, ports), sort_keys=False, width=1000)
+    text = yaml.safe_dump(inventory(paths, ports, archives), sort_keys=False, width=1000)
     fresh.write_text("# Written by python -m lab up; do not edit.\n" + text, encoding="utf-8")
     fresh.rename(paths.connection)
 

@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.paths import KEY_KINDS, LABS_DIR, LabPaths, lab_paths
 from lab.probe import wait_for_ssh
 from lab.progress import Progress
-from lab.recipe import Recipe
+from lab.recipe import ArchiveRecipe, Recipe
 from lab.seed import seed_archive, seed_files
 from lab.topology import Topology
 
@@ -44,13 +44,21 @@ def exclusive(labs_dir: Path, progress: Progress) -> Iterator[None]:
         os.close(descriptor)
 
 
-def up(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: LabPaths, progress: Progress) -> None:
+def up(
+    topology: Topology,
+    recipes: Mapping[str, Recipe],
+    archives: Mapping[str, ArchiveRecipe],
+    cache: Path,
+    paths: LabPaths,
+    progress: Progress,
+) -> None:
     """Bring the lab to the state that ``topology`` describes; what is so already is left alone.
 
     Parameters:
         topology: what is wanted.
         recipes: image name -> recipe, for every image that the topology uses.
-        cache: directory of the images.
+        archives: name -> recipe, for every archive that the topology asks for.
+        cache: directory of the images and archives.
         paths: the lab's files.
         progress: where to tell how far it is.
 
@@ -59,9 +67,12 @@ def up(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: La
     """
     missing = [recipe for recipe in recipes.values() if not image.is_built(recipe, cache)]
     start_mib = [machine.memory_mib for machine in topology.vms.values() if not vm.is_running(paths.vm(machine.name))]
-    preflight.check(start_mib, len(missing), cache, paths.state)
-    if missing:
-        _in_parallel({r.name: _builder(r, cache, progress) for r in missing})
+    unmade = [recipe for recipe in archives.values() if not image.archive_of(recipe, cache).is_file()]
+    preflight.check(start_mib, len(missing), cache, paths.state, len(unmade))
+    builders = {f"image {recipe.name}": _builder(recipe, cache, progress) for recipe in missing}
+    builders |= {f"archive {recipe.name}": _archiver(recipe, cache, progress) for recipe in unmade}
+    if builders:
+        _in_parallel(builders)
     images = {name: image.image_of(recipe, cache) for name, recipe in recipes.items()}
 
     _prepare_state(topology, paths)
@@ -77,7 +88,7 @@ def up(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: La
     host_keys = [(port, keys.public_key(paths.vm(name).host_key)) for name, port in ports.items()]
     paths.known_hosts.write_text(keys.known_hosts(host_keys), encoding="ascii")
     _in_parallel({name: _waiter(name, port, paths, progress) for name, port in ports.items()})
-    write_inventory(paths, ports)
+    write_inventory(paths, ports, {name: image.archive_of(recipe, cache) for name, recipe in archives.items()})
     progress.done("lab", f"up; inventory: {os.path.relpath(paths.connection)}")
 
 
@@ -187,6 +198,10 @@ def _other_ports(paths: LabPaths, name: str) -> set[int]:
 
 def _builder(recipe: Recipe, cache: Path, progress: Progress) -> Callable[[threading.Event], object]:
     return lambda stop: image.build(recipe, cache, progress, stop)
+
+
+def _archiver(recipe: ArchiveRecipe, cache: Path, progress: Progress) -> Callable[[threading.Event], object]:
+    return lambda stop: image.build_archive(recipe, cache, progress, stop)
 
 
 def _waiter(name: str, port: int, paths: LabPaths, progress: Progress) -> Callable[[threading.Event], object]:

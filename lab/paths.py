@@ -10,6 +10,7 @@ from pathlib import Path
 PACKAGE_DIR = Path(__file__).resolve().parent
 TOPOLOGY_DIR = PACKAGE_DIR / "topologies"
 RECIPE_DIR = PACKAGE_DIR / "images"
+ARCHIVE_DIR = PACKAGE_DIR / "archives"
 LABS_DIR = PACKAGE_DIR.parent / "build" / "lab"
 # Roles that record public keys on the controller, which for a lab does not belong beside the inventory.
 KEY_KINDS = ("openvpn", "wireguard")

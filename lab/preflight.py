@@ -8,13 +8,14 @@ import subprocess
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.image import BUILD_DISK_MIB, KEYRING
+from lab.image import ARCHIVE_DISK_MIB, BUILD_DISK_MIB, KEYRING
 
 QEMU = "qemu-system-x86_64"
 # The first version with datagram sockets as a network backend.
 QEMU_MINIMUM = (7, 2)
 PROGRAMS = (QEMU, "qemu-img", "ssh", "ssh-keygen")
 BUILD_PROGRAMS = ("mmdebstrap", "mke2fs")
+ARCHIVE_PROGRAMS = ("mmdebstrap", "zstd")
 REMEDY = "run tools/system-packages lab"
 # What QEMU takes beside the guest's memory: code buffer of the emulation, disk and network buffers.
 VM_OVERHEAD_MIB = 384
@@ -42,7 +43,7 @@ def existing_parent(path: Path) -> Path:
     return path
 
 
-def check(start_mib: list[int], missing_images: int, cache: Path, state: Path) -> None:
+def check(start_mib: list[int], missing_images: int, cache: Path, state: Path, missing_archives: int = 0) -> None:
     """Check programs, memory and disk space.
 
     Parameters:
@@ -50,12 +51,14 @@ def check(start_mib: list[int], missing_images: int, cache: Path, state: Path) -
         missing_images: how many images have to be built.
         cache: directory of the images.
         state: directory of the lab's state.
+        missing_archives: how many archives for containers have to be built.
 
     Raises:
         LabError: names everything that is lacking, each with the remedy.
     """
-    problems = [f"{name} is missing; {REMEDY}" for name in PROGRAMS + (BUILD_PROGRAMS if missing_images else ()) if _which(name) is None]
-    if missing_images and not KEYRING.is_file():
+    programs = [*PROGRAMS, *(BUILD_PROGRAMS if missing_images else ()), *(ARCHIVE_PROGRAMS if missing_archives else ())]
+    problems = [f"{name} is missing; {REMEDY}" for name in dict.fromkeys(programs) if _which(name) is None]
+    if (missing_images or missing_archives) and not KEYRING.is_file():
         problems.append(f"{KEYRING} (package debian-archive-keyring) is missing; {REMEDY}")
     if shutil.which(QEMU):
         output = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False).stdout
@@ -64,9 +67,8 @@ def check(start_mib: list[int], missing_images: int, cache: Path, state: Path) -
             found = ".".join(map(str, version)) if version else "an unknown version"
             problems.append(f"{QEMU} is {found}; at least {'.'.join(map(str, QEMU_MINIMUM))} is needed")
     problems += memory_problems(start_mib, available_memory_mib(Path("/proc/meminfo").read_text(encoding="ascii")))
-    problems += _disk_problems(
-        [(cache, missing_images * BUILD_DISK_MIB, "images"), (state, len(start_mib) * OVERLAY_MIB, "machines' disks")]
-    )
+    built_mib = missing_images * BUILD_DISK_MIB + missing_archives * ARCHIVE_DISK_MIB
+    problems += _disk_problems([(cache, built_mib, "images"), (state, len(start_mib) * OVERLAY_MIB, "machines' disks")])
     if problems:
         raise LabError(*problems)
 

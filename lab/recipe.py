@@ -50,9 +50,7 @@ class Recipe:
     @property
     def digest(self) -> str:
         """A short hash over all of it."""
-        content = {key: value for key, value in asdict(self).items() if key != "name"}
-        text = json.dumps([BUILDER_VERSION, content], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(self)
 
     def files_archive(self) -> bytes:
         """Return ``files`` as a tar archive."""
@@ -66,8 +64,34 @@ class Recipe:
         return buffer.getvalue()
 
 
+@dataclass(frozen=True)
+class ArchiveRecipe:
+    """Everything that decides the content of a root file system for containers.
+
+    Parameters:
+        name: the archive's name in topologies.
+        suite, packages, mask, customise: as in `Recipe`.
+    """
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    mask: tuple[str, ...]
+    customise: str
+
+    @property
+    def digest(self) -> str:
+        """A short hash over all of it."""
+        return _digest(self)
+
+
+def _digest(recipe: Recipe | ArchiveRecipe) -> str:
+    content = {key: value for key, value in asdict(recipe).items() if key != "name"}
+    return hashlib.sha256(json.dumps([BUILDER_VERSION, content], sort_keys=True).encode()).hexdigest()[:16]
+
+
 def recipe_names(directory: Path) -> frozenset[str]:
-    """Return the names of all images that ``directory`` describes."""
+    """Return the names of all images or archives that ``directory`` describes."""
     return frozenset(path.stem for path in directory.glob("*.yml") if path.stem != COMMON)
 
 
@@ -95,6 +119,17 @@ def load_recipe(name: str, directory: Path) -> Recipe:
         files=files,
         customise=(directory / "customise.sh").read_text(encoding="utf-8"),
     )
+
+
+def load_archive_recipe(name: str, directory: Path) -> ArchiveRecipe:
+    """Read ``directory/name.yml``.
+
+    Raises:
+        LabError: a key is missing or unknown, or a value has the wrong type.
+    """
+    own = _read(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"mask": list})
+    customise = (directory / "customise.sh").read_text(encoding="utf-8")
+    return ArchiveRecipe(name, own["suite"], tuple(sorted(own["packages"])), tuple(own.get("mask", ())), customise)
 
 
 def _read(path: Path, required: dict[str, type], optional: Mapping[str, type] = MappingProxyType({})) -> dict[str, Any]:

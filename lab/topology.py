@@ -58,11 +58,15 @@ class Vm:
 
 @dataclass(frozen=True)
 class Topology:
-    """All machines and wires of a lab; a wire's conditions are those it starts with."""
+    """All machines and wires of a lab; a wire's conditions are those it starts with.
+
+    ``archives`` names the root file systems for containers that are to be there.
+    """
 
     name: str
     vms: Mapping[str, Vm]
     wires: Mapping[str, Conditions] = field(default_factory=dict)
+    archives: tuple[str, ...] = ()
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -84,13 +88,14 @@ def derived_mac(topology: str, vm: str, port: str) -> str:
     return "52:54:" + ":".join(f"{byte:02x}" for byte in digest[:4])
 
 
-def load_topology(name: str, directory: Path, images: frozenset[str]) -> Topology:
+def load_topology(name: str, directory: Path, images: frozenset[str], archives: frozenset[str] = frozenset()) -> Topology:
     """Read ``directory/name.yml``.
 
     Parameters:
         name: the topology's name.
         directory: where topologies are kept.
         images: names of the images that can be built.
+        archives: names of the archives for containers that can be built.
 
     Raises:
         LabError: the file is missing or wrong; with all errors at once.
@@ -107,16 +112,16 @@ def load_topology(name: str, directory: Path, images: frozenset[str]) -> Topolog
         data = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise LabError(f"{path.name} is not valid YAML: {error}") from None
-    return parse_topology(name, data, images)
+    return parse_topology(name, data, images, archives)
 
 
-def parse_topology(name: str, data: object, images: frozenset[str]) -> Topology:
+def parse_topology(name: str, data: object, images: frozenset[str], archives: frozenset[str] = frozenset()) -> Topology:
     """Turn the content of a topology file into a `Topology`.
 
     Raises:
         LabError: with one line for each error: path, value, and what would be valid.
     """
-    reader = _Reader(name, images)
+    reader = _Reader(name, images, archives)
     topology = reader.topology(data)
     if reader.errors:
         raise LabError(*(f"{name}.yml: {error}" for error in reader.errors))
@@ -126,15 +131,16 @@ def parse_topology(name: str, data: object, images: frozenset[str]) -> Topology:
 class _Reader:
     """Walks the data once and collects errors on the way."""
 
-    def __init__(self, name: str, images: frozenset[str]) -> None:
+    def __init__(self, name: str, images: frozenset[str], archives: frozenset[str]) -> None:
         self.name = name
         self.images = images
+        self.known_archives = archives
         self.errors: list[str] = []
         self.macs: dict[str, str] = {}
         self.addresses: dict[tuple[str, str], str] = {}
 
     def topology(self, data: object) -> Topology:
-        top = self.mapping("(top)", data, required=("vms",), optional=("wires",))
+        top = self.mapping("(top)", data, required=("vms",), optional=("wires", "archives"))
         wires = {
             key: self.conditions(f"wires.{key}", value)
             for key, value in self.named(top.get("wires") or {}, "wires", WIRE_PATTERN, WIRE_RULE).items()
@@ -149,7 +155,11 @@ class _Reader:
         for key in vms:
             if (other := lower.setdefault(key.lower(), key)) != key:
                 self.error(f"vms.{key}", key, f"differs from vms.{other} only in case")
-        return Topology(self.name, vms, wires)
+        archives = self.sequence("archives", top.get("archives") or [])
+        for index, archive in enumerate(archives):
+            if archive not in self.known_archives:
+                self.error(f"archives[{index}]", archive, f"there are: {', '.join(sorted(self.known_archives)) or 'none'}")
+        return Topology(self.name, vms, wires, tuple(dict.fromkeys(map(str, archives))))
 
     def vm(self, path: str, name: str, data: object, wires: Mapping[str, Conditions]) -> Vm:
         entry = self.mapping(path, data, required=("image",), optional=("memory_mib", "nics"))

@@ -166,6 +166,9 @@ def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path:
         }
     }
     assert [path.name for path in tmp_path.iterdir()] == ["connection.yml"]
+    write_inventory(paths, {"T1": 40001}, {"router": tmp_path / "router.tar.zst"})
+    variables = yaml.safe_load(paths.connection.read_text())["all"]["vars"]
+    assert variables["router_archive"] == f"{tmp_path}/router.tar.zst"
     command = ssh_command(paths, 40001)
     assert command[-1] == "root@127.0.0.1"
     assert "StrictHostKeyChecking=yes" in command

@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 
 from lab import image
 from lab.errors import LabError
-from lab.paths import RECIPE_DIR
-from lab.recipe import load_recipe, recipe_names
+from lab.paths import ARCHIVE_DIR, RECIPE_DIR
+from lab.progress import Progress
+from lab.recipe import load_archive_recipe, load_recipe, recipe_names
 
 
 @pytest.fixture
@@ -116,3 +118,69 @@ def test_a_killed_build_is_removed_without_following_its_mounts(tmp_path: Path, 
     stuck.clear()
     image._remove_tree(work)
     assert not work.exists() and mounted == [Path("/proc")]
+
+
+@pytest.fixture
+def archives(tmp_path: Path) -> Path:
+    shutil.copytree(ARCHIVE_DIR, tmp_path / "archives")
+    return tmp_path / "archives"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda root: _replace(root / "router.yml", "  - procps\n", ""), id="package"),
+        pytest.param(lambda root: _replace(root / "router.yml", "suite: trixie", "suite: sid"), id="suite"),
+        pytest.param(lambda root: _replace(root / "router.yml", "  - fstrim.timer\n", ""), id="masked unit"),
+        pytest.param(append("customise.sh", "true\n"), id="script"),
+    ],
+)
+def test_the_hash_of_an_archive_changes_with_every_ingredient(archives: Path, change: Callable[[Path], object]) -> None:
+    before = load_archive_recipe("router", archives).digest
+    assert before == load_archive_recipe("router", ARCHIVE_DIR).digest
+    change(archives)
+    assert load_archive_recipe("router", archives).digest != before
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An mmdebstrap that makes a small archive, and notes its call; it fails when a file says so, and a zstd that copies."""
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    (binaries / "mmdebstrap").write_text(
+        f"""#!/bin/sh
+echo "$@" >>{tmp_path}/calls
+[ ! -e {tmp_path}/fail ] || {{ echo 'E: no such package' >&2; exit 1; }}
+for word; do case "$word" in */root.tar) echo contents >"$word" ;; esac; done
+"""
+    )
+    (binaries / "zstd").write_text('#!/bin/sh\ncp "$4" "$6"\n')
+    for program in binaries.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{binaries}:/usr/bin:/bin")
+    return tmp_path
+
+
+def test_an_archive_is_built_once_and_kept_by_content(programs: Path, archives: Path) -> None:
+    cache, stop = programs / "cache", threading.Event()
+    recipe = load_archive_recipe("router", archives)
+    with Progress(io.StringIO()) as progress:
+        first = image.build_archive(recipe, cache, progress, stop)
+        assert image.build_archive(recipe, cache, progress, stop) == first == image.archive_of(recipe, cache)
+        assert first.read_text() == "contents\n"
+        before = (programs / "calls").read_text()
+        assert before.count("--variant=minbase") == 1 and ",frr," in before and "LAB_MASK='apt-daily-upgrade.timer" in before
+        _replace(archives / "router.yml", "  - procps\n", "")
+        other = image.build_archive(load_archive_recipe("router", archives), cache, progress, stop)
+    assert other != first and first.is_file()
+    assert (programs / "calls").read_text().count("--variant=minbase") == 2
+    assert not list(cache.glob(".building-*"))
+
+
+def test_a_failed_archive_leaves_nothing_but_its_log_in_the_message(programs: Path) -> None:
+    (programs / "fail").touch()
+    recipe = load_archive_recipe("router", ARCHIVE_DIR)
+    with Progress(io.StringIO()) as progress, pytest.raises(LabError, match="archive router: mmdebstrap failed with status 1") as caught:
+        image.build_archive(recipe, programs / "cache", progress, threading.Event())
+    assert "E: no such package" in str(caught.value)
+    assert [path.name for path in (programs / "cache").iterdir()] == ["archive-router.lock"]

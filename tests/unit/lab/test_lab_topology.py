@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.errors import LabError
-from lab.paths import RECIPE_DIR, TOPOLOGY_DIR
+from lab.paths import ARCHIVE_DIR, RECIPE_DIR, TOPOLOGY_DIR
 from lab.recipe import recipe_names
 from lab.topology import Route, load_topology, parse_topology
 
@@ -52,6 +52,19 @@ def test_a_good_topology_is_read_in_full() -> None:
     assert topology.wires["up"].delay_ms == 2.5
 
 
+def test_archives_are_read_and_unknown_ones_named() -> None:
+    known = frozenset({"router", "resolver"})
+    assert parse_topology("t", GOOD, IMAGES, known).archives == ()
+    assert parse_topology("t", {**GOOD, "archives": ["router"]}, IMAGES, known).archives == ("router",)
+    with pytest.raises(LabError) as caught:
+        parse_topology("t", {**GOOD, "archives": ["router", "rooter", 7]}, IMAGES, known)
+    assert list(caught.value.problems) == [
+        "t.yml: archives[1]: 'rooter': there are: resolver, router",
+        "t.yml: archives[2]: 7: there are: resolver, router",
+    ]
+    assert errors_of({**GOOD, "archives": "router"}) == ["t.yml: archives: 'router': must be a list"]
+
+
 def test_mac_addresses_are_stable_unique_and_unicast() -> None:
     topology = parse_topology("t", GOOD, IMAGES)
     macs = [vm.management_mac for vm in topology.vms.values()]
@@ -89,7 +102,7 @@ def test_all_errors_come_at_once_with_path_and_value() -> None:
         "networks": {},
     }
     assert errors_of(data) == [
-        "t.yml: (top): 'networks': unknown key; there are: vms, wires",
+        "t.yml: (top): 'networks': unknown key; there are: vms, wires, archives",
         "t.yml: wires.up.loss_percent: 101: must be a number from 0 to 100",
         ("t.yml: wires.up.speed: unknown key; there are: cut, delay_ms, loss_percent, rate_kbit, mtu, drop_udp, drop_tcp"),
         "t.yml: vms: 'r 1': is not a usable name (letters, digits and inner hyphens, at most 32)",
@@ -114,7 +127,7 @@ def test_all_errors_come_at_once_with_path_and_value() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (None, "t.yml: (top): None: must be a mapping with vms, wires"),
+        (None, "t.yml: (top): None: must be a mapping with vms, wires, archives"),
         ({"vms": {}}, "t.yml: vms: {}: must hold at least one machine"),
         ({"vms": []}, "t.yml: vms: []: must hold at least one machine"),
         (
@@ -150,4 +163,4 @@ def test_every_topology_of_the_checkout_is_valid() -> None:
     names = [path.stem for path in TOPOLOGY_DIR.glob("*.yml")]
     assert "t1_t2" in names
     for name in names:
-        load_topology(name, TOPOLOGY_DIR, recipe_names(RECIPE_DIR))
+        load_topology(name, TOPOLOGY_DIR, recipe_names(RECIPE_DIR), recipe_names(ARCHIVE_DIR))
