@@ -5,24 +5,28 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 
 CONFIG = "/etc/docker/daemon.json"
 PATIENCE_S = 20
+POLL_S = 1.0
+# What systemd says of itself once it has booted (systemctl(1), is-system-running).
+BOOTED = ("running", "degraded", "maintenance")
 
 
-def gather_docker(gatherer: Gatherer, systems: Sequence[str], docker: Docker | None = None) -> dict[str, dict[str, Any]]:
+def gather_docker(gatherer: Gatherer, systems: Sequence[str], wait: float = 0, docker: Docker | None = None) -> dict[str, dict[str, Any]]:
     """Give parts ``docker`` and ``packet_filter`` (the chains of iptables, both families).
 
     ``docker`` is ``root, live_restore, config`` (of daemon.json), ``networks`` by name (``driver, parent, subnets, gateways``) and ``containers``
     by name (``running, error, image, current`` (id of the image the name means now)``, networks`` with addresses``, memory, memory_swap, restart,
-    privileged, systemd``). ``systems`` names the containers whose systemd is asked.
+    privileged, systemd``). ``systems`` names the containers whose systemd is asked, for ``wait`` seconds while they boot.
     """
     api = docker or Docker(timeout=PATIENCE_S)
     try:
@@ -32,16 +36,21 @@ def gather_docker(gatherer: Gatherer, systems: Sequence[str], docker: Docker | N
     else:
         running = [name for name in systems if found["data"]["containers"].get(name, {}).get("running")]
         with ThreadPoolExecutor(max_workers=8) as pool:
-            states = pool.map(lambda name: systemd_state(gatherer, name), running)
+            states = pool.map(lambda name: systemd_state(gatherer, name, wait), running)
         for name, state in zip(running, states):
             found["data"]["containers"][name]["systemd"] = state
     return {"docker": found, "packet_filter": read_chains(gatherer)}
 
 
-def systemd_state(gatherer: Gatherer, name: str) -> str:
-    """What systemd in a container says of itself: ``running``, ``degraded`` and so on."""
-    done = gatherer.run(["docker", "exec", name, "systemctl", "is-system-running"], timeout=PATIENCE_S)
-    return (done.out or done.problem or done.err).strip().splitlines()[0] if (done.out or done.problem or done.err).strip() else "silent"
+def systemd_state(gatherer: Gatherer, name: str, wait: float) -> str:
+    """What systemd in a container says of itself, ``running``, ``degraded`` and so on, when it has booted or after ``wait`` seconds."""
+    deadline = time.monotonic() + wait
+    while True:
+        done = gatherer.run(["docker", "exec", name, "systemctl", "is-system-running"], timeout=PATIENCE_S)
+        state = first_line(done.out or done.problem or done.err) or "silent"
+        if state in BOOTED or time.monotonic() >= deadline:
+            return state
+        time.sleep(POLL_S)
 
 
 def read_docker(api: Docker) -> dict[str, Any]:

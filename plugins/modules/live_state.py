@@ -122,7 +122,7 @@ options:
         type: int
         default: 3
   wait:
-    description: Seconds to wait on the host for what O(expect) names.
+    description: Seconds to wait on the host for what O(expect) names, and for containers that boot.
     type: int
     default: 0
   expect:
@@ -257,7 +257,7 @@ def main() -> None:
     if asked["vxlan"]:
         state["vxlan"] = gather_vxlan(gatherer)
     if asked["docker"] is not None:
-        state.update(gather_docker(gatherer, asked["docker"]["containers"]))
+        state.update(gather_docker(gatherer, asked["docker"]["containers"], asked["wait"]))
     if asked["filter"]:
         state["filter"] = gather_filter(gatherer, asked["filter"])
     if asked["anycast"]:

@@ -59,7 +59,7 @@ def runner(command: list[str], timeout: float) -> Finished:
 
 def state() -> dict[str, Any]:
     """Return the live state that fits the variables."""
-    found = gather.gather_docker(Gatherer(runner=runner), ["igp"], Api())  # type: ignore[arg-type]
+    found = gather.gather_docker(Gatherer(runner=runner), ["igp"], docker=Api())  # type: ignore[arg-type]
     assert found["docker"]["error"] is None
     config = {"iptables": False, "ip6tables": False, "ip-forward": False, "bridge": "none"}
     found["docker"]["data"]["config"] = config
@@ -72,7 +72,25 @@ def failures(live: dict[str, Any]) -> dict[str, str]:
     return {check.name: check.detail for check in checks if check.status == "failed" and check.name.startswith("Docker")}
 
 
+@pytest.mark.parametrize(
+    ("wait", "expected", "asked"), [(5, "running", 3), (0, "Failed to connect to bus", 1)], ids=["while it boots", "not at all"]
+)
+def test_a_container_that_boots_is_waited_for(monkeypatch: pytest.MonkeyPatch, wait: int, expected: str, asked: int) -> None:
+    answers = [Finished(1, "", "Failed to connect to bus\n"), Finished(1, "starting\n", ""), Finished(0, "running\n", "")]
+    calls = iter(answers)
+    monkeypatch.setattr(gather, "POLL_S", 0.0)
+    gatherer = Gatherer(runner=lambda command, timeout: next(calls))
+    assert gather.systemd_state(gatherer, "igp", wait) == expected
+    assert len(list(calls)) == len(answers) - asked
+
+
+def test_a_container_that_never_boots_is_given_up() -> None:
+    gatherer = Gatherer(runner=lambda command, timeout: Finished(1, "starting\n", ""))
+    assert gather.systemd_state(gatherer, "igp", 1.5) == "starting"
+
+
 def test_arguments() -> None:
+    assert gather_arguments(VARIABLES)["wait"] == 60
     assert gather_arguments(VARIABLES)["docker"] == {"containers": ["igp"]}
     assert gather_arguments({**VARIABLES, "verify_roles": []})["docker"] is None
     assert gather_arguments(VARIABLES)["verify_units"] == ["docker.service"]
