@@ -27,6 +27,8 @@ RUNNING = os.environ.get("XGN_HYBRID") == "running"
 TOPOLOGY = os.environ.get("XGN_TOPOLOGY", "test_hybrid") if RUNNING else "test_hybrid"
 CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
 HOSTS = ("hq-core", "hq-nfv", "cloud-edge", "cloud-node")
+# The router in a container of cloud-node: a host of the inventory without a machine of its own.
+CONTAINER = "igp"
 COMMAND_SECONDS = 120
 # Emulated machines on a busy controller.
 PATIENCE_SECONDS = 180

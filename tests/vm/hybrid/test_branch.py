@@ -12,7 +12,7 @@ from pathlib import Path
 
 import steering_proof
 from branch import HOME, HOST, INTENT, PREFIX, ROUTER
-from hybrid_network import Network, reset, wait_for
+from hybrid_network import CONTAINER, Network, reset, wait_for
 
 from hybrid.runs import changed, succeed
 
@@ -23,7 +23,7 @@ def test_a_fifth_node_disturbs_nothing(network: Network, branch_intent: Path) ->
     counts = changed(succeed("site", "branch", "--extra-vars", f"@{branch_intent}"))
     assert counts[ROUTER] > 0, counts
     # The task that writes FRR's prefix lists, and no other.
-    assert {name: counts[name] for name in counts if name != ROUTER} == {"hq-nfv": 1, "cloud-edge": 1, "cloud-node": 1}
+    assert {name: counts[name] for name in counts if name != ROUTER} == {"hq-nfv": 1, "cloud-edge": 1, "cloud-node": 1, CONTAINER: 1}
     after = network.links()
     assert [name for name in links if after[name] != links[name]] == [ROUTER]
     (new,) = after[ROUTER] - links[ROUTER]

@@ -7,7 +7,7 @@ import re
 from functools import partial
 
 from conftest import LOGS
-from hybrid_network import HOSTS, Network, Pinger, Shell, reset, wait_for
+from hybrid_network import CONTAINER, HOSTS, Network, Pinger, Shell, reset, wait_for
 
 from hybrid.runs import report
 
@@ -28,7 +28,7 @@ def test_scenario(scenario: int, logged: None) -> None:
 
 def test_every_subject_was_checked(logged: None) -> None:
     checks = report()
-    assert {check["host"] for check in checks} == set(HOSTS)
+    assert {check["host"] for check in checks} == {*HOSTS, CONTAINER}
     passed = {check["name"].split()[0] for check in checks if check["status"] == "passed"}
     assert passed >= {"BGP", "BFD", "OSPF", "OSPFv3", "Interface", "Reach", "Route", "Unit", "VRF", "WireGuard"}, passed
 
