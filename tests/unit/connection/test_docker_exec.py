@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,11 +159,11 @@ def test_a_failed_command_is_no_lost_connection(site: Site) -> None:
     ],
 )
 def test_a_container_that_is_not_there_is_unreachable(site: Site, host: str, reason: str) -> None:
-    done = site.play(host, {"ansible.builtin.ping": {}}, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json")
-    assert done.returncode == 4
-    answer = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"][host]
-    assert answer["unreachable"] is True
-    assert answer["msg"].endswith(f"container {host} cannot be reached on its host: {reason}")
+    done = site.play(host, {"ansible.builtin.ping": {}}, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    assert done.returncode == 4, done.stdout + done.stderr
+    answer = re.search(rf"fatal: \[{host}\]: UNREACHABLE! => (\{{.*?\n?\}})", done.stdout, re.DOTALL)
+    assert answer, done.stdout
+    assert json.loads(answer[1])["msg"].endswith(f"container {host} cannot be reached on its host: {reason}")
 
 
 def test_a_host_without_docker_is_said_to_be_one(site: Site) -> None:
