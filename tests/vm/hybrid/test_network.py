@@ -22,7 +22,7 @@ OPENVPN_ENDS = r"10\.254\.0\.(9|10)|fd00:254::[45]"
 
 
 def test_scenario(scenario: int, logged: None) -> None:
-    """From bare hosts: converge, every check of verify passes, and a second run changes nothing."""
+    """From bare hosts: converge, reboot of all four, and every check of verify passes."""
     assert scenario == 0, (LOGS / "vm-hybrid-scenario.log").read_text(encoding="utf-8")[-8000:]
 
 
