@@ -38,7 +38,7 @@ def container_problems(intent: Intent) -> Iterator[Problem]:
             routers.setdefault(container.router_id, f"container {container.name}")
         pools = intent.vrfs[container.segment.vrf].pools.networks if container.segment.vrf in intent.vrfs else {}
         for address, path in container.networks:
-            family = next(name for name, version in VERSION.items() if version == address.version)
+            family = "ipv4" if address.version == VERSION["ipv4"] else "ipv6"
             yield from host_address_problem(address, path)
             if family not in container.addresses:
                 hint = f"give {container.segment.path} a prefix of that family"
