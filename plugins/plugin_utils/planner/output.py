@@ -58,6 +58,8 @@ def _vyos(host: str, variables: Mapping[str, Any], plan: Plan, public_keys: Keys
 def write_plan(plan: Plan, directory: Path, public_keys: Keys | None = None, *, rendered: bool = True, vyos: bool = True) -> list[str]:
     """Write a plan, and remove what a former plan left there and this one does not have.
 
+    What is not asked for this time, rendered files or VyOS commands, stays where it still tells the truth: with hosts whose variables are the same.
+
     Parameters:
         directory: made when missing. Only what an earlier call wrote is removed.
 
@@ -83,12 +85,15 @@ def write_plan(plan: Plan, directory: Path, public_keys: Keys | None = None, *, 
             written.add(name)
             if _write(path, text):
                 changed.append(name)
-    for host in [*plan.hosts, *plan.peers]:
+    current = json.dumps({**plan.hosts, **plan.peers})
+    for host, variables in json.loads(current).items():
+        if not (rendered and vyos) and former.get(host) == variables:
+            continue
         for path in sorted((directory / host).rglob("*")):
             if path.is_file() and path.relative_to(directory).as_posix() not in written:
                 path.unlink()
                 changed.append(path.relative_to(directory).as_posix())
-    _write(directory / _STATE_FILE, json.dumps({**plan.hosts, **plan.peers}))
+    _write(directory / _STATE_FILE, current)
     return sorted(changed)
 
 

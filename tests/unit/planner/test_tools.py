@@ -120,6 +120,17 @@ def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
     assert output.previous_hosts(tmp_path).keys() == {"T1", "T3"}
 
 
+def test_a_plan_without_files_keeps_those_that_are_still_true(tmp_path: Path) -> None:
+    """What `site` writes beside its work: after plan.yml nothing changes; a host whose variables change loses files that tell of the former ones."""
+    output.write_plan(make_plan(pair()), tmp_path)
+    assert output.write_plan(make_plan(pair()), tmp_path, rendered=False, vyos=False) == []
+    other = pair()
+    other["xgn_nodes"]["T1"]["asn"] = 65599
+    changed = output.write_plan(make_plan(other), tmp_path, rendered=False, vyos=False)
+    assert "T1/files/etc/frr/frr.conf" in changed
+    assert not (tmp_path / "T1" / "vyos.txt").exists()
+
+
 @pytest.mark.parametrize("network", ["hybrid", "segment", "full_mesh", "unmanaged_peer"])
 def test_the_drawing_shows_every_node_and_link(network: str) -> None:
     intent = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8"))).intent
