@@ -125,7 +125,7 @@ def test_a_plan_without_files_keeps_those_that_are_still_true(tmp_path: Path) ->
     output.write_plan(make_plan(pair()), tmp_path)
     assert output.write_plan(make_plan(pair()), tmp_path, rendered=False, vyos=False) == []
     other = pair()
-    other["xgn_nodes"]["T1"]["asn"] = 65599
+    other["xgn_nodes"]["T1"]["asn"] = 65504
     changed = output.write_plan(make_plan(other), tmp_path, rendered=False, vyos=False)
     assert "T1/files/etc/frr/frr.conf" in changed
     assert not (tmp_path / "T1" / "vyos.txt").exists()
