@@ -40,5 +40,5 @@ def test_the_unmanaged_branch_is_part_of_the_network(network: Network, branch_jo
 
 
 def test_silence_begins(silence: Future[dict[str, int]]) -> None:
-    """Five minutes, in which the tests of steering go on; test_silence.py tells what has become of the branch."""
+    """Five minutes, in which the next tests go on; test_silence.py tells what has become of the branch."""
     assert not silence.done(), silence.result()
