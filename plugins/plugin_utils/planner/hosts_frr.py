@@ -99,7 +99,7 @@ def _interfaces(node: Node, shared: Context) -> list[Variables]:
         found.append(entry)
     for link, end in shared.links.get(node.name, []):
         addresses = [str(end.addresses[family]) for family in link.families]
-        if (link.routing == "ospf" or link.type == "direct") and "ipv6" in link.families:
+        if "ipv6" in link.families:
             addresses.append(_link_local(node))
         found.append({"name": end.interface, "description": link.other(end).node.name, "addresses": addresses})
     for segment in shared.segments.get(node.name, []):
@@ -112,6 +112,8 @@ def _link_local(node: Node) -> str:
     """Return the node's own link-local address for tunnels and NICs, which may come without one.
 
     OSPFv3 speaks from it, and so does neighbor discovery for what a router forwards (RFC 4861, 7.2.2): without it, hosts are found only after they spoke.
+    FRR's bgpd refuses a session with an IPv6 neighbor on the same link as long as the interface has none. WireGuard makes none, and PPP does not make
+    its own anew when the interface moves into a VRF.
     """
     return f"fe80::{node.id:x}/64"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -54,7 +55,12 @@ def test_a_new_vlan_and_a_new_tunnel_disturb_nothing(network: Network, branch_in
 def test_equal_paths_share_the_flows(network: Network) -> None:
     """S18: both tunnels are in the kernel's table, and connections between the same two hosts take the one or the other."""
     core = network.on["hq-core"]
-    wait_for(lambda: sorted(network.leaves_by("hq-core", "10.40.0.0/24")), ["wg1", "wg60"])
+
+    def leaving(prefix: str) -> list[str]:
+        return sorted(network.leaves_by("hq-core", prefix))
+
+    for prefix in ("10.40.0.0/24", "fd00:40::/64"):
+        wait_for(partial(leaving, prefix), ["wg1", "wg60"])
     (route,) = json.loads(core.output("ip -json route show table 200 10.40.0.0/24"))
     assert sorted(hop["dev"] for hop in route["nexthops"]) == ["wg1", "wg60"]
 
