@@ -16,11 +16,15 @@ SESSION_SECONDS = 180
 POLL_SECONDS = 2
 STEERED_PINGS = 20
 SILENCE_SECONDS = 300
-# What goes into the tunnel is dropped before WireGuard sees it; WireGuard's own packets are not among it.
-SILENCE = (
-    "nft -f - <<'NFT'\ntable netdev silence {{\n chain out {{\n"
-    '  type filter hook egress device "{interface}" priority 0; policy drop;\n }}\n}}\nNFT\n'
-)
+# What goes into the tunnel is dropped before WireGuard sees it, and what comes out is counted behind it: its own packets are in neither.
+SILENCE = """nft -f - <<'NFT'
+table netdev silence {{
+ counter arrived {{ }}
+ chain out {{ type filter hook egress device "{interface}" priority 0; policy drop; }}
+ chain in {{ type filter hook ingress device "{interface}" priority 0; policy accept; counter name "arrived" }}
+}}
+NFT
+"""
 SOUND = "nft delete table netdev silence; "
 
 
@@ -168,8 +172,9 @@ def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds
     call = f"ip vrf exec {vrf} ping -c 2 -W 2 {peer} >/dev/null && echo yes || echo no"
 
     def arrived() -> int:
-        (link,) = json.loads(branch_machine(branch.inside(f"ip -json -statistics link show dev {theirs}")))
-        return int(link["stats64"]["rx"]["packets"])
+        found = re.search(r"packets (\d+)", branch_machine(branch.inside("nft list counter netdev silence arrived")))
+        assert found
+        return int(found[1])
 
     router(SILENCE.format(interface=own))
     branch_machine(f"ip netns exec branch sh -s <<'EOF'\n{SILENCE.format(interface=theirs)}\nEOF\n")
