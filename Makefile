@@ -50,9 +50,11 @@ setup-test: setup-demo
 
 setup-frr-package:
 
-# Never on the lab's emulated machines. What is built already is taken as it is.
+# Never on the lab's emulated machines. What is built already is taken as it is. What an interrupted run left goes first, and creation knows no --limit.
 setup-frr-source: setup-python
 	@$(PYTHON) tools/system-packages containers
+	@$(BIN)/python tests/containers molecule destroy -s frr_build
+	@$(BIN)/python tests/containers molecule create -s frr_build
 	@$(BIN)/python tests/containers molecule converge -s frr_build -- --limit build_hosts
 	@$(BIN)/python tests/containers molecule destroy -s frr_build
 	@$(BIN)/python tests/containers stop
