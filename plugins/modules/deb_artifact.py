@@ -154,7 +154,9 @@ def tidy(parameters: dict[str, Any], former: str | None) -> None:
 
 
 def install(module: AnsibleModule, what: list[str], former: str | None) -> None:
-    """Let apt install; on failure put the former package back."""
+    """Let apt install; on failure put the former package, and its hold, back."""
+    package = module.params["package"]
+    held = package in module.run_command(["apt-mark", "showhold", package])[1].split()
     status, out, err = module.run_command([*INSTALL, *what])
     if status == 0:
         return
@@ -162,9 +164,11 @@ def install(module: AnsibleModule, what: list[str], former: str | None) -> None:
     again = "nothing was installed"
     if module.run_command(["dpkg", "--audit"])[1].strip() and former:
         restored = module.run_command([*INSTALL, former])[0] == 0
-        module.run_command(["apt-mark", "hold", module.params["package"]])
         again = "the former package was put back" if restored else "the former package could not be put back either"
-    module.fail_json(msg="%s could not be installed; %s. apt says:\n%s" % (module.params["package"], again, said))
+    # apt ends it before the first file is written.
+    if held and module.run_command(["apt-mark", "hold", package])[0]:
+        again += ", and it is no longer held"
+    module.fail_json(msg="%s could not be installed; %s. apt says:\n%s" % (package, again, said))
 
 
 def main_pid(module: AnsibleModule, package: str) -> str:

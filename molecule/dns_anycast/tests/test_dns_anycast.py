@@ -15,7 +15,9 @@ UNITS = ["unbound.service", "xgn-anycast.service", "frr.service"]
 ADDRESSES = ["1.1.1.1/32", "fd11::1/128"]
 RATE = 50
 # What the crowd still asks after the last step of a test, and the most a test may take.
-TAIL_S, CROWD_LIMIT_S = 1, 90
+TAIL_S, CROWD_LIMIT_S = 1, 240
+# How long the address of a resolver that hangs may stay.
+WITHDRAWN_S = 3
 FILES = {
     "/etc/systemd/system/unbound.service": 0o644,
     "/etc/systemd/system/xgn-anycast.service": 0o644,
@@ -32,7 +34,7 @@ def names(host: Any) -> tuple[str, str]:
     return own, {"debian12": "debian13", "debian13": "debian12"}[own]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -57,8 +59,8 @@ def ask(host: Any, name: str = "id.example.test", server: str = "1.1.1.1", kind:
 def settled(host: Any) -> None:
     """Begin with both instances announced and BGP established: the route of the other one is known beside the own address."""
     host.check_output("systemctl start unbound.service")
-    wait_for(lambda: addresses(host) == ADDRESSES, 60)
-    wait_for(lambda: host.check_output("vtysh -c 'show bgp ipv4 unicast 1.1.1.1/32 json'").count("nexthops") == 2, 60)
+    wait_for(lambda: addresses(host) == ADDRESSES)
+    wait_for(lambda: host.check_output("vtysh -c 'show bgp ipv4 unicast 1.1.1.1/32 json'").count("nexthops") == 2)
 
 
 needs_both = pytest.mark.usefixtures("settled")
@@ -79,6 +81,16 @@ def crowd(host: Any) -> Iterator[dict[str, Any]]:
             # It ends when its input does.
             out, _nothing = client.communicate(timeout=30)
         result.update(json.loads(out))
+
+
+def allowed_gap(times: dict[str, float], result: dict[str, float]) -> float:
+    """Return how long clients may miss their answers: as long as an address may stay, and what a busy machine adds.
+
+    Parameters:
+        times: of hurt.py; how long services waited for a processor.
+        result: of ask.py; how much later than planned the crowd itself asked.
+    """
+    return WITHDRAWN_S + times["services"] + result["late"]
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -159,17 +171,14 @@ def test_frozen(host: Any) -> None:
     """A resolver that hangs is out of the way within 3 s, and back when it answers again."""
     own, other = names(host)
     with crowd(host) as result:
-        pid = host.check_output("systemctl show --property=MainPID --value unbound.service")
-        started = time.monotonic()
-        host.check_output(f"kill -STOP {pid}")
-        wait_for(lambda: addresses(host) == [], 10)
-        withdrawn = time.monotonic() - started
-        time.sleep(4)
-        host.check_output(f"kill -CONT {pid}")
+        try:
+            times = json.loads(host.check_output("python3 /root/hurt.py STOP"))
+            time.sleep(4)
+        finally:
+            host.check_output("systemctl kill --kill-who=main --signal=CONT unbound.service")
         wait_for(lambda: addresses(host) == ADDRESSES)
-    # The look at the address from outside takes its time, too; what counts is what clients see.
-    assert withdrawn < 5
-    assert result["gap"] <= 3, result
+    assert times["gone"] - times["guard"] <= WITHDRAWN_S, times
+    assert result["gap"] <= allowed_gap(times, result), (times, result)
     assert result["by"][:2] == [own, other]
     assert result["by"][-1] == own
 
@@ -178,11 +187,9 @@ def test_frozen(host: Any) -> None:
 def test_killed(host: Any) -> None:
     """One that dies is started again; meanwhile the other one answers, or nobody misses it."""
     with crowd(host) as result:
-        pid = host.check_output("systemctl show --property=MainPID --value unbound.service")
-        host.check_output(f"kill -KILL {pid}")
-        wait_for(lambda: host.check_output("systemctl show --property=MainPID --value unbound.service") not in ("0", pid))
+        times = json.loads(host.check_output("python3 /root/hurt.py KILL"))
         wait_for(lambda: addresses(host) == ADDRESSES)
-    assert result["gap"] <= 3, result
+    assert result["gap"] <= allowed_gap(times, result), (times, result)
 
 
 @needs_both
@@ -200,7 +207,7 @@ def test_guard_that_dies_takes_the_address_along(host: Any) -> None:
 def test_address_taken_away_by_hand(host: Any) -> None:
     """The guard sets it again."""
     host.check_output("ip address delete 1.1.1.1/32 dev lo")
-    wait_for(lambda: addresses(host) == ADDRESSES, 5)
+    wait_for(lambda: addresses(host) == ADDRESSES)
 
 
 def test_sshd_listens_on_its_address_only(host: Any) -> None:

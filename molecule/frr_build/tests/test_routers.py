@@ -1,16 +1,20 @@
-"""FRR from source on hosts that had nothing: version, options, daemons, files, accounts, session."""
+"""FRR and wireguard-tools from source on hosts that had nothing: version, options, daemons, files, accounts, session, tunnel."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from typing import Any
 
 import pytest
 
 testinfra_hosts = ["ansible://routers"]
-UNITS = ["frr.service"]
+UNITS = ["frr.service", "wg-quick@wg0.service"]
 SESSION_LIMIT_S = 150
+# Upstream's archive: docs/testing.md.
+WIREGUARD_TOOLS = bool(os.environ.get("XGN_WIREGUARD_TOOLS"))
 POLL_S = 2
 OPTIONS = (
     "--sysconfdir=/etc/frr",
@@ -99,8 +103,33 @@ def test_package(host: Any) -> None:
     assert "+xgn.debian" in shown.split()[0]
     assert shown.split()[1] == "hi"
     assert {"/etc/frr/daemons", "/etc/frr/vtysh.conf", "/etc/logrotate.d/frr"} <= set(shown.split())
-    assert host.check_output("apt-mark showhold") == "frr"
+    assert host.check_output("apt-mark showhold").split() == (["frr", "wireguard-tools"] if WIREGUARD_TOOLS else ["frr"])
     assert host.run("apt-get check").succeeded
+
+
+@pytest.mark.skipif(not WIREGUARD_TOOLS, reason="XGN_WIREGUARD_TOOLS names no archive of wireguard-tools")
+def test_wireguard_tools(host: Any) -> None:
+    """They are what was built, whole, with units and a directory for keys that nobody else reads."""
+    shown = host.check_output("dpkg-query --show --showformat '${Version} ${db:Status-Abbrev}' wireguard-tools")
+    assert re.fullmatch(r"1\.0\.20210914\+xgn\.debian\d+\.[0-9a-f]{12} hi ?", shown), shown
+    assert host.check_output("wg --version").startswith("wireguard-tools v1.0.20210914 ")
+    owner = "dpkg-query --search /usr/bin/wg /usr/bin/wg-quick /usr/share/bash-completion/completions/wg"
+    assert {line.split(":")[0] for line in host.check_output(owner).splitlines()} == {"wireguard-tools"}
+    unit = host.check_output("systemctl show --property=FragmentPath --value wg-quick@wg0.service")
+    assert "wireguard-tools" in host.check_output(f"dpkg-query --search '*{unit.removeprefix('/usr')}'").split(":")[0]
+    keys = host.file("/etc/wireguard")
+    assert (keys.user, keys.group, keys.mode) == ("root", "root", 0o700)
+
+
+def test_tunnel_is_up(host: Any) -> None:
+    """wg-quick of this package makes the tunnel, now and at boot."""
+    unit = host.service("wg-quick@wg0.service")
+    assert unit.is_enabled
+    assert unit.is_running
+    deadline = time.monotonic() + SESSION_LIMIT_S
+    while not re.search(r"\t[1-9]", host.check_output("wg show wg0 latest-handshakes")):
+        assert time.monotonic() < deadline, "no handshake"
+        time.sleep(POLL_S)
 
 
 def test_libraries_are_found(host: Any) -> None:
