@@ -11,13 +11,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import MissingLibraryError
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.tables import reserve_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
-from ansible_collections.xuegao.net.plugins.plugin_utils.topology import draw, graph_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.topology import draw
+from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of
 
 FACT = "xgn_verify"
 SPEC = {
@@ -47,7 +52,8 @@ class ActionModule(ActionBase):
             "made": datetime.now().astimezone().isoformat(timespec="seconds"),
             "calls": {str(host): int(number) for host, number in arguments["calls"].items()},
         }
-        report = build_report([result_of(host, known["hostvars"]) for host in arguments["hosts"]], meta)
+        results = [result_of(host, known["hostvars"]) for host in arguments["hosts"]]
+        report = build_report(results, meta, self._reserves(known))
         directory = Path(arguments["dest"]).expanduser().absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(directory, report)
@@ -57,6 +63,15 @@ class ActionModule(ActionBase):
         failed = bool(counts["failed"]) and bool(arguments["fail"])
         result.update(changed=False, counts=counts, paths=paths, msg=verdict(report, paths["html"]), failed=failed)
         return result
+
+    def _reserves(self, variables: Mapping[str, Any]) -> set[tuple[str, str]]:
+        """Return host and interface of the ends of reserve links; none without a plan, and none that must keep the report from being written."""
+        if "xgn_nodes" not in variables:
+            return set()
+        try:
+            return reserve_ends(make_plan(intent_of(variables, self._templar.template)).intent)
+        except (AnsibleError, IntentError, MissingLibraryError):
+            return set()
 
     @staticmethod
     def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
@@ -15,16 +15,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import (
     canonical_address,
     tables_of,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_frr import FAMILY_NAMES
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import NETWORK_ONLINE, expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_wireguard import Registry, peer_key
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_links import containers_of, data_of, first_hops, gathered, link_ends
 
 # Routes of one VRF that the page lists; the rest is counted.
 ROUTES_SHOWN = 500
-
-
-def data_of(state: State, part: str, empty: Any) -> Any:
-    """Return a part's data, or ``empty`` when it was not gathered."""
-    return (state.get(part) or {}).get("data") or empty
 
 
 def host_summary(host: str, site: str, variables: Variables, state: State, registry: Registry | None = None) -> dict[str, Any]:
@@ -38,11 +35,12 @@ def host_summary(host: str, site: str, variables: Variables, state: State, regis
         registry: public key by WireGuard interface by host.
 
     Returns:
-        ``host, site, reachable, kernel, os, frr, uptime (s), waited (s), asns, router_ids, vrfs, addresses, tunnels, sessions,
-        ospf, boot`` and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or ``unknown`` (not gathered).
+        ``host, site, reachable, kernel, os, frr, uptime (s), waited (s), asns, router_ids, vrfs, addresses, tunnels, links, sessions,
+        containers, ospf, boot`` and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or ``unknown`` (not gathered).
     """
     system = state.get("system") or {}
     instances = variables.get("frr_bgp", [])
+    tunnels = tunnels_of(variables, state, registry or {})
     return {
         "host": host,
         "site": site,
@@ -58,8 +56,10 @@ def host_summary(host: str, site: str, variables: Variables, state: State, regis
         "addresses": [
             address.partition("/")[0] for interface in variables.get("frr_interfaces", []) for address in interface.get("addresses", [])
         ],
-        "tunnels": tunnels_of(variables, state, registry or {}),
+        "tunnels": tunnels,
+        "links": link_ends(variables, state, tunnels),
         "sessions": sessions_of(variables, state),
+        "containers": containers_of(variables),
         "ospf": ospf_of(variables, state),
         "boot": boot_of(variables, state),
         "boot_plot": data_of(state, "boot_plot", None),
@@ -127,7 +127,7 @@ def hop_text(hop: Mapping[str, Any]) -> str:
 
 def tunnels_of(variables: Variables, state: State, registry: Registry) -> list[dict[str, Any]]:
     """Return one entry per WireGuard peer: ``interface, peer, remote_interface, state, age (s), endpoint, rx, tx (bytes), mtu``."""
-    live = data_of(state, "wireguard", None)
+    live = gathered(state, "wireguard")
     limit = int(variables.get("verify_handshake_max_age", 180))
     tunnels = []
     for interface in variables.get("wireguard_interfaces", []):
@@ -152,12 +152,13 @@ def tunnels_of(variables: Variables, state: State, registry: Registry) -> list[d
 
 
 def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
-    """Return one entry per BGP neighbor: ``vrf, address, local, remote_as, description, state, text, uptime (s), received, bfd``.
+    """Return one entry per BGP neighbor: ``vrf, address, local, remote_as, description, state, text, uptime (s), received, bfd``,
+    ``families`` (state by address family) and ``interfaces`` (what its packets leave through, as far as that is known).
 
     ``bfd`` is ``up``, ``down``, ``unknown`` or None (no profile); ``local`` is the own address, if declared or live.
     """
-    live = data_of(state, "bgp", None)
-    bfd = data_of(state, "bfd", None)
+    live = gathered(state, "bgp")
+    bfd = gathered(state, "bfd")
     sessions = []
     for instance in variables.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
@@ -166,6 +167,7 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
             found = ((live or {}).get(vrf) or {}).get(address)
             watched = next((item for item in bfd or [] if (item["vrf"], item["peer"]) == (vrf, address)), None)
             bfd_state = "unknown" if bfd is None else "up" if watched and watched["status"] == "up" else "down"
+            session_state = "unknown" if live is None else "up" if found and found["state"] == "Established" else "down"
             sessions.append(
                 {
                     "vrf": vrf,
@@ -173,14 +175,25 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
                     "local": neighbor.get("update_source") or (found or {}).get("local_address"),
                     "remote_as": neighbor["remote_as"],
                     "description": neighbor.get("description", ""),
-                    "state": "unknown" if live is None else "up" if found and found["state"] == "Established" else "down",
+                    "state": session_state,
                     "text": "not read" if live is None else found["state"] if found else "not configured",
                     "uptime": found["uptime"] if found else None,
                     "received": sum(family["accepted"] for family in found["families"].values()) if found else None,
                     "bfd": bfd_state if neighbor.get("bfd_profile") else None,
+                    "families": families_of(neighbor, found, session_state),
+                    "interfaces": first_hops(variables, state, vrf, address),
                 }
             )
     return sessions
+
+
+def families_of(neighbor: Mapping[str, Any], found: Mapping[str, Any] | None, state: str) -> dict[str, str]:
+    """Return the state of each declared address family: that of its session, but ``down`` where it was not negotiated."""
+    negotiated = {name for name, family in ((found or {}).get("families") or {}).items() if family.get("negotiated")}
+    return {
+        item["family"]: "down" if state == "up" and FAMILY_NAMES[item["family"]] not in negotiated else state
+        for item in neighbor.get("families", [])
+    }
 
 
 def site_of(host: str, groups: Sequence[str], intent: Mapping[str, Any] | None = None) -> str:
@@ -195,12 +208,15 @@ def site_of(host: str, groups: Sequence[str], intent: Mapping[str, Any] | None =
     return str(node.get("site") or (named[0] if named else ""))
 
 
-def build_report(results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) -> dict[str, Any]:
+def build_report(
+    results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any], reserves: Collection[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Put the results of all hosts together.
 
     Parameters:
         results: per host ``{"host": str, "checks": [dict], "summary": dict}``.
         meta: ``title, inventory, made (ISO 8601 text), calls (remote calls by host, may be empty)``.
+        reserves: host and interface of the ends of reserve links. Only a plan knows them.
 
     Returns:
         ``title, inventory, made, calls, counts, checks, hosts``: what ``report.json`` holds. ``counts`` is by status.
@@ -211,5 +227,10 @@ def build_report(results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) 
         **meta,
         "counts": {status: counts.get(status, 0) for status in ("passed", "failed", "skipped")},
         "checks": checks,
-        "hosts": [dict(result["summary"]) for result in results],
+        "hosts": [{**result["summary"], "links": marked(result["summary"], reserves)} for result in results],
     }
+
+
+def marked(summary: Mapping[str, Any], reserves: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return a host's ends of links, each with ``reserve``."""
+    return [{**end, "reserve": (summary["host"], end["interface"]) in reserves} for end in summary["links"]]

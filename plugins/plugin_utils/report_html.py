@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,24 @@ from markupsafe import Markup
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "verify"
 BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+# What the legend says of each kind and state of a link; only of those that are drawn.
+KIND_LEGEND = {
+    "wireguard": "WireGuard tunnel",
+    "openvpn": "OpenVPN tunnel",
+    "l2tp_ipsec": "L2TP/IPsec tunnel",
+    "vxlan": "VXLAN",
+    "docker": "Docker network of a container",
+    "vlan": "VLAN",
+    "direct": "direct wire",
+    "bgp": "BGP session over no link of its own",
+    "both": "all links and sessions of two hosts",
+}
+STATE_LEGEND = {
+    "up": "✓ up: solid",
+    "half": "up, but not whole: dashed; the label says what is missing",
+    "down": "✗ down: dotted",
+    "unknown": "? not known: dotted, grey",
+}
 COUNT_WORDS = ("passed", "failed", "skipped")
 
 
@@ -46,10 +65,21 @@ def render_page(report: Mapping[str, Any], svg: str | None, reason: str = "") ->
         hosts=[page_host(host, report["checks"]) for host in report["hosts"]],
         failures=[check for check in report["checks"] if check["status"] == "failed"],
         topology=None if svg is None else Markup(svg),
+        legend=legend_of(svg or ""),
         topology_reason=reason,
         style=Markup((ROLE / "files" / "report.css").read_text(encoding="utf-8")),
         script=Markup((ROLE / "files" / "report.js").read_text(encoding="utf-8")),
     )
+
+
+def legend_of(svg: str) -> dict[str, Any]:
+    """Return ``kinds`` and ``states`` with their words, and ``reserve``, of the links in a drawing."""
+    links = [found.split() for found in re.findall(r'class="edge link ([^"]*)"', svg)]
+    return {
+        "kinds": {kind: words for kind, words in KIND_LEGEND.items() if any(kind in link for link in links)},
+        "states": {state: words for state, words in STATE_LEGEND.items() if any(state in link for link in links)},
+        "reserve": any("reserve" in link for link in links),
+    }
 
 
 def page_host(host: Mapping[str, Any], checks: Sequence[Mapping[str, str]]) -> dict[str, Any]:

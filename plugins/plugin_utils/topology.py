@@ -1,18 +1,15 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network as a Graphviz graph: hosts as nodes, tunnels and BGP sessions as edges, with their state. Pure, but for `draw`."""
+"""The network as a Graphviz graph: hosts and segments as nodes, links and BGP sessions as edges, with their state. Pure, but for `draw`."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
-
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import DEFAULT_VRF, canonical_address, duration
 
 # Above this many lines the lines between two hosts become one, which says the rest when pointed at.
 LABELLED_LINKS = 24
@@ -24,6 +21,21 @@ MARKS = {"up": "", "half": "!", "down": "✗", "unknown": "?"}
 DOT_PACKAGE = "graphviz"
 # A line style and a word for each state beside its colour, for who does not see the colour.
 STATE_WORDS = {"up": "up", "down": "DOWN", "unknown": "not known", "half": "up at one end"}
+COLOURS = {"up": "#1a7f4b", "half": "#a15c00", "down": "#b3261e", "unknown": "#6b7280"}
+STYLES = {"up": "solid", "half": "dashed", "down": "dotted", "unknown": "dotted"}
+# The kind is told by width and by the mark at both ends, so that dashes and colours are left for the state.
+WIDTHS = {
+    "wireguard": 4.0,
+    "openvpn": 3.0,
+    "l2tp_ipsec": 3.0,
+    "vxlan": 2.4,
+    "docker": 2.0,
+    "vlan": 2.0,
+    "direct": 2.0,
+    "bgp": 1.2,
+    "both": 1.4,
+}
+END_MARKS = {"openvpn": "dot", "l2tp_ipsec": "box", "vxlan": "diamond", "docker": "odiamond", "vlan": "tee"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,7 @@ class Node:
         passed, failed: numbers of checks.
         managed: False for a router Ansible does not manage.
         reachable: False when its state could not be read.
+        segment: True for a network that joins more than two, which is no host.
     """
 
     name: str
@@ -46,6 +59,7 @@ class Node:
     failed: int = 0
     managed: bool = True
     reachable: bool = True
+    segment: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +68,12 @@ class Link:
 
     Attributes:
         ends: names of the two nodes.
-        kind: ``wireguard`` or ``bgp``; ``both`` for lines that became one.
-        state: ``up``, ``down``, ``half`` (the ends disagree) or ``unknown``.
-        label: a few words beside the line.
+        kind: one of `WIDTHS`: a link's own, ``bgp`` for sessions that run over no link, or ``both`` for lines that became one.
+        state: ``up``, ``down``, ``half`` (the ends disagree, or something over it is not up) or ``unknown``.
+        label: a few words beside the line, the link's own in the first line, then what runs over it.
         tooltip: what is shown when one points at it, a line per end.
+        reserve: True for a link that stands in for another.
+        line_states: the state of each line of the label; `state` where there are fewer.
     """
 
     ends: tuple[str, str]
@@ -65,65 +81,8 @@ class Link:
     state: str
     label: str
     tooltip: str
-
-
-@dataclass
-class _Pair:
-    """The two views of one tunnel or session, while they are put together."""
-
-    states: list[str] = field(default_factory=list)
-    bfd: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    title: str = ""
-
-
-def graph_of(report: Mapping[str, Any]) -> tuple[list[Node], list[Link]]:
-    """Return the nodes and links of a report (as `report_data.build_report` returns it)."""
-    hosts: Sequence[Mapping[str, Any]] = report["hosts"]
-    owners = {canonical_address(address): host["host"] for host in hosts for address in host["addresses"]}
-    managed = {host["host"] for host in hosts}
-    tunnels: dict[tuple[tuple[str, str], ...], _Pair] = {}
-    sessions: dict[tuple[tuple[str, str], ...], _Pair] = {}
-    for host in hosts:
-        for tunnel in host["tunnels"]:
-            here, there = (host["host"], tunnel["interface"]), (tunnel["peer"], tunnel["remote_interface"])
-            pair = tunnels.setdefault(tuple(sorted([here, there])), _Pair(title=f"WireGuard {tunnel['interface']}"))
-            pair.states.append(tunnel["state"])
-            age = "" if tunnel["age"] is None else f", handshake {duration(tunnel['age'])} ago"
-            pair.lines.append(f"{host['host']} {tunnel['interface']}: {STATE_WORDS[tunnel['state']]}{age}")
-        for session in host["sessions"]:
-            peer = owners.get(session["address"], session["description"] or session["address"])
-            local = session["local"] or host["host"]
-            key = tuple(sorted([(host["host"], str(local)), (peer, session["address"])]))
-            pair = sessions.setdefault(key, _Pair(title="BGP" if session["vrf"] == DEFAULT_VRF else f"BGP {session['vrf']}"))
-            pair.states.append(session["state"])
-            pair.bfd += [session["bfd"]] if session["bfd"] else []
-            up = f" for {duration(session['uptime'])}, {session['received']} prefixes" if session["state"] == "up" else ""
-            bfd = f", BFD {STATE_WORDS[session['bfd']]}" if session["bfd"] else ""
-            pair.lines.append(f"{host['host']} → {session['address']} (VRF {session['vrf']}): {session['text']}{up}{bfd}")
-    links = [_link(key, "wireguard", pair) for key, pair in tunnels.items()] + [_link(key, "bgp", pair) for key, pair in sessions.items()]
-    strangers = sorted({end for link in links for end in link.ends} - managed)
-    nodes = [_node(host, report["checks"]) for host in hosts]
-    nodes += [Node(name, lines=("not managed here",), managed=False) for name in strangers]
-    return nodes, links
-
-
-def _link(key: tuple[tuple[str, str], ...], kind: str, pair: _Pair) -> Link:
-    state = _joint(pair.states)
-    label = f"{pair.title} {STATE_WORDS[state]}"
-    if pair.bfd:
-        word = _joint(pair.bfd)
-        label += f"\nBFD {STATE_WORDS[word]}"
-        # A session without its watchdog is not what was asked for.
-        state = "half" if state == "up" and word != "up" else state
-    return Link((key[0][0], key[1][0]), kind, state, label, "\n".join([label.replace("\n", ", "), *pair.lines]))
-
-
-def _joint(states: Sequence[str]) -> str:
-    """Put together what the ends say: ``half`` when only one says up."""
-    if len(set(states)) == 1:
-        return states[0]
-    return "half" if "up" in states else "down"
+    reserve: bool = False
+    line_states: tuple[str, ...] = ()
 
 
 def merged(links: Sequence[Link]) -> list[Link]:
@@ -138,18 +97,6 @@ def merged(links: Sequence[Link]) -> list[Link]:
     return result
 
 
-def _node(host: Mapping[str, Any], checks: Sequence[Mapping[str, str]]) -> Node:
-    own = [check["status"] for check in checks if check["host"] == host["host"]]
-    lines = []
-    if host["asns"]:
-        lines.append("AS " + ", ".join(str(asn) for asn in host["asns"]))
-    lines += [f"ID {router_id}" for router_id in host["router_ids"][:2]]
-    vrfs = [f"{vrf['name']}:{vrf['table']}" for vrf in host["vrfs"] if vrf["name"] != DEFAULT_VRF]
-    if vrfs:
-        lines.append("VRF " + ", ".join(vrfs[:3]) + ("…" if len(vrfs) > 3 else ""))
-    return Node(host["host"], host["site"], tuple(lines), own.count("passed"), own.count("failed"), reachable=host["reachable"])
-
-
 def quote(text: str) -> str:
     """Quote a text for DOT; a line break becomes ``\\n``."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -158,33 +105,48 @@ def quote(text: str) -> str:
 def dot_source(nodes: Sequence[Node], links: Sequence[Link]) -> str:
     """Write the graph in DOT.
 
-    Every shape has a class (``host``, ``ok``, ``bad``, ``stranger``; ``wireguard``, ``bgp``, ``up``, ``down`` …) so that a page
+    Every shape has a class (``host``, ``ok``, ``bad``, ``stranger``, ``segment``; ``link wireguard up reserve`` …) so that a page
     can colour it; the attributes in the source serve who draws it without a page. Node order and link order are kept.
     """
     many = len(links) > LABELLED_LINKS
+    shown = merged(links) if many else links
+    between = "nodesep=0.7, ranksep=1.1" if many else "nodesep=0.22, ranksep=0.36"
     lines = [
         "graph network {",
-        '  graph [bgcolor="transparent", fontname="Helvetica", fontsize=11, rankdir=LR]',
-        '  graph [pad=0.3, nodesep=0.7, ranksep=1.1, overlap=false, mindist=1.3, K=0.95, sep="+14", outputorder=edgesfirst]',
+        '  graph [bgcolor="transparent", fontname="DejaVu Sans,Helvetica,sans-serif", fontsize=11, rankdir=TB]',
+        f'  graph [pad=0.15, {between}, overlap=false, mindist=1.3, K=0.95, sep="+14", outputorder=edgesfirst]',
         f"  graph [splines={'line' if many else 'true'}]",
-        '  node [shape=plain, fontname="Helvetica", fontsize=11]',
-        '  edge [fontname="Helvetica", fontsize=9]',
+        '  node [shape=plain, fontname="DejaVu Sans,Helvetica,sans-serif", fontsize=11]',
+        '  edge [fontname="DejaVu Sans,Helvetica,sans-serif", fontsize=9]',
     ]
     sites = list(dict.fromkeys(node.site for node in nodes))
+    site_of = {node.name: node.site for node in nodes}
+    cards = {} if many else {number: f"{link.ends[0]} – {link.ends[1]}, {number + 1}" for number, link in enumerate(shown)}
     for number, site in enumerate(sites):
         inside = [f"    {quote(node.name)} {_node_attributes(node)}" for node in nodes if node.site == site]
+        for card, name in cards.items():
+            if {site_of.get(end) for end in shown[card].ends} == {site}:
+                inside.append(f"    {quote(name)} {_card_attributes(shown[card])}")
         if site:
-            frame = f'style="rounded", class="site", margin=18, fontsize={20 if many else 12}, label={quote(site)}'
+            frame = f'style="rounded", class="site", margin=12, labeljust=l, fontsize={20 if many else 12}, label={quote(site)}'
             lines += [f"  subgraph cluster_{number} {{", f"    graph [{frame}]", *inside, "  }"]
         else:
             lines += inside
-    shown = merged(links) if many else links
-    lines += [f"  {quote(link.ends[0])} -- {quote(link.ends[1])} {_link_attributes(link)}" for link in shown]
+    for card, name in cards.items():
+        link = shown[card]
+        if len({site_of.get(end) for end in link.ends}) > 1:
+            lines.append(f"  {quote(name)} {_card_attributes(link)}")
+        lines.append(f"  {quote(link.ends[0])} -- {quote(name)} {_link_attributes(link, 'tail')}")
+        lines.append(f"  {quote(name)} -- {quote(link.ends[1])} {_link_attributes(link, 'head')}")
+    if many:
+        lines += [f"  {quote(link.ends[0])} -- {quote(link.ends[1])} {_link_attributes(link)}" for link in shown]
     return "\n".join([*lines, "}", ""])
 
 
 def _node_attributes(node: Node) -> str:
-    if not node.managed:
+    if node.segment:
+        kind, words = "segment", ""
+    elif not node.managed:
         kind, words = "stranger", ""
     elif not node.reachable:
         kind, words = "bad", "not reachable"
@@ -193,7 +155,7 @@ def _node_attributes(node: Node) -> str:
     else:
         # A planned node has no checks yet.
         kind, words = "ok", f"✓ {node.passed} passed" if node.passed else ""
-    colour = {"ok": "#1a7f4b", "bad": "#b3261e", "stranger": "#6b7280"}[kind]
+    colour = {"ok": "#1a7f4b", "bad": "#b3261e", "stranger": "#6b7280", "segment": "#6b7280"}[kind]
     rows = [f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="14"><B>{escape(node.name)}</B></FONT></TD></TR>']
     rows += [f'<TR><TD ALIGN="LEFT">{escape(line)}</TD></TR>' for line in node.lines]
     if words:
@@ -207,15 +169,39 @@ def _node_attributes(node: Node) -> str:
     return f'[label=<{table}>, class="host {kind}", tooltip={quote(tip)}]'
 
 
-def _link_attributes(link: Link) -> str:
-    style = {"up": "solid", "half": "dashed", "down": "dotted", "unknown": "dotted"}[link.state]
-    colour = {"up": "#1a7f4b", "half": "#a15c00", "down": "#b3261e", "unknown": "#6b7280"}[link.state]
-    width = {"wireguard": 4, "bgp": 1.6, "both": 1.4 if link.state == "up" else 3}[link.kind]
-    size = ", fontsize=20" if link.kind == "both" else ""
+def _classes(link: Link) -> str:
+    return f"link {link.kind} {link.state}" + (" reserve" if link.reserve else "")
+
+
+def _link_attributes(link: Link, end: str = "") -> str:
+    """Write a whole line with its label, or the half of it between the label's card and the host at ``tail`` or ``head``."""
+    colour = COLOURS[link.state]
+    width = 3 if link.kind == "both" and link.state != "up" else WIDTHS[link.kind]
+    # Two thin lines in place of a thick one: a reserve is empty until it is needed.
+    drawn, width = (f"{colour}:invis:{colour}", 1.4) if link.reserve else (colour, width)
+    mark = END_MARKS.get(link.kind) if end else None
+    marks = f", dir={'back' if end == 'tail' else 'forward'}, arrowsize=0.6, arrow{end}={mark}" if mark else ""
+    label = "" if end else f"fontsize=20, label={quote(link.label)}, labeltooltip={quote(link.tooltip)}, "
     return (
-        f'[class="link {link.kind} {link.state}", style={style}, color="{colour}", fontcolor="{colour}", penwidth={width:g}{size}, '
-        f"label={quote(link.label)}, tooltip={quote(link.tooltip)}, labeltooltip={quote(link.tooltip)}, edgetooltip={quote(link.tooltip)}]"
+        f'[class="{_classes(link)}", style={STYLES[link.state]}, color="{drawn}", fontcolor="{colour}", penwidth={width:g}{marks}, '
+        f"{label}tooltip={quote(link.tooltip)}, edgetooltip={quote(link.tooltip)}]"
     )
+
+
+def _card_attributes(link: Link) -> str:
+    """Write a label as a node in the line itself, so that no layout lays one over another; each line has the colour of its state."""
+    rows = []
+    for number, line in enumerate(link.label.split("\n")):
+        state = link.line_states[number] if number < len(link.line_states) else link.state
+        name, dot, rest = line.partition(" · ") if number == 0 and link.kind != "bgp" else ("", "", line)
+        # Graphviz drops a space that follows a tag.
+        strong = f"<B>{escape(name)}</B>&#160;{dot.strip()} " if dot else escape(name)
+        rows.append(f'<TR><TD><FONT COLOR="{COLOURS[state]}">{strong}{escape(rest)}</FONT></TD></TR>')
+    table = (
+        f'<TABLE STYLE="ROUNDED" BGCOLOR="white" BORDER="1" COLOR="{COLOURS[link.state]}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="5">'
+    )
+    table += f'<TR><TD><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE></TD></TR></TABLE>'
+    return f'[label=<{table}>, class="card {link.state}", fontsize=10, tooltip={quote(link.tooltip)}]'
 
 
 def draw(nodes: Sequence[Node], links: Sequence[Link], timeout: float = 60) -> tuple[str | None, str]:
@@ -233,7 +219,8 @@ def draw(nodes: Sequence[Node], links: Sequence[Link], timeout: float = 60) -> t
     if program is None:
         return None, f"Graphviz is not installed on the controller. Install the package {DOT_PACKAGE} and make the report again."
     # fdp keeps the hosts of a site together, circo has no sites but a clear circle.
-    engine = "dot" if len(nodes) <= RANKED_NODES else "fdp" if len({node.site for node in nodes}) > 1 else "circo"
+    hosts = [node for node in nodes if not node.segment]
+    engine = "dot" if len(hosts) <= RANKED_NODES else "fdp" if len({node.site for node in hosts}) > 1 else "circo"
     try:
         done = subprocess.run(
             [program, f"-K{engine}", "-Tsvg"],
@@ -251,4 +238,16 @@ def draw(nodes: Sequence[Node], links: Sequence[Link], timeout: float = 60) -> t
         return None, f"Graphviz failed: {done.stderr.strip()[:300]}"
     # A link without a target is no link: keep its tooltip as a title, which every browser shows.
     svg = re.sub(r'<a xlink:title="([^"]*)">', r"<g><title>\1</title>", done.stdout[start:]).replace("</a>", "</g>")
-    return svg.strip(), ""
+    return _with_tail_marks(svg.strip()), ""
+
+
+def _with_tail_marks(svg: str) -> str:
+    """Give the marks at the tail of double lines their colour: Graphviz takes the second of the list, which is the gap between the lines."""
+    colour = ""
+    lines = svg.split("\n")
+    for number, line in enumerate(lines):
+        if line.startswith("<path") and (found := re.search(r'stroke="(#\w+)"', line)):
+            colour = found[1]
+        elif line.startswith(("<ellipse", "<polygon", "<polyline")):
+            lines[number] = line.replace('="transparent"', f'="{colour}"')
+    return "\n".join(lines)

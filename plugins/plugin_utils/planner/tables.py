@@ -66,8 +66,6 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(["# Links", "", *(f"| {line} |" for line in lines), ""])
 
 
-# The drawing knows two kinds of lines; a reserve gets the thin one.
-_THICK, _THIN = "wireguard", "bgp"
 _STYLE = (
     "body{font:14px sans-serif;margin:2em;color:#111}table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left}"
     "th{background:#f3f4f6}svg{max-width:100%;height:auto}"
@@ -88,6 +86,11 @@ def page(svg: str, rows: Sequence[Sequence[str]]) -> str:
     return f"{start}\n<h1>Plan of the network</h1>\n{svg}\n<h2>Links</h2>\n<table><tr>{head}</tr>\n{body}\n</table></body></html>\n"
 
 
+def reserve_ends(intent: Intent) -> set[tuple[str, str]]:
+    """Return node and interface of both ends of every reserve link."""
+    return {(end.node.name, end.interface) for link in intent.links if link.reserve_of is not None for end in link.ends}
+
+
 def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
     """Return nodes and links for `topology.draw`. A plan knows no state, so every link's is ``unknown``."""
     nodes = []
@@ -99,12 +102,13 @@ def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
     links = []
     for link in sorted(intent.links, key=lambda item: item.id):
         first, second = link.ends
-        label = f"{link.type} {link.id}\nMTU {link.mtu}"
+        label = f"{link.type} {link.id}{'' if link.reserve_of is None else ' · reserve'}\nMTU {link.mtu}"
         tip = f"{first.interface} {_addresses(first, link)} - {second.interface} {_addresses(second, link)}; {link.arithmetic}"
-        links.append(DrawnLink((first.node.name, second.node.name), _THICK if link.reserve_of is None else _THIN, "unknown", label, tip))
+        reserve = link.reserve_of is not None
+        links.append(DrawnLink((first.node.name, second.node.name), link.type, "unknown", label, tip, reserve=reserve))
     for segment in intent.segments:
         for node in segment.members:
             if node is not segment.gateway:
                 label = f"VNI {segment.vni}\nMTU {segment.mtu}"
-                links.append(DrawnLink((segment.gateway.name, node.name), _THICK, "unknown", label, segment.path))
+                links.append(DrawnLink((segment.gateway.name, node.name), "vxlan", "unknown", label, segment.path))
     return nodes, links

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +17,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils import topology
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page, size
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
-from verify_demo import demo_report, results_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of
+from verify_demo import demo_report
 
 META = {"title": "Network verification", "inventory": "inventories/x", "made": "2026-11-23T02:14:57+00:00", "calls": {}}
-needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 
 
 def test_counts_and_checks_of_the_report() -> None:
@@ -70,7 +69,7 @@ def test_everything_on_the_page_is_escaped() -> None:
     host["sessions"][0].update(description=evil, text=evil)
     host["vrfs"][0]["routes"][0].update(via=evil)
     host["boot_plot"] = "<svg onload='alert(1)'></svg>"
-    svg, reason = topology.draw(*topology.graph_of(report))
+    svg, reason = topology.draw(*graph_of(report))
     page = render_page(report, svg, reason)
     assert "<script>alert" not in page
     assert "onload=" not in page
@@ -88,82 +87,11 @@ def test_the_page_needs_nothing_from_outside() -> None:
 def test_without_graphviz_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topology.shutil, "which", lambda _name: None)
     report = demo_report(2)
-    svg, reason = topology.draw(*topology.graph_of(report))
+    svg, reason = topology.draw(*graph_of(report))
     assert svg is None
     page = render_page(report, svg, reason)
     assert "Install the package graphviz" in page
     assert "Kernel net.ipv4.ip_forward" in page
-
-
-@needs_dot
-@pytest.mark.parametrize("count", [1, 2, 5, 20])
-def test_the_drawing_has_every_host_and_link(count: int) -> None:
-    report = demo_report(count) if count > 1 else build_report(results_of(2)[:1], META)
-    nodes, links = topology.graph_of(report)
-    svg, reason = topology.draw(nodes, links)
-    assert reason == ""
-    assert svg is not None
-    tree = ElementTree.fromstring(svg)
-    titles = {element.text for element in tree.iter("{http://www.w3.org/2000/svg}title")}
-    assert {node.name for node in nodes} <= titles
-    drawn = topology.merged(links) if len(links) > topology.LABELLED_LINKS else links
-    assert len([1 for element in tree.iter() if "link " in element.get("class", "")]) == len(drawn)
-
-
-def test_the_two_views_of_a_link_become_one() -> None:
-    nodes, links = topology.graph_of(demo_report(2))
-    assert [node.name for node in nodes] == ["T1", "T2"]
-    assert [(link.kind, link.state) for link in links] == [("wireguard", "up"), ("bgp", "up")]
-    assert links[1].label == "BGP CORE up\nBFD up"
-    assert links[1].tooltip.count("\n") == 2, "a line per end"
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "state"),
-    [("up", "up", "up"), ("up", "down", "half"), ("down", "down", "down"), ("unknown", "down", "down"), ("unknown", "unknown", "unknown")],
-)
-def test_the_state_of_a_link(ours: str, theirs: str, state: str) -> None:
-    report = demo_report(2)
-    for host, word in zip(report["hosts"], (ours, theirs), strict=True):
-        host["tunnels"][0]["state"] = word
-    assert topology.graph_of(report)[1][0].state == state
-
-
-def test_a_session_whose_bfd_is_down_is_not_whole() -> None:
-    report = demo_report(2)
-    for host in report["hosts"]:
-        host["sessions"][0]["bfd"] = "down"
-    link = topology.graph_of(report)[1][1]
-    assert link.state == "half"
-    assert "BFD DOWN" in link.label
-
-
-def test_lines_that_become_one_show_the_worst_and_tell_all() -> None:
-    links = topology.graph_of(demo_report(20, faults=True))[1]
-    lines = topology.merged(links)
-    assert len(lines) == len({frozenset(link.ends) for link in links}) < len(links)
-    assert sum(len(line.tooltip.splitlines()) for line in lines) == sum(len(link.tooltip.splitlines()) for link in links)
-    for line in lines:
-        states = {link.state for link in links if set(link.ends) == set(line.ends)}
-        assert (line.state == "up") == (states == {"up"})
-        assert (line.label == "") == (line.state == "up"), "marked without colour too"
-
-
-def test_a_router_of_others_is_drawn_as_such() -> None:
-    report = demo_report(2)
-    report["hosts"][0]["sessions"].append({**report["hosts"][0]["sessions"][0], "address": "192.0.2.1", "description": "provider"})
-    nodes, _links = topology.graph_of(report)
-    assert [(node.name, node.managed) for node in nodes][-1] == ("provider", False)
-
-
-def test_dot_quotes_what_is_special() -> None:
-    node = topology.Node('a"b\\<', site='s"', lines=("<i>&",))
-    link = topology.Link(('a"b\\<', "c"), "bgp", "down", 'x"\ny', "t")
-    text = topology.dot_source([node, topology.Node("c")], [link])
-    assert '"a\\"b\\\\<" -- "c"' in text
-    assert "&lt;i&gt;&amp;" in text
-    assert 'label="x\\"\\ny"' in text
-    assert "style=dotted" in text
 
 
 def test_a_host_without_a_result_is_a_failed_check() -> None:
@@ -172,7 +100,7 @@ def test_a_host_without_a_result_is_a_failed_check() -> None:
     assert report["counts"] == {"passed": 0, "failed": 1, "skipped": 0}
     assert report["hosts"][0]["reachable"] is False
     assert verdict(report, "x.html") == "1 of 1 checks failed on T9: x.html"
-    page = render_page(report, *topology.draw(*topology.graph_of(report)))
+    page = render_page(report, *topology.draw(*graph_of(report)))
     assert "its state could not be read" in page
 
 

@@ -1,0 +1,125 @@
+"""Reports of the golden networks: their planned variables with a live state in which every link, neighbor and session is up."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any
+
+import verify_samples as samples
+import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import canonical_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.planner.tables import reserve_ends
+from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+META = {"title": "Network verification", "inventory": "inventories/hybrid", "made": "2026-11-23T02:14:57+00:00", "calls": {}}
+
+
+def plan_of(network: str) -> Plan:
+    """Plan a golden network."""
+    return make_plan(yaml.safe_load((GOLDEN / network / "intent.yml").read_text(encoding="utf-8")))
+
+
+def registry_of(plan: Plan) -> dict[str, dict[str, str]]:
+    """Make up the public keys."""
+    return {
+        host: {item["name"]: samples.key_of(host, item["name"]) for item in variables.get("wireguard_interfaces", [])}
+        for host, variables in plan.hosts.items()
+    }
+
+
+def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Write the parts of a live state that the drawing is made from."""
+    names = [item["name"] for key in ("frr_interfaces", "vxlan_interfaces") for item in variables.get(key, [])]
+    neighbors = [(item.get("vrf") or "default", one) for item in variables.get("frr_bgp", []) for one in item["neighbors"]]
+    watched = [
+        (item.get("vrf") or "default", one["name"], address)
+        for key, address in (("frr_ospf", "10.0.0.9"), ("frr_ospf6", "fe80::9"))
+        for item in variables.get(key, [])
+        for one in item["interfaces"]
+        if one.get("bfd_profile")
+    ]
+    bgp: dict[str, dict[str, Any]] = {}
+    for vrf, one in neighbors:
+        families = {f"{item['family']}Unicast": {"negotiated": True, "accepted": 3, "sent": 3} for item in one["families"]}
+        bgp.setdefault(vrf, {})[canonical_address(one["address"])] = {
+            "state": "Established",
+            "uptime": 287,
+            "local_address": one.get("update_source") or own_address(variables, one["address"]),
+            "families": families,
+        }
+    ospf = {
+        key: [
+            {"router_id": "10.255.0.9", "state": "Full", "full": True, "interface": one["name"], "uptime": 200}
+            for item in variables.get(f"frr_{key}", [])
+            for one in item["interfaces"]
+            if not one.get("passive")
+        ]
+        for key in ("ospf", "ospf6")
+    }
+    peers = {
+        item["name"]: {
+            "peers": {
+                one.get("public_key") or registry[one["name"]][one.get("interface") or item["name"]]: {"handshake_age": 33}
+                for one in item["peers"]
+            }
+        }
+        for item in variables.get("wireguard_interfaces", [])
+    }
+    bfd = [{"vrf": vrf, "peer": canonical_address(one["address"]), "interface": None, "status": "up"} for vrf, one in neighbors]
+    bfd += [{"vrf": vrf, "peer": peer, "interface": name, "status": "up"} for vrf, name, peer in watched]
+    return {
+        "system": {"kernel": "6.12.48+deb13-amd64", "os": "Debian GNU/Linux 13 (trixie)", "uptime": 595},
+        "links": samples.part({name: {"up": True, "oper": "UNKNOWN"} for name in names}),
+        "wireguard": samples.part(peers),
+        "openvpn": samples.part({item["name"]: {"state": "CONNECTED"} for item in variables.get("openvpn_tunnels", [])}),
+        "ipsec": samples.part({item["name"]: {"child": "INSTALLED"} for item in variables.get("l2tp_ipsec_tunnels", [])}),
+        "bgp": samples.part(bgp),
+        "bfd": samples.part(bfd),
+        "rib": samples.part(loopback_routes(variables)),
+        **{key: samples.part(found) for key, found in ospf.items()},
+    }
+
+
+def own_address(variables: dict[str, Any], neighbor: str) -> str | None:
+    """Find the own address in the subnet of a neighbor."""
+    for item in variables.get("frr_interfaces", []):
+        for address in map(ip_interface, item["addresses"]):
+            if ip_interface(neighbor).ip in address.network:
+                return str(address.ip)
+    return None
+
+
+def loopback_routes(variables: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give what OSPF would learn: the loopbacks of neighbors behind the interfaces it looks at."""
+    found = []
+    for item in variables.get("frr_ospf", []):
+        for one in item["interfaces"]:
+            if not one.get("passive"):
+                found.append(samples.rib_route("10.255.0.0/24", "ospf", "10.254.0.9", one["name"], item.get("vrf") or "default"))
+    return found
+
+
+def golden_report(
+    network: str, states: dict[str, dict[str, Any]] | None = None, checks: list[dict[str, str]] | None = None, planned: bool = True
+) -> dict[str, Any]:
+    """Return the report of a golden network.
+
+    Parameters:
+        states: parts of the live state that are otherwise, by host.
+        checks: the checks that failed.
+        planned: also what only the plan knows.
+    """
+    plan = plan_of(network)
+    registry = registry_of(plan)
+    results = []
+    for host, variables in plan.hosts.items():
+        state = state_of(variables, registry) | (states or {}).get(host, {})
+        node = plan.intent.nodes.get(host)
+        site = (node.site if node else "") or next((item.node.site for item in plan.intent.containers if item.name == host), "") or ""
+        summary = host_summary(host, site, variables, state, registry)
+        passed = {"host": host, "name": "Host reachable", "status": "passed", "command": "", "detail": "the live state was read"}
+        results.append({"host": host, "checks": [passed, *(item for item in checks or [] if item["host"] == host)], "summary": summary})
+    return build_report(results, META, reserve_ends(plan.intent) if planned else ())
