@@ -20,7 +20,7 @@ import subprocess
 import sys
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils import interface_networkd, interface_vxlan
 
 STATE_FILE = "/etc/xgn/interface.json"
 
@@ -78,6 +78,7 @@ class Kernel:
                 continue
             info = link.get("linkinfo", {})
             links[link["ifname"]] = {
+                "index": link.get("ifindex"),
                 "kind": info.get("info_kind"),
                 "table": info.get("info_data", {}).get("table"),
                 "parent": link.get("link"),
@@ -135,6 +136,8 @@ def apply(
                 missing.append(needed)
         else:
             _ensure_interface(kernel, links, interface)
+            if interface.get("bridge") or interface.get("vrf"):
+                _keep_master(kernel, links[interface["name"]])
     tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}
     for route in declared.get("default_routes", []):
         if only in (None, route["interface"]) and route["interface"] in links:
@@ -240,6 +243,18 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change("link", "set", "dev", name, "mtu", str(mtu))
     if not link["up"]:
         kernel.change("link", "set", "dev", name, "up")
+
+
+def _keep_master(kernel: Kernel, link: dict[str, Any]) -> None:
+    """See interface_networkd. An interface made a moment ago is none that networkd configures yet."""
+    path = interface_networkd.network_file(link["index"]) if link.get("index") else None
+    drop_in = interface_networkd.needed(path) if path else None
+    if drop_in is None:
+        return
+    kernel.commands.append("write %s" % drop_in)
+    if not kernel.dry_run:
+        # Not told to read it now: it would configure a NIC again that carries traffic. It reads it at its next start.
+        interface_networkd.write(drop_in)
 
 
 def _add_command(interface: dict[str, Any]) -> tuple[str, ...]:

@@ -26,7 +26,9 @@ from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr a
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr:/usr/local/lib/frr"
 PING_WAIT = 2
 POLL_PAUSE = 1.0
-UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,Result,After,NeedDaemonReload,FragmentPath,ActiveEnterTimestampMonotonic"
+UNIT_PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,Result,After,NeedDaemonReload,FragmentPath,ActiveEnterTimestampMonotonic,NRestarts"
+)
 BGP = "show bgp vrf all neighbors json"
 BFD = "show bfd peers json"
 RIB4 = "show ip route vrf all json"

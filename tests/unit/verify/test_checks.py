@@ -350,6 +350,16 @@ def test_boot_times_are_skipped_after_a_restart() -> None:
     assert "wg-quick@wg0.service" in check.detail
 
 
+def test_a_unit_that_was_started_again_says_nothing_of_the_order() -> None:
+    """Its time is that of the second start; the others waited for the first."""
+    state = deepcopy(STATES["T1"])
+    times = {name: data(state, "units")[name] for name in ("wg-quick@wg0.service", "interface.service")}
+    times["wg-quick@wg0.service"]["ActiveEnterTimestampMonotonic"] = int(times["interface.service"]["ActiveEnterTimestampMonotonic"]) + 1
+    assert next(item for item in checks_of(state) if item.name == "Boot times follow the order").status == "failed"
+    times["wg-quick@wg0.service"]["NRestarts"] = 1
+    assert next(item for item in checks_of(state) if item.name == "Boot times follow the order").status == "passed"
+
+
 def test_roles_left_out_are_skipped_with_the_reason() -> None:
     variables = {**VARIABLES["T1"], "verify_roles": ["sysctl", "vrf"]}
     checks = checks_of(STATES["T1"], variables)
