@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import MissingLibraryError
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.failover import cuts_of, plot, table
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.planner.tables import reserve_ends
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write C(report.html), C(report.json) and C(junit.xml), print the table, fail if a check failed."""
+        """Write C(report.html), C(report.json), C(junit.xml) and what was measured of failovers; print the tables; fail if a check failed."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
         validation, arguments = self.validate_argument_spec(SPEC)
@@ -58,6 +59,8 @@ class ActionModule(ActionBase):
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(directory, report)
         self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))
+        if cuts := cuts_of(report):
+            self._display.display(table(cuts))
         self._display.display(f"Report: {paths['html']}\n")
         counts = report["counts"]
         failed = bool(counts["failed"]) and bool(arguments["fail"])
@@ -75,22 +78,29 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
-        """Write the three files and return their paths by kind."""
+        """Write the files and return the paths of the report by kind."""
         svg, reason = draw(*graph_of(report))
-        # The timelines are large and only the page shows them.
-        slim = {**report, "hosts": [{key: value for key, value in host.items() if key != "boot_plot"} for host in report["hosts"]]}
+        cuts = cuts_of(report)
+        slim = {**report, "hosts": [slim_host(host) for host in report["hosts"]]}
         texts = {
             "report.html": render_page(report, svg, reason).encode(),
             "report.json": (json.dumps(slim, indent=2, ensure_ascii=False) + "\n").encode(),
             "junit.xml": junit_xml(report),
         }
+        measured = {"failover.json": (json.dumps(cuts) + "\n").encode(), "failover.svg": plot(cuts).encode()} if cuts else {}
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            for name, text in texts.items():
+            for name, text in {**texts, **measured}.items():
                 (directory / name).write_bytes(text)
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         return {name.rpartition(".")[2]: str(directory / name) for name in texts}
+
+
+def slim_host(host: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is large: the timeline of the boot, which only the page shows, and the single probes, which have a file of their own."""
+    cuts = [{key: value for key, value in cut.items() if key != "samples"} for cut in host["failover"]]
+    return {**{key: value for key, value in host.items() if key != "boot_plot"}, "failover": cuts}
 
 
 def result_of(host: str, hostvars: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import COMPARED_ROLES
+from ansible_collections.xuegao.net.plugins.plugin_utils.failover import FACT as FAILOVER_FACT
+from ansible_collections.xuegao.net.plugins.plugin_utils.failover import failover_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
@@ -53,7 +55,9 @@ class ActionModule(ActionBase):
         state, problem = self._gather(variables, variables_of_task)
         checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
         checks = redact(checks, secrets_of(variables, options))
-        summary = host_summary(host, site, variables, state, registry)
+        cuts = plain(variables_of_task.get(FAILOVER_FACT) or [])
+        checks += failover_checks(host, cuts)
+        summary = host_summary(host, site, variables, state, registry, cuts)
         return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
 
     def _gather(self, variables: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:

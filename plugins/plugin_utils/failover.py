@@ -1,18 +1,27 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a measured failover means: verdict, table, and the plot as SVG."""
+"""What a measured failover means: verdict, check, table, and the plot as SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import Check
+
+FACT = "failover_test_results"
+"""Where role failover_test leaves the cuts of a host."""
 Cut = dict[str, Any]
 """Figures of module ``failover_cut`` with ``host, peer, tunnel, method, spacing_ms, detection_ms, limit_ms``."""
 
 _WIDTH, _ROW, _LEFT, _BAND = 960, 110, 40, 56
 _COLUMNS = ("from", "to", "cut", "how", "path", "lost", "outage", "limit", "on return", "verdict")
+
+
+def cuts_of(report: Mapping[str, Any]) -> list[Cut]:
+    """Return the cuts of all hosts of a report."""
+    return [cut for host in report["hosts"] for cut in host["failover"]]
 
 
 def problem_of(cut: Cut) -> str | None:
@@ -28,6 +37,28 @@ def problem_of(cut: Cut) -> str | None:
     if cut["return_outage_ms"] > cut["limit_ms"]:
         return f"on the way back traffic was away for {cut['return_outage_ms']} ms, more than 3 x {cut['detection_ms']} ms"
     return None
+
+
+def failover_checks(host: str, cuts: Sequence[Cut]) -> list[Check]:
+    """Return one check for each cut that was made from a host."""
+    return [
+        Check(
+            host,
+            f"Failover {cut['tunnel']} {cut['method']}",
+            "failed" if problem_of(cut) else "passed",
+            "",
+            problem_of(cut) or figures(cut),
+        )
+        for cut in cuts
+    ]
+
+
+def figures(cut: Cut) -> str:
+    """Write what a cut cost in a sentence."""
+    return (
+        f"to {cut['peer']} by {cut['path_before']}, {cut['path_cut']} while cut, then {cut['path_after']}: {cut['lost']} probes lost, "
+        f"{cut['outage_ms']} ms without an answer (limit {cut['limit_ms']} ms); on the way back {cut['return_lost']}, {cut['return_outage_ms']} ms"
+    )
 
 
 def table(cuts: Sequence[Cut]) -> str:

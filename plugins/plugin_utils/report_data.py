@@ -24,7 +24,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report_links import con
 ROUTES_SHOWN = 500
 
 
-def host_summary(host: str, site: str, variables: Variables, state: State, registry: Registry | None = None) -> dict[str, Any]:
+def host_summary(
+    host: str, site: str, variables: Variables, state: State, registry: Registry | None = None, cuts: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Return the facts, tables and sessions of a host that the report shows.
 
     Parameters:
@@ -33,10 +35,11 @@ def host_summary(host: str, site: str, variables: Variables, state: State, regis
         variables: the roles' variables with their defaults.
         state: what module ``live_state`` returned; empty for a host that could not be reached.
         registry: public key by WireGuard interface by host.
+        cuts: what role failover_test measured from this host in the same run.
 
     Returns:
         ``host, site, reachable, kernel, os, frr, uptime (s), waited (s), asns, router_ids, vrfs, addresses, tunnels, links, sessions,
-        containers, ospf, boot`` and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or ``unknown`` (not gathered).
+        containers, ospf, boot, failover`` (the cuts) and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or ``unknown`` (not gathered).
     """
     system = state.get("system") or {}
     instances = variables.get("frr_bgp", [])
@@ -63,6 +66,7 @@ def host_summary(host: str, site: str, variables: Variables, state: State, regis
         "ospf": ospf_of(variables, state),
         "boot": boot_of(variables, state),
         "boot_plot": data_of(state, "boot_plot", None),
+        "failover": list(cuts),
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import duration
+from ansible_collections.xuegao.net.plugins.plugin_utils.failover import cuts_of, plot, problem_of
 from markupsafe import Markup
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "verify"
@@ -60,10 +61,13 @@ def render_page(report: Mapping[str, Any], svg: str | None, reason: str = "") ->
         lstrip_blocks=True,
     )
     environment.filters.update(duration=duration, size=size, data_uri=data_uri)
+    cuts = [{**cut, "problem": problem_of(cut)} for cut in cuts_of(report)]
     return environment.get_template("report.html.j2").render(
         report=report,
         hosts=[page_host(host, report["checks"]) for host in report["hosts"]],
         failures=[check for check in report["checks"] if check["status"] == "failed"],
+        cuts=cuts,
+        cuts_plot=plot(cuts) if cuts else None,
         topology=None if svg is None else Markup(svg),
         legend=legend_of(svg or ""),
         topology_reason=reason,

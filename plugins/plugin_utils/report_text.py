@@ -41,7 +41,8 @@ def terminal_table(report: Mapping[str, Any], width: int = 110) -> str:
     for check in failed:
         lines.append(f"{check['host']:<{first}}  {MARKS['failed']:<7}  {check['name']}")
         lines += textwrap.wrap(check["detail"], max(width, 60), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-        lines.append(f"{indent}$ {check['command']}")
+        if check["command"]:
+            lines.append(f"{indent}$ {check['command']}")
     counts = report["counts"]
     lines += [
         rule,

@@ -16,6 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils import topology
 from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page
 from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of
 from verify_demo import demo_report
+from verify_samples import CUT
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed (Debian: apt-get install chromium)")
@@ -33,6 +34,8 @@ addEventListener("load", () => {
   const svg = document.querySelector("#topology svg");
   const box = svg ? svg.getBoundingClientRect() : {width: 0, height: 0};
   answer.svg = [box.width, box.height];
+  const plot = document.querySelector("#failover .plot img");
+  answer.plot = plot ? [plot.naturalWidth, plot.naturalHeight] : null;
   answer.page = document.documentElement.scrollWidth;
   answer.titles = [...document.querySelectorAll("#topology title")].map((title) => title.textContent);
   answer.all = all;
@@ -96,6 +99,15 @@ def test_the_report_in_a_browser(tmp_path: Path, count: int, size: str) -> None:
     texts = [f"{check['host']} {check['name']} {check['detail']}".lower() for check in report["checks"]]
     assert answer["found"] == sum("bfd" in text and "up" in text for text in texts)
     assert answer["command"] > 10, "the command shows when a check is opened"  # type: ignore[operator]
+
+
+def test_the_plot_of_a_failover_is_shown(tmp_path: Path) -> None:
+    report = demo_report(2)
+    report["hosts"][0]["failover"] = [CUT]
+    answer, log = open_page(tmp_path, render_page(report, None, "no drawing"), "500,900")
+    assert "CONSOLE" not in log, "no message, no refused resource"
+    assert answer["plot"] == [960, 140], "an image that is not shown has no size"
+    assert answer["page"] <= 500, "the page does not scroll sideways"  # type: ignore[operator]
 
 
 def test_the_probe_notices_a_message(tmp_path: Path) -> None:

@@ -123,6 +123,25 @@ def test_secrets_are_found_at_every_depth_and_stand_nowhere_in_the_report(tmp_pa
     assert "boot_plot" not in (tmp_path / "report.json").read_text(encoding="utf-8")
 
 
+def test_what_was_measured_of_failovers_is_in_every_part_of_the_report(tmp_path: Path) -> None:
+    report = demo_report(2)
+    assert "Failover" not in render_page(report, None)
+    evil = "<script>alert(1)</script>"
+    report["hosts"][0]["failover"] = [samples.CUT, {**samples.CUT, "method": "daemon", "recovered": False, "peer": evil}]
+    page = render_page(report, None)
+    assert page.count("<td>wg1</td>") == 2
+    assert "wg1 → ovpn2 → wg1" in page
+    assert 'alt="Round trips and losses while each tunnel was cut"' in page
+    assert evil not in page
+    ActionModule._write(tmp_path, report)
+    kept = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["hosts"][0]["failover"]
+    assert [cut["lost"] for cut in kept] == [20, 20]
+    assert all("samples" not in cut for cut in kept)
+    probes = json.loads((tmp_path / "failover.json").read_text(encoding="utf-8"))
+    assert [len(cut["samples"]) for cut in probes] == [100, 100]
+    ElementTree.parse(tmp_path / "failover.svg")
+
+
 def test_sizes() -> None:
     assert [size(number) for number in (None, 0, 1023, 1024, 5_000_000, 10**15)] == [
         "–",

@@ -13,6 +13,31 @@ BOOT = {"network-online.target": 9_100_000, "interface.service": 14_900_000, "fr
 UNREACHABLE = 4278198272
 
 
+# A measured failover: a probe every 10 ms for a second; what is sent from 0.30 to 0.49 is lost.
+PROBES = [(number / 100, None if 30 <= number < 50 else 0.002) for number in range(100)]
+CUT: dict[str, Any] = {
+    "host": "hq",
+    "peer": "cloud",
+    "tunnel": "wg1",
+    "method": "packets",
+    "spacing_ms": 10,
+    "detection_ms": 900,
+    "limit_ms": 2700,
+    "path_before": "wg1",
+    "path_cut": "ovpn2",
+    "path_after": "wg1",
+    "recovered": True,
+    "returned": True,
+    "lost": 20,
+    "outage_ms": 210,
+    "return_lost": 0,
+    "return_outage_ms": 10,
+    "cut_ms": 300,
+    "restore_ms": 700,
+    "samples": [[sent * 1000, None if trip is None else trip * 1000] for sent, trip in PROBES],
+}
+
+
 def name_of(number: int, count: int) -> str:
     """Name host ``number`` of ``count``."""
     return f"T{number}" if count == 2 else f"{SITES[number % len(SITES)]}-{number:02d}"

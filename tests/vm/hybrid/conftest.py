@@ -27,7 +27,7 @@ from hybrid.runs import INVENTORY, planned, succeed
 STEPS = ("destroy", "converge", "side-effect")
 STEP_SECONDS = 1500
 # First what looks at the network as it was built, then what changes it, then what must find it as planned; the search for secrets reads all logs.
-ORDER = ("network", "dns", "firewall", "branch", "docker", "system_container", "steering", "silence", "changes", "second_run")
+ORDER = ("network", "failover", "dns", "firewall", "branch", "docker", "system_container", "steering", "silence", "changes", "second_run")
 TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (

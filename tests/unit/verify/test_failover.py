@@ -6,33 +6,13 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
+import verify_samples as samples
 from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import checksum, longest_silence, lost_between
 from ansible_collections.xuegao.net.plugins.modules.failover_cut import table as filter_table
-from ansible_collections.xuegao.net.plugins.plugin_utils.failover import plot, problem_of, table
+from ansible_collections.xuegao.net.plugins.plugin_utils.failover import failover_checks, plot, problem_of, table
 
-# Every 10 ms for a second; what is sent from 0.30 to 0.49 is lost.
-PROBES = [(number / 100, None if 30 <= number < 50 else 0.002) for number in range(100)]
-CUT: dict[str, Any] = {
-    "host": "hq",
-    "peer": "cloud",
-    "tunnel": "wg1",
-    "method": "packets",
-    "spacing_ms": 10,
-    "detection_ms": 900,
-    "limit_ms": 2700,
-    "path_before": "wg1",
-    "path_cut": "ovpn2",
-    "path_after": "wg1",
-    "recovered": True,
-    "returned": True,
-    "lost": 20,
-    "outage_ms": 210,
-    "return_lost": 0,
-    "return_outage_ms": 10,
-    "cut_ms": 300,
-    "restore_ms": 700,
-    "samples": [[sent * 1000, None if trip is None else trip * 1000] for sent, trip in PROBES],
-}
+CUT = samples.CUT
+PROBES = samples.PROBES
 
 
 def test_lost_and_silence() -> None:
@@ -77,6 +57,14 @@ def test_the_way_in_is_the_mirror_image_of_the_way_out() -> None:
 def test_verdict(change: dict[str, Any], words: str | None) -> None:
     problem = problem_of({**CUT, **change})
     assert (problem is None) if words is None else words in (problem or "")
+
+
+def test_every_cut_is_a_check() -> None:
+    good, bad = failover_checks("hq", [CUT, {**CUT, "method": "daemon", "outage_ms": 2701}])
+    assert (good.host, good.name, good.status) == ("hq", "Failover wg1 packets", "passed")
+    assert "to cloud by wg1, ovpn2 while cut, then wg1: 20 probes lost, 210 ms without an answer (limit 2700 ms)" in good.detail
+    assert (bad.name, bad.status) == ("Failover wg1 daemon", "failed")
+    assert "2701 ms, more than 3 x 900 ms" in bad.detail
 
 
 def test_table_names_what_failed() -> None:

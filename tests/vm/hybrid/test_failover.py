@@ -1,0 +1,40 @@
+"""S14: every tunnel between the two regions is cut in turn, in each way there is, and the figures are within the limit of BFD."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from hybrid_network import TOPOLOGY, Network
+
+from hybrid.runs import succeed
+
+METHODS = ("packets", "daemon", "wire")
+WIRE = f"{sys.executable} -m lab wire {TOPOLOGY} internet --drop-{{protocol}}"
+
+
+def test_every_cut_is_survived(network: Network, plan: dict[str, Any], tmp_path: Path) -> None:
+    """The playbook verifies the network afterwards, and its page shows figures and plot."""
+    options = {
+        "failover_test_methods": METHODS,
+        "failover_test_wire": {"cut": f"{WIRE} {{port}}", "restore": WIRE},
+        # A cut of the wire lasts so long, in seconds.
+        "failover_test_limit": 15,
+        "xgn_report_dir": str(tmp_path),
+        "verify_wait": 180,
+        "verify_boot_plot": False,
+    }
+    succeed("failover_test", "failover", "--extra-vars", json.dumps(options))
+    cuts = {(cut["tunnel"], cut["method"]): cut for cut in json.loads((tmp_path / "failover.json").read_text(encoding="utf-8"))}
+    (path,) = plan["hq-core"]["failover_test_paths"]
+    assert set(cuts) == {(tunnel["name"], method) for tunnel in path["tunnels"] for method in METHODS}
+    assert {name for name, _method in cuts} == {"wg1", "ovpn2", "l2tp6"}
+    for (tunnel, method), cut in cuts.items():
+        print(f"\n{tunnel} {method}: {cut['path_cut']} meanwhile, {cut['lost']} lost, {cut['outage_ms']} ms of {cut['limit_ms']}", end="")
+    print()
+    assert all(cut["outage_ms"] <= cut["limit_ms"] and cut["path_after"] == "wg1" for cut in cuts.values())
+    # The first choice gives way to the reserve; cutting what carries nothing changes nothing.
+    assert all(cut["path_cut"] == ("ovpn2" if tunnel == "wg1" else "wg1") for (tunnel, method), cut in cuts.items() if method != "wire")
+    assert "<h2>Failover</h2>" in (tmp_path / "report.html").read_text(encoding="utf-8")
