@@ -14,15 +14,19 @@ It needs Python 3 and iproute2, and reads before it writes: what already is as d
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_networkd, interface_vxlan
 
 STATE_FILE = "/etc/xgn/interface.json"
+LOCK_FILE = "/run/xgn-interface.lock"
 
 # Metric of the route that ends a lookup in a VRF's table; without it the lookup falls through to main.
 # The value is the largest with the top byte the kernel keeps free: Documentation/networking/vrf.rst.
@@ -92,6 +96,14 @@ class Kernel:
         return links
 
 
+@contextlib.contextmanager
+def exclusive() -> Iterator[None]:
+    """Wait until nobody else reads and changes interfaces through this layer: at a boot several tunnels come up at the same time."""
+    with open(LOCK_FILE, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def apply(
     declared: dict[str, Any], previous: dict[str, Any] | None = None, only: str | None = None, dry_run: bool = False
 ) -> tuple[list[str], list[str]]:
@@ -106,7 +118,11 @@ def apply(
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
     that this layer does not make. Raises InterfaceLayerError when the kernel refuses.
     """
-    kernel = Kernel(dry_run)
+    with contextlib.nullcontext() if dry_run else exclusive():
+        return _apply(Kernel(dry_run), declared, previous, only)
+
+
+def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None) -> tuple[list[str], list[str]]:
     links = kernel.links()
     vxlans = [item for item in declared.get("vxlans", []) if only in (None, item["name"])]
     interfaces = [item for item in _with_vxlans(declared) if only in (None, item["name"])]
