@@ -31,6 +31,7 @@ ORDER = ("network", "failover", "dns", "firewall", "branch", "docker", "system_c
 TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (
+    "journalctl --no-pager --boot --priority=warning --lines=60",
     "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE'",
     "systemctl --no-pager --failed; ip -brief address; ip netns list; uptime",
 )
@@ -44,6 +45,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ORDER.index(item.path.stem.removeprefix("test_")) if item.path.parent == here else len(ORDER)
 
     items.sort(key=place)
+
+
+def state_of(network: Network) -> str:
+    """What a person would look at first when something is wrong."""
+    texts = []
+    for name, shell in network.on.items():
+        for command in STATE:
+            try:
+                texts.append(f"--- {name}: {command}\n{shell.run(command).stdout}")
+            except subprocess.TimeoutExpired as error:
+                texts.append(f"--- {error}")
+    return "\n".join(texts)
 
 
 def run_scenario() -> int:
@@ -87,7 +100,12 @@ def scenario() -> Iterator[int]:
         return
     LOGS.mkdir(parents=True, exist_ok=True)
     try:
-        yield run_scenario()
+        status = run_scenario()
+        if status != 0 and CONNECTION.exists():
+            network = Network()
+            print(f"\n{state_of(network)}")
+            network.close()
+        yield status
     finally:
         subprocess.run(
             [sys.executable, "-m", "molecule", "destroy", "--scenario-name", "hybrid"],
@@ -170,12 +188,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     machines = getattr(item, "funcargs", {}).get("network")
     if report.when == "call" and report.failed and isinstance(machines, Network):
-        texts = []
-        for name, shell in machines.on.items():
-            for command in STATE:
-                try:
-                    texts.append(f"--- {name}: {command}\n{shell.run(command).stdout}")
-                except subprocess.TimeoutExpired as error:
-                    texts.append(f"--- {error}")
-        report.sections.append(("state of the machines", "\n".join(texts)))
+        report.sections.append(("state of the machines", state_of(machines)))
     return report
