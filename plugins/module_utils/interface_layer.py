@@ -38,6 +38,9 @@ LOCAL_RULE_PREFERENCE = 32765
 
 FAMILIES = ("-4", "-6")
 
+# Interfaces that lie on another one and go with it.
+STACKED = ("macvlan", "vlan")
+
 # In IPv6 metric 0 stands for 1024.
 BEST_METRIC = {"-4": 0, "-6": 1}
 
@@ -74,6 +77,11 @@ class Kernel:
         if run.returncode != 0:
             raise InterfaceLayerError("%s: %s" % (self.commands[-1], run.stderr.strip()))
 
+    def delete(self, links: dict[str, Any], name: str) -> None:
+        """Delete an interface, which the kernel does to all that lies on it, too: none of that is in links any more."""
+        self.change("link", "delete", "dev", name)
+        _forget(links, name)
+
     def links(self) -> dict[str, Any]:
         """Every interface by name, with its kind, master, MTU, MAC and flags."""
         links = {}
@@ -91,6 +99,7 @@ class Kernel:
                 "mtu": link.get("mtu"),
                 "mac": link.get("address"),
                 "up": "UP" in link.get("flags", []),
+                "arp": "NOARP" not in link.get("flags", []),
                 "data": info.get("info_data", {}),
             }
         return links
@@ -104,6 +113,12 @@ def exclusive() -> Iterator[None]:
         yield
 
 
+def _forget(links: dict[str, Any], name: str) -> None:
+    del links[name]
+    for upper in [upper for upper, link in links.items() if link["kind"] in STACKED and link["parent"] == name]:
+        _forget(links, upper)
+
+
 def apply(
     declared: dict[str, Any], previous: dict[str, Any] | None = None, only: str | None = None, dry_run: bool = False
 ) -> tuple[list[str], list[str]]:
@@ -112,8 +127,7 @@ def apply(
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
     "mac"}], "vxlans": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; VXLANs as in interface_vxlan, and what
     else is wanted of them stands among the interfaces. previous is what was declared before; what it has and declared lacks is taken
-    down. only: handle this one
-    interface and its VRF. dry_run: change nothing.
+    down. only: handle this one interface and its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
     that this layer does not make. Raises InterfaceLayerError when the kernel refuses.
@@ -140,7 +154,7 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         _ensure_vrf(kernel, links, vrf)
     if vrfs:
         _move_local_rules(kernel)
-    # Before the interfaces: a VLAN may lie in a VXLAN.
+    # Before the interfaces: a VLAN or macvlan may lie on a VXLAN.
     for vxlan in vxlans:
         interface_vxlan.ensure(kernel, links, vxlan)
     missing = []
@@ -162,11 +176,18 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
 
 
 def _with_vxlans(declared: dict[str, Any]) -> list[dict[str, Any]]:
-    """The interfaces, each VXLAN among them with its MTU and MAC. Bridges come first, since others may be put into them."""
-    sizes = {item["name"]: {key: item[key] for key in ("mtu", "mac") if item.get(key)} for item in declared.get("vxlans", [])}
-    interfaces = [{**item, **sizes.pop(item["name"], {})} for item in declared.get("interfaces", [])]
-    interfaces += [{"name": name, **size} for name, size in sizes.items()]
-    return sorted(interfaces, key=lambda item: item.get("kind") != "bridge")
+    """The interfaces, each VXLAN among them with its MTU, MAC and ARP.
+
+    Bridges come first, since others may be put into them; then the VXLANs, whose MTU bounds that of what lies on them; the rest as declared.
+    """
+    vxlans = {
+        item["name"]: {"arp": item.get("arp", True), **{key: item[key] for key in ("mtu", "mac") if item.get(key)}}
+        for item in declared.get("vxlans", [])
+    }
+    interfaces = [{**item, **vxlans.get(item["name"], {})} for item in declared.get("interfaces", [])]
+    listed = {item["name"] for item in interfaces}
+    interfaces += [{"name": name, **settings} for name, settings in vxlans.items() if name not in listed]
+    return sorted(interfaces, key=lambda item: (item.get("kind") != "bridge", item["name"] not in vxlans))
 
 
 def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> None:
@@ -183,15 +204,13 @@ def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], 
                 link["master"] = None
             continue
         if item.get("kind"):
-            kernel.change("link", "delete", "dev", item["name"])
-            del links[item["name"]]
+            kernel.delete(links, item["name"])
         elif link["master"] in old_vrfs | {item.get("bridge")}:
             kernel.change("link", "set", "dev", item["name"], "nomaster")
             link["master"] = None
     for name in sorted(old_vrfs - vrfs):
         if name in links:
-            kernel.change("link", "delete", "dev", name)
-            del links[name]
+            kernel.delete(links, name)
             for link in links.values():
                 if link["master"] == name:
                     link["master"] = None
@@ -202,7 +221,7 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
     link = links.get(name)
     if link is None:
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
-        link = links[name] = {"kind": "vrf", "table": table, "master": None, "mtu": None, "mac": None, "up": False, "data": {}}
+        link = links[name] = interface_vxlan.new_link("vrf", table=table)
         in_table: dict[str, Any] = {family: [] for family in FAMILIES}
     elif link["kind"] != "vrf":
         raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
@@ -234,9 +253,9 @@ def _move_local_rules(kernel: Kernel) -> None:
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
     name, kind, master = interface["name"], interface.get("kind"), interface.get("bridge") or interface.get("vrf")
     link = links.get(name)
-    if link is not None and link["kind"] == kind == "vlan" and (link["parent"], link["vlan"]) != (interface["parent"], interface["vlan"]):
-        # The kernel cannot move a VLAN to another number or NIC.
-        kernel.change("link", "delete", "dev", name)
+    if link is not None and kind in STACKED and link["kind"] == kind and _lies_elsewhere(link, interface):
+        # The kernel cannot move it to another interface, nor a VLAN to another number.
+        kernel.delete(links, name)
         link = None
     if link is None:
         parent = interface.get("parent")
@@ -244,7 +263,7 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
             kernel.change("link", "set", "dev", parent, "up")
             links[parent]["up"] = True
         kernel.change(*_add_command(interface))
-        link = links[name] = {"kind": kind, "table": None, "master": None, "mtu": None, "mac": None, "up": False, "data": {}}
+        link = links[name] = interface_vxlan.new_link(kind, parent=parent)
     elif kind and link["kind"] != kind:
         raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
     if master and link["master"] != master:
@@ -257,8 +276,17 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
     mtu = interface.get("mtu")
     if mtu and link["mtu"] != mtu:
         kernel.change("link", "set", "dev", name, "mtu", str(mtu))
+    arp = interface.get("arp")
+    if arp is not None and link["arp"] != arp:
+        kernel.change("link", "set", "dev", name, "arp", "on" if arp else "off")
     if not link["up"]:
         kernel.change("link", "set", "dev", name, "up")
+        link["up"] = True
+
+
+def _lies_elsewhere(link: dict[str, Any], interface: dict[str, Any]) -> bool:
+    keys = ("parent", "vlan") if link["kind"] == "vlan" else ("parent",)
+    return any(link[key] != interface[key] for key in keys)
 
 
 def _keep_master(kernel: Kernel, link: dict[str, Any]) -> None:
@@ -277,6 +305,8 @@ def _add_command(interface: dict[str, Any]) -> tuple[str, ...]:
     name, kind = interface["name"], str(interface.get("kind"))
     if kind == "vlan":
         return ("link", "add", "link", interface["parent"], "name", name, "type", "vlan", "id", str(interface["vlan"]))
+    if kind == "macvlan":
+        return ("link", "add", "link", interface["parent"], "name", name, "type", "macvlan", "mode", "bridge")
     return ("link", "add", "dev", name, "type", kind)
 
 

@@ -4,7 +4,7 @@
 """VXLAN interfaces of the interface layer: unicast ends, head-end replication, changed in place where the kernel can.
 
 A part of xgn-interface (interface_layer.py), installed beside it. A declared VXLAN is a dictionary with C(name), C(vni), C(local), C(remotes),
-C(port), C(mtu) (bytes), C(mac) and C(underlay_vrf). A frame for an address that is not learned yet goes to every entry of the forwarding
+C(port), C(mtu) (bytes), C(mac), C(arp) and C(underlay_vrf). A frame for an address that is not learned yet goes to every entry of the forwarding
 database for 00:00:00:00:00:00 (bridge(8)): one for each remote.
 """
 
@@ -28,6 +28,15 @@ class Kernel(Protocol):
 
     def change(self, *arguments: str, program: str = "ip") -> None:
         """Run a command of iproute2 that changes something."""
+
+    def delete(self, links: dict[str, Any], name: str) -> None:
+        """Delete an interface and all that lies on it."""
+
+
+def new_link(kind: str | None, **known: Any) -> dict[str, Any]:
+    """What interface_layer.Kernel.links would tell of an interface that was made a moment ago."""
+    unknown = {"table": None, "parent": None, "master": None, "mtu": None, "mac": None}
+    return {"kind": kind, **unknown, "up": False, "arp": True, "data": {}, **known}
 
 
 def version(vxlan: dict[str, Any]) -> int:
@@ -107,20 +116,18 @@ def take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], p
     names = {item["name"] for item in declared.get("vxlans", [])}
     for item in previous.get("vxlans", []):
         if item["name"] not in names and links.get(item["name"], {}).get("kind") == "vxlan":
-            kernel.change("link", "delete", "dev", item["name"])
-            del links[item["name"]]
+            kernel.delete(links, item["name"])
 
 
 def ensure(kernel: Kernel, links: dict[str, Any], vxlan: dict[str, Any]) -> None:
-    """Make a VXLAN or change it in place; MTU, MAC, master and state are the business of interface_layer."""
+    """Make a VXLAN or change it in place; MTU, MAC, ARP, master and state are the business of interface_layer."""
     name = vxlan["name"]
     unspecified = "0.0.0.0" if version(vxlan) == 4 else "::"
     remotes = [str(ipaddress.ip_address(text)) for text in vxlan["remotes"]]
     # A pair shows its other end in `ip -details link`; several remotes stand in the forwarding database only.
     default = remotes[0] if len(remotes) == 1 else None
     if must_be_made_again(links, vxlan):
-        kernel.change("link", "delete", "dev", name)
-        del links[name]
+        kernel.delete(links, name)
     if name not in links:
         command = ["link", "add", "dev", name]
         if vxlan.get("mac"):
@@ -129,8 +136,7 @@ def ensure(kernel: Kernel, links: dict[str, Any], vxlan: dict[str, Any]) -> None
         command += ["remote", default] if default else []
         command += ["dev", vxlan["underlay_vrf"]] if vxlan.get("underlay_vrf") else []
         kernel.change(*command, "dstport", str(vxlan.get("port") or PORT))
-        made = {"kind": "vxlan", "table": None, "master": None, "mtu": None, "mac": vxlan.get("mac"), "up": False}
-        links[name] = {**made, "data": {"local": vxlan["local"], "remote": default}}
+        links[name] = new_link("vxlan", mac=vxlan.get("mac"), data={"local": vxlan["local"], "remote": default})
         flooded = {default} if default else set()
     else:
         data = links[name]["data"]

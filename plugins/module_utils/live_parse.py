@@ -45,7 +45,7 @@ def prefix_of(text: str, version: int) -> str:
 def parse_links(text: str) -> dict[str, dict[str, Any]]:
     """Read `ip -json -details address show`: one entry per interface, by its name.
 
-    Each has ``index, up, mtu, mac, kind, table (of a VRF device), master, parent, vlan, oper`` and ``addresses`` as
+    Each has ``index, up, arp, mtu, mac, kind, table (of a VRF device), master, parent, vlan, oper`` and ``addresses`` as
     ``{address: "a/len", family: 4|6, scope: str}``.
     """
     links: dict[str, dict[str, Any]] = {}
@@ -57,6 +57,7 @@ def parse_links(text: str) -> dict[str, dict[str, Any]]:
         links[item["ifname"]] = {
             "index": item.get("ifindex"),
             "up": "UP" in item.get("flags", []),
+            "arp": "NOARP" not in item.get("flags", []),
             "oper": item.get("operstate"),
             "mtu": item.get("mtu"),
             "mac": item.get("address"),

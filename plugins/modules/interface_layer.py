@@ -41,9 +41,9 @@ options:
       kind:
         description: Make the interface with this kind.
         type: str
-        choices: [bridge, dummy, vlan]
+        choices: [bridge, dummy, macvlan, vlan]
       parent:
-        description: Interface a VLAN lies on.
+        description: Interface a VLAN or macvlan lies on.
         type: str
       vlan:
         description: VLAN id.
@@ -120,6 +120,9 @@ options:
       mac:
         description: MAC address.
         type: str
+      arp:
+        description: Whether it answers ARP; it does when not given.
+        type: bool
       underlay_vrf:
         description: VRF the outer packets are routed in; the main table when not given.
         type: str
@@ -179,7 +182,7 @@ def main() -> None:
     vrf = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
     interface = {
         "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["bridge", "dummy", "vlan"]},
+        "kind": {"type": "str", "choices": ["bridge", "dummy", "macvlan", "vlan"]},
         "parent": {"type": "str"},
         "vlan": {"type": "int"},
         "vrf": {"type": "str"},
@@ -198,6 +201,7 @@ def main() -> None:
         "port": {"type": "int", "default": interface_vxlan.PORT},
         "mtu": {"type": "int"},
         "mac": {"type": "str"},
+        "arp": {"type": "bool"},
         "underlay_vrf": {"type": "str"},
     }
     module = AnsibleModule(
@@ -228,7 +232,7 @@ def main() -> None:
         made_again = ["%s (%s)" % (name, ", ".join(differences)) for name, differences in reasons.items() if differences]
         for text_of_one in made_again:
             module.warn(
-                "VXLAN %s is deleted and made again: what runs over it is interrupted, and macvlan interfaces on it go" % text_of_one
+                "VXLAN %s is deleted and made again: what runs over it is interrupted, and interfaces of containers on it go" % text_of_one
             )
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:

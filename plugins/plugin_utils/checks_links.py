@@ -97,8 +97,8 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
                 return False, f"{name} is down, expected up"
             return True, f"up, {link['kind'] or 'plain device'}"
 
-        if kind == "vlan":
-            check_vlan(ledger, name, declared[name], show)
+        if kind in ("vlan", "macvlan"):
+            check_parent(ledger, name, declared[name], show)
         ledger.judge(f"Interface {name} up", show, "links", up)
         if name in declared:
             check_membership(ledger, name, declared[name].get("vrf"), show)
@@ -112,15 +112,16 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
         check_addresses(ledger, name, item.get("addresses", []))
 
 
-def check_vlan(ledger: Ledger, name: str, declared: Mapping[str, Any], command: str) -> None:
-    """Check the number of a VLAN and the NIC it lies on."""
-    expected = f"VLAN {declared['vlan']} on {declared['parent']}"
+def check_parent(ledger: Ledger, name: str, declared: Mapping[str, Any], command: str) -> None:
+    """Check what a VLAN or macvlan interface lies on, and the number of a VLAN."""
 
-    def tagged(links: Links) -> Verdict:
-        link = links.get(name)
-        return same(expected, None if link is None else f"VLAN {link['vlan']} on {link['parent']}")
+    def words(link: Mapping[str, Any]) -> str:
+        return f"{'macvlan' if declared['kind'] == 'macvlan' else 'VLAN {}'.format(link['vlan'])} on {link['parent']}"
 
-    ledger.judge(f"Interface {name} is {expected}", command, "links", tagged)
+    def lies(links: Links) -> Verdict:
+        return same(words(declared), words(links[name]) if name in links else None)
+
+    ledger.judge(f"Interface {name} is {words(declared)}", command, "links", lies)
 
 
 def check_membership(ledger: Ledger, name: str, vrf: str | None, command: str) -> None:

@@ -50,6 +50,8 @@ def check_vxlans(ledger: Ledger, variables: Variables) -> None:
                     "links",
                     lambda links, n=name, k=key, w=item[key]: same(str(w).lower(), str(links.get(n, {}).get(k))),
                 )
+        if "arp" in item:
+            ledger.judge(f"VXLAN {name} ARP", show, "links", lambda links, n=name, w=item["arp"]: same(w, links.get(n, {}).get("arp")))
         if name not in listed:
             ledger.judge(f"VXLAN {name} up", show, "links", lambda links, n=name: same(True, links.get(n, {}).get("up")))
         _check_underlay(ledger, item)

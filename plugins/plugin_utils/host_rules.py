@@ -24,9 +24,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_openvpn impo
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_routes import route_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_stacked import default_route_problems, stacked_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_sysctl import sysctl_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_verify import verify_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vlan import default_route_problems, vlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_vxlan import vxlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_wireguard import wireguard_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
@@ -34,7 +34,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem
 _RULES = (
     sysctl_problems,
     interface_problems,
-    vlan_problems,
+    stacked_problems,
     default_route_problems,
     wireguard_problems,
     openvpn_problems,

@@ -39,7 +39,7 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
         Per end ``kind`` (``wireguard``, ``openvpn``, ``l2tp_ipsec``, ``vxlan``, ``vlan`` or ``direct``), ``interface``, ``state``, ``detail``,
         ``vrf``, ``description``, ``addresses`` (with length; without host prefixes and link-local ones, which no other end shares), ``ospf``;
         of a tunnel ``peer`` and, to find the other end, ``own`` and ``remote``; of a VXLAN ``vni, own`` and ``remotes``; of a VLAN ``vlan``;
-        ``bridge`` of a VXLAN that is a port of one.
+        ``upper`` of a VXLAN whose addresses are on another interface: the bridge it is a port of, or a macvlan on it.
     """
     live = gathered(state, "links")
     ends = [
@@ -57,19 +57,19 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
     ends += _openvpn_ends(variables, state) + _l2tp_ends(variables, state, live) + _vxlan_ends(variables, live)
     taken = {end["interface"] for end in ends}
     ends += [end for end in _plain_ends(variables, live) if end["interface"] not in taken]
-    vrfs, descriptions, bridges = vrf_by_interface(variables), _descriptions(variables), _bridges(variables)
+    vrfs, descriptions, uppers = vrf_by_interface(variables), _descriptions(variables), _uppers(variables)
     addresses, watched = _addresses(variables), _ospf(variables, state)
     for end in ends:
-        # A VXLAN that is the port of a bridge has its addresses and its neighbors there.
-        name = bridges.get(end["interface"], end["interface"])
+        # Where its addresses are, it has its neighbors.
+        name = uppers.get(end["interface"], end["interface"])
         end["vrf"] = vrfs.get(name, DEFAULT_VRF)
         end["description"] = descriptions.get(name, "")
         end["addresses"] = addresses.get(name, [])
         end["ospf"] = watched.get(name, [])
         if name != end["interface"]:
-            end["bridge"] = name
-    ports = {end["bridge"] for end in ends if "bridge" in end}
-    return [end for end in ends if end["interface"] not in ports]
+            end["upper"] = name
+    shown = {end["upper"] for end in ends if "upper" in end}
+    return [end for end in ends if end["interface"] not in shown]
 
 
 def _openvpn_ends(variables: Variables, state: State) -> list[dict[str, Any]]:
@@ -170,8 +170,13 @@ def vrf_by_interface(variables: Variables) -> dict[str, str]:
     return members | {item["name"]: item["name"] for item in variables.get("vrf_vrfs", [])}
 
 
-def _bridges(variables: Variables) -> dict[str, str]:
-    return {item["name"]: item["bridge"] for item in variables.get("vrf_interfaces", []) if item.get("bridge")}
+def _uppers(variables: Variables) -> dict[str, str]:
+    """Return the interface with the addresses by interface without any: its bridge, or a macvlan on it."""
+    interfaces = variables.get("vrf_interfaces", [])
+    uppers = {item["parent"]: item["name"] for item in interfaces if item.get("kind") == "macvlan"}
+    uppers |= {item["name"]: item["bridge"] for item in interfaces if item.get("bridge")}
+    addressed = {item["name"] for item in variables.get("frr_interfaces", []) if item.get("addresses")}
+    return {name: upper for name, upper in uppers.items() if name not in addressed}
 
 
 def _descriptions(variables: Variables) -> dict[str, str]:

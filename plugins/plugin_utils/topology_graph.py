@@ -128,7 +128,7 @@ def _carrier(session: _Session, wires: Sequence[Wire]) -> Wire | None:
     for wire in wires:
         if set(session.hosts) <= set(wire.hosts):
             for end in wire.ends:
-                if any((end.host, name) in session.leaves for name in (end.interface, end.entry.get("bridge"))):
+                if any((end.host, name) in session.leaves for name in (end.interface, end.entry.get("upper"))):
                     return wire
     return None
 
@@ -229,7 +229,7 @@ Failures = Mapping[tuple[str, str], Sequence[tuple[str, str]]]
 
 def _failed_at(end: End, failures: Failures) -> list[tuple[str, str]]:
     """Return the failed checks of an end; those of other peers of the same WireGuard interface are not its own."""
-    found = failures.get((end.host, end.interface), ())
+    found = [item for name in (end.interface, end.entry.get("upper", "")) for item in failures.get((end.host, name), ())]
     return [item for item in found if " peer " not in item[0] or f" peer {end.entry.get('peer')} " in item[0]]
 
 

@@ -82,7 +82,7 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
     for link, end in shared.links.get(node.name, []):
         interfaces.append(_link_interface(link, end))
     for segment in shared.segments.get(node.name, []):
-        interfaces.append(_compact(name=f"vxlan{segment.vni}", vrf=segment.vrf or None))
+        interfaces += _segment_interfaces(segment, node)
     for network in node.networks:
         interfaces.append(
             _compact(
@@ -109,6 +109,16 @@ def vrf_variables(node: Node, shared: Context) -> Variables:
         if uplink.gateway and uplink.device
     ]
     return _present(vrf_vrfs=vrfs, vrf_interfaces=interfaces, vrf_default_routes=routes)
+
+
+def _segment_interfaces(segment: Segment, node: Node) -> list[Variables]:
+    name, vrf = segment.interface_of(node), segment.vrf or None
+    if name == segment.vxlan:
+        return [_compact(name=name, vrf=vrf)]
+    mac = segment.written["macs"].get(node.name)
+    # Linux answers ARP for an address on every interface of its table, so beside the macvlan interface the VXLAN would answer with its own MAC. It stays
+    # out of the VRF, and where there is none, `arp` in its own entry keeps it quiet.
+    return [{"name": segment.vxlan}, _compact(name=name, kind="macvlan", parent=segment.vxlan, vrf=vrf, mtu=segment.mtu, mac=mac)]
 
 
 def _link_interface(link: Link, end: End) -> Variables:

@@ -22,7 +22,7 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Vari
     found: Variables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
     found["firewall_open_ports"] = _open_ports(node, shared)
     tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.type in TUNNELS]
-    tunnels += [f"vxlan{segment.vni}" for segment in shared.segments.get(node.name, [])]
+    tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
     if tunnels:
         wanted = settings["tcp_mss"]
         found["firewall_tcp_mss_interfaces"] = tunnels

@@ -104,7 +104,7 @@ def _interfaces(node: Node, shared: Context) -> list[Variables]:
         found.append({"name": end.interface, "description": link.other(end).node.name, "addresses": addresses})
     for segment in shared.segments.get(node.name, []):
         own = segment.addresses.get(node.name, {})
-        found.append({"name": f"vxlan{segment.vni}", "addresses": [str(own[family]) for family in FAMILIES if family in own]})
+        found.append({"name": segment.interface_of(node), "addresses": [str(own[family]) for family in FAMILIES if family in own]})
     return sorted(found, key=lambda entry: natural_order(entry["name"]))
 
 
@@ -145,7 +145,7 @@ def _default_routes(node: Node, shared: Context) -> list[Variables]:
             route: Variables = {"vrf": segment.vrf} if segment.vrf else {}
             route["prefix"] = "0.0.0.0/0" if family == "ipv4" else "::/0"
             route["next_hop"] = segment.addresses[segment.gateway.name][family].bare
-            found.append(route | {"interface": f"vxlan{segment.vni}"})
+            found.append(route | {"interface": segment.interface_of(node)})
     return found
 
 

@@ -29,7 +29,7 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
         own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
         family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
         entry: Variables = {
-            "name": f"vxlan{segment.vni}",
+            "name": segment.vxlan,
             "vni": segment.vni,
             "local": own.addresses[family].bare,
             "remotes": [uplink.addresses[family].bare for uplink in others],
@@ -38,7 +38,11 @@ def tunnel_variables(node: Node, shared: Context) -> Variables:
         }
         if own.vrf:
             entry["underlay_vrf"] = own.vrf
-        vxlan.append(_with_mac(entry, segment.written["macs"].get(node.name)))
+        mac = segment.written["macs"].get(node.name)
+        if segment.interface_of(node) != segment.vxlan:
+            entry["arp"] = False
+            mac = _mac_beneath(mac) if mac else None
+        vxlan.append(_with_mac(entry, mac))
     found = {"openvpn_tunnels": openvpn, "l2tp_ipsec_tunnels": l2tp, "vxlan_interfaces": vxlan}
     return {name: entries for name, entries in found.items() if entries}
 
@@ -96,6 +100,11 @@ def _vxlan(link: Link, end: End, shared: Context) -> Variables:
     return _with_mac(entry, end.written.get("mac"))
 
 
+def _mac_beneath(mac: str) -> str:
+    """Return an address for the parent of a macvlan interface: the kernel refuses the same on both."""
+    return f"{int(mac[:2], 16) ^ 4:02x}{mac[2:]}"
+
+
 def _with_mac(entry: Variables, mac: str | None) -> Variables:
     return entry | {"mac": mac} if mac else entry
 
@@ -118,7 +127,7 @@ def _docker_network(name: str, entry: Variables, node: Node, shared: Context) ->
     subnets = []
     for family, prefix in segment.prefixes.items():
         subnets.append({"subnet": str(prefix), "gateway": segment.addresses[segment.gateway.name][family].bare})
-    return {"name": name, "parent": f"vxlan{segment.vni}", "mtu": segment.mtu, "subnets": subnets}
+    return {"name": name, "parent": segment.vxlan, "mtu": segment.mtu, "subnets": subnets}
 
 
 def _containers(network: str, entry: Variables, node: Node, shared: Context) -> list[Variables]:

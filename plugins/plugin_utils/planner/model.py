@@ -157,7 +157,12 @@ class Link:
 
 @dataclass(slots=True)
 class Segment:
-    """A layer-2 network over VXLAN. `addresses` of the members by node name and family."""
+    """A layer-2 network over VXLAN.
+
+    Attributes:
+        docker_nodes: names of the managed members that have a Docker network on it.
+        addresses: of the members, by node name and family.
+    """
 
     id: int
     path: str
@@ -168,8 +173,21 @@ class Segment:
     vrf: str
     port: int
     written: Mapping[str, Any]
+    docker_nodes: frozenset[str] = frozenset()
     mtu: int = 0
     addresses: dict[str, dict[str, Address]] = field(default_factory=dict)
+
+    @property
+    def vxlan(self) -> str:
+        """Name of its VXLAN interface."""
+        return f"vxlan{self.vni}"
+
+    def interface_of(self, node: Node) -> str:
+        """Return the interface that has a member's addresses: the VXLAN, or beside containers a macvlan interface on it.
+
+        Docker's are macvlan interfaces on the VXLAN, which reach each other and what is beyond the VXLAN, but never the VXLAN interface itself.
+        """
+        return f"seg{self.vni}" if node.name in self.docker_nodes else self.vxlan
 
     def uplink_of(self, node: Node) -> Uplink | None:
         """Return the uplink of a member that the segment travels over."""

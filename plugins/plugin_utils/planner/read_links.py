@@ -284,5 +284,8 @@ def read_segments(written: Options, options: Options, broken: set[str], intent: 
             broken.add(path)
             continue
         number = entry.get("id", -1)
-        segment = Segment(number, path, entry.get("vni", number), members, gateway, prefixes, vrf, entry["port"], entry)
+        networks = [item for item in intent.settings["xgn_services"]["docker"].values() if item["segment"] == number]
+        # Where containers of a node that Ansible does not manage run is its owner's business.
+        runs = frozenset(node.name for node in members if node.managed and any(node.name in item["nodes"] for item in networks))
+        segment = Segment(number, path, entry.get("vni", number), members, gateway, prefixes, vrf, entry["port"], entry, runs)
         intent.segments.append(segment)

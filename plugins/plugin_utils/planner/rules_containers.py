@@ -18,7 +18,7 @@ _GROUPS = ("all", "containers", "ungrouped")
 
 
 def container_problems(intent: Intent) -> Iterator[Problem]:
-    """Names, AS numbers and router IDs that others have; gateways the container cannot speak with; networks outside the plan."""
+    """Names, AS numbers and router IDs that others have; gateways without what a session needs; networks outside the plan."""
     names: dict[str, str] = {name: "a node" for name in intent.nodes}
     names |= {name: "a site or group" for name in (*intent.selectors, *_GROUPS)}
     asns = {node.asn: f"node {node.name}" for node in reversed(intent.nodes.values()) if node.asn is not None}
@@ -65,10 +65,6 @@ def _asn(container: Container, owners: dict[int, str]) -> Iterator[Problem]:
 
 def _session(container: Container) -> Iterator[Problem]:
     gateway, segment = container.segment.gateway, container.segment
-    if container.node is gateway:
-        others = ", ".join(node.name for node in segment.members if node is not gateway)
-        what = f"is the gateway of {segment.path}, which its own macvlan containers cannot reach"
-        yield Problem(f"{container.path}.node", what, show(gateway.name), f"run it on {others}")
     if not gateway.broken and gateway.asn is None:
         yield Problem(
             f"{container.path}.bgp", f"needs an AS number of {gateway.name}, the gateway of {segment.path}", hint=f"set {gateway.path}.asn"

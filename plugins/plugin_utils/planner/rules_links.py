@@ -141,7 +141,8 @@ def host_problems(intent: Intent) -> Iterator[Problem]:
             names.setdefault((node.name, node.vrf), intent.vrfs[node.vrf].path if node.vrf in intent.vrfs else "")
     for segment in intent.segments:
         for node in segment.members:
-            names.setdefault((node.name, f"vxlan{segment.vni}"), segment.path)
+            for name in (segment.vxlan, segment.interface_of(node)):
+                names.setdefault((node.name, name), segment.path)
             key = (node.name, segment.vni)
             if key in vnis:
                 yield Problem(f"{segment.path}.vni", f"is also the VNI of {vnis[key]} on {node.name}", str(segment.vni))

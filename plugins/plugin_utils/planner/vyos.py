@@ -44,6 +44,8 @@ class _Writer:
         self.old = intent.settings["xgn_vyos"]["version"] == "1.2"
         self.vrfs = {item["name"]: item.get("vrf") for item in variables.get("vrf_interfaces", [])}
         self.addresses = {item["name"]: item for item in variables.get("frr_interfaces", [])}
+        # VyOS runs no container of the plan: what a macvlan interface has beside containers, the VXLAN beneath has here itself.
+        self.macvlans = {item["parent"]: item for item in variables.get("vrf_interfaces", []) if item.get("kind") == "macvlan"}
 
     def commands(self) -> Iterator[str]:
         yield f"system host-name '{self.node.name}'"
@@ -149,13 +151,14 @@ class _Writer:
 
     def vxlan(self, interface: Variables) -> Iterator[str]:
         prefix = f"interfaces vxlan {interface['name']}"
-        yield from self.addressed(prefix, interface["name"])
+        addressed = self.macvlans.get(interface["name"], interface)
+        yield from self.addressed(prefix, addressed["name"])
         yield f"{prefix} vni '{interface['vni']}'"
         yield f"{prefix} source-address '{interface['local']}'"
         yield f"{prefix} port '{interface['port']}'"
         yield f"{prefix} mtu '{interface['mtu']}'"
-        if "mac" in interface:
-            yield f"{prefix} mac '{interface['mac']}'"
+        if "mac" in addressed:
+            yield f"{prefix} mac '{addressed['mac']}'"
         for remote in interface["remotes"]:
             yield f"{prefix} remote '{remote}'"
         yield from self.vrf_lines(prefix, interface.get("vrf"))
@@ -167,8 +170,9 @@ class _Writer:
         word = "route6" if ":" in route["prefix"] else "route"
         through = "next-hop-interface" if self.old else "interface"
         line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
+        interface = next((parent for parent, item in self.macvlans.items() if item["name"] == route["interface"]), route["interface"])
         # VyOS finds the VRF of the next hop by the interface or by name, not by both.
-        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{route['interface']}'"
+        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{interface}'"
 
     def bfd(self) -> Iterator[str]:
         # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.

@@ -1,4 +1,4 @@
-"""Checks of OSPF, VLANs, default routes and next hops, against a state that fits and against one that does not."""
+"""Checks of OSPF, VLANs, macvlan interfaces, default routes and next hops, against a state that fits and against one that does not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import ospf
 
 VARIABLES: dict[str, Any] = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],
-    "vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}, {"name": "eth2.10", "kind": "vlan", "parent": "eth2", "vlan": 10, "vrf": "CORE"}],
+    "vrf_interfaces": [
+        {"name": "eth1", "vrf": "CORE"},
+        {"name": "eth2.10", "kind": "vlan", "parent": "eth2", "vlan": 10, "vrf": "CORE"},
+        {"name": "seg7", "kind": "macvlan", "parent": "vxlan7", "vrf": "CORE"},
+    ],
     "vrf_default_routes": [{"gateway": "192.0.2.1", "interface": "eth0"}],
     "frr_ospf": [
         {
@@ -52,13 +56,13 @@ def state() -> dict[str, Any]:
         "bfd": [session("10.254.0.14"), session("fe80::2")],
         "rib": [route, kept_out],
         "routes": [dhcp, default, {"table": 200, "prefix": "10.10.0.0/24", "type": "unicast", "metric": 20, "via": [], "dev": []}],
-        "links": {"eth1": link(), "eth2.10": link(kind="vlan", parent="eth2", vlan=10)},
+        "links": {"eth1": link(), "eth2.10": link(kind="vlan", parent="eth2", vlan=10), "seg7": link(kind="macvlan", parent="vxlan7")},
     }
     return {name: {"command": name, "data": data, "error": None} for name, data in parts.items()}
 
 
 def results(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    words = ("OSPF", "BFD", "learned", "resolves", "default via", "VLAN")
+    words = ("OSPF", "BFD", "learned", "resolves", "default via", "VLAN", "macvlan")
     return {
         item.name: (item.status, item.detail) for item in host_checks("r1", VARIABLES, found) if any(word in item.name for word in words)
     }
@@ -73,6 +77,7 @@ def test_a_healthy_router_passes() -> None:
         "BFD CORE watches OSPF on eth1",
         "BFD CORE watches OSPFv3 on eth1",
         "Interface eth2.10 is VLAN 10 on eth2",
+        "Interface seg7 is macvlan on vxlan7",
         "Route default default via 192.0.2.1",
         "Route CORE 10.10.0.0/24 resolves directly",
         "Route CORE learned no link prefixes",
@@ -88,6 +93,8 @@ def test_a_healthy_router_passes() -> None:
         ("bfd", lambda data: data[0].update(status="down"), "BFD CORE watches OSPF on eth1", "10.254.0.14 is down"),
         ("links", lambda data: data["eth2.10"].update(vlan=11), "Interface eth2.10 is VLAN 10 on eth2", "found VLAN 11 on eth2"),
         ("links", lambda data: data.pop("eth2.10"), "Interface eth2.10 is VLAN 10 on eth2", "found nothing"),
+        ("links", lambda data: data["seg7"].update(parent="eth1"), "Interface seg7 is macvlan on vxlan7", "found macvlan on eth1"),
+        ("links", lambda data: data.pop("seg7"), "Interface seg7 is macvlan on vxlan7", "found nothing"),
         ("routes", lambda data: data.pop(1), "Route default default via 192.0.2.1", "found via 192.0.2.254 dev eth0"),
         ("rib", lambda data: data[0]["nexthops"][0].update(recursive=True), "Route CORE 10.10.0.0/24 resolves directly", "second look-up"),
         ("rib", lambda data: data[1].update(selected=True), "Route CORE learned no link prefixes", "10.254.0.20/30 by ospf"),

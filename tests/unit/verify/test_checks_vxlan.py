@@ -25,6 +25,7 @@ VARIABLES = {
             "port": 4789,
             "mtu": 1500,
             "mac": "02:00:00:00:00:0A",
+            "arp": False,
         }
     ],
 }
@@ -53,7 +54,7 @@ def gathered(links: Any = LINKS, fdb: Any = FDB) -> dict[str, Any]:
 
 def link(**values: Any) -> dict[str, Any]:
     """Return an interface as part ``links`` has it."""
-    return {"up": True, "mtu": 1500, "mac": "02:00:00:00:00:0a", "kind": None, "master": None, "addresses": [], **values}
+    return {"up": True, "arp": False, "mtu": 1500, "mac": "02:00:00:00:00:0a", "kind": None, "master": None, "addresses": [], **values}
 
 
 def state() -> dict[str, Any]:
@@ -78,7 +79,7 @@ def test_arguments() -> None:
 
 def test_as_declared() -> None:
     names = [check.name for check in host_checks("node", VARIABLES, state()) if check.name.startswith("VXLAN")]
-    assert len(names) == 7
+    assert len(names) == 8
     assert failures(state()) == {}
 
 
@@ -89,6 +90,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("remotes", lambda s: s.update(vxlan=gathered(fdb=FDB[:2])), "missing 172.16.0.3"),
     ("MTU", lambda s: s["links"]["data"]["vxlan1000"].update(mtu=1450), "found 1450, expected 1500"),
     ("MAC", lambda s: s["links"]["data"]["vxlan1000"].update(mac="02:00:00:00:00:ff"), "expected 02:00:00:00:00:0a"),
+    ("ARP", lambda s: s["links"]["data"]["vxlan1000"].update(arp=True), "found True, expected False"),
     ("up", lambda s: s["links"]["data"]["vxlan1000"].update(up=False), "found False, expected True"),
     ("fits its underlay", lambda s: s["links"]["data"]["eth2"].update(mtu=1500), "- 14 (Ethernet) = 1450, vxlan1000 has 1500"),
     ("fits its underlay", lambda s: s["links"]["data"]["eth2"].update(addresses=[]), "no interface has 172.16.0.4"),

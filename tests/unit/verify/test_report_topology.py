@@ -173,6 +173,18 @@ def test_a_failed_check_of_the_link_shows() -> None:
     assert link_of(report, "ovpn2").state == "up"
 
 
+def test_a_failed_check_of_the_interface_with_the_addresses_shows() -> None:
+    check = {
+        "host": "cloud-edge",
+        "name": "Interface seg1100 addresses",
+        "status": "failed",
+        "command": "",
+        "detail": "missing 10.100.0.1/24",
+    }
+    links = [link for link in graph_of(golden_report("hybrid", checks=[check]))[1] if link.label.startswith("vxlan1100 ")]
+    assert {link.ends[0]: link.state for link in links} == {"cloud-edge": "half", "cloud-node": "up"}
+
+
 @pytest.mark.parametrize(
     ("groups", "text"),
     [
