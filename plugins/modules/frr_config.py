@@ -81,6 +81,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text,
 from ansible_collections.xuegao.net.plugins.module_utils.frr import as_shown, put_in, take_out
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
+# A line of what is to be applied; older versions name the VRF.
+DELETED_INTERFACE = re.compile(r"^no interface (\S+)(?: vrf \S+)?$")
 POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 
@@ -207,6 +209,28 @@ def write_like(frr: Frr, path: str, text: str) -> None:
     write_atomically(path, text, 0o640, owner.st_uid, owner.st_gid)
 
 
+def reload(frr: Frr, text: str) -> list[str]:
+    """Make the running configuration that of the file, which holds text; returns the lines that were applied.
+
+    An interface that lives cannot be deleted from a configuration, and what is configured on it cannot go with it: it is emptied, after which FRR shows
+    it no more.
+    """
+    changes = frr.pending(frr.path)
+    if not changes:
+        return []
+    deleted = [match.group(1) for match in map(DELETED_INTERFACE.match, changes) if match]
+    emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if os.path.exists("/sys/class/net/" + name))
+    if not emptied:
+        frr.reload("--reload", frr.path)
+        return changes
+    trial = trial_file(frr, text + emptied)
+    try:
+        frr.reload("--reload", trial)
+    finally:
+        os.unlink(trial)
+    return changes
+
+
 def apply(frr: Frr, text: str, before: str) -> list[str]:
     """Bring the running configuration in line with text; returns the lines that were applied.
 
@@ -215,9 +239,8 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     if before != text:
         write_like(frr, frr.path, text)
     try:
-        changes = frr.pending(frr.path)
+        changes = reload(frr, text)
         if changes:
-            frr.reload("--reload", frr.path)
             left = frr.pending(frr.path)
             if left:
                 raise FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
@@ -227,7 +250,7 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
             raise
         write_like(frr, frr.path, before)
         try:
-            frr.reload("--reload", frr.path)
+            reload(frr, before)
         except FrrError as second:
             raise FrrError("%s\nPutting the former configuration back failed too: %s" % (error, second)) from error
         raise FrrError("%s\nThe former configuration was put back." % error) from error
