@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hybrid_network import TOPOLOGY, Network
+from hybrid_network import ROOT, TOPOLOGY, Network
 
 from hybrid.runs import succeed
 
@@ -19,7 +19,7 @@ def test_every_cut_is_survived(network: Network, plan: dict[str, Any], tmp_path:
     """The playbook verifies the network afterwards, and its page shows figures and plot."""
     options = {
         "failover_test_methods": METHODS,
-        "failover_test_wire": {"cut": f"{WIRE} {{port}}", "restore": WIRE},
+        "failover_test_wire": {"cut": f"{WIRE} {{port}}", "restore": WIRE, "chdir": str(ROOT)},
         # A cut of the wire lasts so long, in seconds.
         "failover_test_limit": 15,
         "xgn_report_dir": str(tmp_path),
