@@ -156,7 +156,7 @@ def hybrid_places(on: Mapping[str, Any]) -> Places:
 
 def unmanaged_peer(branch_machine: Run, router: Run, vrf: str, prefix: str) -> None:
     """S35: the branch runs what the plan printed, and its network is in the router's table."""
-    wait_for(lambda: list(branch.sessions(branch_machine).values()) == ["Established"], "BIRD has no session")
+    wait_for(lambda: list(branch.sessions(branch_machine).values()) == ["Established"] * 2, "BIRD lacks a session, one for each family")
     wait_for(lambda: "via" in router(f"ip route show vrf {vrf} {prefix}"), f"the router has no route to {prefix}")
 
 
