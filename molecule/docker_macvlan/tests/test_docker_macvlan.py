@@ -128,6 +128,31 @@ def test_containers_of_two_hosts_reach_each_other(host: Any, peer: int) -> None:
     assert inside(host, "app", f"ping -c 1 -W 2 10.100.0.{peer + 100}").rc == 0
 
 
+def test_interface_beside_the_containers(host: Any, own: int) -> None:
+    """The host's macvlan interface is as declared, also after the VXLAN beneath was deleted, which took it along."""
+    (link,) = json.loads(host.check_output("ip -json -details link show dev seg1000"))
+    assert (link["linkinfo"]["info_kind"], link["linkinfo"]["info_data"]["mode"], link["link"]) == ("macvlan", "bridge", "vxlan1000")
+    assert (link["mtu"], link["address"]) == (1500, f"02:00:00:00:10:{own}")
+    assert "UP" in link["flags"]
+    (parent,) = json.loads(host.check_output("ip -json link show dev vxlan1000"))
+    assert "NOARP" in parent["flags"]
+    assert host.run("/usr/local/sbin/xgn-interface check").rc == 0
+
+
+def test_the_host_and_containers_reach_each_other(host: Any, own: int, peer: int) -> None:
+    """Its own ones, which a parent never reaches, and one of the other host; full packets, and the neighbor is on the link."""
+    address = f"10.100.0.{own - 11}"
+    host.check_output("ip address replace %s/24 dev seg1000", address)
+    for last in (own, own + 100, peer):
+        ping = f"ping -c 1 -W 2 -M do -s 1472 10.100.0.{last}"
+        wait_for(lambda command=ping: host.run(command).rc, 0)
+        assert host.run(f"ping -c 1 -W 2 -M do -s 1473 10.100.0.{last}").failed
+    for name in ("igp", "app"):
+        assert inside(host, name, f"ping -c 1 -W 2 {address}").rc == 0
+        (neighbor,) = json.loads(inside(host, name, f"ip -json neighbor show {address}").stdout)
+        assert neighbor["lladdr"] == f"02:00:00:00:10:{own}"
+
+
 def test_nothing_undeclared(host: Any) -> None:
     """What was declared once and is no longer, is gone."""
     assert sorted(host.check_output("docker ps --all --format '{{.Names}}'").split()) == ["app", "igp"]
