@@ -21,7 +21,7 @@ SILENCE = """nft -f - <<'NFT'
 table netdev silence {{
  counter arrived {{ }}
  chain out {{ type filter hook egress device "{interface}" priority 0; policy drop; }}
- chain in {{ type filter hook ingress device "{interface}" priority 0; policy accept; counter name "arrived" }}
+ chain in {{ type filter hook ingress device "{interface}" priority 0; policy accept; counter name "arrived"; }}
 }}
 NFT
 """
