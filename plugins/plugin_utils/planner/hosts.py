@@ -116,9 +116,11 @@ def _segment_interfaces(segment: Segment, node: Node) -> list[Variables]:
     if name == segment.vxlan:
         return [_compact(name=name, vrf=vrf)]
     mac = segment.written["macs"].get(node.name)
-    # Linux answers ARP for an address on every interface of its table, so beside the macvlan interface the VXLAN would answer with its own MAC. It stays
-    # out of the VRF, and where there is none, `arp` in its own entry keeps it quiet.
-    return [{"name": segment.vxlan}, _compact(name=name, kind="macvlan", parent=segment.vxlan, vrf=vrf, mtu=segment.mtu, mac=mac)]
+    # In the VRF, too, though it has no address there: what is sent to its own MAC must not reach another table.
+    return [
+        _compact(name=segment.vxlan, vrf=vrf),
+        _compact(name=name, kind="macvlan", parent=segment.vxlan, vrf=vrf, mtu=segment.mtu, mac=mac),
+    ]
 
 
 def _link_interface(link: Link, end: End) -> Variables:
