@@ -1,0 +1,80 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action xuegao.net.failover_wire: the controller cuts something between the hosts while module failover_cut measures on one of them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+# The measurement has begun by then, and has seen the network whole.
+SETTLE_SECONDS = 5
+COMMAND_SECONDS = 60
+SPEC = {
+    "cut": {"type": "str", "required": True},
+    "restore": {"type": "str", "required": True},
+    "chdir": {"type": "path"},
+    "measurement": {"type": "dict", "required": True},
+}
+
+
+class ActionModule(ActionBase):
+    """One remote call, for the measurement."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Measure and cut at the same time; what was cut is restored whatever happens to the measurement."""
+        known = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, known)
+        validation, given = self.validate_argument_spec(SPEC)
+        if self._task.check_mode:
+            return {**result, "changed": True}
+        measurement = given["measurement"]
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            cut = pool.submit(cut_and_restore, given["cut"], given["restore"], given["chdir"], float(measurement["limit"]), over)
+            try:
+                answer = self._execute_module(module_name="xuegao.net.failover_cut", module_args=measurement, task_vars=known)
+            finally:
+                over.set()
+        result.update(answer)
+        if problem := cut.result():
+            result.update(failed=True, msg=problem)
+        return result
+
+
+def cut_and_restore(cut: str, restore: str, directory: str | None, seconds: float, over: threading.Event) -> str:
+    """Cut for some seconds, or until the measurement is over; returns what went wrong, or nothing. Nothing is cut where nobody measures any more."""
+    if over.wait(SETTLE_SECONDS):
+        return ""
+    try:
+        problem = execute(cut, directory)
+        if not problem:
+            over.wait(seconds)
+    finally:
+        restored = execute(restore, directory)
+    return problem or restored
+
+
+def execute(command: str, directory: str | None) -> str:
+    """Run a command on the controller; returns why it failed, or nothing."""
+    try:
+        run = subprocess.run(
+            shlex.split(command),
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return f"{command}: {error}"
+    return "" if run.returncode == 0 else f"{command}: {(run.stderr or run.stdout).strip() or f'exit status {run.returncode}'}"
