@@ -89,6 +89,7 @@ TEST = CHECK + (
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=35),
     Stage("pair of machines", ("pytest", "-v", "-s", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
+    Stage("hybrid network", ("pytest", "-v", "-s", "tests/vm/hybrid"), pytest=True, minutes=55),
 )
 
 

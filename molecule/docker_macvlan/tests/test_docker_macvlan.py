@@ -45,8 +45,12 @@ def wait_for(condition: Callable[[], Any], expected: Any) -> None:
 
 
 def inside(host: Any, container: str, command: str) -> Any:
-    """Run a command in a container."""
-    return host.run(f"docker exec {container} {command}")
+    """Run a command in a container. On a busy machine runc now and then loses the process that it starts, which says nothing of the container."""
+    for _ in range(3):
+        found = host.run(f"docker exec {container} {command}")
+        if "OCI runtime exec failed" not in found.stdout:
+            break
+    return found
 
 
 def inspect(host: Any, name: str) -> dict[str, Any]:
