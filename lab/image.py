@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import mirror
+from lab.bootstrap import bootstrap_command
 from lab.errors import LabError
 from lab.process import tail
 from lab.progress import Progress
 from lab.recipe import ArchiveRecipe, Recipe
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BUILD_LIMIT_S = 1800
 BUILD_DISK_MIB = 3072
 ARCHIVE_DISK_MIB = 512
@@ -30,14 +29,8 @@ ARCHIVE_DISK_MIB = 512
 ARCHIVE_LEVEL = 10
 LOG_LINES = 25
 POLL_S = 0.2
-# Manuals and translations are a third of the files of a small system, and nobody reads them in the lab.
-LEAN = (
-    "path-exclude=/usr/share/man/*",
-    "path-exclude=/usr/share/locale/*",
-    "path-exclude=/usr/share/doc/*",
-    "path-include=/usr/share/doc/*/copyright",
-    "force-unsafe-io",
-)
+# A test that reads a package's documents reads them in a container.
+NO_DOCUMENTS = ("path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright")
 
 
 @dataclass(frozen=True)
@@ -189,7 +182,7 @@ def _build_in(work: Path, recipe: Recipe, runner: _Runner) -> None:
     customise = "".join(f"LAB_{verb}='{' '.join(names)}'\n" for verb, names in units.items()) + recipe.customise
     # The initrd's settings have to be there before the kernel is installed.
     hooks = [f"--essential-hook=tar-in {shlex.quote(str(files_tar))} /", f"--customize-hook={customise}"]
-    runner.run(f"installing Debian {recipe.suite}", _bootstrap(recipe, hooks, root_tar))
+    runner.run(f"installing Debian {recipe.suite}", bootstrap_command(recipe.suite, recipe.packages, hooks, root_tar, NO_DOCUMENTS))
     # A user who is not root gets the files' owners right in a namespace of his own.
     namespace = [] if os.geteuid() == 0 else ["unshare", "--map-auto", "--map-root-user", "--"]
     runner.run("making the file system", [*namespace, "sh", "-euc", _DISK_SCRIPT, "sh", str(work), str(recipe.disk_mib)])
@@ -205,28 +198,10 @@ def _archive_in(work: Path, recipe: ArchiveRecipe, runner: _Runner) -> None:
     root_tar, result = work / "root.tar", work / "result"
     result.mkdir()
     customise = f"LAB_MASK='{' '.join(recipe.mask)}'\n{recipe.customise}"
-    runner.run(f"installing Debian {recipe.suite}", _bootstrap(recipe, [f"--customize-hook={customise}"], root_tar))
+    command = bootstrap_command(recipe.suite, recipe.packages, [f"--customize-hook={customise}"], root_tar, NO_DOCUMENTS)
+    runner.run(f"installing Debian {recipe.suite}", command)
     target = result / f"{recipe.name}.tar.zst"
     runner.run("compressing", ["zstd", "--quiet", "--threads=0", f"-{ARCHIVE_LEVEL}", str(root_tar), "-o", str(target)])
-
-
-def _bootstrap(recipe: Recipe | ArchiveRecipe, hooks: list[str], target: Path) -> list[str]:
-    """Return the command that writes a root file system with the recipe's packages as a tar archive."""
-    source = mirror.debian_mirror()
-    return [
-        "mmdebstrap",
-        f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
-        "--variant=minbase",
-        "--format=tar",
-        f"--keyring={KEYRING}",
-        f"--include={','.join(recipe.packages)}",
-        *(f"--dpkgopt={option}" for option in LEAN),
-        *(f"--aptopt={line}" for line in mirror.apt_policy()),
-        *hooks,
-        recipe.suite,
-        str(target),
-        *([source] if source else []),
-    ]
 
 
 _DISK_SCRIPT = """

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from lab.bootstrap import KEYRING
 from lab.errors import LabError
-from lab.image import ARCHIVE_DISK_MIB, BUILD_DISK_MIB, KEYRING
+from lab.image import ARCHIVE_DISK_MIB, BUILD_DISK_MIB
 
 QEMU = "qemu-system-x86_64"
 # The first version with datagram sockets as a network backend.

@@ -27,6 +27,18 @@ def needs_kernel(host: Any) -> Callable[[str], None]:
     return needs
 
 
+@pytest.fixture
+def own(host: Any) -> int:
+    """The last byte of this host's addresses, where the scenario's inventory says it."""
+    return int(host.ansible.get_variables()["own"])
+
+
+@pytest.fixture
+def peer(host: Any) -> int:
+    """The last byte of the other host's addresses."""
+    return int(host.ansible.get_variables()["peer"])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the journals of the units that the test's module names in UNITS to the report of a failure."""

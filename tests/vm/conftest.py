@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import ansible_mitogen
@@ -67,6 +68,18 @@ BEGIN = time.monotonic()
 def say(text: str) -> None:
     """Print a line of progress with the seconds since the start."""
     print(f"[{time.monotonic() - BEGIN:5.0f} s] {text}", flush=True)
+
+
+def first_look(hosts: Mapping[str, Callable[[str], subprocess.CompletedProcess[str]]], commands: Sequence[str]) -> str:
+    """What each host prints for each command; ``hosts`` says how a command is run on it. A host that does not answer is told, too."""
+    texts = []
+    for host, run in hosts.items():
+        for command in commands:
+            try:
+                texts.append(f"--- {host}: {command}\n{run(command).stdout}")
+            except subprocess.TimeoutExpired as error:
+                texts.append(f"--- {error}")
+    return "\n".join(texts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,14 +191,7 @@ class Pair:
 
     def state(self) -> str:
         """What a person would look at first when something is wrong."""
-        texts = []
-        for host in HOSTS:
-            for command in STATE:
-                try:
-                    texts.append(f"--- {host}: {command}\n{self.attempt(host, command).stdout}")
-                except subprocess.TimeoutExpired as error:
-                    texts.append(f"--- {error}")
-        return "\n".join(texts)
+        return first_look({host: partial(self.attempt, host) for host in HOSTS}, STATE)
 
 
 def run_scenario() -> tuple[int, str]:

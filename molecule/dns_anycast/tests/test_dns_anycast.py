@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from host_state import wait_for
 
 UNITS = ["unbound.service", "xgn-anycast.service", "frr.service"]
 ADDRESSES = ["1.1.1.1/32", "fd11::1/128"]
@@ -32,14 +33,6 @@ def names(host: Any) -> tuple[str, str]:
     """Return what this instance calls itself, and the other one."""
     own = str(host.backend.host).rpartition("-")[2]
     return own, {"debian12": "debian13", "debian13": "debian12"}[own]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"did not become true within {seconds} s"
-        time.sleep(0.3)
 
 
 def addresses(host: Any) -> list[str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
-import pytest
+from host_state import wait_for
 
 UNITS = ["docker.service", "interface.service"]
 DAEMON = {
@@ -19,29 +17,6 @@ DAEMON = {
     "live-restore": True,
     "shutdown-timeout": 10,
 }
-# Two system containers boot at the same time, on two cores that others use too.
-BOOT_LIMIT_S = 120
-POLL_S = 1
-
-
-@pytest.fixture
-def own(host: Any) -> int:
-    """The last byte of this host's addresses."""
-    return int(host.ansible.get_variables()["own"])
-
-
-@pytest.fixture
-def peer(host: Any) -> int:
-    """The last byte of the other host's addresses."""
-    return int(host.ansible.get_variables()["peer"])
-
-
-def wait_for(condition: Callable[[], Any], expected: Any) -> None:
-    """Wait until ``condition`` returns what is expected; the assertion shows what it returned last."""
-    deadline = time.monotonic() + BOOT_LIMIT_S
-    while (found := condition()) != expected and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    assert found == expected
 
 
 def inside(host: Any, container: str, command: str) -> Any:

@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from host_state import vtysh, wait_for
 
 UNITS = ["frr.service"]
 SECRETS = ("xgnSecretBgpPassword", "xgnSecretOspf")
-# A session that was reset waits for its connect timer, 120 s at most, before it calls again.
-SESSION_LIMIT_S = 150
-POLL_S = 2
 FILES = {
     "/etc/frr/frr.conf": ("frr", "frr", 0o640),
     "/etc/frr/daemons": ("frr", "frr", 0o640),
     "/etc/frr/vtysh.conf": ("frr", "frrvty", 0o640),
     "/etc/systemd/system/frr.service": ("root", "root", 0o644),
 }
-
-
-@pytest.fixture
-def own(host: Any) -> int:
-    """The last byte of this host's addresses."""
-    return int(host.ansible.get_variables()["own"])
-
-
-@pytest.fixture
-def peer(host: Any) -> int:
-    """The last byte of the other host's addresses."""
-    return int(host.ansible.get_variables()["peer"])
-
-
-def vtysh(host: Any, command: str) -> Any:
-    """Return the JSON that FRR answers."""
-    return json.loads(host.check_output("vtysh -c %s", f"{command} json"))
-
-
-def wait_for(condition: Callable[[], Any], expected: Any) -> None:
-    """Wait until ``condition`` returns what is expected; the assertion shows what it returned last."""
-    deadline = time.monotonic() + SESSION_LIMIT_S
-    while (found := condition()) != expected and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    assert found == expected
 
 
 def test_session_is_established(host: Any, peer: int) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import time
 from typing import Any
 
 import pytest
+from host_state import vtysh, wait_for
 
 testinfra_hosts = ["ansible://routers"]
 UNITS = ["frr.service", "wg-quick@wg0.service"]
-SESSION_LIMIT_S = 150
 # Upstream's archive: docs/testing.md.
 WIREGUARD_TOOLS = bool(os.environ.get("XGN_WIREGUARD_TOOLS"))
-POLL_S = 2
 OPTIONS = (
     "--sysconfdir=/etc/frr",
     "--localstatedir=/var/run/frr",
@@ -126,10 +123,7 @@ def test_tunnel_is_up(host: Any) -> None:
     unit = host.service("wg-quick@wg0.service")
     assert unit.is_enabled
     assert unit.is_running
-    deadline = time.monotonic() + SESSION_LIMIT_S
-    while not re.search(r"\t[1-9]", host.check_output("wg show wg0 latest-handshakes")):
-        assert time.monotonic() < deadline, "no handshake"
-        time.sleep(POLL_S)
+    wait_for(lambda: bool(re.search(r"\t[1-9]", host.check_output("wg show wg0 latest-handshakes"))))
 
 
 def test_libraries_are_found(host: Any) -> None:
@@ -155,12 +149,7 @@ def test_session_is_established(host: Any) -> None:
     """The routers have a session, with BFD."""
     variables = host.ansible.get_variables()
     peer = f"{variables['network']}.{variables['peer']}"
-    deadline = time.monotonic() + SESSION_LIMIT_S
-    state = ""
-    while state != "Established" and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-        state = json.loads(host.check_output(f"vtysh -c 'show bgp neighbors {peer} json'"))[peer]["bgpState"]
-    assert state == "Established"
+    wait_for(lambda: vtysh(host, f"show bgp neighbors {peer}")[peer]["bgpState"], "Established")
 
 
 def test_reload_finds_nothing_to_do(host: Any) -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from host_state import wait_for
 
 UNITS = ["gobgpd.service", "xgn-steering-health.service", "frr.service"]
-# gobgpd calls every 5 s at first, and FRR may have to forget a former session: 9 s.
-SESSION_LIMIT_S = 60
 HEALTH_LIMIT_S = 15
-POLL_S = 0.5
 SECRET = "xgnSecretBgpPassword"
 # One hop from the router to its far end; one more through the box.
 PLAIN, STEERED = 64, 63
@@ -27,18 +23,6 @@ FILES = {
 
 
 @pytest.fixture
-def own(host: Any) -> int:
-    """The last byte of this host's addresses."""
-    return int(host.ansible.get_variables()["own"])
-
-
-@pytest.fixture
-def peer(host: Any) -> int:
-    """The last byte of the other host's addresses."""
-    return int(host.ansible.get_variables()["peer"])
-
-
-@pytest.fixture
 def steered(host: Any) -> str:
     """The prefix that this host's box steers."""
     return f"192.0.2.{host.ansible.get_variables()['half']}/25"
@@ -48,14 +32,6 @@ def steered(host: Any) -> str:
 def received(host: Any) -> str:
     """The prefix that the other host's box steers."""
     return f"192.0.2.{host.ansible.get_variables()['peer_half']}/25"
-
-
-def wait_for(condition: Callable[[], Any], expected: Any, seconds: float = SESSION_LIMIT_S) -> None:
-    """Wait until ``condition`` returns what is expected; the assertion shows what it returned last."""
-    deadline = time.monotonic() + seconds
-    while (found := condition()) != expected and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    assert found == expected
 
 
 def kernel_hops(host: Any, prefix: str) -> list[str]:
@@ -184,4 +160,4 @@ def test_killed_daemon(host: Any) -> None:
     """gobgpd dies: systemd starts it again, and what is persistent is announced again, once the box is known to be healthy."""
     before = announced(host)
     host.check_output("systemctl kill --signal=KILL gobgpd.service")
-    wait_for(lambda: host.run("xgn-steering show").succeeded and announced(host) == before, True)
+    wait_for(lambda: host.run("xgn-steering show").succeeded and announced(host) == before)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from host_state import wait_for
 
 UNITS = [f"openvpn-{role}@{name}.service" for name in ("ovpn2", "ovpn3") for role in ("server", "client")]
 MTU = {"ovpn2": 1414, "ovpn3": 1434}
 ADDRESSES = {"ovpn2": "10.9.0.{}", "ovpn3": "10.9.1.{}"}
-CONNECT_LIMIT_S = 60
-POLL_S = 1
 IPV4_ICMP = 28  # bytes of the headers of a ping
 STATE = r"""
 import socket
@@ -119,14 +116,6 @@ def test_packets(host: Any, known: dict[str, Any], name: str) -> None:
 def inventory() -> str:
     """Return the scenario's inventory, through which the other host is reached."""
     return str(Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "inventory"))
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + CONNECT_LIMIT_S
-    while not (holds := condition()) and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    assert holds
 
 
 @pytest.mark.parametrize("name", MTU)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from host_state import vtysh, wait_for
 
 UNITS = ["wg-quick@wg0", "interface", "frr"]
 
-# A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
-SESSION_SECONDS = 180
-POLL_SECONDS = 3
 PLANNED_MTU = 1412
 HEADERS = 28  # IPv4 and ICMP
 
@@ -27,21 +22,6 @@ def name_of(host: Any) -> str:
     return str(host.backend.get_hostname())
 
 
-def vtysh(host: Any, command: str) -> Any:
-    """What FRR answers to a show command, parsed."""
-    return json.loads(host.check_output("vtysh -c %s", command + " json"))
-
-
-def poll(question: Callable[[], bool], seconds: int = SESSION_SECONDS) -> bool:
-    """Ask until the answer is yes or the time is over."""
-    deadline = time.monotonic() + seconds
-    while not question():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
-
-
 def established(host: Any) -> bool:
     """Whether BGP with the other host is up in CORE, and BFD with it."""
     peer = OWN[PEER[name_of(host)]]
@@ -51,7 +31,7 @@ def established(host: Any) -> bool:
 
 
 def test_bgp_and_bfd_come_up_inside_the_vrf(host: Any) -> None:
-    assert poll(lambda: established(host)), host.run("vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers'").stdout
+    wait_for(lambda: established(host))
 
 
 def test_bgp_uses_the_password(host: Any) -> None:
@@ -61,7 +41,7 @@ def test_bgp_uses_the_password(host: Any) -> None:
 
 def test_network_of_the_other_side_is_in_table_200_only(host: Any) -> None:
     prefix = NETWORK[PEER[name_of(host)]]
-    assert poll(lambda: "proto bgp" in host.check_output("ip -4 route show table 200 %s/32", prefix))
+    wait_for(lambda: "proto bgp" in host.check_output("ip -4 route show table 200 %s/32", prefix))
     everywhere = host.check_output("ip -4 route show table all %s/32", prefix).splitlines()
     assert len(everywhere) == 1, everywhere
     assert "table 200" in everywhere[0] or "table CORE" in everywhere[0]
@@ -69,13 +49,13 @@ def test_network_of_the_other_side_is_in_table_200_only(host: Any) -> None:
 
 def test_networks_reach_each_other(host: Any) -> None:
     own, other = NETWORK[name_of(host)], NETWORK[PEER[name_of(host)]]
-    assert poll(lambda: host.run("ip vrf exec CORE ping -c 3 -W 3 -I %s %s", own, other).succeeded)
+    wait_for(lambda: host.run("ip vrf exec CORE ping -c 3 -W 3 -I %s %s", own, other).succeeded)
 
 
 def test_planned_mtu_passes_and_one_byte_more_does_not(host: Any) -> None:
     own, other = NETWORK[name_of(host)], NETWORK[PEER[name_of(host)]]
     ping = "ip vrf exec CORE ping -M do -c 2 -W 3 -I %s -s %s %s"
-    assert poll(lambda: host.run(ping, own, str(PLANNED_MTU - HEADERS), other).succeeded)
+    wait_for(lambda: host.run(ping, own, str(PLANNED_MTU - HEADERS), other).succeeded)
     assert host.run(ping, own, str(PLANNED_MTU - HEADERS + 1), other).failed
 
 

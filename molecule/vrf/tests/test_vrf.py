@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from host_state import link
 
 UNITS = ["interface.service", "port.service"]
 FILES = {
@@ -17,13 +18,6 @@ FILES = {
     "/etc/systemd/networkd.conf.d/90-xgn.conf": 0o644,
 }
 UNREACHABLE_METRIC = 4278198272
-
-
-def link(host: Any, name: str) -> dict[str, Any]:
-    """Return what ``ip`` knows about one interface."""
-    (found,) = json.loads(host.check_output("ip -json -details link show dev %s", name))
-    assert isinstance(found, dict)
-    return found
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import testinfra
+from host_state import link, wait_for
 
 UNITS = ["interface.service"]
 ADDRESSES = {"vxlan1000": "10.10.0", "br0": "10.11.0"}
-# The other host may still be booting.
-PEER_LIMIT_S = 60
-POLL_S = 1
-
-
-@pytest.fixture
-def own(host: Any) -> int:
-    """The last byte of this host's addresses."""
-    return int(host.ansible.get_variables()["own"])
-
-
-@pytest.fixture
-def peer(host: Any) -> int:
-    """The last byte of the other host's addresses."""
-    return int(host.ansible.get_variables()["peer"])
 
 
 @pytest.fixture(autouse=True)
@@ -36,23 +20,6 @@ def addresses(own: int, peer: int) -> None:
         other = testinfra.get_host(f"docker://vxlan-debian{number}")
         for name, network in ADDRESSES.items():
             other.check_output(f"ip address replace {network}.{number}/24 dev {name}")
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    """Try until the condition holds or the time is over."""
-    deadline = time.monotonic() + PEER_LIMIT_S
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
-
-
-def link(host: Any, name: str) -> dict[str, Any]:
-    """Return what ``ip`` knows about one interface."""
-    (found,) = json.loads(host.check_output("ip -json -details link show dev %s", name))
-    assert isinstance(found, dict)
-    return found
 
 
 def flooded(host: Any, name: str) -> set[str]:
@@ -89,7 +56,7 @@ def test_full_packets_pass_unfragmented(host: Any, peer: int, name: str, size: i
     """A packet of the MTU with DF reaches the other host; one byte more does not leave."""
     target = f"{ADDRESSES[name]}.{peer}"
     ping = f"ping -c 1 -W 2 -M do {target} -s "
-    assert wait_for(lambda: host.run(ping + str(size - 28)).succeeded), host.run(ping + str(size - 28)).stdout
+    wait_for(lambda: host.run(ping + str(size - 28)).succeeded)
     longer = host.run(ping + str(size - 27))
     assert longer.failed
     assert "too long" in longer.stdout + longer.stderr
@@ -99,7 +66,7 @@ def test_full_packets_pass_unfragmented(host: Any, peer: int, name: str, size: i
 
 def test_neighbor_is_of_the_other_host(host: Any, peer: int) -> None:
     """The MAC address behind the peer's address is the one that is declared there."""
-    assert wait_for(lambda: host.run(f"ping -c 1 -W 2 {ADDRESSES['vxlan1000']}.{peer}").succeeded)
+    wait_for(lambda: host.run(f"ping -c 1 -W 2 {ADDRESSES['vxlan1000']}.{peer}").succeeded)
     (entry,) = json.loads(host.check_output(f"ip -json neighbor show {ADDRESSES['vxlan1000']}.{peer} dev vxlan1000"))
     assert entry["lladdr"] == f"02:00:00:00:10:{peer}"
 

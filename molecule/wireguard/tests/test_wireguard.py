@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from host_state import wait_for
 
 UNITS = ["wg-quick@wg0.service", "wg-quick@wg-spare.service"]
 INTERFACES = {"wg0": 1412, "wg-spare": 1280}
 PRESHARED_KEY = "xgnSecretPresharedKey0000000000000000000000="
 OUTSIDER = "outsider00000000000000000000000000000000000="
-HANDSHAKE_LIMIT_S = 60
-POLL_S = 1
 FILES = {
     "/etc/wireguard": 0o700,
     "/etc/wireguard/wg0.conf": 0o600,
@@ -125,14 +122,6 @@ def test_handshake(host: Any, other: str) -> None:
         return int(dict(lines)[recorded(other)["wg0"]])
 
     wait_for(lambda: last() > 0)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + HANDSHAKE_LIMIT_S
-    while not (holds := condition()) and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    assert holds
 
 
 @pytest.mark.parametrize("unit", UNITS)

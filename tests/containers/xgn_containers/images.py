@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab import mirror
+from lab.bootstrap import LEAN, bootstrap_command
 from lab.errors import LabError
 from lab.process import tail
 from lab.progress import Progress
@@ -24,11 +24,8 @@ from .paths import CONTAINERS_DIR
 # Raise it when the build changes in a way that neither images.toml nor customise.sh shows.
 BUILDER_VERSION = 1
 REPOSITORY = "xgn-test"
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BUILD_LIMIT_S = 900
 LOG_LINES = 25
-# Manuals and translations are a third of a small system's files; a test that reads a package's documents would notice.
-LEAN = ("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*", "force-unsafe-io")
 
 
 @dataclass(frozen=True)
@@ -135,23 +132,9 @@ def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
 def _mmdebstrap(recipe: Recipe, target: Path, log: Path, lock: int) -> None:
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing: install the package mmdebstrap")
-    source = mirror.debian_mirror()
     customise = f"XGN_ARCHIVE='{' '.join(recipe.archive)}'\nXGN_MASK='{' '.join(recipe.mask)}'\n"
     customise += f"XGN_SOURCES='{' '.join(recipe.sources)}'\nXGN_SOURCES_SUITE='{recipe.sources_suite}'\n{recipe.customise}"
-    command = [
-        "mmdebstrap",
-        f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
-        "--variant=minbase",
-        "--format=tar",
-        f"--keyring={KEYRING}",
-        f"--include={','.join(recipe.packages)}",
-        *(f"--dpkgopt={option}" for option in LEAN),
-        *(f"--aptopt={line}" for line in mirror.apt_policy()),
-        f"--customize-hook={customise}",
-        recipe.suite,
-        str(target),
-        *([source] if source else []),
-    ]
+    command = bootstrap_command(recipe.suite, recipe.packages, [f"--customize-hook={customise}"], target)
     with log.open("wb") as stream:
         try:
             status = subprocess.run(

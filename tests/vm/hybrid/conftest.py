@@ -18,7 +18,7 @@ import branch
 import pytest
 import steering_proof
 import yaml
-from conftest import LOGS, MITOGEN, environment
+from conftest import LOGS, MITOGEN, environment, first_look
 from hybrid_network import CONNECTION, ROOT, RUNNING, TOPOLOGY, Network
 
 from hybrid.runs import INVENTORY, planned, succeed
@@ -49,14 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def state_of(network: Network) -> str:
     """What a person would look at first when something is wrong."""
-    texts = []
-    for name, shell in network.on.items():
-        for command in STATE:
-            try:
-                texts.append(f"--- {name}: {command}\n{shell.run(command).stdout}")
-            except subprocess.TimeoutExpired as error:
-                texts.append(f"--- {error}")
-    return "\n".join(texts)
+    return first_look({name: shell.run for name, shell in network.on.items()}, STATE)
 
 
 def run_scenario() -> int:
