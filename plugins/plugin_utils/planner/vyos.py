@@ -161,7 +161,7 @@ class _Writer:
             yield f"{prefix} mac '{addressed['mac']}'"
         for remote in interface["remotes"]:
             yield f"{prefix} remote '{remote}'"
-        yield from self.vrf_lines(prefix, interface.get("vrf"))
+        yield from self.vrf_lines(prefix, self.vrfs.get(addressed["name"]))
 
     def protocols(self, vrf: str | None) -> str:
         return f"vrf name {vrf} protocols" if vrf and not self.old else "protocols"
