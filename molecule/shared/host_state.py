@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-POLL_S = 0.5
-# A BGP session that was reset calls again after its connect timer, 120 s at most (FRR 8); and the other host may still be booting.
-LIMIT_S = 180
+POLL_S = 1
+# The other host may still be booting.
+PEER_LIMIT_S = 60
 
 
-def wait_for(condition: Callable[[], Any], expected: Any = True, seconds: float = LIMIT_S) -> None:
+def wait_for(condition: Callable[[], Any], expected: Any = True, seconds: float = PEER_LIMIT_S) -> None:
     """Wait until ``condition`` returns what is expected; the assertion shows what it returned last."""
     deadline = time.monotonic() + seconds
     while (found := condition()) != expected and time.monotonic() < deadline:

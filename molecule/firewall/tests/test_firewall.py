@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 import testinfra
+from host_state import wait_for
 
 UNITS = ["xgn-firewall.service", "nftables.service"]
 FILE = "/etc/xgn/firewall.nft"
@@ -128,8 +128,6 @@ def test_rules_of_others(host: Any) -> None:
     for verb in ("restart", "reload"):
         host.check_output(f"systemctl {verb} nftables.service")
         # systemctl waits for the unit it was told, not for the jobs that follow from it.
-        deadline = time.monotonic() + JOB_SECONDS
-        while "table inet xgn" not in host.check_output("nft list tables") and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_for(lambda: "table inet xgn" in host.check_output("nft list tables").splitlines(), seconds=JOB_SECONDS)
         assert sorted(host.check_output("nft list tables").splitlines()) == ["table inet theirs", "table inet xgn"], verb
         assert table(host) == before

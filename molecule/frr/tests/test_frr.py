@@ -10,6 +10,8 @@ from host_state import vtysh, wait_for
 
 UNITS = ["frr.service"]
 SECRETS = ("xgnSecretBgpPassword", "xgnSecretOspf")
+# A session that was reset waits for its connect timer, 120 s at most, before it calls again.
+SESSION_LIMIT_S = 150
 FILES = {
     "/etc/frr/frr.conf": ("frr", "frr", 0o640),
     "/etc/frr/daemons": ("frr", "frr", 0o640),
@@ -21,7 +23,7 @@ FILES = {
 def test_session_is_established(host: Any, peer: int) -> None:
     """The session comes up; with a password, since the other side has one too."""
     address = f"198.51.100.{peer}"
-    wait_for(lambda: vtysh(host, f"show bgp neighbors {address}")[address]["bgpState"], "Established")
+    wait_for(lambda: vtysh(host, f"show bgp neighbors {address}")[address]["bgpState"], "Established", SESSION_LIMIT_S)
     neighbor = vtysh(host, f"show bgp neighbors {address}")[address]
     assert (neighbor["remoteAs"], neighbor["nbrDesc"]) == (65000 + peer, "the other container")
     timers = (neighbor["bgpTimerConfiguredKeepAliveIntervalMsecs"], neighbor["bgpTimerConfiguredHoldTimeMsecs"])
@@ -32,7 +34,7 @@ def test_session_is_established(host: Any, peer: int) -> None:
 def test_bfd_is_up(host: Any, peer: int) -> None:
     """BFD watches the neighbor with the intervals of the profile."""
     address = f"198.51.100.{peer}"
-    wait_for(lambda: [found["status"] for found in vtysh(host, "show bfd peers") if found["peer"] == address], ["up"])
+    wait_for(lambda: [found["status"] for found in vtysh(host, "show bfd peers") if found["peer"] == address], ["up"], SESSION_LIMIT_S)
     # BGP and OSPF share the session with the neighbor.
     (found,) = vtysh(host, "show bfd peers")
     assert (found["receive-interval"], found["transmit-interval"]) == (1000, 1000)
@@ -43,6 +45,7 @@ def test_routes_of_the_peer(host: Any, own: int, peer: int) -> None:
     wait_for(
         lambda: [(route["dst"], route["gateway"]) for route in json.loads(host.check_output("ip -json route show proto bgp"))],
         [(f"192.0.2.{peer}", f"198.51.100.{peer}")],
+        SESSION_LIMIT_S,
     )
     routes = vtysh(host, "show bgp ipv4 unicast")["routes"]
     assert sorted(routes) == sorted([f"192.0.2.{own}/32", f"192.0.2.{peer}/32", "203.0.113.0/24"])
@@ -54,12 +57,14 @@ def test_routes_of_the_peer(host: Any, own: int, peer: int) -> None:
 
 def test_ospf(host: Any, own: int, peer: int) -> None:
     """The neighbor is full, with its key; what the sender's and the receiver's filter let pass is in the table, and nothing else."""
-    wait_for(lambda: neighbor_states(host), ["Full"])
+    wait_for(lambda: neighbor_states(host), ["Full"], SESSION_LIMIT_S)
     assert host.run("grep --quiet %s /etc/frr/frr.conf", f"message-digest-key 1 md5 {SECRETS[1]}").succeeded
     interface = vtysh(host, "show ip ospf interface eth0")["interfaces"]["eth0"]
     assert (interface["timerMsecs"], interface["timerDeadSecs"], interface["cost"]) == (2000, 40, 7)
     wait_for(
-        lambda: sorted(route["dst"] for route in json.loads(host.check_output("ip -json route show proto ospf"))), [f"198.18.{peer}.0/24"]
+        lambda: sorted(route["dst"] for route in json.loads(host.check_output("ip -json route show proto ospf"))),
+        [f"198.18.{peer}.0/24"],
+        SESSION_LIMIT_S,
     )
     told = vtysh(host, "show ip ospf route")
     assert f"198.19.{peer}.0/24" in told

@@ -11,6 +11,7 @@ from host_state import vtysh, wait_for
 
 testinfra_hosts = ["ansible://routers"]
 UNITS = ["frr.service", "wg-quick@wg0.service"]
+SESSION_LIMIT_S = 150
 # Upstream's archive: docs/testing.md.
 WIREGUARD_TOOLS = bool(os.environ.get("XGN_WIREGUARD_TOOLS"))
 OPTIONS = (
@@ -123,7 +124,7 @@ def test_tunnel_is_up(host: Any) -> None:
     unit = host.service("wg-quick@wg0.service")
     assert unit.is_enabled
     assert unit.is_running
-    wait_for(lambda: bool(re.search(r"\t[1-9]", host.check_output("wg show wg0 latest-handshakes"))))
+    wait_for(lambda: bool(re.search(r"\t[1-9]", host.check_output("wg show wg0 latest-handshakes"))), seconds=SESSION_LIMIT_S)
 
 
 def test_libraries_are_found(host: Any) -> None:
@@ -149,7 +150,7 @@ def test_session_is_established(host: Any) -> None:
     """The routers have a session, with BFD."""
     variables = host.ansible.get_variables()
     peer = f"{variables['network']}.{variables['peer']}"
-    wait_for(lambda: vtysh(host, f"show bgp neighbors {peer}")[peer]["bgpState"], "Established")
+    wait_for(lambda: vtysh(host, f"show bgp neighbors {peer}")[peer]["bgpState"], "Established", SESSION_LIMIT_S)
 
 
 def test_reload_finds_nothing_to_do(host: Any) -> None:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from host_state import wait_for
+from host_state import vtysh, wait_for
 
 UNITS = ["gobgpd.service", "xgn-steering-health.service", "frr.service"]
 HEALTH_LIMIT_S = 15
@@ -76,8 +76,7 @@ def test_router_has_them(host: Any, peer: int, received: str) -> None:
     """The router has the other box's routes in its kernel, with their attributes."""
     wait_for(lambda: kernel_hops(host, received), [f"198.18.2.{peer}"])
     wait_for(lambda: len(kernel_hops(host, "2001:db8:2:1::/64")), 1)
-    answer = json.loads(host.check_output(f"vtysh -c 'show bgp ipv4 unicast {received} json'"))
-    (path,) = answer["paths"]
+    (path,) = vtysh(host, f"show bgp ipv4 unicast {received}")["paths"]
     assert path["community"]["string"] == "65000:7 no-export"
     assert path["largeCommunity"]["string"] == "65000:1:2"
     assert (path.get("locPrf", path.get("localpref")), path.get("metric", path.get("med"))) == (200, 5)
@@ -94,7 +93,7 @@ def test_packets_take_the_box(host: Any, steered: str, received: str) -> None:
 
 def test_session_has_the_password(host: Any, peer: int) -> None:
     """The session that carries the routes is one with a password, and this box called for its own."""
-    neighbor = json.loads(host.check_output(f"vtysh -c 'show bgp neighbors 198.18.2.{peer} json'"))[f"198.18.2.{peer}"]
+    neighbor = vtysh(host, f"show bgp neighbors 198.18.2.{peer}")[f"198.18.2.{peer}"]
     assert (neighbor["bgpState"], neighbor["authenticationEnabled"]) == ("Established", 1)
     assert neighbor["portForeign"] != 179
 

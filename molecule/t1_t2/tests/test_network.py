@@ -9,6 +9,8 @@ from host_state import vtysh, wait_for
 
 UNITS = ["wg-quick@wg0", "interface", "frr"]
 
+# A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
+SESSION_SECONDS = 180
 PLANNED_MTU = 1412
 HEADERS = 28  # IPv4 and ICMP
 
@@ -22,16 +24,16 @@ def name_of(host: Any) -> str:
     return str(host.backend.get_hostname())
 
 
-def established(host: Any) -> bool:
-    """Whether BGP with the other host is up in CORE, and BFD with it."""
+def sessions(host: Any) -> tuple[str | None, str | None]:
+    """States of BGP with the other host in CORE, and of BFD with it."""
     peer = OWN[PEER[name_of(host)]]
     summary = vtysh(host, "show bgp vrf CORE summary").get("ipv4Unicast", {})
-    sessions = {item["peer"]: item["status"] for item in vtysh(host, "show bfd vrf CORE peers")}
-    return bool(summary.get("peers", {}).get(peer, {}).get("state") == "Established" and sessions.get(peer) == "up")
+    bfd = {item["peer"]: item["status"] for item in vtysh(host, "show bfd vrf CORE peers")}
+    return summary.get("peers", {}).get(peer, {}).get("state"), bfd.get(peer)
 
 
 def test_bgp_and_bfd_come_up_inside_the_vrf(host: Any) -> None:
-    wait_for(lambda: established(host))
+    wait_for(lambda: sessions(host), ("Established", "up"), SESSION_SECONDS)
 
 
 def test_bgp_uses_the_password(host: Any) -> None:
@@ -41,7 +43,7 @@ def test_bgp_uses_the_password(host: Any) -> None:
 
 def test_network_of_the_other_side_is_in_table_200_only(host: Any) -> None:
     prefix = NETWORK[PEER[name_of(host)]]
-    wait_for(lambda: "proto bgp" in host.check_output("ip -4 route show table 200 %s/32", prefix))
+    wait_for(lambda: "proto bgp" in host.check_output("ip -4 route show table 200 %s/32", prefix), seconds=SESSION_SECONDS)
     everywhere = host.check_output("ip -4 route show table all %s/32", prefix).splitlines()
     assert len(everywhere) == 1, everywhere
     assert "table 200" in everywhere[0] or "table CORE" in everywhere[0]
@@ -49,13 +51,13 @@ def test_network_of_the_other_side_is_in_table_200_only(host: Any) -> None:
 
 def test_networks_reach_each_other(host: Any) -> None:
     own, other = NETWORK[name_of(host)], NETWORK[PEER[name_of(host)]]
-    wait_for(lambda: host.run("ip vrf exec CORE ping -c 3 -W 3 -I %s %s", own, other).succeeded)
+    wait_for(lambda: host.run("ip vrf exec CORE ping -c 3 -W 3 -I %s %s", own, other).succeeded, seconds=SESSION_SECONDS)
 
 
 def test_planned_mtu_passes_and_one_byte_more_does_not(host: Any) -> None:
     own, other = NETWORK[name_of(host)], NETWORK[PEER[name_of(host)]]
     ping = "ip vrf exec CORE ping -M do -c 2 -W 3 -I %s -s %s %s"
-    wait_for(lambda: host.run(ping, own, str(PLANNED_MTU - HEADERS), other).succeeded)
+    wait_for(lambda: host.run(ping, own, str(PLANNED_MTU - HEADERS), other).succeeded, seconds=SESSION_SECONDS)
     assert host.run(ping, own, str(PLANNED_MTU - HEADERS + 1), other).failed
 
 

@@ -56,7 +56,12 @@ def test_full_packets_pass_unfragmented(host: Any, peer: int, name: str, size: i
     """A packet of the MTU with DF reaches the other host; one byte more does not leave."""
     target = f"{ADDRESSES[name]}.{peer}"
     ping = f"ping -c 1 -W 2 -M do {target} -s "
-    wait_for(lambda: host.run(ping + str(size - 28)).succeeded)
+
+    def complaint() -> str:
+        answer = host.run(ping + str(size - 28))
+        return "" if answer.succeeded else str(answer.stdout + answer.stderr)
+
+    wait_for(complaint, "")
     longer = host.run(ping + str(size - 27))
     assert longer.failed
     assert "too long" in longer.stdout + longer.stderr
