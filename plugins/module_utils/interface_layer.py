@@ -23,7 +23,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils import interface_networkd, interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils import interface_mac, interface_networkd, interface_vxlan
 
 STATE_FILE = "/etc/xgn/interface.json"
 LOCK_FILE = "/run/xgn-interface.lock"
@@ -70,12 +70,20 @@ class Kernel:
 
     def change(self, *arguments: str, program: str = "ip") -> None:
         """Run `ip ARGUMENTS` (or bridge) and remember it; only remember it in a dry run."""
+        self.attempt(None, *arguments, program=program)
+
+    def attempt(self, refusal: str | None, *arguments: str, program: str = "ip") -> bool:
+        """Like change; returns False, and forgets the command, when the kernel refuses it with these words."""
         self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
-            return
+            return True
         run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        if run.returncode != 0 and refusal and refusal in run.stderr:
+            self.commands.pop()
+            return False
         if run.returncode != 0:
             raise InterfaceLayerError("%s: %s" % (self.commands[-1], run.stderr.strip()))
+        return True
 
     def delete(self, links: dict[str, Any], name: str) -> None:
         """Delete an interface, which the kernel does to all that lies on it, too: none of that is in links any more."""
@@ -272,7 +280,7 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change("link", "set", "dev", name, "nomaster")
     mac = interface.get("mac")
     if mac and (link["mac"] or "").lower() != mac.lower():
-        kernel.change("link", "set", "dev", name, "address", mac)
+        interface_mac.change(kernel, links, name, mac)
     mtu = interface.get("mtu")
     if mtu and link["mtu"] != mtu:
         kernel.change("link", "set", "dev", name, "mtu", str(mtu))
