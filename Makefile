@@ -11,10 +11,8 @@ CONNECTION = build/lab/$(TOPOLOGY)/connection.yml
 PYTHON    ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN        = .venv/bin
-# Mitogen for the lab's emulated processors only: docs/decisions/0006.
-MITOGEN    = $(shell $(BIN)/python -c 'import ansible_mitogen; print(ansible_mitogen.__path__[0])')
-PLAYBOOK   = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$(MITOGEN)/plugins/strategy ANSIBLE_TIMEOUT=60 \
-	ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansible-playbook --inventory $(INVENTORY) --inventory $(CONNECTION)
+# Emulated machines answer late on a busy controller.
+PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansible-playbook --inventory $(INVENTORY) --inventory $(CONNECTION)
 # Where molecule/frr_build leaves what it builds.
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 

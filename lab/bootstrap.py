@@ -14,7 +14,7 @@ LEAN = ("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*", "fo
 
 
 def bootstrap_command(
-    suite: str, packages: Sequence[str], hooks: Sequence[str], target: Path, dpkg_options: Sequence[str] = ()
+    suite: str, packages: Sequence[str], hooks: Sequence[str], target: Path | None, dpkg_options: Sequence[str] = ()
 ) -> list[str]:
     """Return the command that writes a root file system as a tar archive.
 
@@ -22,7 +22,7 @@ def bootstrap_command(
         suite: the Debian suite.
         packages: what is installed, beside what Debian cannot do without.
         hooks: mmdebstrap's hook options.
-        target: the archive to write.
+        target: the archive to write, or None if nothing is kept but what the hooks take out.
         dpkg_options: lines of dpkg's configuration, beside ``LEAN``.
     """
     source = mirror.debian_mirror()
@@ -30,13 +30,13 @@ def bootstrap_command(
         "mmdebstrap",
         f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
         "--variant=minbase",
-        "--format=tar",
+        f"--format={'tar' if target else 'null'}",
         f"--keyring={KEYRING}",
         f"--include={','.join(packages)}",
         *(f"--dpkgopt={option}" for option in (*LEAN, *dpkg_options)),
         *(f"--aptopt={line}" for line in mirror.apt_policy()),
         *hooks,
         suite,
-        str(target),
+        str(target or os.devnull),
         *([source] if source else []),
     ]

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import lab, qmp, vm, wire_client
+from lab import kernel, lab, snapshot, vm, wire_client
 from lab.connection import ssh_command
 from lab.errors import LabError
-from lab.paths import ARCHIVE_DIR, LABS_DIR, RECIPE_DIR, TOPOLOGY_DIR, LabPaths, image_cache_dir, lab_paths
+from lab.paths import ARCHIVE_DIR, LABS_DIR, RECIPE_DIR, TOPOLOGY_DIR, LabPaths, image_cache_dir, kernel_cache_dir, lab_paths
 from lab.probe import banner_shows, wait_for_ssh
 from lab.progress import Progress
 from lab.recipe import Recipe, load_archive_recipe, load_recipe, recipe_names
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("topology")
     sub = verb("down", _down, "stop and remove everything of a lab")
     sub.add_argument("topology", nargs="?")
+    sub.add_argument("--keep", action="store_true", help="keep disks and snapshots: up or restore go on from there")
     sub.add_argument("--all", action="store_true", help="all labs of this checkout")
     sub = verb("status", _status, "show the machines and wires of a lab")
     sub.add_argument("topology")
@@ -72,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("vm")
     sub.add_argument("action", choices=("reset", "off", "on"))
     sub.add_argument("--wait", action="store_true", help="after reset or on: wait until ssh answers")
+    sub = verb("snapshot", _snapshot, "keep the disks of all machines as they are now")
+    sub.add_argument("topology")
+    sub.add_argument("name")
+    sub = verb("restore", _restore, "bring all machines back to a snapshot, and boot them the way they ran then")
+    sub.add_argument("topology")
+    sub.add_argument("name")
+    sub.add_argument("--off", action="store_true", help="do not boot them")
     sub = verb("wire", _wire, "change how a wire treats frames and print its state as JSON")
     sub.add_argument("topology")
     sub.add_argument("wire")
@@ -85,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--drop-udp", type=int, nargs="*", metavar="PORT", help="these UDP ports, and no others")
     sub.add_argument("--drop-tcp", type=int, nargs="*", metavar="PORT", help="these TCP ports, and no others")
     sub.add_argument("--clear", action="store_true", help="first go back to the topology's own conditions")
+    sub = verb("kernel", _kernel, "build the kernel for machines under User Mode Linux, or take a ready one, unless it is there")
+    sub.add_argument("--take", type=Path, metavar="FILE", help="a ready kernel, as .xz; its checksum must be the one that is known")
     sub = verb("capture", _capture, "write every frame that enters a wire to a pcap file, until Ctrl-C")
     sub.add_argument("topology")
     sub.add_argument("wire")
@@ -103,7 +113,7 @@ def _up(options: argparse.Namespace) -> int:
     topology, recipes, paths = _load(options.topology)
     archives = {name: load_archive_recipe(name, ARCHIVE_DIR) for name in topology.archives}
     with Progress() as progress, lab.exclusive(LABS_DIR, progress):
-        lab.up(topology, recipes, archives, image_cache_dir(), paths, progress)
+        lab.up(topology, recipes, archives, image_cache_dir(), kernel_cache_dir(), paths, progress)
     return 0
 
 
@@ -114,7 +124,7 @@ def _down(options: argparse.Namespace) -> int:
     names = lab.all_labs() if options.all else [_plain(options.topology)]
     with Progress() as progress, lab.exclusive(LABS_DIR, progress):
         for name in names:
-            lab.down(lab_paths(name), progress)
+            lab.down(lab_paths(name), options.keep, progress)
     return 0
 
 
@@ -127,7 +137,7 @@ def _plain(name: str) -> str:
 
 def _status(options: argparse.Namespace) -> int:
     topology, _, paths = _load(options.topology)
-    rows = [("MACHINE", "IMAGE", "MEMORY", "STATE", "SSH", "ADDRESSES")]
+    rows = [("MACHINE", "IMAGE", "MEMORY", "RUNS WITH", "STATE", "SSH", "ADDRESSES")]
     for name, machine in topology.vms.items():
         record = vm.read_record(paths.vm(name))
         running = vm.is_running(paths.vm(name))
@@ -135,7 +145,8 @@ def _status(options: argparse.Namespace) -> int:
         addresses = [f"eth{i} {a}" for i, nic in enumerate(machine.nics) for a in nic.addresses or ("-",)]
         state = "running" if running else "off" if record else "absent"
         ssh = f"127.0.0.1:{record.ssh_port}{'' if answers else ' (silent)'}" if record and running else "-"
-        rows.append((name, machine.image, f"{machine.memory_mib} MiB", state, ssh, ", ".join(addresses)))
+        way = record.definition.hypervisor if record else "-"
+        rows.append((name, machine.image, f"{machine.memory_mib} MiB", way, state, ssh, ", ".join(addresses)))
     _print_table(rows)
     print()
     wires = [("WIRE", "STATE", "FRAMES", "CONDITIONS")]
@@ -148,6 +159,8 @@ def _status(options: argparse.Namespace) -> int:
         conditions = ", ".join(f"{key}={value}" for key, value in state_of["conditions"].items() if value)
         wires.append((wire, "running", str(state_of["frames"]["received"]), conditions or "perfect"))
     _print_table(wires)
+    if kept := snapshot.names(paths):
+        print(f"\nSnapshots: {', '.join(kept)}")
     return 0
 
 
@@ -177,19 +190,34 @@ def _power(options: argparse.Namespace) -> int:
     paths, record = _machine(options)
     files = paths.vm(options.vm)
     with Progress() as progress, lab.exclusive(LABS_DIR, progress):
-        if options.action == "reset":
-            qmp.execute(files.qmp, "system_reset")
-            progress.done(options.vm, "reset")
-        elif options.action == "off":
+        if options.action == "off":
             progress.done(options.vm, "switched off" if vm.power_off(files) else "was off already")
-        elif vm.is_running(files):
+        elif options.action == "on" and vm.is_running(files):
             progress.done(options.vm, "was on already")
         else:
             topology, recipes, _ = _load(options.topology)
-            lab.start_one(topology, recipes, image_cache_dir(), paths, options.vm)
-            progress.done(options.vm, "switched on")
+            vm.power_off(files)
+            lab.start_one(topology, recipes, image_cache_dir(), kernel_cache_dir(), paths, options.vm)
+            progress.done(options.vm, "reset" if options.action == "reset" else "switched on")
         if options.wait and options.action != "off":
             wait_for_ssh(options.vm, paths, record.ssh_port, progress, threading.Event())
+    return 0
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    topology, _, _ = _load(options.topology)
+    paths = lab.lab_is_up(options.topology)
+    with Progress() as progress, lab.exclusive(LABS_DIR, progress):
+        lab.save(topology, kernel_cache_dir(), paths, _plain(options.name), progress)
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    topology, recipes, paths = _load(options.topology)
+    with Progress() as progress, lab.exclusive(LABS_DIR, progress):
+        lab.restore(topology, kernel_cache_dir(), paths, _plain(options.name), progress)
+        if not options.off:
+            lab.power_on(topology, recipes, image_cache_dir(), kernel_cache_dir(), paths, progress)
     return 0
 
 
@@ -216,4 +244,15 @@ def _capture(options: argparse.Namespace) -> int:
         pass
     finally:
         wire_client.request(paths.wire_control, {"wire": options.wire, "capture": None})
+    return 0
+
+
+def _kernel(options: argparse.Namespace) -> int:
+    recipe, cache = kernel.load_kernel_recipe(), kernel_cache_dir()
+    with Progress() as progress:
+        if options.take is not None:
+            made = kernel.take_kernel(recipe, options.take, cache, progress)
+        else:
+            made = kernel.build_kernel(recipe, cache, progress, threading.Event())
+    print(f"kernel {made.release}, {made.origin}: {made.binary} ({made.binary.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -8,13 +8,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-from lab import accel, image, keys, preflight, process, vm, wire_client
+from lab import accel, image, keys, preflight, process, snapshot, vm, wire_client
 from lab.connection import write_inventory
 from lab.errors import LabError
-from lab.paths import KEY_KINDS, LABS_DIR, LabPaths, lab_paths
+from lab.hypervisor import Hypervisor
+from lab.parallel import in_parallel
+from lab.paths import KEY_KINDS, LABS_DIR, LabPaths, VmPaths, lab_paths
 from lab.probe import wait_for_ssh
 from lab.progress import Progress
 from lab.recipe import ArchiveRecipe, Recipe
@@ -49,6 +50,7 @@ def up(
     recipes: Mapping[str, Recipe],
     archives: Mapping[str, ArchiveRecipe],
     cache: Path,
+    kernels: Path,
     paths: LabPaths,
     progress: Progress,
 ) -> None:
@@ -59,6 +61,7 @@ def up(
         recipes: image name -> recipe, for every image that the topology uses.
         archives: name -> recipe, for every archive that the topology asks for.
         cache: directory of the images and archives.
+        kernels: directory of the kernels for User Mode Linux.
         paths: the lab's files.
         progress: where to tell how far it is.
 
@@ -68,44 +71,54 @@ def up(
     missing = [recipe for recipe in recipes.values() if not image.is_built(recipe, cache)]
     start_mib = [machine.memory_mib for machine in topology.vms.values() if not vm.is_running(paths.vm(machine.name))]
     unmade = [recipe for recipe in archives.values() if not image.archive_of(recipe, cache).is_file()]
-    preflight.check(start_mib, len(missing), cache, paths.state, len(unmade))
+    preflight.check(start_mib, len(missing), cache, paths.state, len(unmade), accel.forced())
     builders = {f"image {recipe.name}": _builder(recipe, cache, progress) for recipe in missing}
     builders |= {f"archive {recipe.name}": _archiver(recipe, cache, progress) for recipe in unmade}
     if builders:
-        _in_parallel(builders)
+        in_parallel(builders)
     images = {name: image.image_of(recipe, cache) for name, recipe in recipes.items()}
 
     _prepare_state(topology, paths)
     for name in _recorded_vms(paths) - set(topology.vms):
         vm.remove(paths.vm(name))
         progress.done(name, "removed, it is no longer in the topology")
-    started = wire_client.ensure_wires(topology, paths)
+    progress.step("lab", "trying how machines can run here")
+    accelerator = accel.choose(next(iter(images.values())), cache, kernels)
+    progress.done("lab", f"machines run with {accelerator}")
+    started = wire_client.ensure_wires(topology, paths, accelerator.hypervisor)
     progress.done("wires", "started" if started else "already running")
-    accelerator = accel.choose(next(iter(images.values())), cache)
-    progress.done("lab", f"guests run with {accelerator.name.upper()}: {accelerator.reason}")
+    if started and accelerator.hypervisor.name == "uml":
+        for name in _recorded_vms(paths):
+            if vm.power_off(paths.vm(name)):
+                progress.done(name, "stopped, its wires were made anew")
 
-    ports = _start_all(topology, images, accelerator, paths, progress)
+    ports = _start_all(topology, images, accelerator.hypervisor, kernels, paths, progress)
     host_keys = [(port, keys.public_key(paths.vm(name).host_key)) for name, port in ports.items()]
     paths.known_hosts.write_text(keys.known_hosts(host_keys), encoding="ascii")
-    _in_parallel({name: _waiter(name, port, paths, progress) for name, port in ports.items()})
+    in_parallel({name: _waiter(name, port, paths, progress) for name, port in ports.items()})
     write_inventory(paths, ports, {name: image.archive_of(recipe, cache) for name, recipe in archives.items()})
     progress.done("lab", f"up; inventory: {os.path.relpath(paths.connection)}")
 
 
-def down(paths: LabPaths, progress: Progress) -> None:
-    """Stop and remove everything of a lab; no error if there is nothing."""
+def down(paths: LabPaths, keep: bool, progress: Progress) -> None:
+    """Stop everything of a lab, and remove it unless its disks are to be kept; no error if there is nothing."""
     if not paths.state.is_dir():
         progress.done(paths.state.name, "is not up")
         return
-    # First of all: nobody shall use what is about to vanish.
-    paths.connection.unlink(missing_ok=True)
-    for name in sorted(_recorded_vms(paths)):
-        ran = vm.remove(paths.vm(name))
-        progress.done(name, "stopped and removed" if ran else "removed")
+    if not keep:
+        # First of all: nobody shall use what is about to vanish.
+        paths.connection.unlink(missing_ok=True)
+    names = sorted(_recorded_vms(paths))
+    in_parallel({name: _ender(paths.vm(name)) for name in names})
+    for name in names:
+        if not keep:
+            vm.remove(paths.vm(name))
+        progress.done(name, "switched off" if keep else "removed")
     if wire_client.stop_wires(paths):
         progress.done("wires", "stopped")
     shutil.rmtree(paths.runtime, ignore_errors=True)
-    shutil.rmtree(paths.state)
+    if not keep:
+        shutil.rmtree(paths.state)
     progress.done(paths.state.name, "down")
 
 
@@ -114,21 +127,70 @@ def all_labs(labs_dir: Path = LABS_DIR) -> list[str]:
     return sorted(path.name for path in labs_dir.iterdir() if path.is_dir()) if labs_dir.is_dir() else []
 
 
-def start_one(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, paths: LabPaths, name: str) -> None:
-    """Power on one machine of a lab that has been up; its disk is kept.
+def start_one(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, kernels: Path, paths: LabPaths, name: str) -> None:
+    """Power on one machine of a lab that has been up, the way it ran before; its disk is kept.
 
     Raises:
-        LabError: it was never created, or QEMU does not start.
+        LabError: it was never created, or does not start.
     """
     files = paths.vm(name)
     record = vm.read_record(files)
     if record is None:
         raise LabError(f"{name} was never started; run: python -m lab up {topology.name}")
-    machine_image = image.image_of(recipes[topology.vms[name].image], cache)
-    accelerator = accel.choose(machine_image, cache)
-    port = vm.start(topology.vms[name], files, machine_image, accelerator, record, _other_ports(paths, name))
+    recipe = recipes[topology.vms[name].image]
+    machine_image = image.image_of(recipe, cache)
+    if not image.is_built(recipe, cache) or machine_image.identity != record.definition.image:
+        raise LabError(f"{name}: the image {recipe.name} is another one than its disk stands on; run: python -m lab up {topology.name}")
+    hypervisor = accel.hypervisor(record.definition.hypervisor, kernels)
+    port = vm.start(topology.vms[name], files, machine_image, hypervisor, record, _other_ports(paths, name))
     if port != record.ssh_port:
         raise LabError(f"{name}: its ssh port was taken meanwhile; run: python -m lab up {topology.name}")
+
+
+def power_on(topology: Topology, recipes: Mapping[str, Recipe], cache: Path, kernels: Path, paths: LabPaths, progress: Progress) -> None:
+    """Power on every machine of a lab that has been up, and wait until all answer. Raises `LabError`."""
+    for name in topology.vms:
+        start_one(topology, recipes, cache, kernels, paths, name)
+        progress.step(name, "started")
+    ports = {name: record.ssh_port for name in topology.vms if (record := vm.read_record(paths.vm(name))) is not None}
+    in_parallel({name: _waiter(name, port, paths, progress) for name, port in ports.items()})
+
+
+def save(topology: Topology, kernels: Path, paths: LabPaths, name: str, progress: Progress) -> None:
+    """Keep the disks of all machines as the snapshot ``name``; running machines stand still for a moment. Raises `LabError`."""
+    progress.step("lab", f"taking the snapshot {name}")
+    snapshot.save(paths, name, _hypervisors(topology, kernels, paths))
+    progress.done("lab", "taken")
+
+
+def restore(topology: Topology, kernels: Path, paths: LabPaths, name: str, progress: Progress) -> None:
+    """Bring all disks back to the snapshot ``name``; the machines are off then. Every wire is in its own conditions. Raises `LabError`."""
+    if not paths.state.is_dir():
+        raise LabError(f"there is no lab {topology.name}; run: python -m lab up {topology.name}")
+    hypervisors = {key: accel.hypervisor(value.hypervisor, kernels) for key, value in snapshot.definitions(paths, name).items()}
+    progress.step("lab", f"restoring the snapshot {name}")
+    in_parallel({machine: _ender(paths.vm(machine)) for machine in hypervisors})
+    snapshot.put_back(paths, name, hypervisors)
+    paths.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not wire_client.ensure_wires(topology, paths, next(iter(hypervisors.values()))):
+        for wire in topology.wires:
+            wire_client.request(paths.wire_control, {"wire": wire, "clear": True})
+    progress.done("lab", "disks are back")
+
+
+def _hypervisors(topology: Topology, kernels: Path, paths: LabPaths) -> dict[str, Hypervisor]:
+    """Return how each machine runs, as recorded."""
+    found = {}
+    for name in topology.vms:
+        record = vm.read_record(paths.vm(name))
+        if record is None:
+            raise LabError(f"{name} was never started; run: python -m lab up {topology.name}")
+        found[name] = accel.hypervisor(record.definition.hypervisor, kernels)
+    return found
+
+
+def _ender(files: VmPaths) -> Callable[[threading.Event], object]:
+    return lambda stop: vm.power_off(files)
 
 
 def _prepare_state(topology: Topology, paths: LabPaths) -> None:
@@ -141,7 +203,7 @@ def _prepare_state(topology: Topology, paths: LabPaths) -> None:
     if paths.runtime.stat().st_uid != os.getuid():
         raise LabError(f"{paths.runtime} belongs to somebody else; remove it or set XDG_RUNTIME_DIR")
     for machine in topology.vms.values():
-        longest = paths.vm(machine.name).port_socket(len(machine.nics))
+        longest = paths.vm(machine.name).management_socket("machine")
         if len(os.fsencode(longest)) > SOCKET_PATH_BYTES:
             raise LabError(f"{longest} is too long for a socket; set XDG_RUNTIME_DIR to a shorter directory")
     keys.ensure_key(paths.client_key, f"lab {topology.name}")
@@ -150,7 +212,8 @@ def _prepare_state(topology: Topology, paths: LabPaths) -> None:
 def _start_all(
     topology: Topology,
     images: Mapping[str, image.Image],
-    accelerator: accel.Accelerator,
+    hypervisor: Hypervisor,
+    kernels: Path,
     paths: LabPaths,
     progress: Progress,
 ) -> dict[str, int]:
@@ -168,7 +231,7 @@ def _start_all(
                 keys.public_key(paths.client_key),
             )
         )
-        definition = vm.Definition.of(machine, files, images[machine.image], seed, accelerator)
+        definition = vm.Definition.of(machine, files, images[machine.image], seed, hypervisor)
         record = vm.read_record(files)
         if record is not None and record.definition == definition and vm.is_running(files):
             ports[name] = record.ssh_port
@@ -177,11 +240,14 @@ def _start_all(
         if vm.power_off(files):
             progress.done(name, "stopped, its definition has changed")
         taken = {*ports.values(), *_other_ports(paths, name)}
-        if record is None or not record.definition.same_disk(definition) or not files.overlay.is_file():
-            vm.create(files, images[machine.image], seed)
+        if record is None or not record.definition.same_disk(definition):
+            vm.create(files, images[machine.image], seed, hypervisor)
             record = vm.Record(definition, vm.free_port(taken))
+        elif record.definition.hypervisor != hypervisor.name:
+            progress.step(name, f"converting its disk from {record.definition.hypervisor.upper()}'s form")
+            vm.convert(files, images[machine.image], accel.hypervisor(record.definition.hypervisor, kernels), hypervisor)
         record = vm.Record(definition, record.ssh_port)
-        ports[name] = vm.start(machine, files, images[machine.image], accelerator, record, taken)
+        ports[name] = vm.start(machine, files, images[machine.image], hypervisor, record, taken)
         progress.step(name, "started")
     return ports
 
@@ -206,27 +272,6 @@ def _archiver(recipe: ArchiveRecipe, cache: Path, progress: Progress) -> Callabl
 
 def _waiter(name: str, port: int, paths: LabPaths, progress: Progress) -> Callable[[threading.Event], object]:
     return lambda stop: wait_for_ssh(name, paths, port, progress, stop)
-
-
-def _in_parallel(tasks: Mapping[str, Callable[[threading.Event], object]]) -> None:
-    """Run all tasks, each in a thread, and raise all their `LabError`s as one.
-
-    The event that each gets is set when the user interrupts, and the interrupt is raised again when all have ended.
-    """
-    stop = threading.Event()
-    with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
-        futures = [pool.submit(task, stop) for task in tasks.values()]
-        try:
-            wait(futures)
-        except BaseException:
-            stop.set()
-            raise
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in errors:
-        if not isinstance(error, LabError):
-            raise error
-    if errors:
-        raise LabError(*(problem for error in errors if isinstance(error, LabError) for problem in error.problems))
 
 
 def lab_is_up(name: str) -> LabPaths:

@@ -11,6 +11,7 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 TOPOLOGY_DIR = PACKAGE_DIR / "topologies"
 RECIPE_DIR = PACKAGE_DIR / "images"
 ARCHIVE_DIR = PACKAGE_DIR / "archives"
+KERNEL_DIR = PACKAGE_DIR / "kernels"
 LABS_DIR = PACKAGE_DIR.parent / "build" / "lab"
 # Roles that record public keys on the controller, which for a lab does not belong beside the inventory.
 KEY_KINDS = ("openvpn", "wireguard")
@@ -18,8 +19,17 @@ KEY_KINDS = ("openvpn", "wireguard")
 
 def image_cache_dir() -> Path:
     """Return the directory that holds built images; it is shared by every checkout of the user."""
+    return _cache_dir() / "images"
+
+
+def kernel_cache_dir() -> Path:
+    """Return the directory that holds kernels for User Mode Linux, built or taken; shared like the images."""
+    return _cache_dir() / "kernels"
+
+
+def _cache_dir() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "xuegao-net" / "images"
+    return Path(base) / "xuegao-net"
 
 
 def runtime_dir_for(state_dir: Path) -> Path:
@@ -45,8 +55,13 @@ class VmPaths:
 
     @property
     def overlay(self) -> Path:
-        """The machine's own disk, a qcow2 overlay over the image."""
+        """The machine's own disk under QEMU, a qcow2 overlay over the image."""
         return self.directory / "overlay.qcow2"
+
+    @property
+    def cow(self) -> Path:
+        """The machine's own disk under User Mode Linux: what differs from the image."""
+        return self.directory / "disk.cow"
 
     @property
     def seed(self) -> Path:
@@ -59,14 +74,24 @@ class VmPaths:
         return self.directory / "console.log"
 
     @property
-    def qemu_log(self) -> Path:
-        """Standard output and error of QEMU itself."""
-        return self.directory / "qemu.log"
+    def log(self) -> Path:
+        """What the programs that run the machine say themselves."""
+        return self.directory / "machine.log"
+
+    @property
+    def marker(self) -> str:
+        """Text that the command lines of this machine's processes hold, and no others."""
+        return f"{self.directory}{os.sep}"
 
     @property
     def pid_file(self) -> Path:
-        """The process id, written by QEMU."""
-        return self.directory / "qemu.pid"
+        """The process id of the machine."""
+        return self.directory / "machine.pid"
+
+    @property
+    def management_pid_file(self) -> Path:
+        """The process id of the program that leads to the machine's ssh, where that is one of its own."""
+        return self.directory / "management.pid"
 
     @property
     def definition(self) -> Path:
@@ -83,12 +108,16 @@ class VmPaths:
         """QEMU's control socket."""
         return self.runtime / f"{self.name}.qmp"
 
+    def management_socket(self, end: str) -> Path:
+        """The wire process's socket for one end of the management network: "machine", or the "network" behind it."""
+        return self.runtime / f"{self.name}.m{end[0]}"
+
     def nic_socket(self, index: int) -> Path:
         """The datagram socket on which QEMU receives frames for the wire NIC ``index``."""
         return self.runtime / f"{self.name}.{index}"
 
     def port_socket(self, index: int) -> Path:
-        """The datagram socket on which the wire process receives frames from the wire NIC ``index``."""
+        """The wire process's socket for the wire NIC ``index``."""
         return self.runtime / f"{self.name}.{index}w"
 
 
@@ -137,6 +166,11 @@ class LabPaths:
     def wire_control(self) -> Path:
         """The wire process's control socket."""
         return self.runtime / "control"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """Directory with one directory for each snapshot."""
+        return self.state / "snapshots"
 
     @property
     def vms_dir(self) -> Path:

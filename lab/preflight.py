@@ -7,18 +7,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from lab import qemu, uml
 from lab.bootstrap import KEYRING
 from lab.errors import LabError
 from lab.image import ARCHIVE_DISK_MIB, BUILD_DISK_MIB
 
-QEMU = "qemu-system-x86_64"
 # The first version with datagram sockets as a network backend.
 QEMU_MINIMUM = (7, 2)
-PROGRAMS = (QEMU, "qemu-img", "ssh", "ssh-keygen")
+PROGRAMS = ("ssh", "ssh-keygen")
+QEMU_PROGRAMS = (qemu.PROGRAM, "qemu-img")
 BUILD_PROGRAMS = ("mmdebstrap", "mke2fs")
 ARCHIVE_PROGRAMS = ("mmdebstrap", "zstd")
 REMEDY = "run tools/system-packages lab"
-# What QEMU takes beside the guest's memory: code buffer of the emulation, disk and network buffers.
+# What the program that runs a machine takes beside the guest's memory: code buffer of the emulation, disk and network buffers.
 VM_OVERHEAD_MIB = 384
 MEMORY_MARGIN_MIB = 512
 # What a machine writes in a day of tests.
@@ -44,7 +45,9 @@ def existing_parent(path: Path) -> Path:
     return path
 
 
-def check(start_mib: list[int], missing_images: int, cache: Path, state: Path, missing_archives: int = 0) -> None:
+def check(
+    start_mib: list[int], missing_images: int, cache: Path, state: Path, missing_archives: int = 0, accelerator: str | None = None
+) -> None:
     """Check programs, memory and disk space.
 
     Parameters:
@@ -53,20 +56,22 @@ def check(start_mib: list[int], missing_images: int, cache: Path, state: Path, m
         cache: directory of the images.
         state: directory of the lab's state.
         missing_archives: how many archives for containers have to be built.
+        accelerator: the way to run machines that is asked for; QEMU's programs are needed for any other than "uml".
 
     Raises:
         LabError: names everything that is lacking, each with the remedy.
     """
-    programs = [*PROGRAMS, *(BUILD_PROGRAMS if missing_images else ()), *(ARCHIVE_PROGRAMS if missing_archives else ())]
+    run = uml.PROGRAMS if accelerator == "uml" else QEMU_PROGRAMS
+    programs = [*PROGRAMS, *run, *(BUILD_PROGRAMS if missing_images else ()), *(ARCHIVE_PROGRAMS if missing_archives else ())]
     problems = [f"{name} is missing; {REMEDY}" for name in dict.fromkeys(programs) if _which(name) is None]
     if (missing_images or missing_archives) and not KEYRING.is_file():
         problems.append(f"{KEYRING} (package debian-archive-keyring) is missing; {REMEDY}")
-    if shutil.which(QEMU):
-        output = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False).stdout
+    if accelerator != "uml" and shutil.which(qemu.PROGRAM):
+        output = subprocess.run([qemu.PROGRAM, "--version"], capture_output=True, text=True, check=False).stdout
         version = qemu_version(output)
         if version is None or version < QEMU_MINIMUM:
             found = ".".join(map(str, version)) if version else "an unknown version"
-            problems.append(f"{QEMU} is {found}; at least {'.'.join(map(str, QEMU_MINIMUM))} is needed")
+            problems.append(f"{qemu.PROGRAM} is {found}; at least {'.'.join(map(str, QEMU_MINIMUM))} is needed")
     problems += memory_problems(start_mib, available_memory_mib(Path("/proc/meminfo").read_text(encoding="ascii")))
     built_mib = missing_images * BUILD_DISK_MIB + missing_archives * ARCHIVE_DISK_MIB
     problems += _disk_problems([(cache, built_mib, "images"), (state, len(start_mib) * OVERLAY_MIB, "machines' disks")])

@@ -43,7 +43,7 @@ def wait_for_ssh(name: str, paths: LabPaths, port: int, progress: Progress, stop
         if stop.is_set():
             raise LabError(f"{name}: interrupted while it boots; the machine runs on")
         if not vm.is_running(files):
-            raise LabError(f"{name}: QEMU ended:", process.tail(files.qemu_log, CONSOLE_LINES), _console(paths, name))
+            raise LabError(f"{name}: the machine ended:", process.tail(files.log, CONSOLE_LINES), _console(paths, name))
         if banner_shows(port, BANNER_LIMIT_S):
             try:
                 result = subprocess.run(login, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LOGIN_LIMIT_S, check=False)
@@ -58,7 +58,7 @@ def wait_for_ssh(name: str, paths: LabPaths, port: int, progress: Progress, stop
 
 
 def banner_shows(port: int, limit_s: float) -> bool:
-    """Tell whether an ssh server greets on a port of 127.0.0.1; QEMU accepts connections before the guest does."""
+    """Tell whether an ssh server greets on a port of 127.0.0.1, which accepts connections before the guest does."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=limit_s) as connection:
             return connection.recv(4) == b"SSH-"

@@ -8,7 +8,7 @@ import re
 import select
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -39,6 +39,11 @@ class Running:
         poll.register(self._pidfd, select.POLLIN)
         return bool(poll.poll(timeout_s * 1000))
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
     def stop(self) -> None:
         """End the process: politely first, then by force.
 
@@ -46,8 +51,7 @@ class Running:
             LabError: it lives on.
         """
         for number, limit_s in ((signal.SIGTERM, TERMINATE_LIMIT_S), (signal.SIGKILL, KILL_LIMIT_S)):
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+            self.send(number)
             if self.ended(limit_s):
                 return
         raise LabError(f"process {self.pid} does not end, not even by SIGKILL")
@@ -101,10 +105,43 @@ def stop(pid_file: Path, marker: str) -> bool:
     return running is not None
 
 
-def start_detached(command: Sequence[str], log: Path, cwd: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start ``command`` in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it."""
-    with log.open("ab") as stream:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, cwd=cwd)
+def start_detached(
+    command: Sequence[str],
+    log: Path,
+    cwd: Path | None = None,
+    output: Path | None = None,
+    pid_file: Path | None = None,
+    descriptors: Collection[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+
+    Parameters:
+        command: the program and its arguments.
+        log: where its errors go, and its output if ``output`` is not given.
+        cwd: its working directory.
+        output: where its standard output is appended.
+        pid_file: where the process id is to be written, by the process itself, so that it is known even if this program is killed now.
+        descriptors: file descriptors that it inherits.
+    """
+    # The shell becomes the program, so its process id is the program's.
+    wrapper = [] if pid_file is None else ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(pid_file)]
+    with log.open("ab") as errors, (output or log).open("ab") as stream:
+        return subprocess.Popen(
+            [*wrapper, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=errors,
+            start_new_session=True,
+            cwd=cwd,
+            pass_fds=descriptors,
+        )
+
+
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copy a file with its holes. Raises `LabError`."""
+    result = subprocess.run(["cp", "--sparse=always", "--", str(source), str(target)], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise LabError(f"{source} cannot be copied: {result.stderr.strip()}")
 
 
 def tail(path: Path, lines: int) -> str:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import tarfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-import yaml
-
-from lab.errors import LabError
+from lab.data import digest_of, read_data, tar_of
+from lab.kernel import load_kernel_recipe
+from lab.paths import KERNEL_DIR
 
 # Raise it when the build itself changes in a way that the recipe does not show.
 BUILDER_VERSION = 1
@@ -34,6 +27,7 @@ class Recipe:
         mask: systemd units that must not run.
         disk_mib: size of the disk, MiB.
         files: path in the guest -> (mode, content).
+        kernel: release of the kernel for User Mode Linux, whose list of built-in modules is among the files.
         customise: the shell script run at the end of the build.
     """
 
@@ -45,6 +39,7 @@ class Recipe:
     mask: tuple[str, ...]
     disk_mib: int
     files: tuple[tuple[str, int, str], ...]
+    kernel: str
     customise: str
 
     @property
@@ -54,14 +49,7 @@ class Recipe:
 
     def files_archive(self) -> bytes:
         """Return ``files`` as a tar archive."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path, mode, content in self.files:
-                info = tarfile.TarInfo(path)
-                info.mode = mode
-                info.size = len(content.encode())
-                archive.addfile(info, io.BytesIO(content.encode()))
-        return buffer.getvalue()
+        return tar_of(self.files)
 
 
 @dataclass(frozen=True)
@@ -86,8 +74,7 @@ class ArchiveRecipe:
 
 
 def _digest(recipe: Recipe | ArchiveRecipe) -> str:
-    content = {key: value for key, value in asdict(recipe).items() if key != "name"}
-    return hashlib.sha256(json.dumps([BUILDER_VERSION, content], sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of(BUILDER_VERSION, {key: value for key, value in asdict(recipe).items() if key != "name"})
 
 
 def recipe_names(directory: Path) -> frozenset[str]:
@@ -95,19 +82,23 @@ def recipe_names(directory: Path) -> frozenset[str]:
     return frozenset(path.stem for path in directory.glob("*.yml") if path.stem != COMMON)
 
 
-def load_recipe(name: str, directory: Path) -> Recipe:
-    """Read ``directory/name.yml`` together with what all images share.
+def load_recipe(name: str, directory: Path, kernels: Path = KERNEL_DIR) -> Recipe:
+    """Read ``directory/name.yml`` together with what all images share, and ``kernels``, the recipe of the kernel for User Mode Linux.
 
     Raises:
         LabError: a key is missing or unknown, or a value has the wrong type.
     """
-    common = _read(directory / f"{COMMON}.yml", {"packages": list, "enable": list, "mask": list, "disk_mib": int})
-    own = _read(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"disable": list})
+    common = read_data(directory / f"{COMMON}.yml", {"packages": list, "enable": list, "mask": list, "disk_mib": int})
+    own = read_data(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"disable": list})
     files = tuple(
         (str(path.relative_to(directory / "files")), 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_text())
         for path in sorted((directory / "files").rglob("*"))
         if path.is_file()
     )
+    kernel = load_kernel_recipe(kernels)
+    # With it modprobe knows what is built in. The image's own kernel has modules, and another directory.
+    modules = f"usr/lib/modules/{kernel.release}"
+    files += ((f"{modules}/modules.builtin", 0o644, kernel.builtin), (f"{modules}/modules.order", 0o644, ""))
     return Recipe(
         name=name,
         suite=own["suite"],
@@ -117,6 +108,7 @@ def load_recipe(name: str, directory: Path) -> Recipe:
         mask=tuple(common["mask"]),
         disk_mib=common["disk_mib"],
         files=files,
+        kernel=kernel.release,
         customise=(directory / "customise.sh").read_text(encoding="utf-8"),
     )
 
@@ -127,18 +119,6 @@ def load_archive_recipe(name: str, directory: Path) -> ArchiveRecipe:
     Raises:
         LabError: a key is missing or unknown, or a value has the wrong type.
     """
-    own = _read(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"mask": list})
+    own = read_data(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"mask": list})
     customise = (directory / "customise.sh").read_text(encoding="utf-8")
     return ArchiveRecipe(name, own["suite"], tuple(sorted(own["packages"])), tuple(own.get("mask", ())), customise)
-
-
-def _read(path: Path, required: dict[str, type], optional: Mapping[str, type] = MappingProxyType({})) -> dict[str, Any]:
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(data, dict) or not set(required) <= set(data) <= {*required, *optional}:
-        may = f", and perhaps {', '.join(optional)}" if optional else ""
-        raise LabError(f"{path.name}: must be a mapping with exactly {', '.join(required)}{may}")
-    kinds = {**required, **optional}
-    wrong = [key for key, value in data.items() if not isinstance(value, kinds[key])]
-    if wrong:
-        raise LabError(*(f"{path.name}: {key}: must be of type {kinds[key].__name__}" for key in wrong))
-    return data

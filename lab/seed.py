@@ -21,6 +21,11 @@ _PREFIX = "70-lab-"
 _MATCH = "[Match]\nPermanentMACAddress={mac}\nKind=!*\n"
 
 
+def nic_link(mac: str, name: str) -> str:
+    """Return the .link file that gives a NIC its name; the kernel counts NICs, and User Mode Linux's calls them vec0, vec1, ..."""
+    return _MATCH.format(mac=mac) + f"\n[Link]\nName={name}\n"
+
+
 def nic_network(nic: Nic) -> str:
     """Return the systemd-networkd file of a wire NIC."""
     lines = [
@@ -56,7 +61,11 @@ def management_network(mac: str) -> str:
         "IPv6AcceptRA=no",
         "LLDP=no",
         "LinkLocalAddressing=no",
+        "",
+        "[Address]",
         f"Address={MANAGEMENT_GUEST}/24",
+        # Nobody else is on this wire; networkd would take seven seconds to be sure of it.
+        "DuplicateAddressDetection=none",
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,12 +88,11 @@ def seed_files(topology: Topology, vm: Vm, host_key: str, host_key_public: str, 
         "etc/ssh/ssh_host_ed25519_key": host_key,
         "etc/ssh/ssh_host_ed25519_key.pub": host_key_public,
         "root/.ssh/authorized_keys": authorized,
-        f"etc/systemd/network/{_PREFIX}{MANAGEMENT_NAME}.link": (
-            f"[Match]\nMACAddress={vm.management_mac}\n\n[Link]\nName={MANAGEMENT_NAME}\n"
-        ),
+        f"etc/systemd/network/{_PREFIX}{MANAGEMENT_NAME}.link": nic_link(vm.management_mac, MANAGEMENT_NAME),
         f"etc/systemd/network/{_PREFIX}{MANAGEMENT_NAME}.network": management_network(vm.management_mac),
     }
     for index, nic in enumerate(vm.nics):
+        files[f"etc/systemd/network/{_PREFIX}eth{index}.link"] = nic_link(nic.mac, f"eth{index}")
         files[f"etc/systemd/network/{_PREFIX}eth{index}.network"] = nic_network(nic)
     return files
 

@@ -47,13 +47,14 @@ class Nic:
 
 @dataclass(frozen=True)
 class Vm:
-    """A virtual machine; its wire NICs are eth0, eth1, ... in this order."""
+    """A virtual machine; its wire NICs are eth0, eth1, ... in this order. ``position`` counts the machines of a topology from 0."""
 
     name: str
     image: str
     memory_mib: int
     management_mac: str
     nics: tuple[Nic, ...] = ()
+    position: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,8 @@ class _Reader:
             for key, value in self.named(top.get("wires") or {}, "wires", WIRE_PATTERN, WIRE_RULE).items()
         }
         vms = {
-            key: self.vm(f"vms.{key}", key, value, wires)
-            for key, value in self.named(top.get("vms") or {}, "vms", NAME_PATTERN, NAME_RULE).items()
+            key: self.vm(f"vms.{key}", key, position, value, wires)
+            for position, (key, value) in enumerate(self.named(top.get("vms") or {}, "vms", NAME_PATTERN, NAME_RULE).items())
         }
         if "vms" in top and not vms:
             self.error("vms", top["vms"], "must hold at least one machine")
@@ -161,7 +162,7 @@ class _Reader:
                 self.error(f"archives[{index}]", archive, f"there are: {', '.join(sorted(self.known_archives)) or 'none'}")
         return Topology(self.name, vms, wires, tuple(dict.fromkeys(map(str, archives))))
 
-    def vm(self, path: str, name: str, data: object, wires: Mapping[str, Conditions]) -> Vm:
+    def vm(self, path: str, name: str, position: int, data: object, wires: Mapping[str, Conditions]) -> Vm:
         entry = self.mapping(path, data, required=("image",), optional=("memory_mib", "nics"))
         image = entry.get("image", "")
         if "image" in entry and image not in self.images:
@@ -173,7 +174,7 @@ class _Reader:
         nics = tuple(self.nic(f"{path}.nics[{i}]", name, i, nic, wires) for i, nic in enumerate(nic_list))
         management = derived_mac(self.name, name, "management")
         self.unique(self.macs, management, path, "MAC address of the management NIC")
-        return Vm(name, str(image), memory, management, nics)
+        return Vm(name, str(image), memory, management, nics, position)
 
     def nic(self, path: str, vm: str, index: int, data: object, wires: Mapping[str, Conditions]) -> Nic:
         entry = self.mapping(path, data, required=("wire",), optional=("mac", "mtu", "addresses", "routes"))

@@ -1,44 +1,30 @@
-"""Start, stop and recognise the virtual machines."""
+"""Start, stop and recognise the virtual machines, whichever way they run."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from lab import process
-from lab.accel import Accelerator
 from lab.errors import LabError
+from lab.hypervisor import DESCRIPTOR, Hypervisor, Part
 from lab.image import Image
 from lab.paths import VmPaths
-from lab.seed import MANAGEMENT_GUEST, MANAGEMENT_HOST, MANAGEMENT_NETWORK
 from lab.topology import Vm
 
 START_LIMIT_S = 20.0
 START_ATTEMPTS = 3
 POLL_S = 0.05
 LOG_LINES = 15
-# A wrong port is chosen if another program takes it between our look and QEMU's start.
-PORT_TAKEN = "Could not set up host forwarding rule"
-# PCI slots on q35's root bus; 0 and 31 are the chipset's own. Guests number eth0, eth1, ... in slot order.
-ROOT_DISK_SLOT = 1
-SEED_DISK_SLOT = 2
-FIRST_NIC_SLOT = 3
-MANAGEMENT_SLOT = 30
-# Without the devices that no guest here uses; each costs it modules and udev events at boot.
-MACHINE = "q35,sata=off,smbus=off"
-# The seed is unpacked in the initrd and the root file system is the image's, so there is nothing to check at boot. The
-# kernel's self-tests of its ciphers take seconds under emulation, and are not what the lab tests.
-KERNEL_ARGUMENTS = (
-    "root=/dev/vda rw rootfstype=ext4 console=ttyS0 net.ifnames=0 mitigations=off fsck.mode=skip panic=5 "
-    "loglevel=4 systemd.show_status=true cryptomgr.notests 8250.nr_uarts=1"
-)
+# A wrong port is chosen if another program takes it between our look and the program's start. QEMU's word for it, and that of the
+# management network of User Mode Linux.
+PORT_TAKEN = ("Could not set up host forwarding rule", "Address already in use")
 
 
 @dataclass(frozen=True)
@@ -48,19 +34,21 @@ class Definition:
     Parameters:
         image: identity of the image.
         seed: hash of the seed archive. If this or the image changes, the disk is made anew.
-        hardware: hash of QEMU's command line. If it changes, the machine is started again with its disk.
+        hypervisor: how it runs: "kvm", "uml" or "tcg".
+        hardware: hash of the command lines. If this or the hypervisor changes, the machine is started again with its disk.
     """
 
     image: str
     seed: str
+    hypervisor: str
     hardware: str
 
     @classmethod
-    def of(cls, vm: Vm, files: VmPaths, image: Image, seed: bytes, accelerator: Accelerator) -> Definition:
+    def of(cls, vm: Vm, files: VmPaths, image: Image, seed: bytes, hypervisor: Hypervisor) -> Definition:
         """Return the definition of ``vm`` with these parts."""
         # Any port will do: it is the same each time, and which one the machine gets is not part of what it is.
-        command = "\n".join(qemu_command(vm, files, image, accelerator, ssh_port=0))
-        return cls(image.identity, hashlib.sha256(seed).hexdigest(), hashlib.sha256(command.encode()).hexdigest())
+        commands = "\n\n".join("\n".join(part.command) for part in hypervisor.parts(vm, files, image, ssh_port=0))
+        return cls(image.identity, hashlib.sha256(seed).hexdigest(), hypervisor.name, hashlib.sha256(commands.encode()).hexdigest())
 
     def same_disk(self, other: Definition) -> bool:
         """Tell whether a disk made for ``other`` serves this, too."""
@@ -92,34 +80,46 @@ def write_record(files: VmPaths, record: Record) -> None:
 
 
 def is_running(files: VmPaths) -> bool:
-    """Tell whether the machine's QEMU runs."""
-    return process.is_running(files.pid_file, str(files.overlay))
+    """Tell whether the machine runs."""
+    return process.is_running(files.pid_file, files.marker)
 
 
 def power_off(files: VmPaths) -> bool:
     """End the machine as if its plug was pulled; return whether it ran."""
-    return process.stop(files.pid_file, str(files.overlay))
+    ran = process.stop(files.pid_file, files.marker)
+    process.stop(files.management_pid_file, files.marker)
+    return ran
 
 
-def create(files: VmPaths, image: Image, seed: bytes) -> None:
+def create(files: VmPaths, image: Image, seed: bytes, hypervisor: Hypervisor) -> None:
     """Give the machine a fresh disk over ``image`` and its seed; what an earlier one wrote is gone.
 
     Raises:
-        LabError: qemu-img failed.
+        LabError: the disk cannot be made.
     """
     files.directory.mkdir(parents=True, exist_ok=True)
-    for old in (files.definition, files.overlay, files.console, files.qemu_log):
+    for old in (files.definition, files.overlay, files.cow, files.console, files.log):
         old.unlink(missing_ok=True)
     files.seed.write_bytes(seed)
     files.seed.chmod(0o600)
-    result = subprocess.run(
-        ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image.disk), str(files.overlay)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise LabError(f"{files.name}: qemu-img failed: {result.stderr.strip()}")
+    hypervisor.make_disk(files, image)
+
+
+def convert(files: VmPaths, image: Image, old: Hypervisor, new: Hypervisor) -> None:
+    """Let the machine, which is off, keep its disk when it runs another way from now on.
+
+    Raises:
+        LabError: the disk cannot be converted.
+    """
+    if old.disk(files) == new.disk(files):
+        return
+    whole = files.directory / "disk.raw"
+    try:
+        old.to_raw(files, image, whole)
+        new.from_raw(files, image, whole)
+    finally:
+        whole.unlink(missing_ok=True)
+    old.disk(files).unlink()
 
 
 def remove(files: VmPaths) -> bool:
@@ -142,75 +142,56 @@ def free_port(taken: Iterable[int]) -> int:
             return port
 
 
-def qemu_command(vm: Vm, files: VmPaths, image: Image, accelerator: Accelerator, ssh_port: int) -> list[str]:
-    """Return the command line of the machine's QEMU."""
-    command = [
-        "qemu-system-x86_64", "-name", vm.name, "-M", MACHINE, *accelerator.arguments,
-        "-m", str(vm.memory_mib), "-smp", "1", "-nodefaults", "-no-user-config", "-display", "none",
-        "-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", KERNEL_ARGUMENTS,
-        # Losing the disk with the controller's power is fine for a lab, and not waiting for it is far faster.
-        "-drive", f"if=none,id=root,format=qcow2,cache=unsafe,file={_escaped(files.overlay)}",
-        "-device", f"virtio-blk-pci,drive=root,addr={ROOT_DISK_SLOT:#x}",
-        "-drive", f"if=none,id=seed,format=raw,readonly=on,file={_escaped(files.seed)}",
-        "-device", f"virtio-blk-pci,drive=seed,addr={SEED_DISK_SLOT:#x}",
-    ]  # fmt: skip
-    for index, nic in enumerate(vm.nics):
-        command += [
-            "-netdev",
-            (
-                f"dgram,id=eth{index},local.type=unix,local.path={_escaped(files.nic_socket(index))},"
-                f"remote.type=unix,remote.path={_escaped(files.port_socket(index))}"
-            ),
-            "-device",
-            f"virtio-net-pci,netdev=eth{index},mac={nic.mac},addr={FIRST_NIC_SLOT + index:#x},romfile=",
-        ]
-    return [
-        *command,
-        "-netdev",
-        (f"user,id=management,restrict=on,ipv6=off,net={MANAGEMENT_NETWORK},host={MANAGEMENT_HOST},"
-        f"hostfwd=tcp:127.0.0.1:{ssh_port}-{MANAGEMENT_GUEST}:22"),
-        "-device",
-        f"virtio-net-pci,netdev=management,mac={vm.management_mac},addr={MANAGEMENT_SLOT:#x},romfile=",
-        "-chardev", f"file,id=console,append=on,path={_escaped(files.console)}", "-serial", "chardev:console",
-        "-qmp", f"unix:{_escaped(files.qmp)},server=on,wait=off",
-        "-pidfile", str(files.pid_file),
-    ]  # fmt: skip
-
-
-def start(vm: Vm, files: VmPaths, image: Image, accelerator: Accelerator, record: Record, taken: Iterable[int]) -> int:
+def start(vm: Vm, files: VmPaths, image: Image, hypervisor: Hypervisor, record: Record, taken: Iterable[int]) -> int:
     """Start the machine and return the port that leads to its ssh; the recorded one if it is free.
 
     Parameters:
         vm: the topology's entry.
         files: its files; `create` has made the disk.
         image: what the disk stands on.
-        accelerator: how to execute it.
+        hypervisor: how to run it.
         record: what is recorded, with the wanted port.
         taken: ports of other machines.
 
     Raises:
-        LabError: QEMU does not start; with its own words.
+        LabError: one of its programs does not start; with its own words.
     """
     refused = set(taken)
     port = record.ssh_port
     for _ in range(START_ATTEMPTS):
         write_record(files, Record(record.definition, port))
-        files.qemu_log.unlink(missing_ok=True)
-        child = process.start_detached(qemu_command(vm, files, image, accelerator, port), files.qemu_log)
-        if _came_up(child, files):
+        files.log.unlink(missing_ok=True)
+        # What a machine that died alone may have left.
+        power_off(files)
+        failed = next((part for part in hypervisor.parts(vm, files, image, port) if not _started(part, files)), None)
+        if failed is None:
             return port
-        if PORT_TAKEN not in process.tail(files.qemu_log, LOG_LINES):
+        power_off(files)
+        if not any(word in process.tail(files.log, LOG_LINES) for word in PORT_TAKEN):
             break
         refused.add(port)
         port = free_port(refused)
-    raise LabError(f"{vm.name}: QEMU does not start:", process.tail(files.qemu_log, LOG_LINES))
+    raise LabError(f"{vm.name}: {failed.title if failed else ''} does not start:", process.tail(files.log, LOG_LINES))
 
 
-def _came_up(child: subprocess.Popen[bytes], files: VmPaths) -> bool:
-    """Wait until QEMU has written its process id, which it does when its devices are complete, or has ended."""
+def _started(part: Part, files: VmPaths) -> bool:
+    """Start a program, and wait until its process id is written down; tell whether it lives then."""
+    with contextlib.ExitStack() as stack:
+        connection = None
+        if part.socket is not None:
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            connection.connect(str(part.socket))
+        descriptor = "" if connection is None else str(connection.fileno())
+        child = process.start_detached(
+            [argument.replace(DESCRIPTOR, descriptor) for argument in part.command],
+            files.log,
+            output=part.output,
+            pid_file=None if part.writes_pid else part.pid_file,
+            descriptors=() if connection is None else (connection.fileno(),),
+        )
     deadline = time.monotonic() + START_LIMIT_S
     while child.poll() is None:
-        if is_running(files):
+        if process.is_running(part.pid_file, files.marker):
             return True
         if time.monotonic() > deadline:
             child.kill()
@@ -218,8 +199,3 @@ def _came_up(child: subprocess.Popen[bytes], files: VmPaths) -> bool:
             return False
         time.sleep(POLL_S)
     return False
-
-
-def _escaped(path: Path) -> str:
-    """Return ``path`` for a QEMU option list, in which a comma must be doubled."""
-    return str(path).replace(",", ",,")

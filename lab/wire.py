@@ -1,6 +1,7 @@
 """The process that carries Ethernet frames between the NICs of a lab: one learning switch for each wire.
 
-Each NIC is a pair of unix datagram sockets: QEMU binds one and sends to ours. Nothing here needs root.
+A NIC of QEMU is a pair of unix datagram sockets: QEMU binds one and sends to ours. One of User Mode Linux connects to a socket of ours, and
+connects again when the machine boots again. Nothing here needs root.
 Run as ``python -m lab.wire CONFIG``; `lab.wire_client` writes the configuration and talks to the control socket.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import heapq
 import json
 import os
@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -60,38 +61,44 @@ class Counters:
     dropped_down: int = 0
 
 
-class Port:
-    """One NIC on a wire."""
+class Port(ABC):
+    """One NIC on a wire.
 
-    def __init__(self, wire: Wire, receive_path: str, send_path: str, watch: Callable[[Port, bool], None]) -> None:
+    Parameters:
+        wire: the wire.
+        board: the switchboard, whose event loop it uses.
+    """
+
+    def __init__(self, wire: Wire, board: Switchboard) -> None:
         self.wire = wire
+        self.board = board
         self.queue: deque[bytes] = deque()
         self.free_at = 0.0
-        self._send_path = send_path
-        self._watch = watch
-        self.receiver = _datagram_socket()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(receive_path)
-        self.receiver.bind(receive_path)
-        # A socket of its own for sending: connected, it tells when the peer's queue has room again.
-        self.sender = _datagram_socket()
+
+    @abstractmethod
+    def send(self, frame: bytes | memoryview) -> bool:
+        """Send one frame; False means that the NIC takes none now. A frame to a dead NIC is gone."""
+
+    @abstractmethod
+    def watch(self, wanted: bool) -> None:
+        """Call `flush` as soon as the NIC takes frames again, or do so no more."""
 
     def transmit(self, frame: bytes | memoryview) -> None:
         """Hand ``frame`` to the NIC, or queue it while the NIC takes none."""
         if self.queue:
             self._enqueue(frame)
-        elif not self._send(frame):
+        elif not self.send(frame):
             self._enqueue(frame)
-            self._watch(self, True)
+            self.watch(True)
 
     def flush(self) -> None:
         """Send from the queue what the NIC takes now."""
         queue = self.queue
         while queue:
-            if not self._send(queue[0]):
+            if not self.send(queue[0]):
                 return
             queue.popleft()
-        self._watch(self, False)
+        self.watch(False)
 
     def _enqueue(self, frame: bytes | memoryview) -> None:
         if len(self.queue) >= QUEUE_FRAMES:
@@ -99,11 +106,40 @@ class Port:
         else:
             self.queue.append(bytes(frame))
 
-    def _send(self, frame: bytes | memoryview) -> bool:
-        """Send one frame; False means that the peer's queue is full. A frame to a dead peer is gone."""
+    def take(self, source: socket.socket) -> bool:
+        """Forward the frames that have come on ``source``; False means that there will be no more."""
+        buffer, forward = self.board.buffer, self.wire.forward
+        for _ in range(BURST):
+            try:
+                size = source.recv_into(buffer)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if size == 0:
+                return False
+            # Shorter than its own header, it is no frame.
+            if size >= 14:
+                forward(self, buffer[:size])
+        return True
+
+
+class DatagramPort(Port):
+    """A NIC of QEMU, bound to ``peer``."""
+
+    def __init__(self, wire: Wire, board: Switchboard, path: str, peer: str) -> None:
+        super().__init__(wire, board)
+        self._peer = peer
+        self._receiver = _bound(path, socket.SOCK_DGRAM)
+        # A socket of its own for sending: connected, it tells when the peer's queue has room again.
+        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        board.register(self._receiver, lambda events: self.take(self._receiver))
+
+    def send(self, frame: bytes | memoryview) -> bool:
+        """Send one frame, see `Port`."""
         for _ in range(2):
             try:
-                self.sender.send(frame)
+                self._sender.send(frame)
             except BlockingIOError:
                 return False
             except OSError as error:
@@ -111,7 +147,7 @@ class Port:
                     return False
                 # Not connected yet, or QEMU was restarted and has a new socket at the same place.
                 try:
-                    self.sender.connect(self._send_path)
+                    self._sender.connect(self._peer)
                 except OSError:
                     break
             else:
@@ -119,6 +155,67 @@ class Port:
                 return True
         self.wire.counters.dropped_down += 1
         return True
+
+    def watch(self, wanted: bool) -> None:
+        """See `Port`."""
+        self.board.unregister(self._sender)
+        if wanted:
+            self.board.register(self._sender, lambda events: self.flush(), select.EPOLLOUT)
+
+
+class ConnectedPort(Port):
+    """A NIC of User Mode Linux, which connects to ``path``. A second connection is that of a machine that booted again, and takes over."""
+
+    def __init__(self, wire: Wire, board: Switchboard, path: str) -> None:
+        super().__init__(wire, board)
+        self._nic: socket.socket | None = None
+        self._listener = _bound(path, socket.SOCK_SEQPACKET)
+        self._listener.listen()
+        board.register(self._listener, self._accept)
+
+    def send(self, frame: bytes | memoryview) -> bool:
+        """Send one frame, see `Port`."""
+        if self._nic is None:
+            self.wire.counters.dropped_down += 1
+            return True
+        try:
+            self._nic.send(frame)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                return False
+            self._close()
+            self.wire.counters.dropped_down += 1
+            return True
+        self.wire.counters.delivered += 1
+        return True
+
+    def watch(self, wanted: bool) -> None:
+        """See `Port`."""
+        if self._nic is not None:
+            self.board.unregister(self._nic)
+            self.board.register(self._nic, self._ready, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
+
+    def _accept(self, events: int) -> None:
+        connection, _ = self._listener.accept()
+        self._close()
+        connection.setblocking(False)
+        self._nic = connection
+        self.board.register(connection, self._ready)
+
+    def _ready(self, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self.flush()
+        if self._nic is not None and events & ~select.EPOLLOUT and not self.take(self._nic):
+            self._close()
+
+    def _close(self) -> None:
+        self.queue.clear()
+        if self._nic is not None:
+            self.board.unregister(self._nic)
+            self._nic.close()
+            self._nic = None
 
 
 class Wire:
@@ -247,33 +344,36 @@ class Switchboard:
     """All wires of a lab, the event loop, and the control socket.
 
     Parameters:
-        config: ``{"control": path, "wires": {name: {"conditions": {...}, "ports": [[receive, send], ...]}}}``.
+        config: ``{"control": path, "wires": {name: {"conditions": {...}, "ports": [{"socket": path, "peer": path}, ...]}}, "management":
+            {machine: [port, ...]}}``. A port without a peer is one that a NIC of User Mode Linux connects to. Nobody can change the wires
+            of the management networks.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._epoll = select.epoll()
-        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._handlers: dict[int, Callable[[int], object]] = {}
         self._in_flight: list[tuple[float, int, Port, bytes]] = []
         self._sequence = 0
         self._running = True
-        self._buffer = memoryview(bytearray(FRAME_BYTES))
+        self.buffer = memoryview(bytearray(FRAME_BYTES))
         self.wires: dict[str, Wire] = {}
         for name, entry in config["wires"].items():
-            wire = Wire(name, Conditions.from_mapping(entry["conditions"]), self._schedule)
-            self.wires[name] = wire
-            for receive_path, send_path in entry["ports"]:
-                port = Port(wire, receive_path, send_path, self._watch_sender)
-                wire.ports.append(port)
-                self._register(port.receiver, functools.partial(self._receive, port))
-        self._control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(config["control"])
-        self._control.bind(config["control"])
+            self.wires[name] = self._wire(name, Conditions.from_mapping(entry["conditions"]), entry["ports"])
+        for name, ports in config.get("management", {}).items():
+            self._wire(name, Conditions(), ports)
+        self._control = _bound(config["control"], socket.SOCK_SEQPACKET)
         self._control.listen()
-        self._register(self._control, self._accept)
+        self.register(self._control, self._accept)
         # A signal alone does not end a poll without timeout: Python waits on after its handler has run.
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake, select.EPOLLIN)
+
+    def _wire(self, name: str, conditions: Conditions, ports: list[dict[str, str]]) -> Wire:
+        wire = Wire(name, conditions, self._schedule)
+        for port in ports:
+            path, peer = port["socket"], port.get("peer")
+            wire.ports.append(ConnectedPort(wire, self, path) if peer is None else DatagramPort(wire, self, path, peer))
+        return wire
 
     def run(self) -> None:
         """Forward until `stop` is called."""
@@ -291,28 +391,15 @@ class Switchboard:
         self._running = False
         os.eventfd_write(self._wake, 1)
 
-    def _register(self, sock: socket.socket, handler: Callable[[int], None]) -> None:
+    def register(self, sock: socket.socket, handler: Callable[[int], object], events: int = select.EPOLLIN) -> None:
+        """Call ``handler`` with what is the matter each time one of ``events`` comes on ``sock``."""
         self._handlers[sock.fileno()] = handler
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        self._epoll.register(sock.fileno(), events)
 
-    def _watch_sender(self, port: Port, wanted: bool) -> None:
-        descriptor = port.sender.fileno()
-        if wanted and descriptor not in self._handlers:
-            self._handlers[descriptor] = lambda events: port.flush()
-            self._epoll.register(descriptor, select.EPOLLOUT)
-        elif not wanted and self._handlers.pop(descriptor, None) is not None:
-            self._epoll.unregister(descriptor)
-
-    def _receive(self, port: Port, events: int) -> None:
-        buffer, forward, receive = self._buffer, port.wire.forward, port.receiver.recv_into
-        for _ in range(BURST):
-            try:
-                size = receive(buffer)
-            except BlockingIOError:
-                return
-            # Shorter than its own header, it is no frame.
-            if size >= 14:
-                forward(port, buffer[:size])
+    def unregister(self, sock: socket.socket) -> None:
+        """Forget ``sock``, which may be unknown."""
+        if self._handlers.pop(sock.fileno(), None) is not None:
+            self._epoll.unregister(sock.fileno())
 
     def _schedule(self, due: float, port: Port, frame: bytes) -> bool:
         if len(self._in_flight) >= IN_FLIGHT_FRAMES:
@@ -336,16 +423,14 @@ class Switchboard:
     def _accept(self, events: int) -> None:
         connection, _ = self._control.accept()
         connection.setblocking(False)
-        self._register(connection, lambda events: self._answer(connection))
+        self.register(connection, lambda events: self._answer(connection))
 
     def _answer(self, connection: socket.socket) -> None:
-        descriptor = connection.fileno()
         with connection, contextlib.suppress(OSError):
             request = connection.recv(CONTROL_BYTES)
+            self.unregister(connection)
             if request:
                 connection.send(json.dumps(self._reply(request)).encode())
-            self._epoll.unregister(descriptor)
-            del self._handlers[descriptor]
 
     def _reply(self, request: bytes) -> dict[str, Any]:
         try:
@@ -368,8 +453,13 @@ class Switchboard:
             return {"error": str(error)}
 
 
-def _datagram_socket() -> socket.socket:
-    return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+def _bound(path: str, kind: int) -> socket.socket:
+    """Return a socket of our own at ``path``; what an earlier process left there goes."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    bound = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
+    bound.bind(path)
+    return bound
 
 
 def main(arguments: list[str]) -> int:

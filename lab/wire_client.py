@@ -12,6 +12,7 @@ from typing import Any
 
 from lab import process
 from lab.errors import LabError
+from lab.hypervisor import Hypervisor
 from lab.paths import PACKAGE_DIR, LabPaths
 from lab.topology import Topology
 from lab.wire import CONTROL_BYTES
@@ -22,14 +23,16 @@ POLL_S = 0.05
 LOG_LINES = 15
 
 
-def wire_config(topology: Topology, paths: LabPaths) -> dict[str, Any]:
+def wire_config(topology: Topology, paths: LabPaths, hypervisor: Hypervisor) -> dict[str, Any]:
     """Return what `lab.wire` is to connect."""
     wires: dict[str, Any] = {name: {"conditions": asdict(conditions), "ports": []} for name, conditions in topology.wires.items()}
+    management: dict[str, Any] = {}
     for vm in topology.vms.values():
         files = paths.vm(vm.name)
+        management[vm.name] = hypervisor.management_ports(files)
         for index, nic in enumerate(vm.nics):
-            wires[nic.wire]["ports"].append([str(files.port_socket(index)), str(files.nic_socket(index))])
-    return {"control": str(paths.wire_control), "pid_file": str(paths.wire_pid), "wires": wires}
+            wires[nic.wire]["ports"].append(hypervisor.wire_port(files, index))
+    return {"control": str(paths.wire_control), "pid_file": str(paths.wire_pid), "wires": wires, "management": management}
 
 
 def is_running(paths: LabPaths) -> bool:
@@ -37,15 +40,15 @@ def is_running(paths: LabPaths) -> bool:
     return process.is_running(paths.wire_pid, str(paths.wire_config))
 
 
-def ensure_wires(topology: Topology, paths: LabPaths) -> bool:
+def ensure_wires(topology: Topology, paths: LabPaths, hypervisor: Hypervisor) -> bool:
     """Have the wire process run with exactly the topology's wires; return whether it had to be started.
 
-    Running machines need no restart: their sockets keep their places.
+    Running machines of QEMU need no restart: their sockets keep their places. Those of User Mode Linux do.
 
     Raises:
         LabError: the process does not come up; with the end of its log.
     """
-    text = json.dumps(wire_config(topology, paths), indent=1, sort_keys=True) + "\n"
+    text = json.dumps(wire_config(topology, paths, hypervisor), indent=1, sort_keys=True) + "\n"
     current = paths.wire_config.read_text(encoding="utf-8") if paths.wire_config.is_file() else ""
     if text == current and is_running(paths):
         return False

@@ -1,13 +1,15 @@
 """Run the stages of `make check` or `make test` one after the other and count what passed.
 
 Each stage shows its output as it runs and leaves it in build/test/NAME.log. A stage that is a pytest run counts by its tests, any other as one.
-A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. The closing
-line `N passed, N failed, N skipped` is what CI reads, and is printed even when the run is interrupted.
+A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. One stage may go on
+beside those after it, which wait more than they work. The closing line `N passed, N failed, N skipped` is what CI reads, and is printed even when
+the run is interrupted. Before it stands what the tests have measured.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -28,6 +31,11 @@ TOTAL_MINUTES = 80.0
 # From the polite request to the end by force: time to remove virtual machines and containers.
 GRACE_SECONDS = 120.0
 TAIL_LINES = 40
+POLL_SECONDS = 0.1
+# What tests/figures.py writes.
+FIGURES = RESULTS / "figures.jsonl"
+STOP = threading.Event()
+SHOWING = threading.Lock()
 # How much of a failed test's message its line at the end shows, in characters.
 MESSAGE_LENGTH = 160
 
@@ -37,6 +45,7 @@ class Stage:
     """One command. pytest: its tests are counted. junit: a file it writes, below the checkout, whose tests are counted.
 
     minutes: how long it may take, a multiple of what it takes on a quiet machine.
+    beside: it goes on while the stages after it run.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Stage:
     pytest: bool = False
     junit: str | None = None
     minutes: float = 6
+    beside: bool = False
 
     @property
     def file_name(self) -> str:
@@ -82,14 +92,30 @@ CHECK = (
 )
 
 # Container scenarios seen passing as a whole, the longest first. The others are run by hand: docs/testing.md.
-PROVEN = ("docker_macvlan", "gobgp", "frr", "firewall", "openvpn", "wireguard", "vxlan", "vrf", "sysctl", "preflight")
+PROVEN = (
+    "frr_build",
+    "dns_anycast",
+    "docker_macvlan",
+    "gobgp",
+    "frr",
+    "firewall",
+    "openvpn",
+    "wireguard",
+    "vxlan",
+    "vrf",
+    "sysctl",
+    "preflight",
+)
 
-TEST = CHECK + (
-    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=12),
+TEST = (
+    # They wait for what happens in containers, and the machines of the lab wait for routing: together they keep two processors busy.
+    Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
+    *CHECK,
+    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=15),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
-    Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=35),
     Stage("pair of machines", ("pytest", "-v", "-s", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
-    Stage("hybrid network", ("pytest", "-v", "-s", "tests/vm/hybrid"), pytest=True, minutes=55),
+    # From bare hosts, though an earlier run may have left the network.
+    Stage("hybrid network", ("env", "XGN_HYBRID=bare", "pytest", "-v", "-s", "tests/vm/hybrid"), pytest=True, minutes=60),
 )
 
 
@@ -123,13 +149,18 @@ def failures(report: Path) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def show(source: IO[bytes], log: IO[bytes]) -> None:
-    """Copy what a stage prints to our output and to its log, until it is over."""
+def show(source: IO[bytes], log: IO[bytes], prefix: bytes) -> None:
+    """Copy what a stage prints to our output, each line behind a prefix, and to its log, until it is over."""
+    rest = b""
     while chunk := os.read(source.fileno(), 65536):
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
         log.write(chunk)
         log.flush()
+        if prefix:
+            *lines, rest = (rest + chunk).split(b"\n")
+            chunk = b"".join(prefix + line + b"\n" for line in lines)
+        with SHOWING:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -144,11 +175,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def execute(command: Sequence[str], log_file: Path, seconds: float) -> int | None:
+def execute(command: Sequence[str], log_file: Path, seconds: float, prefix: str = "") -> int | None:
     """Run a command with a limit; returns its exit status, or None when it had to be ended.
 
     Raises Interrupted, after ending it, when this program is told to end.
     """
+    deadline = time.monotonic() + seconds
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -161,16 +193,18 @@ def execute(command: Sequence[str], log_file: Path, seconds: float) -> int | Non
         )
         assert process.stdout is not None
         # Not read to its end before waiting: a process that outlives the stage may keep the pipe open.
-        reader = threading.Thread(target=show, args=(process.stdout, log), daemon=True)
+        reader = threading.Thread(target=show, args=(process.stdout, log, prefix.encode()), daemon=True)
         reader.start()
         try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            end(process)
-            return None
-        except Interrupted:
-            end(process)
-            raise
+            while True:
+                try:
+                    return process.wait(POLL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if STOP.is_set() or time.monotonic() > deadline:
+                        end(process)
+                        if STOP.is_set():
+                            raise Interrupted from None
+                        return None
         finally:
             reader.join(5)
 
@@ -183,7 +217,7 @@ def run(stage: Stage, seconds: float) -> Outcome:
     log = RESULTS / f"{stage.file_name}.log"
     print(f"\n=== {stage.name}: {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
-    status = execute(command, log, seconds)
+    status = execute(command, log, seconds, f"{stage.name} | " if stage.beside else "")
     if status is None:
         print(f"\n=== {stage.name}: ended, because it took more than {seconds / 60:.0f} minutes. The last lines of its log:", flush=True)
         print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]), flush=True)
@@ -195,27 +229,44 @@ def run(stage: Stage, seconds: float) -> Outcome:
 
 def run_all(stages: Sequence[Stage], seconds: float) -> list[Outcome]:
     """Run stages as long as there is time; one that does not get to run, or is interrupted, counts as one failure."""
-    outcomes: list[Outcome] = []
     deadline = time.monotonic() + seconds
-    try:
+
+    def one(stage: Stage) -> Outcome:
+        left = deadline - time.monotonic()
+        if STOP.is_set():
+            return Outcome(0, 1, 0, 0)
+        if left <= 0:
+            print(f"\n=== {stage.name}: not run, because all stages together took more than {seconds / 60:.0f} minutes", flush=True)
+            return Outcome(0, 1, 0, 0)
+        try:
+            return run(stage, min(stage.minutes * 60, left))
+        except Interrupted:
+            print(f"\n=== {stage.name}: interrupted", flush=True)
+            return Outcome(0, 1, 0, 0)
+
+    outcomes: list[Outcome | Future[Outcome]] = []
+    with ThreadPoolExecutor() as pool:
         for stage in stages:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                print(f"\n=== {stage.name}: not run, because all stages together took more than {seconds / 60:.0f} minutes", flush=True)
-                outcomes.append(Outcome(0, 1, 0, 0))
-                continue
-            outcomes.append(run(stage, min(stage.minutes * 60, left)))
-    except Interrupted:
-        print(f"\n=== {stages[len(outcomes)].name}: interrupted", flush=True)
-        outcomes += [Outcome(0, 1, 0, 0) for _ in stages[len(outcomes) :]]
-    return outcomes
+            outcomes.append(pool.submit(one, stage) if stage.beside else one(stage))
+        return [outcome if isinstance(outcome, Outcome) else outcome.result() for outcome in outcomes]
+
+
+def print_figures() -> None:
+    """Print what the tests have measured, with how busy the machine was at that moment: no test fails for it."""
+    if not FIGURES.is_file():
+        return
+    rows = [json.loads(line) for line in FIGURES.read_text(encoding="utf-8").splitlines()]
+    print(f"\n{'figure':<90} {'value':>12} {'processors waited for':>22}")
+    for row in rows:
+        busy = "?" if row["pressure"] is None else f"{row['pressure']:.0f} %"
+        print(f"{row['name']:<90} {row['value']:>10.2f} {row['unit']} {busy:>20}")
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """Once is enough: what follows is the clean-up."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
-    raise Interrupted
+    STOP.set()
 
 
 def main() -> int:
@@ -224,13 +275,16 @@ def main() -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, interrupt)
+    FIGURES.unlink(missing_ok=True)
+    started = time.monotonic()
     outcomes = run_all(stages, TOTAL_MINUTES * 60)
+    elapsed = time.monotonic() - started
+    print_figures()
     print(f"\n{'stage':<20} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
     for stage, outcome in zip(stages, outcomes, strict=True):
         print(f"{stage.name:<20} {outcome.passed:>7} {outcome.failed:>7} {outcome.skipped:>8} {outcome.seconds:>8.0f}")
     passed, failed, skipped = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("passed", "failed", "skipped"))
-    seconds = sum(outcome.seconds for outcome in outcomes)
-    print(f"{'all':<20} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.0f}")
+    print(f"{'all':<20} {passed:>7} {failed:>7} {skipped:>8} {elapsed:>8.0f}")
     for stage, outcome in zip(stages, outcomes, strict=True):
         for line in outcome.failures:
             print(f"failed: {stage.name}: {line}")

@@ -1,10 +1,12 @@
 # Runs in the build after all packages are installed; $1 is the root of the image.
-# LAB_ENABLE, LAB_DISABLE and LAB_MASK come from the recipe.
+# LAB_ENABLE, LAB_DISABLE, LAB_MASK and LAB_KERNEL come from the recipe.
 set -eu
 root=$1
 systemctl --root="$root" --quiet enable $LAB_ENABLE
 [ -z "$LAB_DISABLE" ] || systemctl --root="$root" --quiet disable $LAB_DISABLE
 systemctl --root="$root" --quiet mask $LAB_MASK
+# The index of what the kernel of User Mode Linux has built in, for modprobe.
+chroot "$root" depmod "$LAB_KERNEL"
 # Every machine gets its own of these from its seed.
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : >"$root/etc/machine-id"

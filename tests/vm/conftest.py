@@ -1,4 +1,8 @@
-"""The pair on virtual machines: brought up once by its molecule scenario, used by every test, removed at the end."""
+"""The pair on virtual machines: brought up once by its molecule scenario, used by every test, removed at the end.
+
+The scenario runs on the distribution's own kernels, emulated where there is no KVM: it is the reference. What comes after it goes on with the
+same disks and the fastest way there is to run machines.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import ansible_mitogen
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# Where `figures` is.
+sys.path.insert(0, str(ROOT / "tests"))
 LOGS = ROOT / "build" / "test"
 TOPOLOGY = "test_t1_t2"
 HOSTS = ("T1", "T2")
@@ -42,18 +47,11 @@ STATE = (
     "journalctl --no-pager --lines=60 --unit=frr --unit=interface --unit=wg-quick@wg0",
 )
 
-MITOGEN = {
-    "ANSIBLE_STRATEGY": "mitogen_linear",
-    "ANSIBLE_STRATEGY_PLUGINS": f"{next(iter(ansible_mitogen.__path__))}/plugins/strategy",
-}
-STOCK = {"ANSIBLE_STRATEGY": "linear"}
 
-
-def environment(strategy: dict[str, str]) -> dict[str, str]:
-    """Environment of an Ansible run against emulated machines, which answer late on a busy controller."""
+def environment() -> dict[str, str]:
+    """Environment of an Ansible run against machines that may be emulated, and then answer late on a busy controller."""
     return {
         **os.environ,
-        **strategy,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_TIMEOUT": "60",
         "ANSIBLE_FORCE_COLOR": "0",
@@ -127,15 +125,15 @@ class Pair:
         self.runs += 1
         return LOGS / f"vm-{self.runs:02}-{name}.log"
 
-    def play(self, playbook: str, *arguments: str, strategy: dict[str, str] = MITOGEN) -> Run:
+    def play(self, playbook: str, *arguments: str) -> Run:
         """Run a playbook of the collection and keep its output."""
         log = self.log(playbook)
-        say(f"{strategy['ANSIBLE_STRATEGY']}: {playbook} {' '.join(arguments)}")
+        say(f"{playbook} {' '.join(arguments)}")
         with log.open("w", encoding="utf-8") as stream:
             status = subprocess.run(
                 self.command(playbook, *arguments),
                 cwd=ROOT,
-                env=environment(strategy),
+                env=environment(),
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 timeout=RUN_SECONDS,
@@ -146,12 +144,12 @@ class Pair:
 
     def play_and_kill(self, playbook: str, seconds: float, *arguments: str) -> None:
         """Start a run and kill it with everything it started, as a lost controller would."""
-        say(f"linear: {playbook}, killed after {seconds:.0f} s")
+        say(f"{playbook}, killed after {seconds:.0f} s")
         with self.log(f"{playbook}-killed").open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
                 self.command(playbook, *arguments),
                 cwd=ROOT,
-                env=environment(STOCK),
+                env=environment(),
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -195,12 +193,21 @@ class Pair:
 
 
 def run_scenario() -> tuple[int, str]:
-    """Run the scenario t1_t2 up to its last step; returns its exit status and what is worth showing of a failure."""
+    """Run the scenario t1_t2 up to its last step; returns its exit status and what is worth showing of a failure.
+
+    The kernels are the distribution's, unless XGN_ACCEL asks for others.
+    """
     log = LOGS / "vm-00-scenario.log"
     command = [sys.executable, "-m", "molecule", "test", "--scenario-name", "t1_t2", "--destroy", "never"]
     with (
         subprocess.Popen(
-            command, cwd=ROOT, env=environment(MITOGEN), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            cwd=ROOT,
+            env={"XGN_ACCEL": "qemu"} | environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         ) as process,
         log.open("w", encoding="utf-8") as stream,
     ):
@@ -226,7 +233,7 @@ def run_scenario() -> tuple[int, str]:
 def remove_machines() -> None:
     """Remove the lab with all it has, if there is one, and let molecule forget it."""
     for arguments in (["lab", "down", TOPOLOGY], ["molecule", "destroy", "--scenario-name", "t1_t2"]):
-        subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environment(MITOGEN), capture_output=True, check=True)
+        subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environment(), capture_output=True, check=True)
 
 
 @pytest.fixture(scope="session")
@@ -252,7 +259,12 @@ def pair(scenario: tuple[int, str]) -> Pair:
     """The running machines. Where the scenario failed every test fails at once, instead of waiting for sessions that will not come."""
     if scenario[0] != 0:
         pytest.fail("the scenario t1_t2 failed: see test_scenario", pytrace=False)
-    return Pair()
+    say("on to the fastest way to run machines")
+    subprocess.run([sys.executable, "-m", "lab", "up", TOPOLOGY], cwd=ROOT, env=environment(), check=True)
+    pair = Pair()
+    for host in HOSTS:
+        pair.established_at(host)
+    return pair
 
 
 @pytest.hookimpl(wrapper=True)

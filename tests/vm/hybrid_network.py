@@ -33,8 +33,6 @@ COMMAND_SECONDS = 120
 # Emulated machines on a busy controller.
 PATIENCE_SECONDS = 180
 POLL_SECONDS = 1.0
-# What emulation may add to a time that a real machine keeps: a process starts in 0.4 s, and four machines share two cores.
-EMULATION_SECONDS = 2.0
 CLOCK_SAMPLES = 10
 # Programs that run on the machines; two are those of a container scenario. In memory, so that nothing stays over a boot, and in a directory of this
 # process: two people may look at one running lab.
@@ -173,6 +171,14 @@ class Network:
             shell.run(f"rm -rf {REMOTE}")
             shell.close()
         self.directory.cleanup()
+
+    def stable(self) -> None:
+        """Wait until every machine has booted, and no unit of it has failed."""
+        with ThreadPoolExecutor(len(self.on)) as pool:
+            states = pool.map(
+                lambda shell: shell.run("systemctl is-system-running --wait", PATIENCE_SECONDS).stdout.strip(), self.on.values()
+            )
+            assert dict(zip(self.on, states)) == dict.fromkeys(self.on, "running")
 
     def wire(self, name: str, *change: str) -> None:
         """Change a wire's conditions."""

@@ -15,7 +15,8 @@ Run = branch.Run
 SESSION_SECONDS = 180
 POLL_SECONDS = 2
 STEERED_PINGS = 20
-SILENCE_SECONDS = 300
+# Six times as long as the NAT remembers.
+SILENCE_SECONDS = 6 * branch.NAT_SECONDS
 # What goes into the tunnel is dropped before WireGuard sees it, and what comes out is counted behind it: its own packets are in neither.
 SILENCE = """nft -f - <<'NFT'
 table netdev silence {{
@@ -161,7 +162,7 @@ def unmanaged_peer(branch_machine: Run, router: Run, vrf: str, prefix: str) -> N
 
 
 def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds: int = SILENCE_SECONDS) -> dict[str, int]:
-    """S15: nothing goes through the tunnel for minutes, and the NAT forgets after 10 s; keepalives alone keep the way to the branch open.
+    """S15: nothing goes through the tunnel, and the NAT forgets after 10 s; keepalives alone keep the way to the branch open.
 
     The proof is a packet from the router's side at the end, which the NAT lets in only while it remembers the branch, and its
     counterpart: without keepalives such a packet does not arrive. peer: address of the branch on the link. Returns figures. BGP comes

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from conftest import HOSTS, LOGS, ROOT, STOCK, Pair
+from conftest import HOSTS, LOGS, ROOT, Pair
 
 BGP_PASSWORD = "T1-and-T2-test"
 # Remote module calls of an unchanged host over preflight, sysctl, wireguard, vrf and frr.
@@ -16,7 +16,7 @@ LINK = ["10.1.1.1/30", "10.1.1.2/30"]
 
 
 def test_scenario(scenario: tuple[int, str]) -> None:
-    """Check mode on bare hosts, converge, idempotence, verify, reboot, verify."""
+    """On the distribution's kernels: check mode on bare hosts, converge, idempotence, verify, reboot, verify."""
     status, failure = scenario
     assert status == 0, failure
 
@@ -42,9 +42,9 @@ def test_address_and_session_return_after_a_restart(pair: Pair, unit: str) -> No
     assert pair.everywhere("/usr/lib/frr/frr-reload.py --test --stdout /etc/frr/frr.conf 2>/dev/null | wc --chars") == ["0\n", "0\n"]
 
 
-def test_second_run_with_the_stock_strategy_changes_nothing(pair: Pair) -> None:
+def test_second_run_changes_nothing(pair: Pair) -> None:
     before = [pair.established_at(host) for host in HOSTS]
-    run = pair.play("site", strategy=STOCK)
+    run = pair.play("site")
     assert run.status == 0, run.output[-5000:]
     assert [run.recap(host, "changed") for host in HOSTS] == [0, 0]
     # FRR counts back from now in whole seconds, so an untouched session may be a second off.

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import ansible_mitogen
 import pytest
 import yaml
 
@@ -95,15 +94,8 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path, NODE)
 
 
-def mitogen() -> dict[str, str]:
-    plugins = Path(ansible_mitogen.__path__[0]) / "plugins" / "strategy"
-    return {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
-
-
-# Mitogen leaves plugins alone that it does not know.
-@pytest.mark.parametrize("environment", [{}, mitogen()], ids=["stock", "mitogen"])
-def test_a_module_is_one_call_through_the_node(site: Site, environment: dict[str, str]) -> None:
-    done = site.play("igp", {"ansible.builtin.ping": {}}, **environment)
+def test_a_module_is_one_call_through_the_node(site: Site) -> None:
+    done = site.play("igp", {"ansible.builtin.ping": {}})
     assert done.returncode == 0, done.stdout + done.stderr
     ssh, docker = site.called()
     for part in ("-o Port=2222", 'IdentityFile="/keys/node"', 'User="admin"', "-o UserKnownHostsFile=/keys/known", " 192.0.2.4 "):
@@ -127,8 +119,7 @@ def test_the_other_name_of_the_key_counts_too(tmp_path: Path) -> None:
     assert 'IdentityFile="/keys/other"' in site.called()[0]
 
 
-@pytest.mark.parametrize("environment", [{}, mitogen()], ids=["stock", "mitogen"])
-def test_files_go_in_and_come_out(site: Site, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_files_go_in_and_come_out(site: Site, tmp_path: Path) -> None:
     content = bytes(range(256)) * 400
     (tmp_path / "binary").write_bytes(content)
     (tmp_path / "empty").write_bytes(b"")
@@ -140,7 +131,7 @@ def test_files_go_in_and_come_out(site: Site, tmp_path: Path, environment: dict[
             {"ansible.builtin.fetch": {"src": inside, "dest": f"{tmp_path}/back/", "flat": True}},
         ]
     (tmp_path / "inside it's").mkdir()
-    done = site.play("igp", *tasks, **environment)
+    done = site.play("igp", *tasks)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "back" / "binary").read_bytes() == content
     assert (tmp_path / "back" / "empty").read_bytes() == b""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import mirror, preflight
+from lab import mirror, preflight, qemu
 from lab.errors import LabError
 from lab.progress import Progress
 
@@ -84,7 +84,7 @@ def test_everything_lacking_is_named_at_once(monkeypatch: pytest.MonkeyPatch, tm
     old.write_text("#!/bin/sh\necho QEMU emulator version 6.2.0\n")
     old.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{tmp_path}")
-    monkeypatch.setattr(preflight, "_which", lambda name: str(old) if name == preflight.QEMU else None)
+    monkeypatch.setattr(preflight, "_which", lambda name: str(old) if name == qemu.PROGRAM else None)
     with pytest.raises(LabError) as caught:
         preflight.check([10**9], 1, tmp_path / "no" / "cache", tmp_path, 1)
     text = str(caught.value)
@@ -99,6 +99,13 @@ def test_tools_for_building_are_not_asked_for_when_nothing_is_built(monkeypatch:
     # Without any qemu on the PATH there is no version to judge either.
     monkeypatch.setenv("PATH", str(tmp_path))
     preflight.check([], 0, tmp_path, tmp_path)
+
+
+def test_qemu_is_not_asked_for_where_user_mode_linux_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preflight, "_which", lambda name: None if name in (*preflight.QEMU_PROGRAMS, "vde_plug") else name)
+    with pytest.raises(LabError) as caught:
+        preflight.check([], 0, tmp_path, tmp_path, accelerator="uml")
+    assert str(caught.value) == "vde_plug is missing; run tools/system-packages lab"
 
 
 class Terminal(io.StringIO):

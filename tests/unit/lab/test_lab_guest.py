@@ -8,16 +8,20 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pytest
 import yaml
 
-from lab.accel import Accelerator
 from lab.connection import ssh_command, write_inventory
+from lab.errors import LabError
 from lab.image import Image
+from lab.kernel import Kernel
 from lab.keys import ensure_key, known_hosts, public_key
 from lab.paths import LabPaths
-from lab.seed import MANAGEMENT_GUEST, management_network, nic_network, seed_archive, seed_files
+from lab.qemu import Qemu
+from lab.seed import MANAGEMENT_GUEST, management_network, nic_link, nic_network, seed_archive, seed_files
 from lab.topology import Nic, Route, Topology, parse_topology
-from lab.vm import Definition, qemu_command
+from lab.uml import Uml
+from lab.vm import Definition
 
 IMAGES = frozenset({"trixie"})
 DATA = {
@@ -30,7 +34,7 @@ DATA = {
     },
     "wires": {"a": {}, "b": {}},
 }
-TCG = Accelerator("tcg", "test")
+TCG = Qemu("tcg")
 
 
 def topology() -> Topology:
@@ -42,6 +46,13 @@ def image(tmp_path: Path) -> Image:
     directory.mkdir(exist_ok=True)
     (directory / "build_id").write_text("abc\n")
     return Image(directory)
+
+
+def uml(tmp_path: Path) -> Uml:
+    directory = tmp_path / "kernel"
+    directory.mkdir(exist_ok=True)
+    (directory / "kernel.json").write_text('{"release": "7.2.12-xgn", "origin": "built here"}')
+    return Uml(Kernel(directory), [4, 6])
 
 
 def sections(text: str) -> list[tuple[str, dict[str, str]]]:
@@ -84,9 +95,10 @@ def test_a_nic_without_address_is_up_and_delays_nothing() -> None:
 
 def test_management_gives_no_route_beyond_its_own_network() -> None:
     parts = sections(management_network("52:54:00:00:00:01"))
-    assert [name for name, _ in parts] == ["Match", "Network"]
+    assert [name for name, _ in parts] == ["Match", "Network", "Address"]
     assert "Gateway" not in parts[1][1]
-    assert parts[1][1]["Address"] == f"{MANAGEMENT_GUEST}/24"
+    # Its address is there at once.
+    assert parts[2][1] == {"Address": f"{MANAGEMENT_GUEST}/24", "DuplicateAddressDetection": "none"}
 
 
 def test_the_seed_is_reproducible_and_keeps_keys_private() -> None:
@@ -106,13 +118,23 @@ def test_the_seed_is_reproducible_and_keeps_keys_private() -> None:
         assert hostname.read() == b"r1\n"
     networks = [name for name in members if name.endswith(".network")]
     assert networks == [f"etc/systemd/network/70-lab-{name}.network" for name in ("eth0", "eth1", "eth2", "mgmt0")]
+    links = [name for name in members if name.endswith(".link")]
+    assert links == [f"etc/systemd/network/70-lab-{name}.link" for name in ("eth0", "eth1", "eth2", "mgmt0")]
     assert len(files["etc/machine-id"]) == 33
+
+
+def test_a_nic_has_its_name_by_its_mac_whatever_the_kernel_calls_it() -> None:
+    assert sections(nic_link("52:54:00:00:00:01", "eth0")) == [
+        ("Match", {"PermanentMACAddress": "52:54:00:00:00:01", "Kind": "!*"}),
+        ("Link", {"Name": "eth0"}),
+    ]
 
 
 def test_nics_come_in_slot_order_with_management_last(tmp_path: Path) -> None:
     lab, paths = topology(), LabPaths(tmp_path / "state", tmp_path / "run")
     vm = lab.vms["r1"]
-    command = qemu_command(vm, paths.vm("r1"), image(tmp_path), TCG, 2222)
+    (part,) = TCG.parts(vm, paths.vm("r1"), image(tmp_path), 2222)
+    command = part.command
     devices = [dict(item.split("=", 1) for item in text.split(",")[1:]) for text in command if text.startswith("virtio-net")]
     assert [device["mac"] for device in devices] == [*(nic.mac for nic in vm.nics), vm.management_mac]
     slots = [int(device["addr"], 16) for device in devices]
@@ -126,18 +148,52 @@ def test_nics_come_in_slot_order_with_management_last(tmp_path: Path) -> None:
 
 def test_a_comma_in_a_path_does_not_end_the_option(tmp_path: Path) -> None:
     lab, paths = topology(), LabPaths(tmp_path / "a,b", tmp_path / "run")
-    command = qemu_command(lab.vms["r1"], paths.vm("r1"), image(tmp_path), TCG, 1)
-    assert any(f"file={tmp_path}/a,,b/vms/r1/overlay.qcow2" in text for text in command)
+    (part,) = TCG.parts(lab.vms["r1"], paths.vm("r1"), image(tmp_path), 1)
+    assert any(f"file={tmp_path}/a,,b/vms/r1/overlay.qcow2" in text for text in part.command)
+
+
+def test_under_user_mode_linux_wires_come_in_order_with_management_last(tmp_path: Path) -> None:
+    lab, paths = topology(), LabPaths(tmp_path / "state", tmp_path / "run")
+    vm, files = lab.vms["r1"], paths.vm("r1")
+    plug, machine = uml(tmp_path).parts(vm, files, image(tmp_path), 2222)
+    assert f"/tcpfwd=127.0.0.1:2222:{MANAGEMENT_GUEST}:22" in plug.command[-2]
+    assert "/disable_host_loopback/" in plug.command[-2]
+    devices = [text.split(":", 1) for text in machine.command if text.startswith("vec")]
+    options = [dict(item.split("=", 1) for item in text.split(",")) for _, text in devices]
+    assert [name for name, _ in devices] == ["vec0", "vec1", "vec2", "vec3"]
+    assert [option["mac"] for option in options] == [*(nic.mac for nic in vm.nics), vm.management_mac]
+    ports = uml(tmp_path).management_ports(files)
+    assert [option["dst"] for option in options] == [*(str(files.port_socket(index)) for index in range(3)), ports[0]["socket"]]
+    assert [option["mtu"] for option in options] == ["9216", "9216", "9216", "1500"]
+    assert str(plug.socket) == ports[1]["socket"]
+    assert "mem=512M" in machine.command
+    # Both processes are told from those of other machines by the machine's directory.
+    assert all(any(files.marker in argument for argument in part.command) for part in (plug, machine))
+
+
+def test_machines_under_user_mode_linux_stay_on_one_processor_each(tmp_path: Path) -> None:
+    more = {"vms": {name: DATA["vms"]["r1"] | {"nics": []} for name in ("r1", "r2", "r3")}}
+    lab, paths = parse_topology("t", more, IMAGES), LabPaths(tmp_path / "state", tmp_path / "run")
+    commands = [uml(tmp_path).parts(vm, paths.vm(name), image(tmp_path), 1)[1].command for name, vm in lab.vms.items()]
+    assert [command[:3] for command in commands] == [("taskset", "--cpu-list", number) for number in ("4", "6", "4")]
+
+
+@pytest.mark.parametrize("name", ["a,b", "a=b", "a b"])
+def test_user_mode_linux_refuses_a_path_that_its_command_line_would_cut(tmp_path: Path, name: str) -> None:
+    lab, paths = topology(), LabPaths(tmp_path / name, tmp_path / "run")
+    with pytest.raises(LabError, match="takes no path with"):
+        uml(tmp_path).parts(lab.vms["r1"], paths.vm("r1"), image(tmp_path), 1)
 
 
 def test_the_definition_tells_a_new_disk_from_new_hardware(tmp_path: Path) -> None:
     lab, paths = topology(), LabPaths(tmp_path / "state", tmp_path / "run")
     vm, files, disk = lab.vms["r1"], paths.vm("r1"), image(tmp_path)
     first = Definition.of(vm, files, disk, b"seed", TCG)
-    assert Definition.of(vm, files, disk, b"seed", Accelerator("tcg", "another reason")) == first
-    with_kvm = Definition.of(vm, files, disk, b"seed", Accelerator("kvm", "test"))
-    assert with_kvm != first
-    assert with_kvm.same_disk(first)
+    assert Definition.of(vm, files, disk, b"seed", Qemu("tcg")) == first
+    for other in (Qemu("kvm"), uml(tmp_path)):
+        changed = Definition.of(vm, files, disk, b"seed", other)
+        assert changed != first
+        assert changed.same_disk(first)
     assert not Definition.of(vm, files, disk, b"other", TCG).same_disk(first)
     (disk.directory / "build_id").write_text("rebuilt\n")
     assert not Definition.of(vm, files, disk, b"seed", TCG).same_disk(first)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from lab import process
+from lab.errors import LabError
 
-MARKER = "/lab/vms/T1/overlay.qcow2"
+MARKER = "/lab/vms/T1/"
 
 
 def sleeper(*arguments: str, prepare: str = "pass") -> subprocess.Popen[bytes]:
@@ -46,7 +47,7 @@ def test_our_process_is_found_and_stopped(tmp_path: Path, ours: subprocess.Popen
 def test_a_foreign_process_with_the_recorded_id_lives_on(tmp_path: Path, ours: subprocess.Popen[bytes]) -> None:
     pid_file = tmp_path / "pid"
     pid_file.write_text(f"{ours.pid}\n")
-    other = "/lab/vms/T2/overlay.qcow2"
+    other = "/lab/vms/T2/"
     assert not process.is_running(pid_file, other)
     assert not process.stop(pid_file, other)
     assert ours.poll() is None
@@ -87,6 +88,29 @@ def test_a_detached_process_has_a_session_of_its_own(tmp_path: Path) -> None:
     child = process.start_detached([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], log)
     assert child.wait(10) == 0
     assert log.read_text() == "True\n"
+
+
+def test_a_detached_process_writes_its_own_id_and_parts_output_from_errors(tmp_path: Path) -> None:
+    log, output, pid_file = tmp_path / "log", tmp_path / "output", tmp_path / "pid"
+    output.write_text("before\n")
+    code = "import os, sys; print(os.getpid()); print('wrong', file=sys.stderr)"
+    child = process.start_detached([sys.executable, "-c", code], log, output=output, pid_file=pid_file)
+    assert child.wait(10) == 0
+    assert pid_file.read_text() == f"{child.pid}\n"
+    assert output.read_text() == f"before\n{child.pid}\n"
+    assert log.read_text() == "wrong\n"
+
+
+def test_a_sparse_file_stays_sparse(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    with source.open("wb") as stream:
+        stream.seek(1 << 24)
+        stream.write(b"x")
+    process.copy_sparse(source, target)
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_blocks * 512 < 1 << 20
+    with pytest.raises(LabError, match="cannot be copied"):
+        process.copy_sparse(tmp_path / "absent", target)
 
 
 def test_tail_is_short_and_free_of_control_characters(tmp_path: Path) -> None:

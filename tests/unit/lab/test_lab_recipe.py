@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import image
+from lab import build, image
 from lab.errors import LabError
 from lab.paths import ARCHIVE_DIR, RECIPE_DIR
 from lab.progress import Progress
@@ -109,14 +109,14 @@ def test_a_killed_build_is_removed_without_following_its_mounts(tmp_path: Path, 
         if Path(command[-1]) not in stuck:
             mounted.remove(Path(command[-1]))
 
-    monkeypatch.setattr(image, "_mount_points", lambda: list(mounted))
-    monkeypatch.setattr(image.subprocess, "run", umount)
-    monkeypatch.setattr(image.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(build, "mount_points", lambda: list(mounted))
+    monkeypatch.setattr(build.subprocess, "run", umount)
+    monkeypatch.setattr(build.os, "geteuid", lambda: 0)
     with pytest.raises(LabError, match=f"umount {re.escape(str(work / 'proc'))}$"):
-        image._remove_tree(work)
+        build.remove_tree(work)
     assert work.exists() and mounted == [Path("/proc"), work / "proc"]
     stuck.clear()
-    image._remove_tree(work)
+    build.remove_tree(work)
     assert not work.exists() and mounted == [Path("/proc")]
 
 

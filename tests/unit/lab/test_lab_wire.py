@@ -27,21 +27,24 @@ ARRIVAL_LIMIT_S = 5.0
 
 
 class Bench:
-    """A switchboard in a thread, with NICs that the test itself plays."""
+    """A switchboard in a thread, with NICs that the test itself plays, all of the class ``kind``."""
 
-    def __init__(self, directory: Path, wires: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, directory: Path, wires: dict[str, dict[str, Any]], kind: type[Nic]) -> None:
         self.directory = directory
         self.control = directory / "control"
         self.nics: dict[str, list[Nic]] = {}
         config: dict[str, Any] = {"control": str(self.control), "wires": {}}
         for name, entry in wires.items():
-            nics = [Nic(directory / f"{name}{i}q", directory / f"{name}{i}w") for i in range(entry.pop("count", 3))]
+            nics = [kind(directory / f"{name}{i}q", directory / f"{name}{i}w") for i in range(entry.pop("count", 3))]
             self.nics[name] = nics
             config["wires"][name] = {
                 "conditions": entry,
-                "ports": [[str(nic.port), str(nic.path)] for nic in nics],
+                "ports": [nic.entry() for nic in nics],
             }
         self.board = Switchboard(config)
+        for nics in self.nics.values():
+            for nic in nics:
+                nic.open()
         self.thread = threading.Thread(target=self.board.run)
         self.thread.start()
 
@@ -62,11 +65,13 @@ class Bench:
 
 
 class Nic:
-    """QEMU's side of a port."""
+    """QEMU's side of a port: one datagram socket."""
 
     def __init__(self, path: Path, port: Path) -> None:
         self.path, self.port = path, port
-        self.open()
+
+    def entry(self) -> dict[str, str]:
+        return {"socket": str(self.port), "peer": str(self.path)}
 
     def open(self) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -92,6 +97,20 @@ class Nic:
         return False
 
 
+class ConnectedNic(Nic):
+    """User Mode Linux's side of a port."""
+
+    def entry(self) -> dict[str, str]:
+        return {"socket": str(self.port)}
+
+    def open(self) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.connect(str(self.port))
+
+    def send(self, frame: bytes) -> None:
+        self.socket.send(frame)
+
+
 def ethernet(destination: bytes, source: bytes, payload: bytes = b"x" * 46, kind: int = 0x88B5) -> bytes:
     return destination + source + struct.pack(">H", kind) + payload
 
@@ -115,9 +134,9 @@ def directory() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture
-def bench(directory: Path) -> Iterator[Bench]:
-    built = Bench(directory, {"w": {}, "other": {"count": 1}})
+@pytest.fixture(params=[Nic, ConnectedNic], ids=["qemu", "uml"])
+def bench(directory: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    built = Bench(directory, {"w": {}, "other": {"count": 1}}, request.param)
     yield built
     built.close()
 
@@ -275,6 +294,26 @@ def test_a_nic_that_restarts_is_found_again(bench: Bench) -> None:
     b.receive()
 
 
+def test_a_machine_that_boots_again_takes_its_port_over(directory: Path) -> None:
+    """Its old connection may still be there when the new one comes; what had waited for the old one is gone with it."""
+    bench = Bench(directory, {"w": {}}, ConnectedNic)
+    try:
+        a, b, c = bench.nics["w"]
+        old = b.socket
+        b.open()
+        deadline = time.monotonic() + ARRIVAL_LIMIT_S
+        old.settimeout(ARRIVAL_LIMIT_S)
+        assert old.recv(1) == b"" and time.monotonic() < deadline
+        a.send(ethernet(BROADCAST, MACS[0]))
+        assert b.receive() == c.receive() == ethernet(BROADCAST, MACS[0])
+        b.send(ethernet(MACS[0], MACS[1]))
+        assert a.receive() == ethernet(MACS[0], MACS[1])
+        assert c.silent()
+        old.close()
+    finally:
+        bench.close()
+
+
 def test_a_nic_that_does_not_read_neither_blocks_nor_grows_without_end(bench: Bench) -> None:
     a, b, c = bench.nics["w"]
     total = QUEUE_FRAMES + 600
@@ -289,7 +328,7 @@ def test_a_nic_that_does_not_read_neither_blocks_nor_grows_without_end(bench: Be
 
 
 def test_clear_goes_back_to_the_topologys_conditions(directory: Path) -> None:
-    bench = Bench(directory, {"w": {"mtu": 1400}})
+    bench = Bench(directory, {"w": {"mtu": 1400}}, Nic)
     try:
         assert bench.set(cut=True, delay_ms=5)["conditions"]["mtu"] == 1400
         conditions = request(bench.control, {"wire": "w", "clear": True})["conditions"]

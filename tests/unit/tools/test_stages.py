@@ -20,6 +20,7 @@ import pathlib, sys
 sys.path.insert(0, {tools!r})
 import stages
 stages.RESULTS = pathlib.Path({results!r})
+stages.FIGURES = stages.RESULTS / "figures.jsonl"
 stages.CHECK = ({stages})
 sys.argv[1:] = ["check"]
 sys.exit(stages.main())
@@ -32,9 +33,9 @@ def command(results: Path, stages: str) -> list[str]:
     return [sys.executable, "-c", RUNNER.format(tools=str(PROGRAM.parent), results=str(results), stages=stages)]
 
 
-def stage(name: str, code: str, seconds: float = 60) -> str:
+def stage(name: str, code: str, seconds: float = 60, beside: bool = False) -> str:
     """Source of a stage that runs Python code."""
-    return f"stages.Stage({name!r}, ({sys.executable!r}, '-c', {code!r}), minutes={seconds / 60}),"
+    return f"stages.Stage({name!r}, ({sys.executable!r}, '-c', {code!r}), minutes={seconds / 60}, beside={beside}),"
 
 
 def test_a_stage_that_hangs_is_ended_and_the_others_run(tmp_path: Path) -> None:
@@ -73,6 +74,28 @@ def test_interrupted_it_still_counts(tmp_path: Path) -> None:
     assert process.wait(60) == 1
     assert "=== hangs: interrupted" in lines
     assert lines[-1] == "1 passed, 2 failed, 0 skipped"
+
+
+def test_one_goes_on_beside_those_after_it(tmp_path: Path) -> None:
+    """Its lines tell whose they are, and its log does not; the table keeps the order of the stages."""
+    meet = "import pathlib, time\nend = time.monotonic() + 30\nmine, other = map(pathlib.Path, {})\nmine.touch()\n"
+    meet += "while not other.exists():\n    assert time.monotonic() < end\n    time.sleep(0.01)\nprint('met')"
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    stages = stage("long", meet.format((one, two)), beside=True) + stage("short", meet.format((two, one))) + stage("last", "pass")
+    run = subprocess.run(command(tmp_path, stages), capture_output=True, text=True, timeout=120, check=False)
+    assert run.stdout.splitlines()[-1] == "3 passed, 0 failed, 0 skipped", run.stdout
+    assert {"met", "long | met"} <= set(run.stdout.splitlines())
+    assert (tmp_path / "long.log").read_text(encoding="utf-8") == "met\n"
+    table = [line.split()[0] for line in run.stdout.splitlines()[-6:-1]]
+    assert table == ["stage", "long", "short", "last", "all"]
+
+
+def test_figures_are_shown_and_fail_nothing(tmp_path: Path) -> None:
+    line = '{"name": "plain path", "value": 1.5, "unit": "s", "pressure": 42.0}'
+    code = f"import pathlib; pathlib.Path({str(tmp_path / 'figures.jsonl')!r}).write_text({line!r})"
+    run = subprocess.run(command(tmp_path, stage("measures", code)), capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0
+    assert re.search(r"^plain path +1\.50 s +42 %$", run.stdout, re.MULTILINE), run.stdout
 
 
 def test_what_does_not_get_its_turn_counts_as_failed(capsys: pytest.CaptureFixture[str]) -> None:

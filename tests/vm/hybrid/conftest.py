@@ -1,33 +1,28 @@
-"""The hybrid network: brought up once by its molecule scenario, used by all files of this directory, removed when they are done.
+"""The hybrid network: each file of this directory begins with it as it was converged, and may break what it likes.
 
-XGN_HYBRID=running uses a lab that is up and converged already, and leaves it up; XGN_TOPOLOGY names it.
+It is made from bare hosts by its molecule scenario, and kept as a snapshot of the machines' disks, which stays for the next run while the
+files that it depends on are the same. XGN_HYBRID=bare makes it anew in any case; XGN_HYBRID=running uses a lab that is up and converged
+already, restores nothing and leaves it up; XGN_TOPOLOGY names that lab.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-import threading
+import os
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import branch
 import pytest
-import steering_proof
 import yaml
-from conftest import LOGS, MITOGEN, environment, first_look
-from hybrid_network import CONNECTION, ROOT, RUNNING, TOPOLOGY, Network
+from conftest import LOGS, first_look
+from hybrid_network import CONNECTION, RUNNING, TOPOLOGY, Network
 
+from hybrid import converged
 from hybrid.runs import INVENTORY, planned, succeed
 
-# Without verify and idempotence: the reboot verifies, and test_second_run.py comes after everything else.
-STEPS = ("destroy", "converge", "side-effect")
-STEP_SECONDS = 1500
-# First what looks at the network as it was built, then what changes it, then what must find it as planned; the search for secrets reads all logs.
-ORDER = ("network", "failover", "dns", "firewall", "branch", "docker", "system_container", "steering", "silence", "changes", "second_run")
+# The search for secrets reads the logs of all others.
+LAST = "test_second_run"
 TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (
@@ -38,13 +33,9 @@ STATE = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files of this directory into their order; tests of other directories follow."""
+    """Put the search for secrets behind everything else of this directory."""
     here = Path(__file__).parent
-
-    def place(item: pytest.Item) -> int:
-        return ORDER.index(item.path.stem.removeprefix("test_")) if item.path.parent == here else len(ORDER)
-
-    items.sort(key=place)
+    items.sort(key=lambda item: item.path.parent != here or item.path.stem == LAST)
 
 
 def state_of(network: Network) -> str:
@@ -52,90 +43,56 @@ def state_of(network: Network) -> str:
     return first_look({name: shell.run for name, shell in network.on.items()}, STATE)
 
 
-def run_scenario() -> int:
-    """Run those steps of molecule's scenario that no test below repeats; returns the exit status of the last one."""
-    with (LOGS / "vm-hybrid-scenario.log").open("w", encoding="utf-8") as log:
-        return next((status for step in STEPS if (status := run_step(step, log)) != 0), 0)
-
-
-def run_step(step: str, log: TextIO) -> int:
-    """Run one step of the scenario, show how it gets on, and return its exit status."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "molecule", step, "--scenario-name", "hybrid"],
-        cwd=ROOT,
-        env=environment(MITOGEN),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        # Reading ends when the process does, so the limit has to end the process.
-        timer = threading.Timer(STEP_SECONDS, process.kill)
-        timer.start()
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                log.write(line)
-                # Progress for whoever waits; the rest of -vvv is in the log.
-                if re.match(r"(INFO|ERROR|CRITICAL|TASK|PLAY|RUNNING)|FAILED|=+ ", line):
-                    print(line, end="", flush=True)
-            return process.wait()
-        finally:
-            timer.cancel()
-
-
-# Not for the whole session: the pair's machines must not run beside these four.
+# Not for the whole session: other machines must not run beside these four.
 @pytest.fixture(scope="package")
-def scenario() -> Iterator[int]:
-    """Exit status of the scenario; its machines stay for the tests. A lab that is running already counts as a success."""
+def scenario() -> Iterator[int | None]:
+    """Exit status of the scenario, None where it did not have to run. The machines are off afterwards, and their disks stay."""
     if RUNNING:
         assert CONNECTION.exists(), f"XGN_HYBRID=running, but no lab {TOPOLOGY!r} is up: {CONNECTION} is missing"
-        yield 0
+        yield None
         return
     LOGS.mkdir(parents=True, exist_ok=True)
     try:
-        status = run_scenario()
+        if os.environ.get("XGN_HYBRID") != "bare" and converged.kept():
+            yield None
+            return
+        status = converged.make()
         if status != 0 and CONNECTION.exists():
             network = Network()
             print(f"\n{state_of(network)}")
             network.close()
         yield status
     finally:
-        subprocess.run(
-            [sys.executable, "-m", "molecule", "destroy", "--scenario-name", "hybrid"],
-            cwd=ROOT,
-            env=environment(MITOGEN),
-            capture_output=True,
-            check=True,
-        )
+        converged.lab("down", TOPOLOGY, "--keep")
 
 
 @pytest.fixture(scope="package")
-def logged(scenario: int) -> None:
+def logged(scenario: int | None) -> None:
     """Skips what reads the scenario's report and logs where no scenario was run."""
     if RUNNING:
         pytest.skip("XGN_HYBRID=running: there is no scenario, so it has left no report and no logs")
 
 
-@pytest.fixture(scope="package")
-def network(scenario: int) -> Iterator[Network]:
-    """The network with a host behind hq-nfv and one behind cloud-node. Without a network every test fails at once."""
-    if scenario != 0:
+@pytest.fixture(scope="module")
+def network(scenario: int | None) -> Iterator[Network]:
+    """The network as it was converged, with a host behind hq-nfv and one behind cloud-node. Without a network every test fails at once."""
+    if scenario:
         pytest.fail("the scenario hybrid failed: see test_scenario", pytrace=False)
-    network = Network()
+    network = Network() if RUNNING else converged.bring_back()
     network.add_probes()
     network.add_hosts()
     yield network
     network.close()
 
 
-@pytest.fixture(scope="package")
-def plan(scenario: int) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def plan(network: Network) -> dict[str, Any]:
     """Every host's variables as the intent gives them."""
     succeed("plan", "plan")
     return planned()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def branch_intent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the inventory's nodes and links, and the branch's."""
     own = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
@@ -148,7 +105,7 @@ def branch_intent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def branch_joined(network: Network, branch_intent: Path) -> Iterator[None]:
     """The branch, made of the plan's files; its neighbor has to have been told of it before."""
     directory = LOGS / "hybrid-branch-plan"
@@ -162,17 +119,6 @@ def branch_joined(network: Network, branch_intent: Path) -> Iterator[None]:
         yield
     finally:
         home.run(f"{LEAVE} sysctl -q {' '.join(before)}")
-
-
-@pytest.fixture(scope="package")
-def silence(network: Network, branch_joined: None) -> Iterator[Future[dict[str, int]]]:
-    """The proof of a silent branch, which takes minutes and goes on beside the tests that leave the branch alone."""
-    home, router = network.on[branch.HOME].output, network.on[branch.ROUTER]
-    neighbors = router.vtysh("show bgp vrf CORE neighbors")
-    asn = branch.INTENT["node"]["asn"]
-    (peer,) = [address for address, session in neighbors.items() if session.get("remoteAs") == asn and ":" not in address]
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(steering_proof.silent_branch, home, router.output, "CORE", peer)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ import re
 import subprocess
 from typing import Any
 
-from conftest import LOGS, MITOGEN, environment
+from conftest import LOGS, environment
 from hybrid_network import CONNECTION, ROOT
 
 INVENTORY = ROOT / "inventories" / "hybrid"
@@ -24,7 +24,7 @@ def play(playbook: str, name: str, *arguments: str) -> subprocess.CompletedProce
     run = subprocess.run(
         ["ansible-playbook", *inventories, "--diff", "-vvv", f"xuegao.net.{playbook}", *plan, *arguments],
         cwd=ROOT,
-        env=environment(MITOGEN),
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS,

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hybrid_network import EMULATION_SECONDS, Network, wait_for
+from hybrid_network import Network, wait_for
 
 NAME = "xgn-probe"
 SEGMENT = "seg1100"
@@ -144,4 +144,4 @@ def test_restart_of_docker_touches_no_rule(network: Network, containers: dict[st
         state = inspect(network, host)["State"]
         assert state["Running"] and state["StartedAt"] == container["State"]["StartedAt"], host
         for address in CONTAINERS[host]:
-            network.on[OTHER[host]].output(f"docker exec {NAME} /usr/bin/ping -n -c 2 -i 0.2 -W {EMULATION_SECONDS} {address}")
+            network.on[OTHER[host]].output(f"docker exec {NAME} /usr/bin/ping -n -c 2 -i 0.2 -W 2 {address}")

@@ -1,0 +1,90 @@
+"""What the ways to run a machine have in common; `lab.qemu` and `lab.uml` say how each of them does it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.image import Image
+from lab.paths import VmPaths
+from lab.topology import Vm
+
+DESCRIPTOR = "{descriptor}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process of a machine.
+
+    Parameters:
+        title: what it is, for a person.
+        command: its command line.
+        pid_file: where its process id is kept.
+        writes_pid: it does so itself, when it is ready.
+        output: where its standard output goes, if not into the machine's log with its errors.
+        socket: a socket of the wire process that it gets connected, as the descriptor whose number takes the place of ``DESCRIPTOR`` in its
+            command line.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    pid_file: Path
+    writes_pid: bool = False
+    output: Path | None = None
+    socket: Path | None = None
+
+
+class Hypervisor(ABC):
+    """A way to run machines.
+
+    Parameters:
+        name: "kvm", "uml" or "tcg".
+        kernel: which kernel runs in the machines, for a person.
+    """
+
+    name: str
+    kernel: str
+
+    @abstractmethod
+    def parts(self, vm: Vm, files: VmPaths, image: Image, ssh_port: int) -> tuple[Part, ...]:
+        """Return the processes of a machine in the order in which they start, the machine itself last.
+
+        Parameters:
+            vm: the topology's entry.
+            files: its files.
+            image: what its disk stands on.
+            ssh_port: port of 127.0.0.1 that shall lead to its ssh.
+        """
+
+    @abstractmethod
+    def disk(self, files: VmPaths) -> Path:
+        """Return the file that holds what the machine wrote, the image below it being read only."""
+
+    @abstractmethod
+    def make_disk(self, files: VmPaths, image: Image) -> None:
+        """Make the machine's disk as if it had never written. Raises `LabError`."""
+
+    @abstractmethod
+    def to_raw(self, files: VmPaths, image: Image, target: Path) -> None:
+        """Write the whole disk, image included, to ``target``, byte for byte. Raises `LabError`."""
+
+    @abstractmethod
+    def from_raw(self, files: VmPaths, image: Image, source: Path) -> None:
+        """Make the machine's disk from ``source``, the opposite of `to_raw`. Raises `LabError`."""
+
+    @abstractmethod
+    def pause(self, files: VmPaths) -> None:
+        """Stop the running machine where it is, with all that it has written in its disk's file. Raises `LabError`."""
+
+    @abstractmethod
+    def resume(self, files: VmPaths) -> None:
+        """Let a paused machine go on. Raises `LabError`."""
+
+    @abstractmethod
+    def wire_port(self, files: VmPaths, index: int) -> dict[str, str]:
+        """Return how the wire process meets the wire NIC ``index``, as `lab.wire` reads it."""
+
+    def management_ports(self, files: VmPaths) -> list[dict[str, str]]:
+        """Return the ports of the wire between the machine and its management network, where that is one of the wire process's."""
+        return []
