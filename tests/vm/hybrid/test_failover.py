@@ -10,9 +10,11 @@ from typing import Any
 from figures import figure
 from hybrid_network import ROOT, TOPOLOGY, Network
 
-from hybrid.runs import succeed
+from hybrid.runs import play
 
 METHODS = ("packets", "daemon", "wire")
+# What a check of the role says of a cut that was survived, but not as fast as BFD promises.
+SLOW = ", more than 3 x "
 WIRE = f"{sys.executable} -m lab wire {TOPOLOGY} internet --drop-{{protocol}}"
 
 
@@ -23,13 +25,16 @@ def test_every_cut_is_survived(network: Network, plan: dict[str, Any], tmp_path:
         "failover_test_wire": {"cut": f"{WIRE} {{port}}", "restore": WIRE, "chdir": str(ROOT)},
         # A cut of the wire lasts so long, in seconds.
         "failover_test_limit": 15,
-        # The role judges by three times this, ms. Here the machine may be busy: what happens is asserted, how fast is told.
-        "failover_test_detection": 60_000,
         "xgn_report_dir": str(tmp_path),
         "verify_wait": 180,
         "verify_boot_plot": False,
     }
-    succeed("failover_test", "failover", "--extra-vars", json.dumps(options))
+    run = play("failover_test", "failover", "--extra-vars", json.dumps(options))
+    # The role judges how fast traffic moves. Here the machine may be busy, so that this alone may be amiss: it is told, and not asserted.
+    checks = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["checks"]
+    failed = {check["name"]: check["detail"] for check in checks if check["status"] == "failed"}
+    assert all(SLOW in detail for detail in failed.values()), failed
+    assert (run.returncode == 0) == (not failed), run.stdout[-3000:]
     cuts = {(cut["tunnel"], cut["method"]): cut for cut in json.loads((tmp_path / "failover.json").read_text(encoding="utf-8"))}
     (path,) = plan["hq-core"]["failover_test_paths"]
     assert set(cuts) == {(tunnel["name"], method) for tunnel in path["tunnels"] for method in METHODS}
