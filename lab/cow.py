@@ -16,10 +16,10 @@ from lab.errors import LabError
 
 MAGIC = 0x4F4F4F4D
 VERSION = 3
-# magic, version, the backing file's time, its size, bytes a sector, bytes to which the content is aligned, "format"; then the backing file's path.
+# magic, version, the backing file's time, its size, bytes a sector, bytes to which bitmap and content are aligned, "format"; then the backing
+# file's path.
 HEADER = struct.Struct(">IIIQIII")
 PATH_BYTES = 4096
-BITMAP_OFFSET = HEADER.size + PATH_BYTES
 SECTOR = 512
 ALIGNMENT = 4096
 # What is compared and copied at once, bytes; a whole number of sectors of every file.
@@ -35,6 +35,11 @@ class Layout:
     alignment: int
 
     @property
+    def bitmap(self) -> int:
+        """Offset of the bitmap."""
+        return -(-(HEADER.size + PATH_BYTES) // self.alignment) * self.alignment
+
+    @property
     def bitmap_bytes(self) -> int:
         """Length of the bitmap."""
         return -(-self.size // (8 * self.sector))
@@ -42,7 +47,7 @@ class Layout:
     @property
     def content(self) -> int:
         """Offset of sector 0; sector n lies n sectors behind it."""
-        return -(-(BITMAP_OFFSET + self.bitmap_bytes) // self.alignment) * self.alignment
+        return -(-(self.bitmap + self.bitmap_bytes) // self.alignment) * self.alignment
 
 
 def read_layout(stream: BinaryIO, name: str) -> Layout:
@@ -69,7 +74,7 @@ def merge(cow: Path, raw: Path) -> None:
     """
     with cow.open("rb") as source, raw.open("r+b") as target:
         layout = read_layout(source, str(cow))
-        source.seek(BITMAP_OFFSET)
+        source.seek(layout.bitmap)
         bitmap = source.read(layout.bitmap_bytes)
         for first, count in _runs(bitmap):
             offset, left = first * layout.sector, count * layout.sector
@@ -101,7 +106,8 @@ def split(raw: Path, backing: Path, cow: Path) -> None:
         stat = backing.stat()
         target.seek(0)
         target.write(HEADER.pack(MAGIC, VERSION, int(stat.st_mtime), layout.size, SECTOR, ALIGNMENT, 0))
-        target.write(path.ljust(PATH_BYTES, b"\0"))
+        target.write(path)
+        target.seek(layout.bitmap)
         target.write(bitmap)
         target.truncate(layout.content + layout.size)
 

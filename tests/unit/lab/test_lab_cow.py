@@ -48,7 +48,7 @@ def test_only_sectors_that_differ_are_kept(tmp_path: Path, backing: Path) -> Non
     cow.split(changed(backing, tmp_path / "disk.raw"), backing, file)
     with file.open("rb") as stream:
         layout = cow.read_layout(stream, "x")
-        stream.seek(cow.BITMAP_OFFSET)
+        stream.seek(layout.bitmap)
         bitmap = stream.read(layout.bitmap_bytes)
     numbers = [index * 8 + bit for index, byte in enumerate(bitmap) for bit in range(8) if byte >> bit & 1]
     assert numbers == [1, 4, 127, 128, 4096, SIZE // 512 - 1]
@@ -64,7 +64,11 @@ def test_the_header_is_the_kernels(tmp_path: Path, backing: Path) -> None:
     assert struct.unpack(">I", data[8:12])[0] == int(backing.stat().st_mtime)
     assert struct.unpack(">QIII", data[12:32]) == (SIZE, 512, 4096, 0)
     assert data[32 : 32 + 4096].rstrip(b"\0") == str(backing).encode()
-    assert not any(data[4128 : 4128 + SIZE // 4096])
+    # The bitmap begins at the next multiple of the alignment, and so does the content behind it.
+    assert not any(data[4128:])
+    with file.open("rb") as stream:
+        layout = cow.read_layout(stream, "x")
+    assert (layout.bitmap, layout.bitmap_bytes, layout.content) == (8192, SIZE // 4096, 12288)
 
 
 @pytest.mark.parametrize("content", [b"", b"QFI\xfb" + bytes(8192), struct.pack(">II", cow.MAGIC, 2) + bytes(8192)])
@@ -79,6 +83,6 @@ def test_a_file_that_ends_too_early_is_refused(tmp_path: Path, backing: Path) ->
     file = tmp_path / "disk.cow"
     cow.split(changed(backing, tmp_path / "disk.raw"), backing, file)
     with file.open("r+b") as stream:
-        stream.truncate(cow.BITMAP_OFFSET + SIZE // 4096 + 8192)
+        stream.truncate(12288 + 8192)
     with pytest.raises(LabError, match="ends before"):
         cow.merge(file, backing)
