@@ -246,6 +246,8 @@ def _start_all(
         elif record.definition.hypervisor != hypervisor.name:
             progress.step(name, f"converting its disk from {record.definition.hypervisor.upper()}'s form")
             vm.convert(files, images[machine.image], accel.hypervisor(record.definition.hypervisor, kernels), hypervisor)
+        elif not hypervisor.disk(files).is_file():
+            hypervisor.make_disk(files, images[machine.image])
         record = vm.Record(definition, record.ssh_port)
         ports[name] = vm.start(machine, files, images[machine.image], hypervisor, record, taken)
         progress.step(name, "started")

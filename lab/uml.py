@@ -87,9 +87,10 @@ class Uml(Hypervisor):
         """Do nothing: the kernel makes its copy-on-write file at the first start."""
 
     def to_raw(self, files: VmPaths, image: Image, target: Path) -> None:
-        """Copy the image, and write over it what the machine wrote."""
+        """Copy the image, and write over it what the machine wrote, if it ever started."""
         process.copy_sparse(image.disk, target)
-        cow.merge(files.cow, target)
+        if files.cow.is_file():
+            cow.merge(files.cow, target)
 
     def from_raw(self, files: VmPaths, image: Image, source: Path) -> None:
         """Make a copy-on-write file of what differs from the image."""

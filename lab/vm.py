@@ -22,9 +22,8 @@ START_LIMIT_S = 20.0
 START_ATTEMPTS = 3
 POLL_S = 0.05
 LOG_LINES = 15
-# A wrong port is chosen if another program takes it between our look and the program's start. QEMU's word for it, and that of the
-# management network of User Mode Linux.
-PORT_TAKEN = ("Could not set up host forwarding rule", "Address already in use")
+# QEMU's word for a port that another program took between our look and its start.
+PORT_TAKEN = "Could not set up host forwarding rule"
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,16 @@ def convert(files: VmPaths, image: Image, old: Hypervisor, new: Hypervisor) -> N
     """
     if old.disk(files) == new.disk(files):
         return
+    if not old.disk(files).is_file() and new.disk(files).is_file():
+        # An earlier conversion was interrupted when all but its record was done.
+        return
     whole = files.directory / "disk.raw"
     try:
         old.to_raw(files, image, whole)
         new.from_raw(files, image, whole)
     finally:
         whole.unlink(missing_ok=True)
-    old.disk(files).unlink()
+    old.disk(files).unlink(missing_ok=True)
 
 
 def remove(files: VmPaths) -> bool:
@@ -128,7 +130,22 @@ def remove(files: VmPaths) -> bool:
     shutil.rmtree(files.directory, ignore_errors=True)
     for path in files.runtime.glob(f"{files.name}.*"):
         path.unlink(missing_ok=True)
+    # What User Mode Linux keeps while it runs.
+    shutil.rmtree(files.runtime / files.name, ignore_errors=True)
     return ran
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a TCP port of 127.0.0.1. The program that leads to the ssh of User Mode Linux says nothing when somebody does."""
+    with socket.socket() as probe:
+        # Connections that ended a moment ago are nobody.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
 
 
 def free_port(taken: Iterable[int]) -> int:
@@ -158,16 +175,19 @@ def start(vm: Vm, files: VmPaths, image: Image, hypervisor: Hypervisor, record: 
     """
     refused = set(taken)
     port = record.ssh_port
+    # What a machine that died alone may have left.
+    power_off(files)
     for _ in range(START_ATTEMPTS):
+        if not is_free(port):
+            refused.add(port)
+            port = free_port(refused)
         write_record(files, Record(record.definition, port))
         files.log.unlink(missing_ok=True)
-        # What a machine that died alone may have left.
-        power_off(files)
         failed = next((part for part in hypervisor.parts(vm, files, image, port) if not _started(part, files)), None)
         if failed is None:
             return port
         power_off(files)
-        if not any(word in process.tail(files.log, LOG_LINES) for word in PORT_TAKEN):
+        if PORT_TAKEN not in process.tail(files.log, LOG_LINES):
             break
         refused.add(port)
         port = free_port(refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import io
+import socket
 import subprocess
 import tarfile
 from pathlib import Path
@@ -21,7 +22,7 @@ from lab.qemu import Qemu
 from lab.seed import MANAGEMENT_GUEST, management_network, nic_link, nic_network, seed_archive, seed_files
 from lab.topology import Nic, Route, Topology, parse_topology
 from lab.uml import Uml
-from lab.vm import Definition
+from lab.vm import Definition, is_free
 
 IMAGES = frozenset({"trixie"})
 DATA = {
@@ -197,6 +198,20 @@ def test_the_definition_tells_a_new_disk_from_new_hardware(tmp_path: Path) -> No
     assert not Definition.of(vm, files, disk, b"other", TCG).same_disk(first)
     (disk.directory / "build_id").write_text("rebuilt\n")
     assert not Definition.of(vm, files, disk, b"seed", TCG).same_disk(first)
+
+
+def test_a_port_is_free_when_nobody_listens_on_it() -> None:
+    with socket.socket() as other:
+        # As QEMU and the management network of User Mode Linux do.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert not is_free(port)
+        # A connection that ended leaves the port in TIME_WAIT for a minute.
+        with socket.create_connection(("127.0.0.1", port)), other.accept()[0]:
+            pass
+    assert is_free(port)
 
 
 def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path: Path) -> None:
