@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lab: interrupted; the same command continues from here", file=sys.stderr)
+        print("lab: interrupted; the same command goes on, with what is whole already", file=sys.stderr)
         return INTERRUPTED
 
 
