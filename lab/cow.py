@@ -22,6 +22,8 @@ HEADER = struct.Struct(">IIIQIII")
 PATH_BYTES = 4096
 SECTOR = 512
 ALIGNMENT = 4096
+# What is kept as a whole, bytes: the file system's own block. The kernel never makes a file where a block is here and there, and misreads one.
+BLOCK = 4096
 # What is compared and copied at once, bytes; a whole number of sectors of every file.
 CHUNK = 65536
 
@@ -100,7 +102,7 @@ def split(raw: Path, backing: Path, cow: Path) -> None:
                 base.seek(offset)
                 new, old = source.read(length), base.read(length)
                 if new != old:
-                    _write_sectors(target, layout, bitmap, offset, new, old)
+                    _write_blocks(target, layout, bitmap, offset, new, old)
                 offset += length
         path = os.fsencode(backing)
         stat = backing.stat()
@@ -112,13 +114,14 @@ def split(raw: Path, backing: Path, cow: Path) -> None:
         target.truncate(layout.content + layout.size)
 
 
-def _write_sectors(target: BinaryIO, layout: Layout, bitmap: bytearray, offset: int, new: bytes, old: bytes) -> None:
-    for start in range(0, len(new), SECTOR):
-        if new[start : start + SECTOR] != old[start : start + SECTOR]:
-            number = (offset + start) // SECTOR
-            bitmap[number // 8] |= 1 << number % 8
+def _write_blocks(target: BinaryIO, layout: Layout, bitmap: bytearray, offset: int, new: bytes, old: bytes) -> None:
+    for start in range(0, len(new), BLOCK):
+        block = new[start : start + BLOCK]
+        if block != old[start : start + BLOCK]:
+            for number in range((offset + start) // SECTOR, (offset + start + len(block)) // SECTOR):
+                bitmap[number // 8] |= 1 << number % 8
             target.seek(layout.content + offset + start)
-            target.write(new[start : start + SECTOR])
+            target.write(block)
 
 
 def _runs(bitmap: bytes) -> Iterator[tuple[int, int]]:

@@ -43,7 +43,7 @@ def test_split_and_merge_are_opposites(tmp_path: Path, backing: Path) -> None:
     assert again.read_bytes() == raw.read_bytes()
 
 
-def test_only_sectors_that_differ_are_kept(tmp_path: Path, backing: Path) -> None:
+def test_only_blocks_that_differ_are_kept_and_each_as_a_whole(tmp_path: Path, backing: Path) -> None:
     file = tmp_path / "disk.cow"
     cow.split(changed(backing, tmp_path / "disk.raw"), backing, file)
     with file.open("rb") as stream:
@@ -51,7 +51,7 @@ def test_only_sectors_that_differ_are_kept(tmp_path: Path, backing: Path) -> Non
         stream.seek(layout.bitmap)
         bitmap = stream.read(layout.bitmap_bytes)
     numbers = [index * 8 + bit for index, byte in enumerate(bitmap) for bit in range(8) if byte >> bit & 1]
-    assert numbers == [1, 4, 127, 128, 4096, SIZE // 512 - 1]
+    assert numbers == [8 * block + sector for block in (0, 15, 16, 512, SIZE // 4096 - 1) for sector in range(8)]
     assert file.stat().st_blocks * 512 < 1 << 18
 
 
