@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,9 +14,12 @@ from typing import TextIO
 from conftest import LOGS, environment
 from hybrid_network import ROOT, TOPOLOGY, Network, wait_for
 
+from hybrid.runs import PLAN
+
 SNAPSHOT = "converged"
 STATE = ROOT / "build" / "lab" / TOPOLOGY
 RECORD = STATE / "snapshots" / SNAPSHOT / "network.json"
+KEPT_PLAN = RECORD.with_name("plan")
 # Whatever decides what a converged network is, and how it was proved. The tests themselves do not.
 INPUTS = ("inventories/hybrid", "lab", "molecule/hybrid", "playbooks", "plugins", "roles")
 # Without verify and idempotence: the reboot verifies, and test_second_run.py looks at the second run.
@@ -54,6 +58,7 @@ def make() -> int:
     finally:
         network.close()
     lab("snapshot", TOPOLOGY, SNAPSHOT)
+    shutil.copytree(PLAN, KEPT_PLAN)
     RECORD.write_text(json.dumps({"inputs": made_of, "sessions": sessions}, indent=1) + "\n", encoding="utf-8")
     return 0
 
@@ -61,6 +66,9 @@ def make() -> int:
 def bring_back() -> Network:
     """Return the network as the scenario left it, after a boot of all machines at once, with every session up."""
     lab("restore", TOPOLOGY, SNAPSHOT)
+    # What a run calls changed is also a plan other than the last.
+    shutil.rmtree(PLAN, ignore_errors=True)
+    shutil.copytree(KEPT_PLAN, PLAN)
     sessions = json.loads(RECORD.read_text(encoding="utf-8"))["sessions"]
     network = Network()
     wait_for(lambda: [name for name in sessions if name not in network.sessions()], [], SETTLE_SECONDS)
