@@ -82,7 +82,7 @@ def test_unknown_dead_peer_is_named_and_nothing_is_changed(pair: Pair, tmp_path:
 
 def test_killed_runs_converge_afterwards(pair: Pair) -> None:
     """One run finishes what the killed ones began; the next, for one host alone, keeps the peers and finds nothing left."""
-    for seconds in (12, 25):
+    for seconds in (6, 14):
         other = json.dumps({"frr_log_level": "warnings", "sysctl_settings": {"net.ipv4.tcp_mtu_probing": seconds % 3}})
         pair.play_and_kill("site", seconds, "--extra-vars", other)
     assert pair.play("site").status == 0
