@@ -21,8 +21,8 @@ from hybrid_network import CONNECTION, RUNNING, TOPOLOGY, Network
 from hybrid import converged
 from hybrid.runs import INVENTORY, planned, succeed
 
-# The search for secrets reads the logs of all others.
-LAST = "test_second_run"
+# The reference may be emulated, and is slow beside the container scenarios; the search for secrets reads the logs of all others.
+LAST = ("test_reference", "test_second_run")
 TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (
@@ -33,9 +33,13 @@ STATE = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the search for secrets behind everything else of this directory."""
+    """Put two files behind everything else of this directory, for what they are; no other order matters."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.parent != here or item.path.stem == LAST)
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        return item.path.parent != here, LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0
+
+    items.sort(key=place)
 
 
 def state_of(network: Network) -> str:
