@@ -115,8 +115,13 @@ TEST = (
     Stage("pair of machines", ("pytest", "-v", "-s", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
     # They wait for what happens in containers, and the hybrid network's machines wait for routing: together they keep two processors busy.
     Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
-    # From bare hosts, though an earlier run may have left the network.
-    Stage("hybrid network", ("env", "XGN_HYBRID=bare", "pytest", "-v", "-s", "tests/vm/hybrid"), pytest=True, minutes=60),
+    # From bare hosts, though an earlier run may have left the network. The reference, emulated, has not been seen passing as a whole: by hand.
+    Stage(
+        "hybrid network",
+        ("env", "XGN_HYBRID=bare", "pytest", "-v", "-s", "tests/vm/hybrid", "--ignore=tests/vm/hybrid/test_reference.py"),
+        pytest=True,
+        minutes=60,
+    ),
 )
 
 
