@@ -93,7 +93,6 @@ CHECK = (
 
 # Container scenarios seen passing as a whole, the longest first. The others are run by hand: docs/testing.md.
 PROVEN = (
-    "frr_build",
     "dns_anycast",
     "docker_macvlan",
     "gobgp",
