@@ -151,17 +151,22 @@ def locked(path: Path, progress: Progress, subject: str, stop: threading.Event) 
     """Hold an exclusive lock on ``path``; the kernel frees it when the last holder ends."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                progress.step(subject, "waiting for another build of it")
-                if stop.wait(POLL_S):
-                    raise LabError(f"{subject}: interrupted") from None
+        take_lock(descriptor, progress, subject, "waiting for another build of it", stop)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def take_lock(descriptor: int, progress: Progress, subject: str, text: str, stop: threading.Event) -> None:
+    """Lock an open file for this process alone; while somebody else has it, say ``text``. Raises `LabError` when ``stop`` is set."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            progress.step(subject, text)
+            if stop.wait(POLL_S):
+                raise LabError(f"{subject}: interrupted") from None
 
 
 def build_environment(work: Path) -> dict[str, str]:

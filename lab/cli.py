@@ -196,7 +196,7 @@ def _power(options: argparse.Namespace) -> int:
             progress.done(options.vm, "was on already")
         else:
             topology, recipes, _ = _load(options.topology)
-            vm.power_off(files)
+            # Whatever runs is ended first.
             lab.start_one(topology, recipes, image_cache_dir(), kernel_cache_dir(), paths, options.vm)
             progress.done(options.vm, "reset" if options.action == "reset" else "switched on")
         if options.wait and options.action != "off":

@@ -41,10 +41,12 @@ class Hypervisor(ABC):
     Parameters:
         name: "kvm", "uml" or "tcg".
         kernel: which kernel runs in the machines, for a person.
+        outlives_wires: running machines go on when the wire process is started anew; otherwise they have to be started again.
     """
 
     name: str
     kernel: str
+    outlives_wires: bool
 
     @abstractmethod
     def parts(self, vm: Vm, files: VmPaths, image: Image, ssh_port: int) -> tuple[Part, ...]:

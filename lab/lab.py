@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lab import accel, image, keys, preflight, process, snapshot, vm, wire_client
+from lab.build import take_lock
 from lab.connection import write_inventory
 from lab.errors import LabError
 from lab.hypervisor import Hypervisor
@@ -24,7 +24,6 @@ from lab.topology import Topology
 
 # sun_path in <sys/un.h>, less the final NUL.
 SOCKET_PATH_BYTES = 107
-LOCK_POLL_S = 0.5
 
 
 @contextlib.contextmanager
@@ -33,13 +32,7 @@ def exclusive(labs_dir: Path, progress: Progress) -> Iterator[None]:
     labs_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(labs_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                progress.step("lab", "waiting for another lab command to end")
-                threading.Event().wait(LOCK_POLL_S)
+        take_lock(descriptor, progress, "lab", "waiting for another lab command to end", threading.Event())
         yield
     finally:
         os.close(descriptor)
@@ -87,7 +80,7 @@ def up(
     progress.done("lab", f"machines run with {accelerator}")
     started = wire_client.ensure_wires(topology, paths, accelerator.hypervisor)
     progress.done("wires", "started" if started else "already running")
-    if started and accelerator.hypervisor.name == "uml":
+    if started and not accelerator.hypervisor.outlives_wires:
         for name in _recorded_vms(paths):
             if vm.power_off(paths.vm(name)):
                 progress.done(name, "stopped, its wires were made anew")

@@ -45,6 +45,7 @@ class Qemu(Hypervisor):
     """
 
     kernel = "the distribution's kernel"
+    outlives_wires = True
 
     def __init__(self, name: str) -> None:
         self.name = name

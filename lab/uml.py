@@ -45,6 +45,7 @@ class Uml(Hypervisor):
     """
 
     name = "uml"
+    outlives_wires = False
 
     def __init__(self, kernel: Kernel, processors: Sequence[int] | None = None) -> None:
         self.built = kernel
