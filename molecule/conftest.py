@@ -15,6 +15,24 @@ JOURNAL_LINES = 40
 RESULTS_VARIABLE = "XGN_RESULTS"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line(
+        "markers", "once: what the daemon does when it is hurt; one verify of a run asks, the others look at the state only"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``once`` and has passed in an earlier verify of this run of tests/containers."""
+    results = Path(os.environ.get(RESULTS_VARIABLE, os.devnull))
+    seen = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.is_file() else []
+    passed = {result["name"] for result in seen if result["outcome"] == "passed"}
+    again = [item for item in items if item.nodeid in passed and item.get_closest_marker("once")]
+    if again:
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in again]
+
+
 @pytest.fixture
 def needs_kernel(host: Any) -> Callable[[str], None]:
     """Return a function that skips the test, with the reason, where the kernel lacks a feature; see shared/prepare.yml."""

@@ -77,6 +77,8 @@ class Interrupted(Exception):
 
 
 CHECK = (
+    # It keeps one processor busy for as long as all others of these together.
+    Stage("ansible-lint", ("ansible-lint", "--offline", "--strict"), beside=True),
     Stage("ruff", ("ruff", "check", ".")),
     Stage("format", ("ruff", "format", "--check", ".")),
     Stage("types", ("mypy", ".collections/ansible_collections/xuegao/net/plugins", "lab", "tools")),
@@ -86,7 +88,6 @@ CHECK = (
         ("j2lint", "roles", "--ignore", "jinja-statements-indentation", "single-statement-per-line", "jinja-variable-lower-case"),
     ),
     Stage("unit", ("pytest", "-q", "tests/unit"), pytest=True),
-    Stage("ansible-lint", ("ansible-lint", "--offline", "--strict")),
     Stage("plugin docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "self", ".")),
     Stage("changelog", ("antsibull-changelog", "lint")),
 )
@@ -107,8 +108,9 @@ PROVEN = (
 )
 
 TEST = (
+    # Beside the checks, as ansible-lint is.
+    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=15, beside=True),
     *CHECK,
-    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=15),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     # Where there is no KVM this one emulates: nothing runs beside it.
     Stage("pair of machines", ("pytest", "-v", "-s", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),

@@ -16,7 +16,7 @@ LINK = ["10.1.1.1/30", "10.1.1.2/30"]
 
 
 def test_scenario(scenario: tuple[int, str]) -> None:
-    """On the distribution's kernels: check mode on bare hosts, converge, idempotence, verify, reboot, verify."""
+    """On the distribution's kernels: converge from bare hosts, reboot of both, every check and every test."""
     status, failure = scenario
     assert status == 0, failure
 

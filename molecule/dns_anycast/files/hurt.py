@@ -3,8 +3,8 @@
 Usage: hurt.py STOP|KILL
 
 After STOP: `gone` is when no anycast address was set any longer, `turned` when the kernel sent questions to the other instance. After KILL: `back` is
-when another process answered for unbound's unit. `guard` and `services` are how long of it the guard, or any service of this host, was ready to run
-and had no processor: a busy machine does not count as a slow guard. All in s; 0 where the kernel does not count it.
+when another process answered for unbound's unit. `guard` is how long of it the guard was ready to run and had no processor: a busy machine does not count
+as a slow guard. All in s; 0 where the kernel does not count it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from pathlib import Path
 
 ADDRESSES = ("1.1.1.1/32", "fd11::1/128")
 LIMIT_S, POLL_S = 120, 0.05
-SLICE = "system.slice"
-GUARD = f"{SLICE}/xgn-anycast.service"
+GUARD = "system.slice/xgn-anycast.service"
 
 
 def output(*command: str) -> str:
@@ -60,7 +59,7 @@ def main() -> None:
         {"gone": gone, "turned": turned} if sys.argv[1] == "STOP" else {"back": lambda: main_pid() not in (0, victim)}
     )
     found: dict[str, float] = {}
-    before = {"guard": stalled(GUARD), "services": stalled(SLICE) + stalled("init.scope")}
+    before = stalled(GUARD)
     began = time.monotonic()
     os.kill(victim, signal.Signals[f"SIG{sys.argv[1]}"])
     for name, done in steps.items():
@@ -70,8 +69,7 @@ def main() -> None:
             time.sleep(POLL_S)
         found[name] = time.monotonic() - began
         if name == "gone":
-            found["guard"] = stalled(GUARD) - before["guard"]
-    found["services"] = stalled(SLICE) + stalled("init.scope") - before["services"]
+            found["guard"] = stalled(GUARD) - before
     print(json.dumps({name: round(seconds, 2) for name, seconds in found.items()}))
 
 

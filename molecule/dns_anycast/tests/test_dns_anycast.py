@@ -114,6 +114,7 @@ def test_answers(host: Any) -> None:
 
 
 @needs_both
+@pytest.mark.once
 def test_planned_stop_loses_nothing(host: Any) -> None:
     """At 50 questions per second, neither a stop nor the start after it loses one; the other instance answers meanwhile."""
     own, other = names(host)
@@ -131,6 +132,7 @@ def test_planned_stop_loses_nothing(host: Any) -> None:
 
 
 @needs_both
+@pytest.mark.once
 def test_restart_loses_nothing(host: Any) -> None:
     """The same for a restart."""
     with crowd(host) as result:
@@ -140,6 +142,7 @@ def test_restart_loses_nothing(host: Any) -> None:
 
 
 @needs_both
+@pytest.mark.once
 def test_reload_loses_nothing(host: Any) -> None:
     """A reload keeps the address."""
     own, _other = names(host)
@@ -149,6 +152,7 @@ def test_reload_loses_nothing(host: Any) -> None:
 
 
 @needs_both
+@pytest.mark.once
 def test_frozen(host: Any) -> None:
     """A resolver that hangs is out of the way, and back when it answers again."""
     own, other = names(host)
@@ -167,6 +171,7 @@ def test_frozen(host: Any) -> None:
 
 
 @needs_both
+@pytest.mark.once
 def test_killed(host: Any) -> None:
     """One that dies is started again; meanwhile the other one answers, or nobody misses it."""
     with crowd(host) as result:
@@ -178,6 +183,7 @@ def test_killed(host: Any) -> None:
 
 
 @needs_both
+@pytest.mark.once
 def test_guard_that_dies_takes_the_address_along(host: Any) -> None:
     """Without a guard there is no address; systemd starts the guard again."""
     pid = host.check_output("systemctl show --property=MainPID --value xgn-anycast.service")

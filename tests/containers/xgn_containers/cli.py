@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     molecule = commands.add_parser("molecule", help="run molecule on the engine: molecule converge -s frr")
     molecule.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
+    # Whoever ends this gets the same as with Ctrl-C: no scenario and no engine stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
     except LabError as error:

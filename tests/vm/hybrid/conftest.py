@@ -27,8 +27,9 @@ TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_ud
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (
     "journalctl --no-pager --boot --priority=warning --lines=60",
-    "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE'",
-    "systemctl --no-pager --failed; ip -brief address; ip netns list; uptime",
+    "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE' -c 'show bgp vrf CORE nexthop'",
+    "vtysh -c 'show ip ospf vrf CORE neighbor'; gobgp --target unix:///run/gobgpd/api.sock neighbor; journalctl --no-pager --boot --unit=gobgpd --lines=20",
+    "systemctl --no-pager --failed; systemctl --no-pager list-jobs; ip -brief address; ip route show vrf CORE; ip netns list; uptime",
 )
 
 
@@ -77,16 +78,43 @@ def logged(scenario: int | None) -> None:
         pytest.skip("XGN_HYBRID=running: there is no scenario, so it has left no report and no logs")
 
 
+@pytest.fixture(scope="package")
+def machines() -> converged.Machines:
+    """What the groups tell each other."""
+    return converged.Machines()
+
+
 @pytest.fixture(scope="module")
-def network(scenario: int | None) -> Iterator[Network]:
-    """The network as it was converged, with a host behind hq-nfv and one behind cloud-node. Without a network every test fails at once."""
+def network(scenario: int | None, machines: converged.Machines, request: pytest.FixtureRequest) -> Iterator[Network]:
+    """The network as it was converged, with a host behind hq-nfv and one behind cloud-node. Without a network every test fails at once.
+
+    It is brought back, which means a boot, only after a group that has left traces, or in which a test has failed.
+    """
     if scenario:
         pytest.fail("the scenario hybrid failed: see test_scenario", pytrace=False)
-    network = Network() if RUNNING else converged.bring_back()
-    network.add_probes()
-    network.add_hosts()
-    yield network
-    network.close()
+    clean, machines.clean = machines.clean, False
+    if not (RUNNING or clean):
+        converged.bring_back()
+    network = Network()
+    try:
+        if not RUNNING:
+            settle(network)
+        network.add_probes()
+        network.add_hosts()
+        failed, before = request.session.testsfailed, converged.traces(network)
+        yield network
+        machines.clean = request.session.testsfailed == failed and converged.traces(network) == before
+    finally:
+        network.close()
+
+
+def settle(network: Network) -> None:
+    """Wait for the network, and show what became of it when it does not come."""
+    try:
+        converged.settle(network)
+    except AssertionError:
+        print(f"\n{state_of(network)}")
+        raise
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -9,6 +10,9 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TextIO
 
 from conftest import LOGS, environment
@@ -23,18 +27,42 @@ KEPT_PLAN = RECORD.with_name("plan")
 # Whatever decides what a converged network is, and how it was proved. The tests themselves do not.
 INPUTS = ("inventories/hybrid", "lab", "molecule/hybrid", "playbooks", "plugins", "roles")
 # Without verify and idempotence: the reboot verifies, and test_second_run.py looks at the second run.
-STEPS = ("destroy", "converge", "side-effect")
+STEPS = ("destroy", "check", "converge", "side-effect")
 STEP_SECONDS = 1500
 # After a boot of all machines at once.
 SETTLE_SECONDS = 300
+TRACES = """
+find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' -printf '%p %s %T@ %m\\n' 2>/dev/null | sort | sha256sum
+ip -o link show | sed 's/ qlen.*//; s/<[^>]*>//'
+ip -o address show | sed 's/ valid_lft.*//'
+ip rule show; ip -6 rule show
+nft --stateless list ruleset | sha256sum
+vtysh -c 'show running-config' | sha256sum
+systemctl list-units --plain --no-legend --type=service,timer --state=active,failed | cut -d' ' -f1
+docker ps --format '{{.Names}} {{.Image}}' 2>/dev/null || true
+"""
+
+
+@dataclasses.dataclass
+class Machines:
+    """clean: they are as converge left them, so that the next group needs no boot."""
+
+    clean: bool = False
 
 
 def inputs() -> str:
     """Hash of the files that a converged network depends on."""
-    digest = hashlib.sha256()
-    for path in sorted(path for name in INPUTS for path in (ROOT / name).rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        digest.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    return digest([ROOT / name for name in INPUTS])
+
+
+def digest(directories: Iterable[Path]) -> str:
+    """Hash of the names and contents of all files below some directories."""
+    found = hashlib.sha256()
+    for path in sorted(
+        path for directory in directories for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ):
+        found.update(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
 
 
 def kept() -> bool:
@@ -63,17 +91,32 @@ def make() -> int:
     return 0
 
 
-def bring_back() -> Network:
-    """Return the network as the scenario left it, after a boot of all machines at once, with every session up."""
+def bring_back() -> None:
+    """Leave the network as the scenario left it, after a boot of all machines at once."""
     lab("restore", TOPOLOGY, SNAPSHOT)
     # What a run calls changed is also a plan other than the last.
     shutil.rmtree(PLAN, ignore_errors=True)
     shutil.copytree(KEPT_PLAN, PLAN)
+
+
+def settle(network: Network) -> None:
+    """Wait until every session is up that was up after converge, and every machine has booted."""
     sessions = json.loads(RECORD.read_text(encoding="utf-8"))["sessions"]
-    network = Network()
-    wait_for(lambda: [name for name in sessions if name not in network.sessions()], [], SETTLE_SECONDS)
+
+    def missing() -> list[str]:
+        up = network.sessions()
+        return [name for name in sessions if name not in up]
+
+    wait_for(missing, [], SETTLE_SECONDS)
     network.stable()
-    return network
+
+
+def traces(network: Network) -> dict[str, str]:
+    """What a group of tests would have changed if it had left something behind: each machine's files, interfaces, addresses, rules, filter, FRR's
+    configuration, running units and containers, and the plan beside them."""
+    with ThreadPoolExecutor(len(network.on)) as pool:
+        found = dict(zip(network.on, pool.map(lambda shell: shell.output(TRACES), network.on.values())))
+    return found | {"plan": digest((PLAN,))}
 
 
 def lab(*arguments: str, **variables: str) -> None:

@@ -2,7 +2,7 @@
 
 Usage: ask.py ADDRESS RATE [COUNT]. Says when the first answer is there. Ends after COUNT questions, or when standard input ends.
 
-`lost` counts questions without an answer within 2 s, `gap` is the longest time in s between two answers, `by` lists who answered, in the order of the
+`lost` counts questions without an answer within 5 s, `gap` is the longest time in s between two answers, `by` lists who answered, in the order of the
 questions: near the end of a detour a later question may be answered first.
 """
 
@@ -16,7 +16,8 @@ import sys
 import time
 from typing import Any
 
-PATIENCE_S = 2.0
+# A busy machine takes this long before it loses an answer.
+PATIENCE_S = 5.0
 NAME = b"\x08hostname\x04bind\x00"
 TXT, CHAOS = 16, 3
 
