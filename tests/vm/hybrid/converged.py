@@ -27,7 +27,7 @@ KEPT_PLAN = RECORD.with_name("plan")
 # Whatever decides what a converged network is, and how it was proved. The tests themselves do not.
 INPUTS = ("inventories/hybrid", "lab", "molecule/hybrid", "playbooks", "plugins", "roles")
 # Without verify and idempotence: the reboot verifies, and test_second_run.py looks at the second run.
-STEPS = ("destroy", "check", "converge", "side-effect")
+STEPS = ("check", "converge", "side-effect")
 STEP_SECONDS = 1500
 # After a boot of all machines at once.
 SETTLE_SECONDS = 300
