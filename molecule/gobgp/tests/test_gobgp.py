@@ -141,6 +141,7 @@ def test_password_is_nowhere_readable(host: Any) -> None:
     assert SECRET not in host.check_output("ps axww")
 
 
+@pytest.mark.once
 def test_unhealthy_box_withdraws_by_itself(host: Any) -> None:
     """The health command fails: nothing is announced, what is wanted stays wanted. It succeeds again: all is as before."""
     before = announced(host)
@@ -155,6 +156,7 @@ def test_unhealthy_box_withdraws_by_itself(host: Any) -> None:
     wait_for(lambda: announced(host), before, HEALTH_LIMIT_S)
 
 
+@pytest.mark.once
 def test_killed_daemon(host: Any) -> None:
     """gobgpd dies: systemd starts it again, and what is persistent is announced again, once the box is known to be healthy."""
     before = announced(host)

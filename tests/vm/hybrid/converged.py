@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
@@ -26,9 +26,9 @@ RECORD = STATE / "snapshots" / SNAPSHOT / "network.json"
 KEPT_PLAN = RECORD.with_name("plan")
 # Whatever decides what a converged network is, and how it was proved. The tests themselves do not.
 INPUTS = ("inventories/hybrid", "lab", "molecule/hybrid", "playbooks", "plugins", "roles")
-# Without verify and idempotence: the reboot verifies, and test_second_run.py looks at the second run.
-STEPS = ("check", "converge", "side-effect")
-STEP_SECONDS = 1500
+# The second leaves the machines up, and leaves those of an earlier run alone.
+STEPS = (("destroy",), ("test", "--destroy", "never"))
+STEP_SECONDS = 2400
 # After a boot of all machines at once.
 SETTLE_SECONDS = 300
 TRACES = """
@@ -127,10 +127,10 @@ def lab(*arguments: str, **variables: str) -> None:
     assert run.returncode == 0, run.stderr
 
 
-def _run_step(step: str, log: TextIO) -> int:
+def _run_step(step: Sequence[str], log: TextIO) -> int:
     """Run one step of the scenario, show how it gets on, and return its exit status."""
     with subprocess.Popen(
-        [sys.executable, "-m", "molecule", step, "--scenario-name", "hybrid"],
+        [sys.executable, "-m", "molecule", *step, "--scenario-name", "hybrid"],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
