@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -180,16 +179,16 @@ def _wait_for_answer(paths: EnginePaths, init: subprocess.Popen[bytes]) -> Docke
 
 def _write_config(paths: EnginePaths, runc: str) -> None:
     """Write what the private daemon needs; a configuration of the machine's own Docker is not read."""
-    wrapper = Path(oci_runtime.__file__)
-    command = shlex.join([sys.executable, "-I", "-S", str(wrapper), runc])
-    paths.oci_runtime.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
-    paths.oci_runtime.chmod(0o755)
+    lacking = oci_runtime.missing(oci_runtime.STATUS.read_text(encoding="ascii"))
+    if lacking:
+        paths.oci_runtime.write_text(oci_runtime.script(runc, lacking), encoding="utf-8")
+        paths.oci_runtime.chmod(0o755)
     config = {
         "hosts": [f"unix://{paths.socket}"],
         "data-root": str(paths.runtime / "data"),
         "exec-root": str(paths.runtime / "exec"),
         "pidfile": str(paths.runtime / "dockerd.pid"),
-        "runtimes": {"xgn": {"path": str(paths.oci_runtime)}},
+        "runtimes": {"xgn": {"path": str(paths.oci_runtime) if lacking else runc}},
         "default-runtime": "xgn",
         # systemd of the machine cannot manage processes of another PID namespace.
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
