@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
 
 # Distribution packages and source builds put FRR's programs here, outside of an ssh session's PATH.
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr:/usr/local/lib/frr"
@@ -118,8 +119,7 @@ class Gatherer:
         values: dict[str, str | None] = {}
         for key in keys:
             try:
-                with open(parse.sysctl_path(key), encoding="utf-8") as stream:
-                    values[key] = " ".join(stream.read().split())
+                values[key] = sysctl_value(key)
             except OSError:
                 values[key] = None
         return part("sysctl " + " ".join(keys), data=values)

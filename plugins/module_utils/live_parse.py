@@ -197,11 +197,3 @@ def parse_ping(text: str) -> dict[str, Any]:
         "too_long": bool(re.search(r"(?i)message too long|frag needed|packet too big", text)),
         "note": notes[0] if notes else "",
     }
-
-
-def sysctl_path(key: str) -> str:
-    """Give the file below /proc/sys of a key; as in sysctl(8), a first dot means that ``/`` stands for a dot in a name."""
-    first = re.search(r"[./]", key)
-    if first and first.group(0) == ".":
-        key = key.translate(str.maketrans("./", "/."))
-    return "/proc/sys/" + key

@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 
 UTILS = Path(__file__).resolve().parents[3] / "plugins" / "module_utils"
+# The gatherer and what it imports, each after what it imports itself.
+SENT = ("sysctl", "live_parse", "live_parse_frr", "live_gather")
 ON_HOST = r"""
 import json, sys, time, types
 for name, text in SOURCES:
@@ -61,9 +63,10 @@ def main() -> None:
     split = sys.argv.index("--")
     target, *ping = sys.argv[1:split]
     sources = []
-    for name in ("live_parse", "live_parse_frr", "live_gather"):
+    for name in SENT:
         text = (UTILS / f"{name}.py").read_text(encoding="utf-8")
-        sources.append((name, text.replace("from ansible_collections.xuegao.net.plugins.module_utils import ", "import ")))
+        text = text.replace("from ansible_collections.xuegao.net.plugins.module_utils import ", "import ")
+        sources.append((name, text.replace("from ansible_collections.xuegao.net.plugins.module_utils.", "from ")))
     code = f"SOURCES = {sources!r}\nPING = {ping!r}\n{ON_HOST}"
     done = subprocess.run([*sys.argv[split + 1 :], "python3", "-"], input=code, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout.splitlines()[-1])
