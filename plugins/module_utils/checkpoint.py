@@ -12,15 +12,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, Runner
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 DIRECTORY = "/run/xgn/checkpoint"
 STARTED = "started"
-
-# What module.run_command returns for a command: exit status, output, errors.
-Runner = Callable[[list[str]], tuple[int, str, str]]
 
 
 class CheckpointError(Exception):
@@ -91,23 +90,17 @@ def arm(
         lines.append("rm -rf " + shlex.quote(place))
         write_atomically(os.path.join(draft, "restore"), "\n".join(lines) + "\n", 0o700)
         os.rename(draft, place)
-    command = [
-        "systemd-run",
-        "--quiet",
-        "--collect",
-        "--unit=" + unit_of(name),
-        "--on-active=%ds" % seconds,
-        "--timer-property=AccuracySec=100ms",
-    ]
-    status, out, err = run([*command, "--description=Restores what was there before the change of " + name, "/bin/sh", place + "/restore"])
-    if status:
+    description = "Restores what was there before the change of " + name
+    try:
+        Systemd(run).start_later(unit_of(name), seconds, ["/bin/sh", place + "/restore"], description)
+    except CommandError as error:
         shutil.rmtree(place)
-        raise CheckpointError("no timer for the way back could be started, so nothing was changed: %s" % (err or out).strip())
+        raise CheckpointError("no timer for the way back could be started, so nothing was changed: %s" % error.said) from None
 
 
 def stop_timer(name: str, run: Runner) -> None:
     """Stop the timer of a checkpoint; one that has run out already is no error here."""
-    run(["systemctl", "stop", unit_of(name) + ".timer"])
+    Systemd(run).cancel(unit_of(name))
 
 
 def confirm(name: str, run: Runner, directory: str = DIRECTORY) -> None:
