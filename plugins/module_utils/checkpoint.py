@@ -31,14 +31,14 @@ def unit_of(name: str) -> str:
     return "xgn-checkpoint-" + name
 
 
-def place_of(name: str, directory: str = DIRECTORY) -> str:
+def place_of(name: str) -> str:
     """Return the directory of a checkpoint."""
-    return os.path.join(directory, name)
+    return os.path.join(DIRECTORY, name)
 
 
-def is_pending(name: str, directory: str = DIRECTORY) -> bool:
+def is_pending(name: str) -> bool:
     """Say whether a checkpoint waits for its confirmation."""
-    return os.path.isdir(place_of(name, directory))
+    return os.path.isdir(place_of(name))
 
 
 def arm(
@@ -48,7 +48,6 @@ def arm(
     commands: Sequence[Sequence[str]],
     seconds: int,
     run: Runner,
-    directory: str = DIRECTORY,
 ) -> None:
     """Lay the way back.
 
@@ -59,15 +58,14 @@ def arm(
         commands: what makes them live again, run in order after that, each whatever became of the one before.
         seconds: time until it is done.
         run: runs a command.
-        directory: where it is kept.
 
     A checkpoint of the same name that is still pending keeps its files, since they are the last state that was confirmed; only its time starts anew.
 
     Raises:
         CheckpointError: the timer could not be started.
     """
-    place = place_of(name, directory)
-    if is_pending(name, directory):
+    place = place_of(name)
+    if is_pending(name):
         stop_timer(name, run)
     else:
         # Made under another name first: a checkpoint is there as a whole or not at all.
@@ -103,20 +101,20 @@ def stop_timer(name: str, run: Runner) -> None:
     Systemd(run).cancel(unit_of(name))
 
 
-def confirm(name: str, run: Runner, directory: str = DIRECTORY) -> None:
+def confirm(name: str, run: Runner) -> None:
     """Keep the new state: stop the timer and forget the former files.
 
     Raises:
         CheckpointError: the timer was faster, and the former state is back.
     """
-    place = place_of(name, directory)
+    place = place_of(name)
     stop_timer(name, run)
-    if not is_pending(name, directory) or os.path.exists(os.path.join(place, STARTED)):
+    if not is_pending(name) or os.path.exists(os.path.join(place, STARTED)):
         raise CheckpointError("the confirmation came too late: the host has restored what was there before the change of %s" % name)
     shutil.rmtree(place)
 
 
-def discard(name: str, run: Runner, directory: str = DIRECTORY) -> None:
+def discard(name: str, run: Runner) -> None:
     """Forget a checkpoint whose change was not made after all."""
     stop_timer(name, run)
-    shutil.rmtree(place_of(name, directory), ignore_errors=True)
+    shutil.rmtree(place_of(name), ignore_errors=True)

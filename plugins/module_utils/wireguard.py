@@ -25,35 +25,35 @@ class WireGuardError(Exception):
     """Something about a key or an interface is wrong; the text says what to do. It never holds a secret."""
 
 
-def key_path(name: str, directory: str = DIRECTORY) -> str:
+def key_path(name: str) -> str:
     """File of the private key of interface name."""
-    return os.path.join(directory, name + ".key")
+    return os.path.join(DIRECTORY, name + ".key")
 
 
-def conf_path(name: str, directory: str = DIRECTORY) -> str:
+def conf_path(name: str) -> str:
     """File that wg-quick(8) reads for interface name."""
-    return os.path.join(directory, name + ".conf")
+    return os.path.join(DIRECTORY, name + ".conf")
 
 
-def private_key(name: str, directory: str = DIRECTORY) -> str | None:
+def private_key(name: str) -> str | None:
     """Private key of interface name: from its key file, else from a wg-quick file made by hand. None when there is none.
 
     Raises WireGuardError when the key file holds no key.
     """
-    path = key_path(name, directory)
+    path = key_path(name)
     if os.path.exists(path):
         key = read_text(path).strip()
         if not KEY_PATTERN.match(key):
             raise WireGuardError("%s holds no WireGuard key. Restore it, or delete it to get a new identity." % path)
         return key
-    match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name, directory)), re.MULTILINE)
+    match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name)), re.MULTILINE)
     return match.group(1) if match else None
 
 
-def store_private_key(name: str, key: str, directory: str = DIRECTORY) -> None:
+def store_private_key(name: str, key: str) -> None:
     """Write the key file, readable by root only."""
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    write_atomically(key_path(name, directory), key + "\n", 0o600)
+    os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
+    write_atomically(key_path(name), key + "\n", 0o600)
 
 
 def conf_text(interface: dict[str, Any], private: str) -> str:

@@ -80,6 +80,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text,
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -208,7 +209,7 @@ def reload(frr: Frr, text: str) -> list[str]:
     if not changes:
         return []
     deleted = [match.group(1) for match in map(DELETED_INTERFACE.match, changes) if match]
-    emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if os.path.exists("/sys/class/net/" + name))
+    emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if interface_exists(name))
     if not emptied:
         frr.reload("--reload", frr.path)
         return changes

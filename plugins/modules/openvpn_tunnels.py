@@ -82,9 +82,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+
+# Where the kernel shows processes.
+PROC = "/proc"
 
 
 class Host:
@@ -128,7 +132,7 @@ class Host:
 def started_with(pid: str) -> str | None:
     """Digest of the configuration a daemon was started with, from its environment; None when it does not run or does not say."""
     try:
-        with open("/proc/%s/environ" % pid, "rb") as stream:
+        with open("%s/%s/environ" % (PROC, pid), "rb") as stream:
             variables = stream.read().split(b"\0")
     except OSError:
         return None
@@ -173,12 +177,12 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     active = unit_state.get("ActiveState") == "active"
     other = active and started_with(unit_state.get("MainPID", "0")) != digest
     enabled = unit_state.get("UnitFileState") == "enabled"
-    mtu = read_text("/sys/class/net/%s/mtu" % name).strip()
+    mtu = interface_mtu(name)
     if other:
         host.actions.append("%s: restart %s (it runs with another configuration)" % (name, unit))
     elif not active:
         host.actions.append("%s: start %s" % (name, unit))
-    elif mtu != str(tunnel["mtu"]):
+    elif mtu != tunnel["mtu"]:
         host.actions.append("%s: MTU %s, declared %s" % (name, mtu, tunnel["mtu"]))
     if not enabled:
         host.actions.append("%s: enable %s" % (name, unit))
@@ -187,7 +191,7 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     host.reload_units()
     if other or not active:
         start(host, name, unit, before)
-    elif mtu != str(tunnel["mtu"]):
+    elif mtu != tunnel["mtu"]:
         host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]))
     if not enabled:
         host.systemd.do("enable", "--quiet", unit)
@@ -216,7 +220,7 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
 
 def delete_interface(host: Host, name: str) -> None:
     """Delete the interface of a tunnel, which outlives its daemon."""
-    if os.path.isdir("/sys/class/net/" + name):
+    if interface_exists(name):
         host.run("ip", "link", "delete", "dev", name)
 
 

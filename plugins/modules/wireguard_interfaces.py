@@ -111,6 +111,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 
@@ -140,7 +141,7 @@ class Host:
 
     def live(self, name: str) -> wireguard_dump.Interface | None:
         """State of a living WireGuard interface, or None. Raises WireGuardError when the name belongs to another kind."""
-        if not os.path.isdir("/sys/class/net/" + name):
+        if not interface_exists(name):
             return None
         # Asked of wg(8) and not of sysfs: it knows those of a program too (wireguard-go, where the kernel has none).
         if name not in self.run("wg", "show", "interfaces").split():
@@ -208,7 +209,7 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
     live = host.live(name)
     active = unit.get("ActiveState") == "active"
     differences = wireguard.drift(interface, private, live) if live and private else []
-    mtu = int(read_text("/sys/class/net/%s/mtu" % name)) if live else None
+    mtu = interface_mtu(name)
     if live and active:
         if file_differs or differences:
             host.note(name, "synchronise (%s)" % ("; ".join(differences) or "file"))
