@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.xuegao.net.plugins.module_utils import waiting
 
 # What a program does: it gets its command and its standard input, and returns its exit status and both outputs.
 Program = Callable[[list[str], str | None], tuple[int, str, str]]
@@ -25,7 +27,8 @@ Program = Callable[[list[str], str | None], tuple[int, str, str]]
 class Host:
     """A host on which nothing is installed until a test says so.
 
-    ``calls`` holds every command line that was run, ``inputs`` what each got on standard input.
+    ``calls`` holds every command line that was run, ``inputs`` what each got on standard input. Waiting takes no time, and ``naps`` holds how long it
+    would have taken (seconds). Files belong to whoever runs the tests, and ``owners`` says to whom they were given.
     """
 
     monkeypatch: pytest.MonkeyPatch
@@ -33,11 +36,19 @@ class Host:
     temporary: Path
     calls: list[str] = dataclasses.field(default_factory=list)
     inputs: list[str | None] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    naps: list[float] = dataclasses.field(default_factory=list)
+    owners: list[tuple[str, int, int]] = dataclasses.field(default_factory=list)
     _programs: dict[str, Program] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.monkeypatch.setattr(AnsibleModule, "run_command", self._run_command)
+        self.monkeypatch.setattr(AnsibleModule, "run_command", self.run_command)
         self.monkeypatch.setattr(AnsibleModule, "get_bin_path", self._get_bin_path)
+        # Where a controller's plugins are loaded too, warnings go to its display.
+        self.monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: self.warnings.append(text))
+        clock = SimpleNamespace(monotonic=lambda: sum(self.naps), sleep=self.naps.append)
+        self.monkeypatch.setattr(waiting, "time", clock)
+        self.monkeypatch.setattr(os, "chown", lambda path, uid, gid: self.owners.append((str(path), uid, gid)))
 
     def program(self, name: str, does: Program | None = None) -> None:
         """Install a program. Without ``does`` it succeeds and prints nothing."""
@@ -68,12 +79,10 @@ class Host:
         """Give the command lines that were run, without those that begin with one of ``readers``."""
         return [call for call in self.calls if not call.startswith(readers)]
 
-    def _get_bin_path(self, name: str, *_args: Any, **_named: Any) -> str | None:
-        return name if Path(name).name in self._programs else None
-
-    def _run_command(
+    def run_command(
         self, command: Sequence[str] | str, check_rc: bool = False, data: str | None = None, **_named: Any
     ) -> tuple[int, str, str]:
+        """Run a command as AnsibleModule.run_command does."""
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
         self.calls.append(shlex.join(words))
         self.inputs.append(data)
@@ -84,3 +93,6 @@ class Host:
         if check_rc and status:
             raise AssertionError(f"{shlex.join(words)} fails where the module counts on it: {err}")
         return status, out, err
+
+    def _get_bin_path(self, name: str, *_args: Any, **_named: Any) -> str | None:
+        return name if Path(name).name in self._programs else None
