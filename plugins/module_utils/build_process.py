@@ -11,8 +11,9 @@ import os
 import pwd
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 TAIL_LINES = 30
 END_LIMIT_S = 10
@@ -104,14 +105,17 @@ class Builder:
                 session = int(stream.read())
         except (FileNotFoundError, ValueError):
             return
-        deadline = time.monotonic() + END_LIMIT_S
-        while members := self._members(session):
+
+        def kill() -> list[int]:
+            members = self._members(session)
             for pid in members:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if time.monotonic() > deadline:
-                raise BuildError("processes of a former build do not end: %s" % ", ".join(map(str, members)))
-            time.sleep(0.1)
+            return members
+
+        left = wait_until(kill, lambda members: not members, END_LIMIT_S, 0.1)
+        if left:
+            raise BuildError("processes of a former build do not end: %s" % ", ".join(map(str, left)))
         os.unlink(self._session)
 
     def _members(self, session: int) -> list[int]:

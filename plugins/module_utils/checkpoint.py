@@ -12,15 +12,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, Runner
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 DIRECTORY = "/run/xgn/checkpoint"
 STARTED = "started"
-
-# What module.run_command returns for a command: exit status, output, errors.
-Runner = Callable[[list[str]], tuple[int, str, str]]
 
 
 class CheckpointError(Exception):
@@ -32,14 +31,14 @@ def unit_of(name: str) -> str:
     return "xgn-checkpoint-" + name
 
 
-def place_of(name: str, directory: str = DIRECTORY) -> str:
+def place_of(name: str) -> str:
     """Return the directory of a checkpoint."""
-    return os.path.join(directory, name)
+    return os.path.join(DIRECTORY, name)
 
 
-def is_pending(name: str, directory: str = DIRECTORY) -> bool:
+def is_pending(name: str) -> bool:
     """Say whether a checkpoint waits for its confirmation."""
-    return os.path.isdir(place_of(name, directory))
+    return os.path.isdir(place_of(name))
 
 
 def arm(
@@ -49,7 +48,6 @@ def arm(
     commands: Sequence[Sequence[str]],
     seconds: int,
     run: Runner,
-    directory: str = DIRECTORY,
 ) -> None:
     """Lay the way back.
 
@@ -60,15 +58,14 @@ def arm(
         commands: what makes them live again, run in order after that, each whatever became of the one before.
         seconds: time until it is done.
         run: runs a command.
-        directory: where it is kept.
 
     A checkpoint of the same name that is still pending keeps its files, since they are the last state that was confirmed; only its time starts anew.
 
     Raises:
         CheckpointError: the timer could not be started.
     """
-    place = place_of(name, directory)
-    if is_pending(name, directory):
+    place = place_of(name)
+    if is_pending(name):
         stop_timer(name, run)
     else:
         # Made under another name first: a checkpoint is there as a whole or not at all.
@@ -91,39 +88,33 @@ def arm(
         lines.append("rm -rf " + shlex.quote(place))
         write_atomically(os.path.join(draft, "restore"), "\n".join(lines) + "\n", 0o700)
         os.rename(draft, place)
-    command = [
-        "systemd-run",
-        "--quiet",
-        "--collect",
-        "--unit=" + unit_of(name),
-        "--on-active=%ds" % seconds,
-        "--timer-property=AccuracySec=100ms",
-    ]
-    status, out, err = run([*command, "--description=Restores what was there before the change of " + name, "/bin/sh", place + "/restore"])
-    if status:
+    description = "Restores what was there before the change of " + name
+    try:
+        Systemd(run).start_later(unit_of(name), seconds, ["/bin/sh", place + "/restore"], description)
+    except CommandError as error:
         shutil.rmtree(place)
-        raise CheckpointError("no timer for the way back could be started, so nothing was changed: %s" % (err or out).strip())
+        raise CheckpointError("no timer for the way back could be started, so nothing was changed: %s" % error.said) from None
 
 
 def stop_timer(name: str, run: Runner) -> None:
     """Stop the timer of a checkpoint; one that has run out already is no error here."""
-    run(["systemctl", "stop", unit_of(name) + ".timer"])
+    Systemd(run).cancel(unit_of(name))
 
 
-def confirm(name: str, run: Runner, directory: str = DIRECTORY) -> None:
+def confirm(name: str, run: Runner) -> None:
     """Keep the new state: stop the timer and forget the former files.
 
     Raises:
         CheckpointError: the timer was faster, and the former state is back.
     """
-    place = place_of(name, directory)
+    place = place_of(name)
     stop_timer(name, run)
-    if not is_pending(name, directory) or os.path.exists(os.path.join(place, STARTED)):
+    if not is_pending(name) or os.path.exists(os.path.join(place, STARTED)):
         raise CheckpointError("the confirmation came too late: the host has restored what was there before the change of %s" % name)
     shutil.rmtree(place)
 
 
-def discard(name: str, run: Runner, directory: str = DIRECTORY) -> None:
+def discard(name: str, run: Runner) -> None:
     """Forget a checkpoint whose change was not made after all."""
     stop_timer(name, run)
-    shutil.rmtree(place_of(name, directory), ignore_errors=True)
+    shutil.rmtree(place_of(name), ignore_errors=True)

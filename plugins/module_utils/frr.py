@@ -1,46 +1,26 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""FRR's configuration text on a host: secrets, which are placeholders on the controller, and what FRR prints in another way."""
+"""FRR's configuration text on a host: where it holds secrets, and what FRR prints in another way."""
 
 from __future__ import annotations
 
 import re
 
-PLACEHOLDER = re.compile(r"<secret ([^>\n]+)>")
-
 # In what a daemon says with --version; as everywhere in configure, the last one counts.
 MULTIPATH_OPTION = re.compile(r"--enable-multipath=(\d+)")
 
-# Where FRR prints a secret. The first group stays, the rest of the line goes.
-SECRET_LINE = re.compile(
-    r"^(\s*(?:no )?(?:neighbor \S+ password"
-    r"|(?:enable )?password(?: 8)?"
-    r"|ip ospf authentication-key"
-    r"|ip ospf message-digest-key \d+ md5"
-    r"|area \S+ virtual-link \S+ (?:authentication-key|message-digest-key \d+ md5)"
+# Where FRR prints a secret, in a line of configuration or in a message that quotes one. It is the rest of the line: a password may hold spaces.
+SECRETS = re.compile(
+    r"^(?!\s*(?:neighbor \S+ )?description ).*?\b(?:neighbor \S+ password"
+    r"|password(?: (?:8|md5|clear))?"
+    r"|authentication-key"
+    r"|message-digest-key \d+ md5"
+    r"|hash-algo \S+ key"
     r"|key-string"
-    r")) .*$",
+    r") (?P<secret>.+)$",
     re.MULTILINE,
 )
-
-
-def put_in(text: str, secrets: dict[str, str]) -> str:
-    """Text with every placeholder C(<secret NAME>) replaced by its value. Raises KeyError naming one without a value."""
-    return PLACEHOLDER.sub(lambda match: secrets[match.group(1)], text)
-
-
-def take_out(text: str, secrets: dict[str, str]) -> str:
-    """The reverse of put_in, for output: known values become their placeholders, unknown ones C(<former secret>)."""
-
-    def cover(match: re.Match[str]) -> str:
-        value = match.group(0)[len(match.group(1)) + 1 :]
-        names = [name for name, secret in secrets.items() if secret == value]
-        # Several neighbors may share one password: take the name that the line itself mentions.
-        named = [name for name in names if name.split()[-1] in match.group(1).split()] or names
-        return "%s <%s>" % (match.group(1), "secret " + named[0] if named else "former secret")
-
-    return SECRET_LINE.sub(cover, text)
 
 
 def as_shown(text: str, version: str, system_name: str) -> str:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 POLL_S = 1
 
@@ -38,9 +38,6 @@ def established(module: AnsibleModule) -> set[str]:
 
 def wait_for(module: AnsibleModule, sessions: set[str], limit_s: int) -> set[str]:
     """Wait until the sessions are established; return those that are not when the time is over."""
-    deadline = time.monotonic() + limit_s
-    while missing := sessions - established(module):
-        if time.monotonic() > deadline:
-            return missing
-        time.sleep(POLL_S)
-    return set()
+    if not sessions:
+        return set()
+    return wait_until(lambda: sessions - established(module), lambda missing: not missing, limit_s, POLL_S)

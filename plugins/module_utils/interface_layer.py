@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_mac, interface_networkd, interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 
 STATE_FILE = "/etc/xgn/interface.json"
 LOCK_FILE = "/run/xgn-interface.lock"
@@ -65,8 +66,7 @@ class Kernel:
             if "FIB table does not exist" in run.stderr:
                 return []
             raise InterfaceLayerError("%s -json %s: %s" % (program, " ".join(arguments), run.stderr.strip()))
-        objects: list[Any] = json.loads(run.stdout or "[]")
-        return objects
+        return json_objects(run.stdout)
 
     def change(self, *arguments: str, program: str = "ip") -> None:
         """Run `ip ARGUMENTS` (or bridge) and remember it; only remember it in a dry run."""

@@ -21,6 +21,8 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 # Distribution packages and source builds put FRR's programs here, outside of an ssh session's PATH.
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr:/usr/local/lib/frr"
@@ -118,8 +120,7 @@ class Gatherer:
         values: dict[str, str | None] = {}
         for key in keys:
             try:
-                with open(parse.sysctl_path(key), encoding="utf-8") as stream:
-                    values[key] = " ".join(stream.read().split())
+                values[key] = sysctl_value(key)
             except OSError:
                 values[key] = None
         return part("sysctl " + " ".join(keys), data=values)
@@ -249,12 +250,8 @@ class Gatherer:
         ``originated`` is as in `frr`. Returns the last state and the seconds waited.
         """
         started = time.monotonic()
-        while True:
-            state = self.frr(originated)
-            waited = time.monotonic() - started
-            if waited >= seconds or not still_waiting(state, wait):
-                return state, round(waited, 1)
-            time.sleep(POLL_PAUSE)
+        state = wait_until(lambda: self.frr(originated), lambda found: not still_waiting(found, wait), seconds, POLL_PAUSE)
+        return state, round(time.monotonic() - started, 1)
 
 
 def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) -> list[str]:

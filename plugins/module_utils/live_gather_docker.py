@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 CONFIG = "/etc/docker/daemon.json"
 PATIENCE_S = 20
@@ -44,13 +44,12 @@ def gather_docker(gatherer: Gatherer, systems: Sequence[str], wait: float = 0, d
 
 def systemd_state(gatherer: Gatherer, name: str, wait: float) -> str:
     """What systemd in a container says of itself, ``running``, ``degraded`` and so on, when it has booted or after ``wait`` seconds."""
-    deadline = time.monotonic() + wait
-    while True:
+
+    def look() -> str:
         done = gatherer.run(["docker", "exec", name, "systemctl", "is-system-running"], timeout=PATIENCE_S)
-        state = first_line(done.out or done.problem or done.err) or "silent"
-        if state in BOOTED or time.monotonic() >= deadline:
-            return state
-        time.sleep(POLL_S)
+        return first_line(done.out or done.problem or done.err) or "silent"
+
+    return wait_until(look, lambda state: state in BOOTED, wait, POLL_S)
 
 
 def read_docker(api: Docker) -> dict[str, Any]:

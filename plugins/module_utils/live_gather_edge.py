@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, first_line, interpret, part
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 
 TABLE = "inet xgn"
 GUARD = "/usr/local/sbin/xgn-anycast"
@@ -24,15 +23,11 @@ def gather_filter(gatherer: Gatherer, declared: str) -> dict[str, Any]:
         done: Finished = gatherer.run(words)
         return done.rc, done.out, done.problem or done.err
 
-    handle, path = tempfile.mkstemp(suffix=".nft")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(declared)
-        return part(command, data={"live": nft.live_table(TABLE, run), "declared": nft.table_of_file(path, TABLE, run)})
+        with trial_file(None, "xgn.nft", declared) as path:
+            return part(command, data={"live": nft.live_table(TABLE, run), "declared": nft.table_of_file(path, TABLE, run)})
     except nft.NftError as error:
         return part(command, error=first_line(str(error)) or "nft failed")
-    finally:
-        os.unlink(path)
 
 
 def gather_anycast(gatherer: Gatherer) -> dict[str, Any]:

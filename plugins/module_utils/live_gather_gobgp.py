@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import POLL_PAUSE, Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.steering import ESTABLISHED, SOCKET
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 CLIENT = ("gobgp", "--target", "unix://" + SOCKET)
 COMMANDS = {
@@ -24,16 +24,15 @@ def gobgp(gatherer: Gatherer, seconds: float) -> dict[str, dict[str, Any]]:
 
     Waits up to ``seconds`` for the sessions, and for a health command that has yet to succeed.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        found = {
+
+    def look() -> dict[str, dict[str, Any]]:
+        return {
             "gobgp_global": gatherer.read(COMMANDS["gobgp_global"], parse_global),
             "gobgp_neighbors": gatherer.read(COMMANDS["gobgp_neighbors"], parse_neighbors),
             "steering": gatherer.read(COMMANDS["steering"], json.loads),
         }
-        if settled(found) or time.monotonic() >= deadline:
-            return found
-        time.sleep(POLL_PAUSE)
+
+    return wait_until(look, settled, seconds, POLL_PAUSE)
 
 
 def settled(found: dict[str, dict[str, Any]]) -> bool:

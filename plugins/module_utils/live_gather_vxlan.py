@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part
 
 FLOOD = "00:00:00:00:00:00"
@@ -27,19 +27,18 @@ def gather_vxlan(gatherer: Gatherer) -> dict[str, Any]:
 def parse_vxlans(text: str) -> dict[str, dict[str, Any]]:
     """Read `ip -json -details link show type vxlan`."""
     found = {}
-    for item in json.loads(text or "[]"):
+    for name, item in json_links(text).items():
         data = (item.get("linkinfo") or {}).get("info_data")
-        # iproute2 before 6.4 leaves an empty object for each link of another type.
-        if "ifname" in item and data is not None:
+        if data is not None:
             local = data.get("local") or data.get("local6")
-            found[item["ifname"]] = {"vni": data.get("id"), "local": local, "port": data.get("port"), "device": data.get("link")}
+            found[name] = {"vni": data.get("id"), "local": local, "port": data.get("port"), "device": data.get("link")}
     return found
 
 
 def parse_flooded(text: str) -> dict[str, list[str]]:
     """Read `bridge -json fdb show`: by interface, the remotes that get frames for addresses that are not learned."""
     found: dict[str, set[str]] = {}
-    for entry in json.loads(text or "[]"):
+    for entry in json_objects(text):
         if entry.get("mac") == FLOOD and "dst" in entry:
             found.setdefault(entry["ifname"], set()).add(entry["dst"])
     return {name: sorted(remotes) for name, remotes in found.items()}

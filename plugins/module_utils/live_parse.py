@@ -9,9 +9,12 @@ A text that cannot be read raises ValueError; the caller turns that into the par
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from typing import Any
+
+from ansible_collections.xuegao.net.plugins.module_utils import wireguard_dump
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks
 
 # `ip -N` prints kernel numbers; these are the route types a check can ask for.
 ROUTE_TYPES = {"1": "unicast", "6": "blackhole", "7": "unreachable", "8": "prohibit"}
@@ -49,12 +52,10 @@ def parse_links(text: str) -> dict[str, dict[str, Any]]:
     ``{address: "a/len", family: 4|6, scope: str}``.
     """
     links: dict[str, dict[str, Any]] = {}
-    for item in json.loads(text or "[]"):
-        if "ifname" not in item:  # older iproute2 leaves empty objects for filtered-out links
-            continue
+    for name, item in json_links(text).items():
         info = item.get("linkinfo") or {}
         data = info.get("info_data") or {}
-        links[item["ifname"]] = {
+        links[name] = {
             "index": item.get("ifindex"),
             "up": "UP" in item.get("flags", []),
             "arp": "NOARP" not in item.get("flags", []),
@@ -72,8 +73,7 @@ def parse_links(text: str) -> dict[str, dict[str, Any]]:
                     "family": 4 if entry.get("family") == "inet" else 6,
                     "scope": entry.get("scope"),
                 }
-                for entry in item.get("addr_info", [])
-                if "local" in entry
+                for entry in link_addresses(item)
             ],
         }
     return links
@@ -85,7 +85,7 @@ def parse_kernel_routes(text: str, version: int) -> list[dict[str, Any]]:
     Each route has ``prefix, table (int), type, protocol, metric, dev, via``; ``via`` and ``dev`` are lists, one item a next hop.
     """
     routes = []
-    for item in json.loads(text or "[]"):
+    for item in json_objects(text):
         kind = ROUTE_TYPES.get(str(item.get("type", "1")))
         if kind is None:
             continue
@@ -113,7 +113,7 @@ def via_of(hop: dict[str, Any]) -> str:
 def parse_rules(text: str) -> list[dict[str, Any]]:
     """Read `ip -N -json rule show`: ``priority, l3mdev (bool), table (int or None)``, in the kernel's order."""
     rules = []
-    for item in json.loads(text or "[]"):
+    for item in json_objects(text):
         table = item.get("table")
         rules.append(
             {
@@ -133,42 +133,34 @@ def parse_wireguard(text: str, now: float) -> dict[str, dict[str, Any]]:
     Returns by interface ``public_key, listen_port, fwmark`` and ``peers`` by public key:
     ``endpoint, allowed_ips (sorted), handshake_age (s or None), rx, tx (bytes), keepalive (s or 0), preshared (bool)``.
     """
-    interfaces: dict[str, dict[str, Any]] = {}
-    for line in text.splitlines():
-        fields = line.split("\t")
-        if len(fields) == 5:
-            name, _private, public, port, mark = fields
-            interfaces[name] = {
-                "public_key": None if public == "(none)" else public,
-                "listen_port": int(port),
-                "fwmark": 0 if mark == "off" else int(mark, 0),
-                "peers": {},
-            }
-        elif len(fields) == 9:
-            name, public, preshared, endpoint, allowed, handshake, received, sent, keepalive = fields
-            interfaces[name]["peers"][public] = {
-                "endpoint": None if endpoint == "(none)" else endpoint,
-                "allowed_ips": [] if allowed == "(none)" else sorted(allowed.split(",")),
-                "handshake_age": max(0, int(now) - int(handshake)) if int(handshake) else None,
-                "rx": int(received),
-                "tx": int(sent),
-                "keepalive": 0 if keepalive == "off" else int(keepalive),
-                "preshared": preshared != "(none)",
-            }
-        elif line.strip():
-            raise ValueError(f"a line of `wg show all dump` has {len(fields)} fields, expected 5 or 9")
-    return interfaces
+    return {
+        name: {
+            "public_key": interface.public_key,
+            "listen_port": interface.listen_port,
+            "fwmark": interface.fwmark,
+            "peers": {
+                key: {
+                    "endpoint": peer.endpoint,
+                    "allowed_ips": sorted(peer.allowed_ips),
+                    "handshake_age": max(0, int(now) - peer.handshake) if peer.handshake else None,
+                    "rx": peer.received,
+                    "tx": peer.sent,
+                    "keepalive": peer.keepalive,
+                    "preshared": peer.preshared_key is not None,
+                }
+                for key, peer in interface.peers.items()
+            },
+        }
+        for name, interface in wireguard_dump.parse_all(text).items()
+    }
 
 
 def parse_units(text: str) -> dict[str, dict[str, Any]]:
     """Read `systemctl show UNIT...`: the properties by unit; ``After`` is a list, monotonic timestamps are int microseconds."""
     units: dict[str, dict[str, Any]] = {}
-    for block in re.split(r"\n\s*\n", text.strip()):
+    for block in property_blocks(text):
         values: dict[str, Any] = {}
-        for line in block.splitlines():
-            key, found, value = line.partition("=")
-            if not found:
-                continue
+        for key, value in block.items():
             if key == "After":
                 values[key] = value.split()
             elif key.endswith("Monotonic"):
@@ -197,11 +189,3 @@ def parse_ping(text: str) -> dict[str, Any]:
         "too_long": bool(re.search(r"(?i)message too long|frag needed|packet too big", text)),
         "note": notes[0] if notes else "",
     }
-
-
-def sysctl_path(key: str) -> str:
-    """Give the file below /proc/sys of a key; as in sysctl(8), a first dot means that ``/`` stands for a dot in a name."""
-    first = re.search(r"[./]", key)
-    if first and first.group(0) == ".":
-        key = key.translate(str.maketrans("./", "/."))
-    return "/proc/sys/" + key

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# The value of these words in an FRR configuration is a secret.
-SECRET_WORDS = re.compile(r"\b((?:password|authentication-key|key-string|md5)(?:\s+(?:md5|clear|\d+))*)\s+\S+")
+from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, take_out
 
 
 def split_vtysh(text: str, commands: Iterable[str]) -> dict[str, str]:
@@ -222,7 +222,7 @@ def parse_frr_version(text: str) -> str | None:
 
 def hide_secrets(line: str) -> str:
     """Replace the secret in a line of FRR configuration."""
-    return SECRET_WORDS.sub(lambda match: f"{match.group(1)} <secret>", line)
+    return take_out(line, SECRETS, unknown=ANY)
 
 
 def parse_reload_test(text: str) -> list[str]:

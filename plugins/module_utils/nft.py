@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-# Runs a command; returns exit status, output, errors.
-Runner = Callable[[list[str]], tuple[int, str, str]]
+from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner
 
 # A network namespace of its own takes the rules and is gone with the shell. Without counters (-s) the listing is the same at any time.
 _IN_A_NAMESPACE = 'nft -f "$1" && nft -s list table $2'

@@ -16,6 +16,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 HEADER = "# Written by Ansible (xuegao.net.openvpn)."
 DIRECTORY = "/etc/openvpn"
 KEYS = "/etc/openvpn/keys"
+UNITS = "/etc/systemd/system"
 ROLES = ("server", "client")
 # Stands in a drop-in for the digest of everything a daemon reads at its start.
 DIGEST = "<digest of the configuration>"
@@ -43,7 +44,7 @@ def unit_name(name: str, role: str) -> str:
 
 def dropin_path(name: str, role: str) -> str:
     """Our addition to the unit of a tunnel. Its name sorts before that of role vrf's hook, which needs the interface."""
-    return "/etc/systemd/system/%s.d/80-xgn-openvpn.conf" % unit_name(name, role)
+    return os.path.join(UNITS, unit_name(name, role) + ".d", "80-xgn-openvpn.conf")
 
 
 def fingerprint(name: str) -> str | None:

@@ -10,10 +10,14 @@ import re
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.wireguard_dump import Interface
 
 DIRECTORY = "/etc/wireguard"
 HEADER = "# Written by Ansible (xuegao.net.wireguard)."
 KEY_PATTERN = re.compile(r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")  # 32 bytes in base64
+# Where a configuration, or a message that quotes one, holds a secret.
+SECRETS = re.compile(r"\b(?:PrivateKey|PresharedKey)[ \t]*=[ \t]*(?P<secret>.*)$", re.MULTILINE)
 UNKNOWN_KEY = "(made by the first run on the peer)"
 
 
@@ -21,35 +25,35 @@ class WireGuardError(Exception):
     """Something about a key or an interface is wrong; the text says what to do. It never holds a secret."""
 
 
-def key_path(name: str, directory: str = DIRECTORY) -> str:
+def key_path(name: str) -> str:
     """File of the private key of interface name."""
-    return os.path.join(directory, name + ".key")
+    return os.path.join(DIRECTORY, name + ".key")
 
 
-def conf_path(name: str, directory: str = DIRECTORY) -> str:
+def conf_path(name: str) -> str:
     """File that wg-quick(8) reads for interface name."""
-    return os.path.join(directory, name + ".conf")
+    return os.path.join(DIRECTORY, name + ".conf")
 
 
-def private_key(name: str, directory: str = DIRECTORY) -> str | None:
+def private_key(name: str) -> str | None:
     """Private key of interface name: from its key file, else from a wg-quick file made by hand. None when there is none.
 
     Raises WireGuardError when the key file holds no key.
     """
-    path = key_path(name, directory)
+    path = key_path(name)
     if os.path.exists(path):
         key = read_text(path).strip()
         if not KEY_PATTERN.match(key):
             raise WireGuardError("%s holds no WireGuard key. Restore it, or delete it to get a new identity." % path)
         return key
-    match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name, directory)), re.MULTILINE)
+    match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name)), re.MULTILINE)
     return match.group(1) if match else None
 
 
-def store_private_key(name: str, key: str, directory: str = DIRECTORY) -> None:
+def store_private_key(name: str, key: str) -> None:
     """Write the key file, readable by root only."""
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    write_atomically(key_path(name, directory), key + "\n", 0o600)
+    os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
+    write_atomically(key_path(name), key + "\n", 0o600)
 
 
 def conf_text(interface: dict[str, Any], private: str) -> str:
@@ -78,51 +82,26 @@ def conf_text(interface: dict[str, Any], private: str) -> str:
 
 def without_secrets(text: str) -> str:
     """The same text with its keys put out of sight, fit for a diff."""
-    return re.sub(r"^(\s*(?:PrivateKey|PresharedKey)\s*=\s*).*$", r"\1<secret>", text, flags=re.MULTILINE)
+    return take_out(text, SECRETS, unknown=ANY)
 
 
-def parse_dump(text: str) -> dict[str, Any]:
-    """State of one interface from `wg show NAME dump` (wg(8)).
-
-    Returns public_key, private_key, listen_port, fwmark, and peers: public key to preshared_key, endpoint, allowed_ips
-    (set), persistent_keepalive (seconds, 0 for off).
-    """
-    lines = [line.split("\t") for line in text.strip().splitlines()]
-    private, public, port, fwmark = lines[0]
-    peers = {}
-    for key, preshared, endpoint, allowed, _handshake, _received, _sent, keepalive in lines[1:]:
-        peers[key] = {
-            "preshared_key": None if preshared == "(none)" else preshared,
-            "endpoint": None if endpoint == "(none)" else endpoint,
-            "allowed_ips": set() if allowed == "(none)" else set(allowed.split(",")),
-            "persistent_keepalive": 0 if keepalive == "off" else int(keepalive),
-        }
-    return {
-        "private_key": private,
-        "public_key": public,
-        "listen_port": int(port),
-        "fwmark": 0 if fwmark == "off" else int(fwmark, 16),
-        "peers": peers,
-    }
-
-
-def drift(interface: dict[str, Any], private: str, live: dict[str, Any]) -> list[str]:
+def drift(interface: dict[str, Any], private: str, live: Interface) -> list[str]:
     """What of the living interface differs from the declared one, in words without secrets.
 
     A peer's endpoint is left out: it moves with the peer, which is what WireGuard is for.
     """
     differences = []
-    if live["private_key"] != private:
+    if live.private_key != private:
         differences.append("private key")
-    if interface.get("listen_port") not in (None, live["listen_port"]):
-        differences.append("listen port %s, declared %s" % (live["listen_port"], interface["listen_port"]))
-    if (interface.get("fwmark") or 0) != live["fwmark"]:
-        differences.append("fwmark %s, declared %s" % (live["fwmark"], interface.get("fwmark") or 0))
+    if interface.get("listen_port") not in (None, live.listen_port):
+        differences.append("listen port %s, declared %s" % (live.listen_port, interface["listen_port"]))
+    if (interface.get("fwmark") or 0) != live.fwmark:
+        differences.append("fwmark %s, declared %s" % (live.fwmark, interface.get("fwmark") or 0))
     declared = {peer["public_key"]: peer for peer in interface["peers"]}
-    for key in sorted(live["peers"].keys() - declared.keys()):
+    for key in sorted(live.peers.keys() - declared.keys()):
         differences.append("peer %s is not declared" % key)
     for key, peer in declared.items():
-        state = live["peers"].get(key)
+        state = live.peers.get(key)
         if state is None:
             differences.append("peer %s is missing" % peer["name"])
             continue
@@ -131,5 +110,6 @@ def drift(interface: dict[str, Any], private: str, live: dict[str, Any]) -> list
             "allowed_ips": set(peer["allowed_ips"]),
             "persistent_keepalive": peer.get("persistent_keepalive") or 0,
         }
-        differences += ["%s of peer %s" % (name, peer["name"]) for name, value in wanted.items() if state[name] != value]
+        found = {"preshared_key": state.preshared_key, "allowed_ips": state.allowed_ips, "persistent_keepalive": state.keepalive}
+        differences += ["%s of peer %s" % (name, peer["name"]) for name, value in wanted.items() if found[name] != value]
     return differences

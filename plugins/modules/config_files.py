@@ -80,13 +80,12 @@ import grp
 import os
 import pwd
 import shlex
-import shutil
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 
 
 def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
@@ -101,29 +100,69 @@ def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
     return uid, gid
 
 
-def validate(module: AnsibleModule, item: dict[str, Any]) -> str | None:
-    """Run the file's own check on the new content. Returns what the check said when it failed, else None."""
-    command = shlex.split(item["validate"])
-    if module.get_bin_path(command[0]) is None and module.check_mode:
+def refusal_of(module: AnsibleModule, item: dict[str, Any], text: str) -> str | None:
+    """Run the file's own check on the new text. Returns what the check said when it failed, else None."""
+    command = shlex.split(item["validate"] or "")
+    if not command or (module.get_bin_path(command[0]) is None and module.check_mode):
         return None
-    directory = tempfile.mkdtemp(dir=module.tmpdir)
-    try:
-        path = os.path.join(directory, os.path.basename(item["path"]))
-        write_atomically(path, item["content"], 0o600)
+    with trial_file(module.tmpdir, os.path.basename(item["path"]), text) as path:
         status, out, err = module.run_command([word.replace("%s", path) for word in command])
-        return "%s: %s" % (item["path"], (err or out).strip().replace(directory + "/", "")) if status else None
-    finally:
-        shutil.rmtree(directory)
+    return "%s: %s" % (item["path"], (err or out).strip().replace(os.path.dirname(path) + "/", "")) if status else None
 
 
-def covered(before: str, template: str) -> str:
-    """The former text with a placeholder in every line that holds a secret in the new one; ``template`` is the new text with its placeholders."""
-    openings = [line.partition("<secret ")[0] for line in template.splitlines() if "<secret " in line]
-    lines = []
-    for line in before.splitlines(keepends=True):
-        opening = next((text for text in openings if line.startswith(text)), None)
-        lines.append(line if opening is None else opening + "<former secret>\n")
-    return "".join(lines)
+class Comparison:
+    """The files as they are and as they should be. ``contents`` and ``attributes`` are what differs: item, new text, owner and group numbers."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.contents: list[tuple[dict[str, Any], str, int, int]] = []
+        self.attributes: list[tuple[dict[str, Any], int, int]] = []
+        self.gone = [path for path in module.params["absent"] if os.path.lexists(path)]
+        self.diffs: list[dict[str, str]] = []
+        refusals = [refusal for item in module.params["files"] for refusal in self._compare(item)]
+        if refusals:
+            module.fail_json(msg="refused by its own check, nothing was written:\n" + "\n".join(refusals))
+        for path in self.gone:
+            self._note(path, read_text(path), "")
+
+    def changed_paths(self) -> list[str]:
+        """Files that differ in any way."""
+        return [item["path"] for item, *_new in self.contents] + [item["path"] for item, *_new in self.attributes] + self.gone
+
+    def apply(self) -> None:
+        """Make the files as they should be."""
+        for item, text, uid, gid in self.contents:
+            write_atomically(item["path"], text, int(item["mode"], 8), uid, gid)
+        for item, uid, gid in self.attributes:
+            os.chmod(item["path"], int(item["mode"], 8))
+            os.chown(item["path"], uid, gid)
+        for path in self.gone:
+            os.unlink(path)
+
+    def _compare(self, item: dict[str, Any]) -> list[str]:
+        """Compare one file; returns what its check refuses."""
+        path, mode, template = item["path"], int(item["mode"], 8), item["content"]
+        try:
+            text = put_in(template, self.module.params["secrets"])
+        except KeyError as error:
+            self.module.fail_json(msg="%s has a placeholder for which there is no secret: %s" % (path, error))
+        uid, gid = owner_ids(self.module, item)
+        exists, before = os.path.exists(path), read_text(path)
+        if not exists or (before != text and not item["keep"]):
+            refusal = refusal_of(self.module, item, text)
+            self.contents.append((item, text, uid, gid))
+            self._note(path, take_out(before, where_like(template)), template)
+            return [refusal] if refusal else []
+        status = os.stat(path)
+        now = (status.st_mode & 0o7777, status.st_uid, status.st_gid)
+        if now != (mode, uid if uid >= 0 else now[1], gid if gid >= 0 else now[2]):
+            self.attributes.append((item, uid, gid))
+            attributes = "mode %04o, owner %s:%s\n"
+            self._note(path, attributes % now, attributes % (mode, uid, gid))
+        return []
+
+    def _note(self, path: str, before: str, after: str) -> None:
+        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
 
 
 def main() -> None:
@@ -144,54 +183,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    new_content, new_attributes, diffs, refusals = [], [], [], []
-    for item in module.params["files"]:
-        template = item["content"]
-        try:
-            item["content"] = put_in(template, module.params["secrets"])
-        except KeyError as error:
-            module.fail_json(msg="%s has a placeholder for which there is no secret: %s" % (item["path"], error))
-        path, mode = item["path"], int(item["mode"], 8)
-        uid, gid = owner_ids(module, item)
-        exists = os.path.exists(path)
-        before = read_text(path)
-        if not exists or (before != item["content"] and not item["keep"]):
-            if item["validate"]:
-                refusal = validate(module, item)
-                if refusal:
-                    refusals.append(refusal)
-            new_content.append((item, uid, gid))
-            diffs.append({"before_header": path, "after_header": path, "before": covered(before, template), "after": template})
-            continue
-        status = os.stat(path)
-        now = (status.st_mode & 0o7777, status.st_uid, status.st_gid)
-        if now != (mode, uid if uid >= 0 else now[1], gid if gid >= 0 else now[2]):
-            new_attributes.append((item, uid, gid))
-            attributes = "mode %04o, owner %s:%s\n"
-            diffs.append(
-                {
-                    "before_header": path,
-                    "after_header": path,
-                    "before": attributes % (now[0], now[1], now[2]),
-                    "after": attributes % (mode, uid, gid),
-                }
-            )
-    if refusals:
-        module.fail_json(msg="refused by its own check, nothing was written:\n" + "\n".join(refusals))
-    gone = [path for path in module.params["absent"] if os.path.lexists(path)]
-    for path in gone:
-        diffs.append({"before_header": path, "after_header": path, "before": read_text(path), "after": ""})
-
+    comparison = Comparison(module)
     if not module.check_mode:
-        for item, uid, gid in new_content:
-            write_atomically(item["path"], item["content"], int(item["mode"], 8), uid, gid)
-        for item, uid, gid in new_attributes:
-            os.chmod(item["path"], int(item["mode"], 8))
-            os.chown(item["path"], uid, gid)
-        for path in gone:
-            os.unlink(path)
-    changed_paths = [item["path"] for item, uid, gid in new_content + new_attributes] + gone
-    module.exit_json(changed=bool(changed_paths), changed_paths=changed_paths, diff=diffs)
+        comparison.apply()
+    changed_paths = comparison.changed_paths()
+    module.exit_json(changed=bool(changed_paths), changed_paths=changed_paths, diff=comparison.diffs)
 
 
 if __name__ == "__main__":

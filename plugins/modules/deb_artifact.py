@@ -71,7 +71,9 @@ import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.frr_sessions import established, wait_for
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 INSTALL = [
@@ -171,11 +173,34 @@ def install(module: AnsibleModule, what: list[str], former: str | None) -> None:
     module.fail_json(msg="%s could not be installed; %s. apt says:\n%s" % (package, again, said))
 
 
-def main_pid(module: AnsibleModule, package: str) -> str:
-    """The main process of the package's service; empty without one."""
-    if package not in SERVICES:
-        return ""
-    return str(module.run_command(["systemctl", "show", "--property=MainPID", "--value", SERVICES[package]])[1]).strip()
+def what_to_install(module: AnsibleModule, before: str | None) -> tuple[str, list[str], str | None]:
+    """The version, apt's words for it, and the former package's file. Raises Refused."""
+    parameters = module.params
+    package, version = parameters["package"], parameters["version"]
+    if version:
+        check_file(module, parameters)
+        former, what = former_file(parameters, before), [parameters["path"]]
+    else:
+        former, version = None, distribution_version(module, package)
+        what = ["%s=%s" % (package, version), *parameters["companions"]]
+    # Where all that is needed is there, no archive is asked; a router may not reach one.
+    if module.run_command([*INSTALL, "--simulate", *what])[0]:
+        module.run_command(["apt-get", "update", "--quiet"])
+    return version, what, former
+
+
+def install_and_restart(module: AnsibleModule, what: list[str], former: str | None) -> None:
+    """Install, and restart the package's service where the distribution's package leaves it running from the former files. Raises CommandError."""
+    package, systemd = module.params["package"], Systemd(module.run_command)
+    unit = SERVICES.get(package)
+    running = systemd.main_pid(unit) if unit else ""
+    if unit and running:
+        # What is asked for is no crash, and does not count against the unit's limit of starts.
+        systemd.attempt("reset-failed", unit)
+    install(module, what, former)
+    if unit and running not in ("", "0") and systemd.main_pid(unit) == running:
+        systemd.do("restart", unit)
+    output(module.run_command, "apt-mark", "hold" if module.params["version"] else "unhold", package)
 
 
 def main() -> None:
@@ -201,28 +226,15 @@ def main() -> None:
         module.exit_json(changed=False, before=before, after=before)
     if module.check_mode:
         module.exit_json(changed=True, before=before, after=version)
-    former = None
     try:
-        if version:
-            check_file(module, parameters)
-            former, what = former_file(parameters, before), [parameters["path"]]
-        else:
-            version = distribution_version(module, package)
-            what = ["%s=%s" % (package, version), *parameters["companions"]]
-        # Where all that is needed is there, no archive is asked; a router may not reach one.
-        if module.run_command([*INSTALL, "--simulate", *what])[0]:
-            module.run_command(["apt-get", "update", "--quiet"])
+        version, what, former = what_to_install(module, before)
     except Refused as error:
         module.fail_json(msg="%s was not installed, nothing was changed: %s" % (package, error))
     sessions = established(module) if parameters["wait_s"] else set()
-    running = main_pid(module, package)
-    if running:
-        # What is asked for is no crash, and does not count against the unit's limit of starts.
-        module.run_command(["systemctl", "reset-failed", SERVICES[package]])
-    install(module, what, former)
-    if running not in ("", "0") and main_pid(module, package) == running:
-        module.run_command(["systemctl", "restart", SERVICES[package]], check_rc=True)
-    module.run_command(["apt-mark", "hold" if parameters["version"] else "unhold", package], check_rc=True)
+    try:
+        install_and_restart(module, what, former)
+    except CommandError as error:
+        module.fail_json(msg="%s %s is installed, but: %s" % (package, version, error))
     if parameters["version"]:
         tidy(parameters, former)
     missing = wait_for(module, sessions, parameters["wait_s"])

@@ -66,13 +66,14 @@ version:
 import json
 import os
 import shutil
-import tempfile
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 CONFIG = "/etc/docker/daemon.json"
 DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
@@ -116,6 +117,20 @@ def holds_data(root: str) -> list[str]:
     return found
 
 
+def data_to_move(module: AnsibleModule, old_root: str, new_root: str) -> list[str]:
+    """What would be lost to the daemon with another data directory; fails unless it may be moved, and can be."""
+    data = holds_data(old_root) if old_root != new_root else []
+    if data and not module.params["move_data"]:
+        module.fail_json(
+            msg="%s holds %s, and data-root is to become %s. Nothing was changed. Remedy: set docker_macvlan_move_data: true to have it moved "
+            "(Docker and its containers stop for that long), or docker_macvlan_data_root: %s."
+            % (old_root, ", ".join(data), new_root, old_root)
+        )
+    if data and os.path.isdir(new_root) and holds_data(new_root):
+        module.fail_json(msg="%s and %s both hold %s: remove one of them" % (old_root, new_root, ", ".join(data)))
+    return data
+
+
 class Engine:
     """The daemon of this host, and what was or would be done to it."""
 
@@ -127,6 +142,7 @@ class Engine:
         self.dropin: str = module.params["dropin"]
         self.old_dropin = read_text(DROPIN)
         self.dockerd = module.get_bin_path("dockerd")
+        self.systemd = Systemd(module.run_command)
         self.actions: list[str] = []
 
     def old_config(self) -> dict[str, Any]:
@@ -156,13 +172,11 @@ class Engine:
         status, out, err = self.module.run_command([self.dockerd, "--help"])
         if "--validate" not in out:
             return
-        with tempfile.NamedTemporaryFile("w", dir=self.module.tmpdir, suffix=".json") as stream:
-            stream.write(self.text)
-            stream.flush()
-            status, out, err = self.module.run_command([self.dockerd, "--validate", "--config-file", stream.name])
-            if status != 0:
-                answer = (err or out).strip().replace(stream.name, CONFIG)
-                self.module.fail_json(msg="dockerd refuses the configuration, nothing was changed: %s" % answer)
+        with trial_file(self.module.tmpdir, os.path.basename(CONFIG), self.text) as path:
+            status, out, err = self.module.run_command([self.dockerd, "--validate", "--config-file", path])
+        if status != 0:
+            answer = (err or out).strip().replace(path, CONFIG)
+            self.module.fail_json(msg="dockerd refuses the configuration, nothing was changed: %s" % answer)
 
     def needed(self, info: dict[str, Any], running: bool) -> str | None:
         """What the service needs: start, reload, restart or nothing."""
@@ -179,11 +193,6 @@ class Engine:
             return "reload"
         return None
 
-    def systemctl(self, *arguments: str) -> tuple[int, str]:
-        """Run systemctl; returns its status and what it said."""
-        status, out, err = self.module.run_command(["systemctl", *arguments])
-        return status, (err or out).strip()
-
     def write(self) -> None:
         """Write both files where they differ."""
         if self.text != self.old_text:
@@ -194,7 +203,7 @@ class Engine:
     def move(self, old_root: str, new_root: str) -> None:
         """Stop the daemon and move its data."""
         for unit in ("docker.socket", UNIT):
-            self.systemctl("stop", unit)
+            self.systemd.attempt("stop", unit)
         if os.path.isdir(new_root) and not os.listdir(new_root):
             os.rmdir(new_root)
         os.makedirs(os.path.dirname(new_root), exist_ok=True)
@@ -204,39 +213,35 @@ class Engine:
         """Write the files, bring the service in line; give the old configuration back to a daemon that does not start with the new one."""
         self.write()
         if self.dropin != self.old_dropin:
-            self.systemctl("daemon-reload")
+            self.systemd.attempt("daemon-reload")
         if "enable" in self.actions:
-            self.systemctl("enable", UNIT)
+            self.systemd.attempt("enable", UNIT)
         if need is None:
             return self.info()
         if need == "restart":
             # So that it takes live-restore over first, where it is new: containers outlive the restart then.
-            self.systemctl("reload", UNIT)
-        status, answer = self.systemctl(need, UNIT)
+            self.systemd.attempt("reload", UNIT)
+        status, answer = self.systemd.attempt(need, UNIT)
         info = self.wait() if status == 0 else {}
         if not info:
-            log = self.module.run_command(["journalctl", "--no-pager", "--output=cat", "--lines=15", "--unit", UNIT])[1]
+            log = self.systemd.journal(UNIT, 15)
             restored = self.restore()
-            self.module.fail_json(msg="docker.service: %s failed: %s\n%s\n%s" % (need, answer or "no answer", log.strip(), restored))
+            self.module.fail_json(msg="docker.service: %s failed: %s\n%s\n%s" % (need, answer or "no answer", log, restored))
         return info
 
     def wait(self) -> dict[str, Any]:
         """Wait until the daemon answers with the data directory that is declared."""
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline:
-            info = self.info()
-            if info and info.get("DockerRootDir") == self.config.get("data-root", DEFAULT_ROOT):
-                return info
-            time.sleep(POLL_S)
-        return {}
+        root = self.config.get("data-root", DEFAULT_ROOT)
+        info = wait_until(self.info, lambda found: found.get("DockerRootDir") == root, START_LIMIT_S, POLL_S)
+        return info if info.get("DockerRootDir") == root else {}
 
     def restore(self) -> str:
         """Put the old configuration back, if there was one, and start the daemon with it."""
         if not self.old_text or self.old_text == self.text:
             return "There is no other configuration to go back to."
         write_atomically(CONFIG, self.old_text, 0o644)
-        self.systemctl("reset-failed", UNIT)
-        status, answer = self.systemctl("restart", UNIT)
+        self.systemd.attempt("reset-failed", UNIT)
+        status, answer = self.systemd.attempt("restart", UNIT)
         return "The old daemon.json is back and %s." % ("running" if status == 0 else "fails too: %s" % answer)
 
 
@@ -250,23 +255,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     engine = Engine(module)
-    old_root = engine.old_config().get("data-root", DEFAULT_ROOT)
     new_root = engine.config.get("data-root", DEFAULT_ROOT)
-    running = engine.dockerd is not None and engine.systemctl("is-active", UNIT)[0] == 0
+    running = engine.dockerd is not None and engine.systemd.is_active(UNIT)
     info = engine.info() if running else {}
-    old_root = info.get("DockerRootDir", old_root)
-    data = holds_data(old_root) if old_root != new_root else []
-    if data and not module.params["move_data"]:
-        module.fail_json(
-            msg="%s holds %s, and data-root is to become %s. Nothing was changed. Remedy: set docker_macvlan_move_data: true to have it moved "
-            "(Docker and its containers stop for that long), or docker_macvlan_data_root: %s."
-            % (old_root, ", ".join(data), new_root, old_root)
-        )
-    if data and os.path.isdir(new_root) and holds_data(new_root):
-        module.fail_json(msg="%s and %s both hold %s: remove one of them" % (old_root, new_root, ", ".join(data)))
+    old_root = info.get("DockerRootDir", engine.old_config().get("data-root", DEFAULT_ROOT))
+    data = data_to_move(module, old_root, new_root)
     engine.validate()
     need = engine.needed(info, running) if engine.dockerd is not None else None
-    if engine.dockerd is not None and engine.systemctl("is-enabled", UNIT)[1] != "enabled":
+    if engine.dockerd is not None and not engine.systemd.is_enabled(UNIT):
         engine.actions.append("enable")
     if data:
         engine.actions.append("move %s to %s" % (old_root, new_root))

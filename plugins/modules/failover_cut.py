@@ -87,13 +87,16 @@ result:
   type: dict
 """
 
-import json
 import re
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import Prober, longest_silence, lost_between
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 TABLE = "xgn_failover"
 GUARD = "xgn-failover-restore"
@@ -110,10 +113,7 @@ class Cut:
         self.module = module
         self.method, self.tunnel, self.unit = (module.params[key] for key in ("method", "tunnel", "unit"))
         self.active = False
-
-    def run(self, *command: str, data: str | None = None) -> str:
-        """Output of a command that must succeed."""
-        return str(self.module.run_command(list(command), data=data, check_rc=True)[1])
+        self.systemd = Systemd(module.run_command)
 
     def restore_command(self) -> list[str]:
         """What undoes the cut."""
@@ -123,18 +123,18 @@ class Cut:
         """Cut, with a timer that restores after ``guard_s`` seconds when nobody else has."""
         if self.method == "outside":
             return
-        self.module.run_command(["systemctl", "stop", GUARD + ".timer"])
-        self.run("systemd-run", "--quiet", "--collect", "--unit=" + GUARD, "--on-active=%d" % guard_s, "--", *self.restore_command())
+        self.systemd.cancel(GUARD)
+        self.systemd.start_later(GUARD, guard_s, self.restore_command(), "Restores tunnel %s after a failover test" % self.tunnel)
         self.active = True
         if self.method == "daemon":
-            self.run("systemctl", "stop", self.unit)
+            self.systemd.do("stop", self.unit)
             return
-        self.run("nft", "--file", "-", data=table(self.matches()))
+        self.module.run_command(["nft", "--file", "-"], data=table(self.matches()), check_rc=True)
 
     def matches(self) -> list[str]:
         """The outer packets in nftables' words."""
         given: list[str] = self.module.params["match"]
-        return given or ["udp sport %s" % self.run("wg", "show", self.tunnel, "listen-port").strip()]
+        return given or ["udp sport %s" % output(self.module.run_command, "wg", "show", self.tunnel, "listen-port").strip()]
 
     def restore(self) -> None:
         """Undo the cut, and stop the timer."""
@@ -142,9 +142,8 @@ class Cut:
             return
         self.active = False
         restored, _out, error = self.module.run_command(self.restore_command())
-        stopped, _out, _err = self.module.run_command(["systemctl", "stop", GUARD + ".timer"])
         # A timer that is gone has restored already, and then there may be nothing left to do.
-        if restored != 0 and stopped == 0:
+        if self.systemd.cancel(GUARD) and restored != 0:
             raise ValueError("%s cannot be restored: %s" % (self.tunnel, error.strip()))
 
 
@@ -170,16 +169,8 @@ def path(module: AnsibleModule) -> str | None:
     if module.params["source"]:
         command += ["from", module.params["source"]]
     status, out, _err = module.run_command(command)
-    found = json.loads(out) if status == 0 and out.strip() else []
+    found = json_objects(out) if status == 0 else []
     return found[0].get("dev") if found else None
-
-
-def wait(seconds: float, test: Any, pause: float = 0.1) -> bool:
-    """Wait until a test holds; returns whether it did in time."""
-    deadline = time.monotonic() + seconds
-    while not (holds := bool(test())) and time.monotonic() < deadline:
-        time.sleep(pause)
-    return holds
 
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
@@ -200,11 +191,11 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
             time.sleep(given["limit"])
         # Judged from when the cut is in force: to make it takes a moment, and a busy machine answers all the while.
         steady_from = time.monotonic() + given["hold"] / 1000 - STEADY_S if given["method"] != "outside" else cut_at + STEADY_S
-        found["recovered"] = wait(given["limit"], lambda: prober.answered_in_a_row(STEADY_S, steady_from))
+        found["recovered"] = wait_until(lambda: prober.answered_in_a_row(STEADY_S, steady_from), bool, given["limit"], 0.1)
         found["path_cut"] = path(module)
         restore_at = time.monotonic()
         cut.restore()
-        found["returned"] = wait(given["return_limit"], lambda: path(module) == found["path_before"], 0.5)
+        found["returned"] = wait_until(lambda: path(module) == found["path_before"], bool, given["return_limit"], 0.5)
         time.sleep(AFTER_S)
         found["path_after"] = path(module)
     finally:
@@ -249,7 +240,7 @@ def main() -> None:
         module.exit_json(changed=True, result={})
     try:
         result = measure(module)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, CommandError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, result=result)
 

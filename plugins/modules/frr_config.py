@@ -70,21 +70,27 @@ applied:
   elements: str
 """
 
-import json
 import os
 import re
-import tempfile
-import time
+from contextlib import AbstractContextManager
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.frr import as_shown, put_in, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 # A line of what is to be applied; older versions name the VRF.
 DELETED_INTERFACE = re.compile(r"^no interface (\S+)(?: vrf \S+)?$")
 POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
+# Of frr.conf, which holds passwords.
+MODE = 0o640
 
 
 class FrrError(Exception):
@@ -103,7 +109,7 @@ class Frr:
 
     def covered(self, text: str) -> str:
         """Output without secrets and without what has no meaning to a reader."""
-        return take_out(text, self.secrets).strip()
+        return take_out(text, SECRETS, self.secrets).strip()
 
     def shown(self, text: str) -> str:
         """The text as this FRR on this host would print it."""
@@ -120,17 +126,12 @@ class Frr:
 
     def wait_for(self, daemons: list[str], timeout: int) -> None:
         """Return as soon as all daemons answer. Raises FrrError naming those that do not."""
-        deadline = time.monotonic() + timeout
-        while True:
-            silent = sorted(set(daemons) - self.answering())
-            if not silent:
-                return
-            if time.monotonic() > deadline:
-                raise FrrError(
-                    "no answer from %s after %d s. Look at `systemctl status frr` and `journalctl -u frr`; is each of them enabled in "
-                    "/etc/frr/daemons?" % (", ".join(silent), timeout)
-                )
-            time.sleep(POLL_SECONDS)
+        silent = wait_until(lambda: sorted(set(daemons) - self.answering()), lambda left: not left, timeout, POLL_SECONDS)
+        if silent:
+            raise FrrError(
+                "no answer from %s after %d s. Look at `systemctl status frr` and `journalctl -u frr`; is each of them enabled in "
+                "/etc/frr/daemons?" % (", ".join(silent), timeout)
+            )
 
     def check_syntax(self, path: str) -> None:
         """Let vtysh read the file without talking to any daemon. Raises FrrError with its complaint."""
@@ -165,22 +166,13 @@ class Frr:
 
     def lost_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Interface and address for each address that its interface lacks. An interface that does not exist lacks nothing."""
-        live: dict[str, set[str]] = {}
-        for link in json.loads(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1]):
-            if "ifname" in link:
-                live[link["ifname"]] = {
-                    "%s/%d" % (item["local"], item["prefixlen"]) for item in link.get("addr_info", []) if "local" in item
-                }
+        links = json_links(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1])
+        live = {name: {"%s/%d" % (item["local"], item["prefixlen"]) for item in link_addresses(link)} for name, link in links.items()}
         return [(name, address) for name, wanted in addresses.items() if name in live for address in wanted if address not in live[name]]
 
     def wait_for_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Give the kernel time to show the addresses; returns those that are still missing when it is over."""
-        deadline = time.monotonic() + ADDRESS_SECONDS
-        lost = self.lost_addresses(addresses)
-        while lost and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-            lost = self.lost_addresses(addresses)
-        return lost
+        return wait_until(lambda: self.lost_addresses(addresses), lambda lost: not lost, ADDRESS_SECONDS, POLL_SECONDS)
 
     def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
         """Take each lost address out of FRR and put it in again. Raises FrrError when the kernel still lacks one."""
@@ -195,18 +187,16 @@ class Frr:
             )
 
 
-def trial_file(frr: Frr, text: str) -> str:
+def trial_file(frr: Frr, text: str) -> AbstractContextManager[str]:
     """A file beside the real one that only FRR can read, for programs that want to look at the new text."""
-    handle, trial = tempfile.mkstemp(dir=os.path.dirname(frr.path), prefix=".frr.conf.")
-    os.close(handle)
-    write_like(frr, trial, text)
-    return trial
-
-
-def write_like(frr: Frr, path: str, text: str) -> None:
-    """Write text with the owner of the directory of frr.conf, which is frr:frr, and without a right for others."""
     owner = os.stat(os.path.dirname(frr.path))
-    write_atomically(path, text, 0o640, owner.st_uid, owner.st_gid)
+    return trial_file_beside(frr.path, text, MODE, owner.st_uid, owner.st_gid)
+
+
+def write(frr: Frr, text: str) -> None:
+    """Write frr.conf with the owner of its directory, which is frr:frr, and without a right for others."""
+    owner = os.stat(os.path.dirname(frr.path))
+    write_atomically(frr.path, text, MODE, owner.st_uid, owner.st_gid)
 
 
 def reload(frr: Frr, text: str) -> list[str]:
@@ -219,15 +209,12 @@ def reload(frr: Frr, text: str) -> list[str]:
     if not changes:
         return []
     deleted = [match.group(1) for match in map(DELETED_INTERFACE.match, changes) if match]
-    emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if os.path.exists("/sys/class/net/" + name))
+    emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if interface_exists(name))
     if not emptied:
         frr.reload("--reload", frr.path)
         return changes
-    trial = trial_file(frr, text + emptied)
-    try:
+    with trial_file(frr, text + emptied) as trial:
         frr.reload("--reload", trial)
-    finally:
-        os.unlink(trial)
     return changes
 
 
@@ -237,7 +224,7 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     Raises FrrError after putting the former file and configuration back.
     """
     if before != text:
-        write_like(frr, frr.path, text)
+        write(frr, text)
     try:
         changes = reload(frr, text)
         if changes:
@@ -248,12 +235,45 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     except FrrError as error:
         if before == text:
             raise
-        write_like(frr, frr.path, before)
+        write(frr, before)
         try:
             reload(frr, before)
         except FrrError as second:
             raise FrrError("%s\nPutting the former configuration back failed too: %s" % (error, second)) from error
         raise FrrError("%s\nThe former configuration was put back." % error) from error
+
+
+def predict(frr: Frr, text: str, before: str) -> list[str]:
+    """The lines that would be applied. Raises FrrError when vtysh refuses the text.
+
+    A daemon that is about to be enabled knows nothing yet, so a prediction needs only those that run.
+    """
+    if before == text:
+        return frr.pending(frr.path)
+    with trial_file(frr, text) as trial:
+        frr.check_syntax(trial)
+        return frr.pending(trial) if frr.answering() else []
+
+
+def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
+    """Bring file, running configuration and the kernel's addresses in line; returns what was done. Raises FrrError.
+
+    params: C(daemons), C(timeout) and C(addresses) as the module takes them.
+    """
+    if before != text:
+        with trial_file(frr, text) as trial:
+            frr.check_syntax(trial)
+    frr.wait_for(params["daemons"], params["timeout"])
+    applied = apply(frr, text, before)
+    addresses = params["addresses"]
+    lost = frr.wait_for_addresses(addresses) if applied else frr.lost_addresses(addresses)
+    if lost:
+        frr.set_addresses_again(lost, addresses)
+        applied += ["%s was lost from %s" % (address, name) for name, address in lost]
+    if os.stat(frr.path).st_mode & 0o777 != MODE:
+        os.chmod(frr.path, MODE)
+        applied.append("mode of %s" % frr.path)
+    return applied
 
 
 def main() -> None:
@@ -276,37 +296,13 @@ def main() -> None:
     except KeyError as error:
         module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
     before = read_text(path)
-    diff = [{"before_header": path, "after_header": path, "before": take_out(before, secrets), "after": content}]
-    installed = frr.vtysh and frr.reload_program
-    if not installed:
+    diff = [{"before_header": path, "after_header": path, "before": take_out(before, SECRETS, secrets), "after": content}]
+    if not (frr.vtysh and frr.reload_program):
         if not module.check_mode:
             module.fail_json(msg="vtysh or frr-reload.py is not installed. Remedy: install frr and frr-pythontools.")
         module.exit_json(changed=True, applied=[], diff=diff)
-
-    applied: list[str] = []
     try:
-        if before != text:
-            trial = trial_file(frr, text)
-            try:
-                frr.check_syntax(trial)
-                # A daemon that is about to be enabled knows nothing yet, so a prediction needs only those that run.
-                if module.check_mode and frr.answering():
-                    applied = frr.pending(trial)
-            finally:
-                os.unlink(trial)
-        elif module.check_mode:
-            applied = frr.pending(path)
-        if not module.check_mode:
-            frr.wait_for(module.params["daemons"], module.params["timeout"])
-            applied = apply(frr, text, before)
-            lost = frr.wait_for_addresses(module.params["addresses"]) if applied else frr.lost_addresses(module.params["addresses"])
-            if lost:
-                frr.set_addresses_again(lost, module.params["addresses"])
-                applied += ["%s was lost from %s" % (address, name) for name, address in lost]
-            status = os.stat(path)
-            if status.st_mode & 0o777 != 0o640:
-                os.chmod(path, 0o640)
-                applied.append("mode of %s" % path)
+        applied = predict(frr, text, before) if module.check_mode else ensure(frr, text, before, module.params)
     except FrrError as error:
         module.fail_json(msg=re.sub(r"\.frr\.conf\.\w+", "frr.conf", str(error)))
     if applied:

@@ -63,33 +63,30 @@ applied:
 import grp
 import json
 import os
-import shutil
-import tempfile
-import time
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import steering
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.frr import put_in
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 UNIT = "gobgpd.service"
 GROUP = "gobgp"
 SYSUSERS = "/etc/sysusers.d/xgn-gobgp.conf"
 PROOF_SECONDS = 15
 POLL_SECONDS = 0.3
+# Whatever the notation: a file made by hand may hold a literal string, or a comment behind it.
+SECRETS = re.compile(r"""^[ \t]*auth-password[ \t]*=[ \t]*["']?(?P<secret>.*?)["']?[ \t]*$""", re.MULTILINE)
 
 
-def covered(text: str, secrets: dict[str, str]) -> str:
-    """Text with secrets replaced by their placeholders, and any other password by C(<former secret>)."""
-    lines = []
-    for line in text.splitlines(keepends=True):
-        key, equals, value = line.partition("=")
-        if key.strip() == "auth-password":
-            names = [name for name, secret in secrets.items() if json.dumps(secret) == value.strip()]
-            line = '%s= "<%s>"\n' % (key, "secret " + names[0] if names else "former secret")
-        lines.append(line)
-    return "".join(lines)
+def quoted(value: str) -> str:
+    """A value between the quotes of a TOML basic string, which is escaped like a JSON one."""
+    return json.dumps(value)[1:-1]
 
 
 def complaint_of(module: AnsibleModule, text: str) -> str | None:
@@ -97,13 +94,8 @@ def complaint_of(module: AnsibleModule, text: str) -> str | None:
     program = module.get_bin_path("gobgpd")
     if program is None:
         return None if module.check_mode else "gobgpd is not installed. Remedy: install the package gobgpd"
-    directory = tempfile.mkdtemp(dir=module.tmpdir)
-    try:
-        path = os.path.join(directory, "gobgpd.conf")
-        write_atomically(path, text, 0o600)
+    with trial_file(module.tmpdir, "gobgpd.conf", text) as path:
         status, out, err = module.run_command([program, "--dry-run", "--config-file", path])
-    finally:
-        shutil.rmtree(directory)
     if status == 0:
         return None
     for line in (out + err).splitlines():
@@ -124,11 +116,6 @@ def group_number(module: AnsibleModule) -> int:
         return grp.getgrnam(GROUP).gr_gid
 
 
-def running(module: AnsibleModule) -> bool:
-    """Whether gobgpd runs."""
-    return bool(module.run_command(["systemctl", "is-active", "--quiet", UNIT])[0] == 0)
-
-
 def difference(params: dict[str, Any]) -> list[str]:
     """What the running daemon holds that is not as expected: words from C(global) and C(neighbors). Raises SteeringError."""
     instance = json.loads(steering.client("-j", "global") or "{}")
@@ -143,17 +130,14 @@ def difference(params: dict[str, Any]) -> list[str]:
 
 def settled(params: dict[str, Any]) -> list[str]:
     """Give the daemon time to read its file; returns the difference that is left. Raises SteeringError."""
-    deadline = time.monotonic() + PROOF_SECONDS
-    left = difference(params)
-    while left and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-        left = difference(params)
-    return left
+    return wait_until(lambda: difference(params), lambda left: not left, PROOF_SECONDS, POLL_SECONDS)
 
 
 def apply(module: AnsibleModule, file_changed: bool) -> str:
-    """Bring the running daemon in line; returns how. Raises SteeringError."""
-    params = module.params
+    """Bring the running daemon in line; returns how. Raises SteeringError and CommandError."""
+    params, systemd = module.params, Systemd(module.run_command)
+    if not systemd.is_active(UNIT):
+        return ""
     before = difference(params)
     if not file_changed and not before:
         return ""
@@ -161,11 +145,11 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
     how = "restart" if "global" in before or not file_changed else "reload"
     if module.check_mode:
         return how
-    module.run_command(["systemctl", how, UNIT], check_rc=True)
+    systemd.do(how, UNIT)
     left = settled(params)
     if left and how == "reload":
         how = "restart"
-        module.run_command(["systemctl", how, UNIT], check_rc=True)
+        systemd.do(how, UNIT)
         left = settled(params)
     if left:
         module.fail_json(msg="gobgpd does not hold what its file says: %s. See `journalctl -u gobgpd`" % ", ".join(left))
@@ -186,8 +170,8 @@ def main() -> None:
     )
     path, secrets = module.params["path"], module.params["secrets"]
     try:
-        # A TOML basic string is escaped like a JSON one; the quotes stand in the template.
-        text = put_in(module.params["content"], {name: json.dumps(value)[1:-1] for name, value in secrets.items()})
+        # The quotes stand in the template.
+        text = put_in(module.params["content"], secrets, quoted)
     except KeyError as error:
         module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
     before = read_text(path)
@@ -199,14 +183,19 @@ def main() -> None:
     if not module.check_mode and (before != text or mode != 0o640):
         write_atomically(path, text, 0o640, 0, group_number(module))
     try:
-        applied = apply(module, before != text) if running(module) else ""
-    except steering.SteeringError as error:
+        applied = apply(module, before != text)
+    except (steering.SteeringError, CommandError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=before != text or mode != 0o640 or bool(applied),
         applied=applied,
         diff=[
-            {"before_header": path, "after_header": path, "before": covered(before, secrets), "after": module.params["content"]},
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": take_out(before, SECRETS, secrets, written=quoted),
+                "after": module.params["content"],
+            },
             {"prepared": "gobgpd: %s\n" % applied if applied else ""},
         ],
     )

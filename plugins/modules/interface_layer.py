@@ -172,68 +172,80 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_layer 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 
+VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
+INTERFACE = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["bridge", "dummy", "macvlan", "vlan"]},
+    "parent": {"type": "str"},
+    "vlan": {"type": "int"},
+    "vrf": {"type": "str"},
+    "bridge": {"type": "str"},
+    "mtu": {"type": "int"},
+    "mac": {"type": "str"},
+    "unit": {"type": "str"},
+    "dynamic": {"type": "bool"},
+}
+ROUTE = {"gateway": {"type": "str", "required": True}, "interface": {"type": "str", "required": True}, "vrf": {"type": "str"}}
+VXLAN = {
+    "name": {"type": "str", "required": True},
+    "vni": {"type": "int", "required": True},
+    "local": {"type": "str", "required": True},
+    "remotes": {"type": "list", "elements": "str", "required": True},
+    "port": {"type": "int", "default": interface_vxlan.PORT},
+    "mtu": {"type": "int"},
+    "mac": {"type": "str"},
+    "arp": {"type": "bool"},
+    "underlay_vrf": {"type": "str"},
+}
+
 
 def given(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The dictionaries without the keys that have no value."""
     return [{key: value for key, value in item.items() if value is not None} for item in items]
 
 
+def declared_state(params: dict[str, Any]) -> dict[str, Any]:
+    """What is to be, as the program reads it at boot."""
+    declared = {"vrfs": params["vrfs"], "interfaces": given(params["interfaces"])}
+    for key in ("vxlans", "default_routes"):
+        if params[key]:
+            declared[key] = given(params[key])
+    return declared
+
+
+def vxlans_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
+    """The VXLANs that must be deleted and made again, and why, with a warning for each. Fails where one does not fit its underlay.
+
+    Raises InterfaceLayerError.
+    """
+    kernel = layer.Kernel()
+    links = kernel.links()
+    refusals = interface_vxlan.too_large(kernel, links, declared)
+    if refusals:
+        module.fail_json(msg="\n".join(refusals + ["Nothing was changed."]))
+    reasons = {item["name"]: interface_vxlan.must_be_made_again(links, item) for item in declared.get("vxlans", [])}
+    made_again = ["%s (%s)" % (name, ", ".join(differences)) for name, differences in reasons.items() if differences]
+    for text in made_again:
+        module.warn("VXLAN %s is deleted and made again: what runs over it is interrupted, and interfaces of containers on it go" % text)
+    return made_again
+
+
 def main() -> None:
-    vrf = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
-    interface = {
-        "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["bridge", "dummy", "macvlan", "vlan"]},
-        "parent": {"type": "str"},
-        "vlan": {"type": "int"},
-        "vrf": {"type": "str"},
-        "bridge": {"type": "str"},
-        "mtu": {"type": "int"},
-        "mac": {"type": "str"},
-        "unit": {"type": "str"},
-        "dynamic": {"type": "bool"},
-    }
-    route = {"gateway": {"type": "str", "required": True}, "interface": {"type": "str", "required": True}, "vrf": {"type": "str"}}
-    vxlan = {
-        "name": {"type": "str", "required": True},
-        "vni": {"type": "int", "required": True},
-        "local": {"type": "str", "required": True},
-        "remotes": {"type": "list", "elements": "str", "required": True},
-        "port": {"type": "int", "default": interface_vxlan.PORT},
-        "mtu": {"type": "int"},
-        "mac": {"type": "str"},
-        "arp": {"type": "bool"},
-        "underlay_vrf": {"type": "str"},
-    }
     module = AnsibleModule(
         argument_spec={
-            "vrfs": {"type": "list", "elements": "dict", "default": [], "options": vrf},
-            "interfaces": {"type": "list", "elements": "dict", "default": [], "options": interface},
-            "default_routes": {"type": "list", "elements": "dict", "default": [], "options": route},
-            "vxlans": {"type": "list", "elements": "dict", "default": [], "options": vxlan},
+            "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
+            "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
+            "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+            "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
             "path": {"type": "path", "default": layer.STATE_FILE},
         },
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    declared = {"vrfs": module.params["vrfs"], "interfaces": given(module.params["interfaces"])}
-    if module.params["vxlans"]:
-        declared["vxlans"] = given(module.params["vxlans"])
-    if module.params["default_routes"]:
-        declared["default_routes"] = given(module.params["default_routes"])
+    path, declared = module.params["path"], declared_state(module.params)
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     try:
         previous = layer.load(path)
-        kernel = layer.Kernel()
-        links = kernel.links()
-        refusals = interface_vxlan.too_large(kernel, links, declared)
-        if refusals:
-            module.fail_json(msg="\n".join(refusals + ["Nothing was changed."]))
-        reasons = {item["name"]: interface_vxlan.must_be_made_again(links, item) for item in declared.get("vxlans", [])}
-        made_again = ["%s (%s)" % (name, ", ".join(differences)) for name, differences in reasons.items() if differences]
-        for text_of_one in made_again:
-            module.warn(
-                "VXLAN %s is deleted and made again: what runs over it is interrupted, and interfaces of containers on it go" % text_of_one
-            )
+        made_again = vxlans_to_make_again(module, declared)
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))

@@ -18,7 +18,9 @@ options:
     type: path
     required: true
   settings:
-    description: Keys as sysctl(8) writes them, with their values.
+    description:
+      - Keys as sysctl(8) writes them, with their values.
+      - In a key whose first separator is a dot, a slash stands for a dot within a name, such as that of interface C(eth0.100).
     type: dict
     required: true
 extends_documentation_fragment:
@@ -31,6 +33,7 @@ EXAMPLES = r"""
     path: /etc/sysctl.d/90-xgn.conf
     settings:
       net.ipv4.ip_forward: 1
+      net.ipv4.conf.eth0/100.rp_filter: 2
 """
 
 RETURN = r"""
@@ -45,22 +48,15 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
 
-
-def proc_path(key: str) -> str:
-    """The file of a key. In a key with a slash the dots belong to names (sysctl.d(5)): net/ipv4/conf/eth0.100/rp_filter."""
-    return "/proc/sys/" + (key if "/" in key else key.replace(".", "/"))
-
-
-def live_value(key: str) -> str:
-    """Value in force, with white space folded as the kernel prints tabs between numbers."""
-    with open(proc_path(key), encoding="utf-8") as stream:
-        return " ".join(stream.read().split())
+# Settings that name a kernel module, and how the module's name begins.
+MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
 
 
 def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
     """A congestion control is known only once its module is loaded; so is its queueing discipline."""
-    prefix = {"net.ipv4.tcp_congestion_control": "tcp_", "net.core.default_qdisc": "sch_"}.get(key)
+    prefix = MODULES.get(sysctl_name(key))
     modprobe = module.get_bin_path("modprobe")
     if prefix and modprobe:
         # A built-in algorithm has no module, so the exit status decides nothing: reading the value back does.
@@ -73,14 +69,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
-    unknown = sorted(key for key in settings if not os.path.exists(proc_path(key)))
+    unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
         module.fail_json(
             msg="this kernel (%s) has no such setting: %s. Nothing was changed." % (os.uname().release, ", ".join(unknown)),
         )
     text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
     before = read_text(module.params["path"])
-    live = {key: live_value(key) for key in settings}
+    live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     if not module.check_mode:
         if before != text:
@@ -88,12 +84,12 @@ def main() -> None:
         for key in drifted:
             load_module_of(module, key, settings[key])
             try:
-                with open(proc_path(key), "w", encoding="utf-8") as stream:
+                with open(sysctl_path(key), "w", encoding="utf-8") as stream:
                     stream.write(settings[key])
             except OSError as error:
                 module.fail_json(msg="%s: the kernel refuses %r: %s" % (key, settings[key], error.strerror))
-            if live_value(key) != settings[key]:
-                module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], live_value(key)))
+            if sysctl_value(key) != settings[key]:
+                module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], sysctl_value(key)))
     module.exit_json(
         changed=bool(drifted) or before != text,
         live_changed=drifted,

@@ -187,6 +187,8 @@ state:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
@@ -196,51 +198,47 @@ from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
+NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+DICTS: dict[str, Any] = {"type": "list", "elements": "dict", "default": []}
+PING = {
+    "id": {"type": "str", "required": True},
+    "destination": {"type": "str", "required": True},
+    "source": {"type": "str"},
+    "vrf": {"type": "str"},
+    "size": {"type": "int"},
+    "df": {"type": "bool", "default": False},
+    "count": {"type": "int", "default": 3},
+}
+ARGUMENTS = {
+    "sysctls": NAMES,
+    "units": NAMES,
+    "verify_units": NAMES,
+    "wireguard_files": NAMES,
+    "openvpn_tunnels": DICTS,
+    "l2tp": {"type": "bool", "default": False},
+    "vxlan": {"type": "bool", "default": False},
+    "docker": {"type": "dict", "options": {"containers": NAMES}},
+    "frr": {"type": "bool", "default": True},
+    "originated": DICTS,
+    "frr_config": {"type": "bool", "default": False},
+    "gobgp": {"type": "bool", "default": False},
+    "filter": {"type": "str", "default": ""},
+    "anycast": {"type": "bool", "default": False},
+    "listening": {"type": "bool", "default": False},
+    "boot_plot": {"type": "bool", "default": False},
+    "pings": {**DICTS, "options": PING},
+    "wait": {"type": "int", "default": 0},
+    "expect": {
+        "type": "dict",
+        "default": {},
+        "options": {"bgp": DICTS, "bfd": DICTS, "routes": DICTS, "ospf": NAMES, "ospf6": NAMES},
+    },
+}
 
-def main() -> None:
-    """Read the arguments, gather, return."""
-    names = {"type": "list", "elements": "str", "default": []}
-    dicts = {"type": "list", "elements": "dict", "default": []}
-    ping = {
-        "id": {"type": "str", "required": True},
-        "destination": {"type": "str", "required": True},
-        "source": {"type": "str"},
-        "vrf": {"type": "str"},
-        "size": {"type": "int"},
-        "df": {"type": "bool", "default": False},
-        "count": {"type": "int", "default": 3},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "sysctls": names,
-            "units": names,
-            "verify_units": names,
-            "wireguard_files": names,
-            "openvpn_tunnels": dicts,
-            "l2tp": {"type": "bool", "default": False},
-            "vxlan": {"type": "bool", "default": False},
-            "docker": {"type": "dict", "options": {"containers": names}},
-            "frr": {"type": "bool", "default": True},
-            "originated": dicts,
-            "frr_config": {"type": "bool", "default": False},
-            "gobgp": {"type": "bool", "default": False},
-            "filter": {"type": "str", "default": ""},
-            "anycast": {"type": "bool", "default": False},
-            "listening": {"type": "bool", "default": False},
-            "boot_plot": {"type": "bool", "default": False},
-            "pings": {"type": "list", "elements": "dict", "default": [], "options": ping},
-            "wait": {"type": "int", "default": 0},
-            "expect": {
-                "type": "dict",
-                "default": {},
-                "options": {"bgp": dicts, "bfd": dicts, "routes": dicts, "ospf": names, "ospf6": names},
-            },
-        },
-        supports_check_mode=True,
-    )
-    asked = module.params
-    gatherer = Gatherer()
-    state = {"system": system(), "waited": 0.0}
+
+def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
+    """The parts of the state that are asked for, and those that every router has. asked: as ARGUMENTS."""
+    state: dict[str, Any] = {"system": system(), "waited": 0.0}
     if asked["frr"]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
@@ -271,7 +269,12 @@ def main() -> None:
         state["boot_plot"] = gatherer.boot_plot()
     if asked["frr_config"]:
         state["frr_config"] = gatherer.frr_config()
-    module.exit_json(changed=False, state=state)
+    return state
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module.exit_json(changed=False, state=gather(Gatherer(), module.params))
 
 
 if __name__ == "__main__":

@@ -58,25 +58,20 @@ pending:
 """
 
 import os
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint, nft
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 
 
 def declared_table(module: AnsibleModule, content: str) -> str:
     """Check the new file in place, with the kernel and the rules that are there, and return the listing it leads to."""
-    handle, path = tempfile.mkstemp(dir=module.tmpdir, suffix=".nft")
-    os.close(handle)
-    try:
-        write_atomically(path, content, 0o600)
+    with trial_file(module.tmpdir, os.path.basename(module.params["path"]), content) as path:
         status, out, err = module.run_command(["nft", "-c", "-f", path])
         if status:
             module.fail_json(msg="refused by nft, nothing was changed:\n" + (err or out).strip().replace(path, module.params["path"]))
         return nft.table_of_file(path, module.params["table"], module.run_command)
-    finally:
-        os.unlink(path)
 
 
 def way_back(module: AnsibleModule, live: str) -> None:
@@ -85,6 +80,42 @@ def way_back(module: AnsibleModule, live: str) -> None:
     texts = {"former.nft": "table %s\ndelete table %s\n%s" % (table, table, live)}
     commands = [["nft", "-f", os.path.join(checkpoint.place_of(name), "former.nft")]]
     checkpoint.arm(name, [module.params["path"]], texts, commands, module.params["seconds"], module.run_command)
+
+
+def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
+    """The table as it is and as it should be, both as the kernel lists it. Raises NftError.
+
+    On a bare host in check mode there is no nft and no table of ours, and the file's text stands for what will be.
+    """
+    present = module.params["state"] == "present"
+    if module.get_bin_path("nft") is None:
+        if present and not module.check_mode:
+            module.fail_json(
+                msg="nft is not installed. Remedy: install the package nftables; it also serves a host that uses iptables-nft."
+            )
+        return "", content
+    return nft.live_table(module.params["table"], module.run_command), declared_table(module, content) if present else ""
+
+
+def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
+    """Write the file and load it, or remove both, with a way back where the table changes."""
+    path, present = module.params["path"], module.params["state"] == "present"
+    if live != wanted and present and module.params["seconds"]:
+        try:
+            way_back(module, live)
+        except checkpoint.CheckpointError as error:
+            module.fail_json(msg=str(error))
+    if present:
+        write_atomically(path, content, 0o644)
+        command = ["nft", "-f", path]
+    else:
+        if os.path.exists(path):
+            os.unlink(path)
+        command = ["nft", "delete", "table", *module.params["table"].split()]
+    if live != wanted:
+        status, out, err = module.run_command(command)
+        if status:
+            module.fail_json(msg="nft: %s" % (err or out).strip())
 
 
 def main() -> None:
@@ -104,41 +135,16 @@ def main() -> None:
     content = module.params["content"] if present else ""
     before = read_text(path)
     file_differs = before != content or (not present and os.path.exists(path))
-    if module.get_bin_path("nft") is None:
-        if present and not module.check_mode:
-            module.fail_json(
-                msg="nft is not installed. Remedy: install the package nftables; it also serves a host that uses iptables-nft."
-            )
-        # Without nft there is no table of ours; in check mode on a bare host this is what will be.
-        live, wanted = "", content
-    else:
-        try:
-            live = nft.live_table(table, module.run_command)
-            wanted = declared_table(module, content) if present else ""
-        except nft.NftError as error:
-            module.fail_json(msg="nft: %s" % error)
-    live_differs = live != wanted
-    changed = file_differs or live_differs
+    try:
+        live, wanted = tables(module, content)
+    except nft.NftError as error:
+        module.fail_json(msg="nft: %s" % error)
     diff = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
-    if live_differs:
+    if live != wanted:
         diff.append({"before_header": "table " + table, "after_header": "table " + table, "before": live, "after": wanted})
+    changed = file_differs or live != wanted
     if changed and not module.check_mode:
-        try:
-            if live_differs and present and module.params["seconds"]:
-                way_back(module, live)
-        except checkpoint.CheckpointError as error:
-            module.fail_json(msg=str(error))
-        if present:
-            write_atomically(path, content, 0o644)
-            command = ["nft", "-f", path]
-        else:
-            if os.path.exists(path):
-                os.unlink(path)
-            command = ["nft", "delete", "table", *table.split()]
-        if live_differs:
-            status, out, err = module.run_command(command)
-            if status:
-                module.fail_json(msg="nft: %s" % (err or out).strip())
+        apply(module, content, live, wanted)
     module.exit_json(changed=changed, diff=diff, pending=checkpoint.is_pending(module.params["checkpoint"]))
 
 

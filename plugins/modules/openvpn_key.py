@@ -50,7 +50,6 @@ fingerprints:
 """
 
 import os
-import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,15 +64,12 @@ def make(module: AnsibleModule, openssl: str, name: str) -> None:
     """Make key and certificate of a tunnel in one private file."""
     os.makedirs(openvpn.KEYS, mode=0o700, exist_ok=True)
     os.chmod(openvpn.KEYS, 0o700)
-    directory = tempfile.mkdtemp(dir=module.tmpdir)
-    try:
+    with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
         key, certificate = os.path.join(directory, "key"), os.path.join(directory, "certificate")
         command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-sha256"]
         command += ["-days", LIFETIME_DAYS, "-subj", "/CN=%s" % module.params["common_name"].replace("/", "_")]
         module.run_command([*command, "-keyout", key, "-out", certificate], check_rc=True, umask=0o077)
         write_atomically(openvpn.key_path(name), read_text(key) + read_text(certificate), 0o600)
-    finally:
-        shutil.rmtree(directory)
 
 
 def main() -> None:

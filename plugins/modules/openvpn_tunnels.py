@@ -76,14 +76,19 @@ actions:
 
 import glob
 import os
-import shutil
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+
+# Where the kernel shows processes.
+PROC = "/proc"
 
 
 class Host:
@@ -91,24 +96,20 @@ class Host:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
+        self.systemd = Systemd(module.run_command)
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
         self.stale_units = False
 
     def run(self, *command: str) -> str:
-        """Output of a command that must succeed."""
-        status, out, err = self.module.run_command(list(command))
-        if status != 0:
-            raise openvpn.OpenVPNError("%s: %s" % (" ".join(command), (err or out).strip()))
-        return str(out)
+        """Output of a command that must succeed. Raises CommandError."""
+        return output(self.module.run_command, *command)
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
-        """ActiveState, UnitFileState and MainPID by unit."""
-        if not names or self.module.get_bin_path("systemctl") is None:
+        """ActiveState, UnitFileState and MainPID by unit; empty on a host without systemd."""
+        if self.module.get_bin_path("systemctl") is None:
             return {}
-        out = self.run("systemctl", "show", "--property=ActiveState,UnitFileState,MainPID", *names)
-        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
-        return dict(zip(names, blocks))
+        return self.systemd.properties(names, "ActiveState", "UnitFileState", "MainPID")
 
     def write(self, path: str, text: str, mode: int) -> bool:
         """Note and, outside of check mode, write a file that is not as it should be; returns whether it was not."""
@@ -124,14 +125,14 @@ class Host:
     def reload_units(self) -> None:
         """Let systemd read changed drop-ins."""
         if self.stale_units:
-            self.run("systemctl", "daemon-reload")
+            self.systemd.do("daemon-reload")
             self.stale_units = False
 
 
 def started_with(pid: str) -> str | None:
     """Digest of the configuration a daemon was started with, from its environment; None when it does not run or does not say."""
     try:
-        with open("/proc/%s/environ" % pid, "rb") as stream:
+        with open("%s/%s/environ" % (PROC, pid), "rb") as stream:
             variables = stream.read().split(b"\0")
     except OSError:
         return None
@@ -152,16 +153,11 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
         if host.module.check_mode:
             return
         raise openvpn.OpenVPNError("openvpn is not installed. Remedy: install the package openvpn.")
-    directory = tempfile.mkdtemp(dir=host.module.tmpdir)
-    try:
-        path = os.path.join(directory, tunnel["name"] + ".conf")
-        write_atomically(path, tunnel["config"], 0o600)
+    with trial_file(host.module.tmpdir, tunnel["name"] + ".conf", tunnel["config"]) as path:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
-        if status != 0:
-            text = (err + out).strip().replace(directory + "/", "")
-            raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
-    finally:
-        shutil.rmtree(directory)
+    if status != 0:
+        text = (err + out).strip().replace(os.path.dirname(path) + "/", "")
+        raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
 
 
 def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
@@ -181,12 +177,12 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     active = unit_state.get("ActiveState") == "active"
     other = active and started_with(unit_state.get("MainPID", "0")) != digest
     enabled = unit_state.get("UnitFileState") == "enabled"
-    mtu = read_text("/sys/class/net/%s/mtu" % name).strip()
+    mtu = interface_mtu(name)
     if other:
         host.actions.append("%s: restart %s (it runs with another configuration)" % (name, unit))
     elif not active:
         host.actions.append("%s: start %s" % (name, unit))
-    elif mtu != str(tunnel["mtu"]):
+    elif mtu != tunnel["mtu"]:
         host.actions.append("%s: MTU %s, declared %s" % (name, mtu, tunnel["mtu"]))
     if not enabled:
         host.actions.append("%s: enable %s" % (name, unit))
@@ -195,36 +191,36 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     host.reload_units()
     if other or not active:
         start(host, name, unit, before)
-    elif mtu != str(tunnel["mtu"]):
+    elif mtu != tunnel["mtu"]:
         host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]))
     if not enabled:
-        host.run("systemctl", "enable", "--quiet", unit)
+        host.systemd.do("enable", "--quiet", unit)
 
 
 def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
     """Start or restart a unit; on failure put the former files back, start that, and tell what the journal says."""
     try:
-        host.run("systemctl", "restart", unit)
-    except openvpn.OpenVPNError as error:
-        journal = host.module.run_command(["journalctl", "--no-pager", "--lines=15", "--output=cat", "--unit=" + unit])[1]
+        host.systemd.do("restart", unit)
+    except CommandError as error:
+        journal = host.systemd.journal(unit, 15)
         # Or systemd would try again, and again.
-        host.module.run_command(["systemctl", "stop", unit])
+        host.systemd.attempt("stop", unit)
         for path, text in before.items():
             if text:
                 write_atomically(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
             else:
                 os.unlink(path)
-        host.run("systemctl", "daemon-reload")
+        host.systemd.do("daemon-reload")
         if all(before.values()):
-            host.module.run_command(["systemctl", "restart", unit])
+            host.systemd.attempt("restart", unit)
         else:
             delete_interface(host, name)
-        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal.strip())) from error
+        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal)) from error
 
 
 def delete_interface(host: Host, name: str) -> None:
     """Delete the interface of a tunnel, which outlives its daemon."""
-    if os.path.isdir("/sys/class/net/" + name):
+    if interface_exists(name):
         host.run("ip", "link", "delete", "dev", name)
 
 
@@ -250,7 +246,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
             if host.module.check_mode:
                 continue
-            host.run("systemctl", "disable", "--now", "--quiet", unit)
+            host.systemd.do("disable", "--now", "--quiet", unit)
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
                 delete_interface(host, name)
@@ -289,7 +285,7 @@ def main() -> None:
             ensure(host, tunnel, units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}))
         if not module.check_mode:
             host.reload_units()
-    except openvpn.OpenVPNError as error:
+    except (openvpn.OpenVPNError, CommandError) as error:
         module.fail_json(msg=str(error), actions=host.actions)
     module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)
 

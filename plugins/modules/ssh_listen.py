@@ -76,14 +76,16 @@ pending:
 """
 
 import os
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 WAIT_S = 15
+POLL_S = 0.3
 
 
 def configured(module: AnsibleModule) -> set[str]:
@@ -96,21 +98,16 @@ def configured(module: AnsibleModule) -> set[str]:
 
 def listening(module: AnsibleModule) -> set[str]:
     """Return the addresses on which a running sshd listens in the main table. Forwarded ports of its clients belong to other processes."""
-    status, pid, err = module.run_command(["systemctl", "show", "--property=MainPID", "--value", module.params["unit"]])
+    process = "pid=%s," % Systemd(module.run_command).main_pid(module.params["unit"])
     status, out, err = module.run_command(["ss", "-Hltnp"])
-    lines = [line.split() for line in out.splitlines() if "pid=%s," % pid.strip() in line]
+    lines = [line.split() for line in out.splitlines() if process in line]
     return {words[3] for words in lines if "%" not in words[3]}
 
 
 def sockets_down(module: AnsibleModule) -> list[str]:
     """Return the socket units that are not enabled or not active."""
-    down = []
-    for unit in module.params["sockets"]:
-        for question in ("is-enabled", "is-active"):
-            if module.run_command(["systemctl", "--quiet", question, unit])[0]:
-                down.append(unit)
-                break
-    return down
+    systemd = Systemd(module.run_command)
+    return [unit for unit in module.params["sockets"] if not (systemd.is_enabled(unit) and systemd.is_active(unit))]
 
 
 def make_live(module: AnsibleModule) -> list[list[str]]:
@@ -165,12 +162,12 @@ class Change:
                 self.refuse("%s: %s." % (" ".join(command), (err or out).strip()), live=True)
         if module.params["sockets"]:
             module.run_command(["systemctl", "enable", "--quiet", *module.params["sockets"]])
-        deadline = time.monotonic() + WAIT_S
-        while wanted and listening(module) != wanted:
-            if time.monotonic() > deadline:
-                now = ", ".join(sorted(listening(module))) or "nothing"
-                self.refuse("sshd listens on %s instead of %s." % (now, ", ".join(sorted(wanted))), live=True)
-            time.sleep(0.3)
+        if not wanted:
+            return
+        now = wait_until(lambda: listening(module), lambda addresses: addresses == wanted, WAIT_S, POLL_S)
+        if now != wanted:
+            names = ", ".join(sorted(now)) or "nothing"
+            self.refuse("sshd listens on %s instead of %s." % (names, ", ".join(sorted(wanted))), live=True)
 
 
 def main() -> None:

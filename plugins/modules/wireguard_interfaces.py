@@ -104,13 +104,20 @@ actions:
 import glob
 import os
 import re
-import shutil
 import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import wireguard
+from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireguard_dump
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+
+
+def unit_of(name: str) -> str:
+    """The unit of an interface."""
+    return "wg-quick@%s.service" % name
 
 
 class Host:
@@ -118,39 +125,35 @@ class Host:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
+        self.systemd = Systemd(module.run_command)
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
 
     def run(self, *command: str) -> str:
-        """Output of a command that must succeed."""
-        status, out, err = self.module.run_command(list(command))
-        if status != 0:
-            raise wireguard.WireGuardError("%s: %s" % (" ".join(command), (err or out).strip()))
-        return str(out)
+        """Output of a command that must succeed. Raises CommandError."""
+        return output(self.module.run_command, *command)
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
-        """ActiveState and UnitFileState of wg-quick@NAME, by interface name."""
-        if not names or self.module.get_bin_path("systemctl") is None:
+        """ActiveState and UnitFileState by unit; empty on a host without systemd."""
+        if self.module.get_bin_path("systemctl") is None:
             return {}
-        out = self.run("systemctl", "show", "--property=ActiveState,UnitFileState", *["wg-quick@%s.service" % name for name in names])
-        blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.strip().split("\n\n")]
-        return dict(zip(names, blocks))
+        return self.systemd.properties([unit_of(name) for name in names], "ActiveState", "UnitFileState")
 
-    def live(self, name: str) -> dict[str, Any] | None:
+    def live(self, name: str) -> wireguard_dump.Interface | None:
         """State of a living WireGuard interface, or None. Raises WireGuardError when the name belongs to another kind."""
-        if not os.path.isdir("/sys/class/net/" + name):
+        if not interface_exists(name):
             return None
         # Asked of wg(8) and not of sysfs: it knows those of a program too (wireguard-go, where the kernel has none).
         if name not in self.run("wg", "show", "interfaces").split():
             raise wireguard.WireGuardError("%s exists and is no WireGuard interface: rename one of the two" % name)
-        return wireguard.parse_dump(self.run("wg", "show", name, "dump"))
+        return wireguard_dump.parse_one(self.run("wg", "show", name, "dump"))
 
     def note(self, name: str, action: str) -> None:
         """Remember what is done to an interface."""
         self.actions.append("%s: %s" % (name, action))
 
 
-def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, live: dict[str, Any] | None) -> str:
+def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, live: wireguard_dump.Interface | None) -> str:
     """Check text with wg-quick and write what wg(8) understands of it to a file in directory; returns its path.
 
     The process substitution of the manual page reads an empty file when strip fails, and an empty file takes the
@@ -163,13 +166,13 @@ def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, l
         raise wireguard.WireGuardError("%s: wg-quick strip gives a file without PrivateKey" % interface["name"])
     if live is not None and interface.get("listen_port") is None:
         # Without a port in the file syncconf opens a new socket, and the peer must first learn the new port.
-        out = out.replace("[Interface]", "[Interface]\nListenPort = %d" % live["listen_port"], 1)
+        out = out.replace("[Interface]", "[Interface]\nListenPort = %d" % live.listen_port, 1)
     target = os.path.join(directory, interface["name"] + ".stripped")
     write_atomically(target, out, 0o600)
     return target
 
 
-def synchronise(host: Host, name: str, path: str, private: str, public_before: str, same_key: bool) -> None:
+def synchronise(host: Host, name: str, path: str, public_before: str | None, same_key: bool) -> None:
     """Give a living interface the configuration in path, and make sure that it keeps its identity."""
     host.run("wg", "syncconf", name, path)
     public_after = host.run("wg", "show", name, "public-key").strip()
@@ -206,7 +209,7 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
     live = host.live(name)
     active = unit.get("ActiveState") == "active"
     differences = wireguard.drift(interface, private, live) if live and private else []
-    mtu = int(read_text("/sys/class/net/%s/mtu" % name)) if live else None
+    mtu = interface_mtu(name)
     if live and active:
         if file_differs or differences:
             host.note(name, "synchronise (%s)" % ("; ".join(differences) or "file"))
@@ -221,17 +224,14 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
     if module.check_mode:
         return
 
-    directory = tempfile.mkdtemp(dir=module.tmpdir)
-    try:
+    with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
         if file_differs or differences or not active:
             checked = stripped(host, interface, text, directory, live)
         if live and active:
             if file_differs or differences:
-                synchronise(host, name, checked, private, live["public_key"], live["private_key"] == private)
+                synchronise(host, name, checked, live.public_key, live.private_key == private)
             if mtu != interface["mtu"]:
                 host.run("ip", "link", "set", "dev", name, "mtu", str(interface["mtu"]))
-    finally:
-        shutil.rmtree(directory)
     # The file comes after the living interface took the same content: a refused one never stays for the next boot.
     if file_differs:
         write_atomically(path, text, 0o600)
@@ -240,21 +240,20 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
             host.run("ip", "link", "delete", "dev", name)
         start(host, name, path, before)
     if unit.get("UnitFileState") != "enabled":
-        host.run("systemctl", "enable", "--quiet", "wg-quick@%s.service" % name)
+        host.systemd.do("enable", "--quiet", unit_of(name))
 
 
 def start(host: Host, name: str, path: str, before: str) -> None:
     """Start wg-quick@NAME; on failure put the former file back and tell what the journal says."""
-    unit = "wg-quick@%s.service" % name
     try:
-        host.run("systemctl", "start", unit)
-    except wireguard.WireGuardError as error:
+        host.systemd.do("start", unit_of(name))
+    except CommandError as error:
         if before:
             write_atomically(path, before, 0o600)
         else:
             os.unlink(path)
-        journal = host.module.run_command(["journalctl", "--no-pager", "--lines=10", "--output=cat", "--unit=" + unit])[1]
-        raise wireguard.WireGuardError("%s\n%s" % (error, wireguard.without_secrets(journal))) from error
+        journal = wireguard.without_secrets(host.systemd.journal(unit_of(name), 10))
+        raise wireguard.WireGuardError("%s\n%s" % (error, journal)) from error
 
 
 def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
@@ -275,7 +274,7 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         host.note(name, "stop, disable and remove; its key file stays")
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
-            host.run("systemctl", "disable", "--now", "--quiet", "wg-quick@%s.service" % name)
+            host.systemd.do("disable", "--now", "--quiet", unit_of(name))
             os.unlink(path)
 
 
@@ -322,10 +321,10 @@ def main() -> None:
     try:
         units = host.units([interface["name"] for interface in interfaces])
         for interface in interfaces:
-            ensure(host, interface, units.get(interface["name"], {}))
+            ensure(host, interface, units.get(unit_of(interface["name"]), {}))
         if module.params["remove_unlisted"]:
             remove_unlisted(host, {interface["name"] for interface in interfaces}, module.params["remove_all"])
-    except wireguard.WireGuardError as error:
+    except (wireguard.WireGuardError, CommandError) as error:
         module.fail_json(msg=str(error), actions=host.actions)
     module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)
 

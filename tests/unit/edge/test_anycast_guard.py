@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import anycast_guard as guard
+from ansible_collections.xuegao.net.roles.dns_anycast.files import anycast_guard as guard
 
 
 def answer_to(question: bytes, flags: int = 0x8180, answers: int = 1) -> bytes:

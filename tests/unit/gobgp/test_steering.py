@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import steering
-from ansible_collections.xuegao.net.plugins.module_utils.steering_health import Watch, unhealthy
+from ansible_collections.xuegao.net.roles.gobgp.files.steering_health import Watch, unhealthy
 
 # As both gobgp 3.10 and 3.36 print it.
 PATH = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,14 @@ def test_readmes_are_current() -> None:
         [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check"], capture_output=True, text=True, check=False
     )
     assert check.returncode == 0, check.stdout
+
+
+@pytest.mark.parametrize("program", sorted((ROOT / "roles").glob("*/files/*.py")), ids=lambda path: path.name)
+def test_programs_copied_to_hosts_need_only_python_itself(program: Path) -> None:
+    for node in ast.walk(ast.parse(program.read_text(encoding="utf-8"))):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+        for module in modules:
+            assert module.partition(".")[0] in sys.stdlib_module_names, f"line {node.lineno}: {module}"  # type: ignore[attr-defined]
+    installs = (program.parents[1] / "vars" / "main.yml").read_text(encoding="utf-8")
+    assert f"lookup('ansible.builtin.file', '{program.name}')" in installs, "no role installs it"

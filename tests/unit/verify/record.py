@@ -10,11 +10,13 @@ outputs and the seconds it took.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 UTILS = Path(__file__).resolve().parents[3] / "plugins" / "module_utils"
+PACKAGE = "ansible_collections.xuegao.net.plugins.module_utils"
 ON_HOST = r"""
 import json, sys, time, types
 for name, text in SOURCES:
@@ -56,15 +58,23 @@ print(json.dumps({"time": log.pop("time"), "system": gather.system(), "files": f
 """
 
 
+def collect(name: str, sources: dict[str, str]) -> None:
+    """Add a file of module_utils to the sources, after those it imports, as modules that stand alone."""
+    text = (UTILS / f"{name}.py").read_text(encoding="utf-8")
+    for module, names in re.findall(rf"^from {re.escape(PACKAGE)}(?:\.(\w+))? import (.+)$", text, re.MULTILINE):
+        for needed in [module] if module else [word.split()[0] for word in names.split(",")]:
+            if needed not in sources:
+                collect(needed, sources)
+    sources[name] = text.replace(f"from {PACKAGE} import ", "import ").replace(f"from {PACKAGE}.", "from ")
+
+
 def main() -> None:
     """Send the code, keep the answer."""
     split = sys.argv.index("--")
     target, *ping = sys.argv[1:split]
-    sources = []
-    for name in ("live_parse", "live_parse_frr", "live_gather"):
-        text = (UTILS / f"{name}.py").read_text(encoding="utf-8")
-        sources.append((name, text.replace("from ansible_collections.xuegao.net.plugins.module_utils import ", "import ")))
-    code = f"SOURCES = {sources!r}\nPING = {ping!r}\n{ON_HOST}"
+    sources: dict[str, str] = {}
+    collect("live_gather", sources)
+    code = f"SOURCES = {list(sources.items())!r}\nPING = {ping!r}\n{ON_HOST}"
     done = subprocess.run([*sys.argv[split + 1 :], "python3", "-"], input=code, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout.splitlines()[-1])
     Path(target).write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

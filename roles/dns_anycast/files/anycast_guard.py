@@ -258,7 +258,7 @@ def ip(*arguments: str, quiet: bool = False) -> bool:
 
 def say(text: str) -> None:
     """Write a line to the journal."""
-    print(text, flush=True)  # pylint: disable=ansible-bad-function
+    print(text, flush=True)
 
 
 def notify(text: str) -> None:
@@ -369,10 +369,10 @@ def main(arguments: list[str]) -> int:
             watch.up = address in present
         answered = guard.ask()
         report = {address: {"set": address in present, "answered": answered[address]} for address in guard.watches}
-        print(json.dumps(report))  # pylint: disable=ansible-bad-function
+        print(json.dumps(report))
         return 0 if all(answered.values()) else 1
     usage = str(__doc__).rpartition("\n\n")[2].rstrip()
-    print(usage, file=sys.stderr)  # pylint: disable=ansible-bad-function
+    print(usage, file=sys.stderr)
     return 2
 
 

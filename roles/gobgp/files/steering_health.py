@@ -76,7 +76,7 @@ def main() -> int:
         # What did not work, for example because gobgpd was busy, is tried again.
         words = watch.step(unhealthy(health), os.path.exists(HELD)) or words
         if words:
-            print("steering: %s" % " ".join(words), flush=True)  # pylint: disable=ansible-bad-function
+            print("steering: %s" % " ".join(words), flush=True)
             if subprocess.run([PROGRAM, *words], check=False).returncode == 0:
                 words = []
         time.sleep(max(0.0, health["interval"] - (time.monotonic() - began)))

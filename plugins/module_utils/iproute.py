@@ -1,0 +1,27 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What iproute2 prints as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def json_objects(text: str) -> list[dict[str, Any]]:
+    """Read the output of `ip -json` or `bridge -json`: a list of objects, none where nothing is printed. Raises ValueError.
+
+    Older versions leave an empty object for every link that was filtered out; those are left out here.
+    """
+    return [item for item in json.loads(text or "[]") if item]
+
+
+def json_links(text: str) -> dict[str, dict[str, Any]]:
+    """Read the output of `ip -json link show` or `ip -json address show`: the interfaces by name. Raises ValueError."""
+    return {item["ifname"]: item for item in json_objects(text) if "ifname" in item}
+
+
+def link_addresses(link: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the addresses of one of `json_links`, as objects with C(local), C(prefixlen), C(family) and C(scope)."""
+    return [entry for entry in link.get("addr_info", []) if "local" in entry]

@@ -1,0 +1,36 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kernel settings: which file a key of sysctl(8) means, and the value in force."""
+
+from __future__ import annotations
+
+import re
+
+# Where the kernel shows its settings.
+PROC = "/proc/sys"
+
+
+def sysctl_name(key: str) -> str:
+    """Give a key as a path below /proc/sys. sysctl(8) takes two notations, told apart by the first separator.
+
+    After a dot, a ``/`` stands for a dot within a name: ``net.ipv4.conf.eth0/100.rp_filter`` is about interface ``eth0.100``. After a
+    slash, the key is the path already: ``net/ipv4/conf/eth0.100/rp_filter``.
+    """
+    first = re.search(r"[./]", key)
+    if first and first.group(0) == ".":
+        return key.translate(str.maketrans("./", "/."))
+    return key
+
+
+def sysctl_path(key: str) -> str:
+    """Give the file of a key; it need not exist."""
+    return f"{PROC}/{sysctl_name(key)}"
+
+
+def sysctl_value(key: str) -> str:
+    """Give the value in force, white space made single, since the kernel prints tabs between numbers.
+
+    Raises OSError when this kernel has no such setting or does not show it.
+    """
+    with open(sysctl_path(key), encoding="utf-8") as stream:
+        return " ".join(stream.read().split())

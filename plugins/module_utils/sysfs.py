@@ -1,0 +1,23 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Interfaces as the kernel shows them in its file system."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+
+NET = "/sys/class/net"
+
+
+def interface_exists(name: str) -> bool:
+    """Say whether there is an interface of this name."""
+    return os.path.isdir(os.path.join(NET, name))
+
+
+def interface_mtu(name: str) -> int | None:
+    """Give the MTU of an interface in bytes; None when there is no such interface."""
+    text = read_text(os.path.join(NET, name, "mtu"))
+    return int(text) if text else None

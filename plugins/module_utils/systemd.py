@@ -1,0 +1,72 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""systemd through its own programs: systemctl, systemd-run and journalctl."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
+
+
+def property_blocks(text: str) -> list[dict[str, str]]:
+    """Read `systemctl show UNIT...`: the properties of each unit, in the order asked for."""
+    blocks: list[dict[str, str]] = [{}]
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            blocks[-1][name] = value
+        elif not line.strip() and blocks[-1]:
+            blocks.append({})
+    return [block for block in blocks if block]
+
+
+class Systemd:
+    """The host's service manager. run: runs a command."""
+
+    def __init__(self, run: Runner) -> None:
+        self.run = run
+
+    def attempt(self, *arguments: str) -> tuple[int, str]:
+        """Run systemctl; return its exit status and what it said."""
+        status, out, err = self.run(["systemctl", *arguments])
+        return status, (err or out).strip()
+
+    def do(self, *arguments: str) -> None:
+        """Run systemctl. Raises CommandError when it fails."""
+        output(self.run, "systemctl", *arguments)
+
+    def properties(self, units: Sequence[str], *names: str) -> dict[str, dict[str, str]]:
+        """Give the named properties by unit; a unit that does not exist has them, too. Raises CommandError."""
+        if not units:
+            return {}
+        text = output(self.run, "systemctl", "show", "--property=" + ",".join(names), *units)
+        return dict(zip(units, property_blocks(text)))
+
+    def main_pid(self, unit: str) -> str:
+        """Give the number of a unit's main process, ``0`` while it does not run; empty where systemd does not answer."""
+        return self.run(["systemctl", "show", "--property=MainPID", "--value", unit])[1].strip()
+
+    def is_active(self, unit: str) -> bool:
+        """Say whether a unit runs."""
+        return self.run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+
+    def is_enabled(self, unit: str) -> bool:
+        """Say whether a unit starts at boot because somebody enabled it."""
+        return self.run(["systemctl", "is-enabled", unit])[1].strip() == "enabled"
+
+    def journal(self, unit: str, lines: int) -> str:
+        """Give the last messages of a unit, without times."""
+        command = ["journalctl", "--no-pager", "--lines=%d" % lines, "--output=cat", "--unit=" + unit]
+        return self.run(command)[1].strip()
+
+    def start_later(self, unit: str, seconds: int, command: Sequence[str], description: str) -> None:
+        """Run a command after some seconds unless `cancel` is called before. unit: name of the transient units, without suffix. Raises CommandError."""
+        transient = ["systemd-run", "--quiet", "--collect", "--unit=" + unit, "--on-active=%ds" % seconds]
+        options = ["--timer-property=AccuracySec=100ms", "--description=" + description]
+        output(self.run, *transient, *options, *command)
+
+    def cancel(self, unit: str) -> bool:
+        """Stop the timer of `start_later`; return whether there was one to stop."""
+        return self.run(["systemctl", "stop", unit + ".timer"])[0] == 0

@@ -1,0 +1,213 @@
+"""What guards the way in: the packet filter, sshd's addresses, and the confirmation of a change that has a way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import checkpoint as way_back
+from ansible_collections.xuegao.net.plugins.modules import checkpoint, nft_table, ssh_listen
+from managed_host import Host
+
+
+@pytest.fixture(autouse=True)
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where checkpoints are kept."""
+    monkeypatch.setattr(way_back, "DIRECTORY", str(tmp_path / "checkpoints"))
+    return tmp_path / "checkpoints"
+
+
+# ---- nft_table -----------------------------------------------------------------------------------------------------------------------------
+
+
+class Filter:
+    """nft of a host: its live table, and one that lists a file as it is."""
+
+    def __init__(self, host: Host, live: str = "") -> None:
+        self.live, self.refuses = live, ""
+        host.program("nft", self.nft)
+        host.program("unshare", lambda command, _data: (0, Path(command[-2]).read_text(encoding="utf-8"), ""))
+        host.program("systemd-run")
+        host.program("systemctl")
+
+    def nft(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
+        if "list" in command:
+            return (0, self.live, "") if self.live else (1, "", "Error: No such file or directory")
+        if "-c" in command:
+            return (1, "", f"{command[-1]}:1: {self.refuses}") if self.refuses else (0, "", "")
+        self.live = Path(command[-1]).read_text(encoding="utf-8") if "-f" in command else ""
+        return 0, "", ""
+
+
+OLD, NEW = "table inet xgn { old }\n", "table inet xgn { new }\n"
+
+
+def load(host: Host, path: Path, check: bool = False, **more: Any) -> dict[str, Any]:
+    return host.run(nft_table, {"path": str(path), "content": NEW, **more}, check=check)
+
+
+def test_a_table_is_loaded_once_with_a_way_back(host: Host, tmp_path: Path, checkpoints: Path) -> None:
+    live, path = Filter(host, OLD), tmp_path / "xgn.nft"
+    first = load(host, path)
+    assert (first["changed"], first["pending"], live.live, path.read_text(encoding="utf-8")) == (True, True, NEW, NEW)
+    former = (checkpoints / "firewall/former.nft").read_text(encoding="utf-8")
+    assert former == f"table inet xgn\ndelete table inet xgn\n{OLD}"
+    # Laid before the filter closes.
+    timer = next(index for index, call in enumerate(host.calls) if call.startswith("systemd-run"))
+    assert timer < host.calls.index(f"nft -f {path}")
+    assert not load(host, path)["changed"]
+
+
+def test_a_rule_deleted_by_hand_is_repaired_though_the_file_is_right(host: Host, tmp_path: Path) -> None:
+    live, path = Filter(host, OLD), tmp_path / "xgn.nft"
+    path.write_text(NEW, encoding="utf-8")
+    result = load(host, path, seconds=0)
+    assert [item["before_header"] for item in result["diff"]] == ["table inet xgn"]
+    assert (live.live, result["pending"]) == (NEW, False)
+
+
+def test_a_refused_table_changes_nothing(host: Host, tmp_path: Path) -> None:
+    live, path = Filter(host, OLD), tmp_path / "xgn.nft"
+    live.refuses = "syntax error"
+    assert load(host, path)["msg"] == f"refused by nft, nothing was changed:\n{path}:1: syntax error"
+    assert (live.live, path.exists()) == (OLD, False)
+
+
+def test_without_a_timer_nothing_is_loaded(host: Host, tmp_path: Path, checkpoints: Path) -> None:
+    live, path = Filter(host, OLD), tmp_path / "xgn.nft"
+    host.program("systemd-run", lambda _command, _data: (1, "", "no bus"))
+    assert load(host, path)["msg"].endswith("so nothing was changed: no bus")
+    assert (live.live, path.exists(), (checkpoints / "firewall").exists()) == (OLD, False, False)
+
+
+def test_check_mode_loads_nothing(host: Host, tmp_path: Path, checkpoints: Path) -> None:
+    live, path = Filter(host, OLD), tmp_path / "xgn.nft"
+    assert load(host, path, check=True)["changed"]
+    assert (live.live, path.exists(), checkpoints.exists()) == (OLD, False, False)
+
+
+def test_a_table_is_taken_away_with_its_file(host: Host, tmp_path: Path) -> None:
+    live, path = Filter(host, OLD), tmp_path / "xgn.nft"
+    path.write_text(OLD, encoding="utf-8")
+    assert load(host, path, state="absent")["changed"]
+    assert (live.live, path.exists(), host.calls[-1]) == ("", False, "nft delete table inet xgn")
+    assert not load(host, path, state="absent")["changed"]
+
+
+def test_a_host_without_nft(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "xgn.nft"
+    assert load(host, path, check=True)["changed"]
+    assert "Remedy: install the package nftables" in load(host, path)["msg"]
+    assert not load(host, path, state="absent")["changed"]
+
+
+# ---- ssh_listen ----------------------------------------------------------------------------------------------------------------------------
+
+WANTED = ["192.0.2.1:22"]
+
+
+class Sshd:
+    """sshd, whose configuration is one file. ``obeys``: whether a reload makes it listen where that says."""
+
+    def __init__(self, host: Host, path: Path) -> None:
+        self.path, self.obeys, self.refuses, self.also = path, True, "", ""
+        self.listens = "0.0.0.0:22"
+        host.program("sshd", self.sshd)
+        host.program("systemctl", self.systemctl)
+        host.program("systemd-run")
+        host.program("ss", lambda _command, _data: (0, self.sockets(), ""))
+
+    def sshd(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
+        if command[1] == "-t":
+            return (255, "", self.refuses) if self.refuses else (0, "", "")
+        return 0, f"port 22\nlistenaddress {self.address()}\n{self.also}", ""
+
+    def address(self) -> str:
+        return self.path.read_text(encoding="utf-8").split()[1] if self.path.exists() else "0.0.0.0:22"
+
+    def systemctl(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
+        if command[1] == "reload-or-restart" and self.obeys:
+            self.listens = self.address()
+        return 0, "77\n" if command[1] == "show" else "enabled\n", ""
+
+    def sockets(self) -> str:
+        # The client's forwarded port belongs to another process; the socket in a VRF to a unit of its own.
+        return (
+            f'LISTEN 0 128 {self.listens} 0.0.0.0:* users:(("sshd",pid=77,fd=3))\n'
+            'LISTEN 0 128 127.0.0.1:8080 0.0.0.0:* users:(("sshd",pid=78,fd=3))\n'
+            'LISTEN 0 128 0.0.0.0%CORE:22 0.0.0.0:* users:(("systemd",pid=1,fd=3),("sshd",pid=77,fd=9))\n'
+        )
+
+
+def listen(host: Host, path: Path, check: bool = False, **more: Any) -> dict[str, Any]:
+    files = [{"path": str(path), "content": f"ListenAddress {WANTED[0]}\n"}]
+    return host.run(ssh_listen, {"files": files, "addresses": WANTED, **more}, check=check)
+
+
+def test_addresses_are_changed_once_with_a_way_back(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "10-xgn.conf"
+    sshd = Sshd(host, path)
+    first = listen(host, path)
+    assert (first["changed"], first["pending"], sshd.listens) == (True, True, WANTED[0])
+    assert first["diff"][1] == {
+        "before_header": "sshd listens",
+        "after_header": "sshd listens",
+        "before": "0.0.0.0:22\n",
+        "after": "192.0.2.1:22\n",
+    }
+    assert not listen(host, path)["changed"]
+
+
+def test_check_mode_leaves_sshd_alone(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "10-xgn.conf"
+    sshd = Sshd(host, path)
+    assert listen(host, path, check=True)["changed"]
+    assert (path.exists(), sshd.listens, host.changed("systemctl show", "ss ")) == (False, "0.0.0.0:22", [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"refuses": "Bad configuration option"}, "sshd refuses its configuration: Bad configuration option."),
+        ({"also": "listenaddress 0.0.0.0:22\n"}, "sshd's configuration as a whole leads to 0.0.0.0:22, 192.0.2.1:22 instead."),
+        ({"obeys": False}, "sshd listens on 0.0.0.0:22 instead of 192.0.2.1:22."),
+    ],
+)
+def test_what_does_not_work_is_undone_at_once(host: Host, tmp_path: Path, checkpoints: Path, fault: dict[str, Any], reason: str) -> None:
+    path = tmp_path / "10-xgn.conf"
+    sshd = Sshd(host, path)
+    for name, value in fault.items():
+        setattr(sshd, name, value)
+    result = listen(host, path)
+    assert result["msg"].startswith(reason)
+    assert result["msg"].endswith("The former addresses are in force.")
+    assert (path.exists(), sshd.listens, list(checkpoints.iterdir())) == (False, "0.0.0.0:22", [])
+
+
+def test_a_socket_that_is_not_enabled_is_a_change(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "10-xgn.conf"
+    sshd = Sshd(host, path)
+    listen(host, path)
+    host.prints("systemctl", {"is-enabled": "disabled\n", "show": "77\n"})
+    assert sshd.listens == WANTED[0]
+    result = listen(host, path, sockets=["xgn-ssh-CORE.socket"])
+    assert (result["changed"], result["diff"]) == (True, [])
+    assert "systemctl enable --quiet xgn-ssh-CORE.socket" in host.calls
+
+
+# ---- checkpoint ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_confirmation_forgets_the_way_back(host: Host, checkpoints: Path) -> None:
+    host.program("systemctl")
+    (checkpoints / "firewall").mkdir(parents=True)
+    assert host.run(checkpoint, {"name": "firewall"}, check=True)["changed"]
+    assert (checkpoints / "firewall").exists()
+    assert host.run(checkpoint, {"name": "firewall"})["changed"]
+    assert (host.calls, list(checkpoints.iterdir())) == (["systemctl stop xgn-checkpoint-firewall.timer"], [])
+
+
+def test_a_confirmation_that_comes_too_late_is_an_error(host: Host) -> None:
+    host.program("systemctl")
+    assert "the confirmation came too late" in host.run(checkpoint, {"name": "firewall"})["msg"]

@@ -1,0 +1,178 @@
+"""Module frr_config against an FRR that is a dictionary of lines: what it reports, when it goes back, and what nobody may read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import sysfs
+from ansible_collections.xuegao.net.plugins.modules import frr_config
+from managed_host import Host
+
+PASSWORD = "swordfish"
+TEMPLATE = "frr version 10\nrouter bgp 65503\n neighbor 10.0.0.1 password <secret bgp 10.0.0.1>\n"
+TEXT = TEMPLATE.replace("<secret bgp 10.0.0.1>", PASSWORD)
+SECRETS = {"bgp 10.0.0.1": PASSWORD}
+
+
+class Router:
+    """vtysh and frr-reload.py of a running FRR. ``running``: its configuration; ``takes``: whether it takes what is reloaded."""
+
+    def __init__(self, host: Host, path: Path, running: str = "") -> None:
+        self.path, self.running, self.takes = path, running, True
+        self.daemons = "zebra bgpd staticd"
+        self.refuses = ""
+        self.reload_fails: list[str] = []
+        self.addresses: list[dict[str, Any]] = []
+        host.program("vtysh", self.vtysh)
+        host.program("frr-reload.py", self.reload)
+        host.program("ip", lambda _command, _data: (0, json.dumps(self.addresses), ""))
+
+    def vtysh(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
+        if "--dryrun" in command:
+            return (1, self.refuses.replace("PATH", command[-1]), "") if self.refuses else (0, "", "")
+        if "configure terminal" in command:
+            self.addresses = [{"ifname": "wg0", "addr_info": [{"local": "10.1.0.1", "prefixlen": 30}]}]
+        return (0, self.daemons, "") if self.daemons else (1, "", "failed to connect")
+
+    def reload(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
+        text = Path(command[-1]).read_text(encoding="utf-8")
+        if "--test" in command:
+            old, new = self.running.splitlines(), text.splitlines()
+            return 0, "\n".join([f"no {line}" for line in old if line not in new] + [line for line in new if line not in old]), ""
+        if self.reload_fails:
+            return 1, "INFO: noise\n", self.reload_fails.pop(0)
+        if self.takes:
+            self.running = text
+        return 0, "", ""
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where frr.conf will be, beside a reload program, on a host without interfaces."""
+    program = tmp_path / "frr-reload.py"
+    program.touch()
+    monkeypatch.setattr(frr_config, "RELOAD_PROGRAMS", (str(program),))
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
+    (tmp_path / "frr").mkdir()
+    return tmp_path / "frr" / "frr.conf"
+
+
+def run(host: Host, path: Path, check: bool = False, **more: Any) -> dict[str, Any]:
+    return host.run(frr_config, {"content": TEMPLATE, "secrets": SECRETS, "path": str(path), **more}, check=check)
+
+
+def test_what_is_applied_is_told_without_its_secret_and_only_once(host: Host, path: Path) -> None:
+    Router(host, path)
+    first = run(host, path)
+    assert first["applied"] == TEMPLATE.splitlines()
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == (TEXT, 0o640)
+    second = run(host, path)
+    assert (first["changed"], second["changed"], second["applied"]) == (True, False, [])
+    assert PASSWORD not in json.dumps([first, second])
+    assert [item.name for item in path.parent.iterdir()] == ["frr.conf"]
+
+
+def test_a_former_password_is_not_shown_in_the_difference(host: Host, path: Path) -> None:
+    path.write_text(TEXT.replace(PASSWORD, "former"), encoding="utf-8")
+    Router(host, path, running=path.read_text(encoding="utf-8"))
+    result = run(host, path)
+    assert result["diff"][0]["before"] == TEMPLATE.replace("secret bgp 10.0.0.1", "former secret")
+    assert "no  neighbor 10.0.0.1 password <former secret>" in result["applied"]
+
+
+def test_drift_of_the_running_daemons_is_seen_though_the_file_is_right(host: Host, path: Path) -> None:
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=TEXT + "log syslog\n")
+    assert run(host, path, check=True)["applied"] == ["no log syslog"]
+    assert router.running != TEXT
+    assert run(host, path)["applied"] == ["no log syslog"]
+    assert router.running == TEXT
+
+
+def test_check_mode_only_tells(host: Host, path: Path) -> None:
+    router = Router(host, path)
+    result = run(host, path, check=True)
+    assert (result["changed"], result["applied"]) == (True, TEMPLATE.splitlines())
+    assert (router.running, list(path.parent.iterdir())) == ("", [])
+
+
+def test_check_mode_on_a_bare_host(host: Host, path: Path) -> None:
+    assert run(host, path, check=True)["changed"]
+    assert run(host, path)["msg"] == "vtysh or frr-reload.py is not installed. Remedy: install frr and frr-pythontools."
+
+
+def test_a_text_that_vtysh_refuses_never_gets_the_name(host: Host, path: Path) -> None:
+    router = Router(host, path)
+    router.refuses = f"line 3: % Unknown command[ neighbor 10.0.0.1 password {PASSWORD}] in PATH\n"
+    result = run(host, path)
+    assert "% Unknown command" in result["msg"]
+    assert PASSWORD not in json.dumps(result)
+    assert (router.running, list(path.parent.iterdir())) == ("", [])
+
+
+def test_a_reload_that_fails_puts_the_former_configuration_back(host: Host, path: Path) -> None:
+    path.write_text("old\n", encoding="utf-8")
+    router = Router(host, path, running="old\n")
+    router.reload_fails = [f"ERROR: failed on neighbor 10.0.0.1 password {PASSWORD}"]
+    result = run(host, path)
+    assert result["msg"].startswith("frr-reload.py --reload: ERROR: failed on neighbor 10.0.0.1 password <secret")
+    assert result["msg"].endswith("The former configuration was put back.")
+    assert path.read_text(encoding="utf-8") == "old\n"
+
+
+def test_a_reload_that_lies_about_success_is_found_out(host: Host, path: Path) -> None:
+    router = Router(host, path)
+    router.takes = False
+    assert "FRR took the configuration, yet these lines are left to apply:\nfrr version 10" in run(host, path)["msg"]
+
+
+def test_silent_daemons_are_named_after_the_time(host: Host, path: Path) -> None:
+    Router(host, path).daemons = "zebra"
+    result = run(host, path, daemons=["zebra", "bgpd", "bfdd"], timeout=5)
+    assert result["msg"].startswith("no answer from bfdd, bgpd after 5 s.")
+    assert 5 <= sum(host.naps) < 6
+    assert not path.exists()
+
+
+def test_a_lost_address_is_set_again(host: Host, path: Path) -> None:
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=TEXT)
+    router.addresses = [{"ifname": "wg0", "addr_info": [{}]}]
+    result = run(host, path, addresses={"wg0": ["10.1.0.1/30"], "absent": ["10.1.0.5/30"]})
+    assert result["applied"] == ["10.1.0.1/30 was lost from wg0"]
+
+
+def test_an_interface_that_lives_is_emptied(host: Host, path: Path, tmp_path: Path) -> None:
+    """FRR cannot delete it from its configuration, nor what is configured on it with it."""
+    path.write_text(TEXT + "interface wg0\n", encoding="utf-8")
+    router = Router(host, path, running=path.read_text(encoding="utf-8"))
+    (tmp_path / "net" / "wg0").mkdir(parents=True)
+    reloaded: list[str] = []
+
+    def reload(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "--reload" in command:
+            reloaded.append(Path(command[-1]).read_text(encoding="utf-8"))
+            router.running = TEXT
+            return 0, "", ""
+        return router.reload(command, data)
+
+    host.program("frr-reload.py", reload)
+    assert run(host, path)["applied"] == ["no interface wg0"]
+    assert reloaded == [TEXT + "interface wg0\nexit\n!\n"]
+
+
+def test_a_placeholder_without_a_secret(host: Host, path: Path) -> None:
+    assert run(host, path, secrets={})["msg"] == "content has a placeholder for which there is no secret: 'bgp 10.0.0.1'"
+
+
+def test_a_file_that_others_can_read_is_closed(host: Host, path: Path) -> None:
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o644)
+    Router(host, path, running=TEXT)
+    assert run(host, path)["applied"] == [f"mode of {path}"]
+    assert path.stat().st_mode & 0o777 == 0o640

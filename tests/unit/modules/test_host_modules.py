@@ -1,0 +1,297 @@
+"""Modules that every role uses: facts, files, interfaces, the live state, and a cut tunnel."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
+from managed_host import Host
+
+# ---- host_facts ----------------------------------------------------------------------------------------------------------------------------
+
+DEBIAN = 'PRETTY_NAME="Debian"\nID=debian\nVERSION_ID="13"\n'
+
+
+def facts(host: Host, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], **arguments: Any) -> dict[str, Any]:
+    monkeypatch.setattr(host_facts, "read_text", lambda path: files.get(path, ""))
+    monkeypatch.setattr(host_facts, "platform", SimpleNamespace(release=lambda: "6.1", machine=lambda: "x86_64"))
+    result = host.run(host_facts, arguments)
+    assert not result["changed"]
+    found: dict[str, Any] = result["ansible_facts"]["xgn_host"]
+    return found
+
+
+def test_facts_of_a_debian(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.prints("dpkg-query", {"": "ii  frr 10.3+xgn.debian13.0\nrc  gone 1\nhi  held 2\n"})
+    host.program("nft")
+    modules = {"/lib/modules/6.1/modules.builtin": "kernel/vrf.ko\n", "/lib/modules/6.1/modules.dep": "kernel/vxlan.ko.xz: kernel/udp.ko\n"}
+    found = facts(host, monkeypatch, {"/etc/os-release": DEBIAN, **modules}, commands=["nft", "wg"])
+    assert (found["os_family"], found["distribution"], found["distribution_version"]) == ("Debian", "debian", "13")
+    assert found["packages"] == ["frr", "held"]
+    assert found["artifacts"] == {"frr": "10.3+xgn.debian13.0"}
+    assert found["commands"] == {"nft": "nft", "wg": None}
+    features = {name: found["kernel_features"][name] for name in ("vrf", "vxlan")}
+    assert features == {"vrf": "loaded" if os.path.isdir("/sys/module/vrf") else "builtin", "vxlan": features["vxlan"]}
+    assert features["vxlan"] in ("module", "loaded")
+
+
+@pytest.mark.parametrize(
+    ("release", "family"),
+    [
+        ("ID=ubuntu\nID_LIKE=debian\n", "Debian"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "RedHat"),
+        ("ID=fedora\n", "RedHat"),
+        ("ID=arch\n", "arch"),
+        ("", ""),
+    ],
+)
+def test_a_distribution_belongs_to_a_family(monkeypatch: pytest.MonkeyPatch, release: str, family: str) -> None:
+    monkeypatch.setattr(host_facts, "read_text", lambda _path: release)
+    assert host_facts.os_family(host_facts.os_release()) == family
+
+
+def test_a_family_without_a_query_has_no_packages(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert facts(host, monkeypatch, {"/etc/os-release": "ID=arch\n"})["packages"] == []
+    assert host.calls == []
+
+
+def test_without_a_module_tree_what_is_not_loaded_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_facts, "read_text", lambda _path: "")
+    monkeypatch.setattr(host_facts, "KERNEL_FEATURES", ("no_such_feature",))
+    assert host_facts.kernel_features("6.1") == {"no_such_feature": "unknown"}
+
+
+# ---- config_files --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def me(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests is root, and nobody else exists."""
+
+    def ids(name: str) -> SimpleNamespace:
+        if name != "root":
+            raise KeyError(f"name not found: {name!r}")
+        return SimpleNamespace(pw_uid=os.getuid(), gr_gid=os.getgid())
+
+    monkeypatch.setattr(config_files, "pwd", SimpleNamespace(getpwnam=ids))
+    monkeypatch.setattr(config_files, "grp", SimpleNamespace(getgrnam=ids))
+
+
+def files(host: Host, item: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
+    return host.run(config_files, {"files": [item], **more}, check=check)
+
+
+@pytest.mark.usefixtures("me")
+def test_a_file_is_written_once_and_its_secret_is_not_shown(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "x.conf"
+    path.write_text("password former\n", encoding="utf-8")
+    item = {"path": str(path), "content": "password <secret one>\n", "mode": "0600"}
+    first = files(host, item, secrets={"one": "swordfish"})
+    second = files(host, item, secrets={"one": "swordfish"})
+    assert [result["changed_paths"] for result in (first, second)] == [[str(path)], []]
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("password swordfish\n", 0o600)
+    assert (first["diff"][0]["before"], first["diff"][0]["after"]) == ("password <former secret>\n", "password <secret one>\n")
+    assert "swordfish" not in json.dumps([first, second])
+
+
+@pytest.mark.usefixtures("me")
+def test_a_mode_alone_is_changed_without_writing(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "x.conf"
+    path.write_text("text\n", encoding="utf-8")
+    path.chmod(0o644)
+    inode = path.stat().st_ino
+    result = files(host, {"path": str(path), "content": "text\n", "mode": "0640"})
+    assert (result["changed"], path.stat().st_mode & 0o777, path.stat().st_ino) == (True, 0o640, inode)
+    assert result["diff"][0]["after"].startswith("mode 0640")
+
+
+@pytest.mark.usefixtures("me")
+def test_one_refused_file_stops_all(host: Host, tmp_path: Path) -> None:
+    host.program("check", lambda command, _data: (1, "", f"{command[1]}:1: bad"))
+    items = [{"path": str(tmp_path / "a"), "content": "a"}, {"path": str(tmp_path / "b"), "content": "b", "validate": "check %s"}]
+    result = host.run(config_files, {"files": items})
+    assert result["msg"] == f"refused by its own check, nothing was written:\n{tmp_path / 'b'}: b:1: bad"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ansible-tmp"]
+
+
+@pytest.mark.usefixtures("me")
+def test_a_check_sees_a_private_file_of_the_same_name(host: Host, tmp_path: Path) -> None:
+    seen: list[tuple[str, int, str]] = []
+
+    def check(command: list[str], _data: str | None) -> tuple[int, str, str]:
+        path = Path(command[1])
+        seen.append((path.name, path.stat().st_mode & 0o777, path.read_text(encoding="utf-8")))
+        return 0, "", ""
+
+    host.program("check", check)
+    assert files(host, {"path": str(tmp_path / "zone"), "content": "text", "validate": "check %s"})["changed"]
+    assert seen == [("zone", 0o600, "text")]
+
+
+@pytest.mark.usefixtures("me")
+def test_check_mode_writes_nothing_even_where_owner_and_check_are_yet_to_come(host: Host, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.touch()
+    item = {"path": str(tmp_path / "a"), "content": "a", "owner": "frr", "validate": "absent-program %s"}
+    result = files(host, item, check=True, absent=[str(gone)])
+    assert result["changed_paths"] == [str(tmp_path / "a"), str(gone)]
+    assert (gone.exists(), (tmp_path / "a").exists()) == (True, False)
+    assert "owner frr:root" in files(host, item, absent=[str(gone)])["msg"]
+
+
+@pytest.mark.usefixtures("me")
+def test_a_kept_file_stays_and_an_absent_one_goes(host: Host, tmp_path: Path) -> None:
+    kept, gone = tmp_path / "kept", tmp_path / "gone"
+    for path in (kept, gone):
+        path.write_text("theirs", encoding="utf-8")
+        path.chmod(0o644)
+    result = files(host, {"path": str(kept), "content": "ours", "keep": True}, absent=[str(gone), str(tmp_path / "never")])
+    assert (result["changed_paths"], kept.read_text(encoding="utf-8"), gone.exists()) == ([str(gone)], "theirs", False)
+
+
+@pytest.mark.usefixtures("me")
+def test_a_placeholder_without_a_secret(host: Host, tmp_path: Path) -> None:
+    result = files(host, {"path": str(tmp_path / "a"), "content": "<secret two>"}, secrets={"one": "x"})
+    assert result["msg"] == f"{tmp_path / 'a'} has a placeholder for which there is no secret: 'two'"
+
+
+# ---- interface_layer -----------------------------------------------------------------------------------------------------------------------
+
+DECLARED = {"vrfs": [{"name": "CORE", "table": 200}], "interfaces": [{"name": "wg0", "vrf": "CORE"}]}
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """A kernel without interfaces, and an interface layer that says what the test says."""
+    says: dict[str, Any] = {"commands": ["ip link add CORE type vrf table 200"], "missing": [], "dry": []}
+
+    def apply(_declared: Any, _previous: Any, dry_run: bool = False) -> tuple[list[str], list[str]]:
+        says["dry"].append(dry_run)
+        if isinstance(says["commands"], Exception):
+            raise says["commands"]
+        return says["commands"], says["missing"]
+
+    monkeypatch.setattr(layer.Kernel, "read", lambda *_arguments, **_named: [])
+    monkeypatch.setattr(layer, "apply", apply)
+    return says
+
+
+def interfaces(host: Host, tmp_path: Path, check: bool = False) -> dict[str, Any]:
+    return host.run(interface_layer, {**DECLARED, "path": str(tmp_path / "interface.json")}, check=check)
+
+
+def test_the_declared_state_is_kept_for_the_boot(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    first = interfaces(host, tmp_path)
+    assert (first["changed"], first["commands"]) == (True, kernel["commands"])
+    assert json.loads((tmp_path / "interface.json").read_text(encoding="utf-8")) == DECLARED
+    kernel["commands"] = []
+    assert not interfaces(host, tmp_path)["changed"]
+
+
+def test_a_prediction_neither_changes_nor_writes(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    kernel["missing"] = ["wg0"]
+    result = interfaces(host, tmp_path, check=True)
+    assert (result["changed"], result["missing"], kernel["dry"]) == (True, ["wg0"], [True])
+    assert not (tmp_path / "interface.json").exists()
+
+
+def test_an_interface_that_nobody_made_is_an_error(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    kernel["missing"] = ["wg0"]
+    assert interfaces(host, tmp_path)["msg"].startswith("declared interfaces do not exist: wg0. Make them first")
+    assert not (tmp_path / "interface.json").exists()
+
+
+def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    kernel["commands"] = layer.InterfaceLayerError("CORE lives with table 100")
+    assert interfaces(host, tmp_path)["msg"] == "CORE lives with table 100"
+
+
+# ---- live_state ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_asked_for_is_read(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def run(command: list[str], timeout: float = 0) -> Finished:
+        calls.append(" ".join(command))
+        return Finished(0, "[]" if command[0] == "ip" else "", "")
+
+    monkeypatch.setattr(live_state, "Gatherer", lambda: Gatherer(runner=run))
+    result = host.run(live_state, {"frr": False, "sysctls": ["kernel.ostype"]}, check=True)
+    assert not result["changed"]
+    state = result["state"]
+    assert set(state) == {"links", "pings", "routes", "rules4", "rules6", "sysctl", "system", "waited", "wireguard", "wireguard_files"}
+    assert state["sysctl"]["data"] == {"kernel.ostype": "Linux"}
+    assert {call.split()[0] for call in calls} == {"ip", "wg"}
+    host.run(live_state, {"frr": False, "units": ["frr.service"], "l2tp": True, "vxlan": True, "listening": True})
+    assert {call.split()[0] for call in calls} == {"ip", "wg", "bridge", "journalctl", "nft", "ss", "swanctl", "systemctl"}
+
+
+def test_a_program_that_is_missing_is_the_error_of_its_part(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = Finished(-1, "", "", "it is not installed")
+    monkeypatch.setattr(live_state, "Gatherer", lambda: Gatherer(runner=lambda *_arguments, **_named: missing))
+    state = host.run(live_state, {})["state"]
+    assert (state["wireguard"]["data"], state["wireguard"]["error"]) == (None, "it is not installed")
+    assert state["bgp"]["error"] == "it is not installed"
+
+
+# ---- failover_cut --------------------------------------------------------------------------------------------------------------------------
+
+
+class Cut(failover_cut.Cut):
+    """A cut, made of a module that only has what it needs."""
+
+    def __init__(self, host: Host, **given: Any) -> None:
+        params = {"method": "packets", "tunnel": "wg0", "unit": None, "match": ["udp sport 51820"], **given}
+        super().__init__(SimpleNamespace(params=params, run_command=host.run_command))
+
+
+def test_a_cut_has_its_way_back_before_it_is_made(host: Host) -> None:
+    for program in ("systemd-run", "systemctl", "nft"):
+        host.program(program)
+    cut = Cut(host)
+    cut.make(90)
+    made = [call.split()[0] for call in host.calls]
+    assert made == ["systemctl", "systemd-run", "nft"]
+    assert "--on-active=90s" in host.calls[1]
+    assert host.calls[1].endswith("nft delete table inet xgn_failover")
+    assert "udp sport 51820 counter drop" in str(host.inputs[2])
+    cut.restore()
+    cut.restore()
+    assert host.calls[3:] == ["nft delete table inet xgn_failover", "systemctl stop xgn-failover-restore.timer"]
+
+
+def test_without_a_way_back_nothing_is_cut(host: Host) -> None:
+    host.program("systemctl")
+    host.program("systemd-run", lambda _command, _data: (1, "", "no bus"))
+    with pytest.raises(CommandError, match="no bus"):
+        Cut(host, method="daemon", unit="openvpn-client@ovpn2.service").make(90)
+    assert host.changed("systemctl stop xgn-failover-restore.timer", "systemd-run") == []
+
+
+def test_a_tunnel_that_cannot_be_restored_is_an_error_unless_the_timer_did(host: Host) -> None:
+    timer = [0]
+    host.program("systemd-run")
+    host.program("systemctl", lambda _command, _data: (timer[0], "", ""))
+    host.program("nft", lambda command, _data: (1 if "delete" in command else 0, "", "no such table"))
+    cut = Cut(host)
+    cut.make(90)
+    with pytest.raises(ValueError, match="wg0 cannot be restored: no such table"):
+        cut.restore()
+    cut.make(90)
+    timer[0] = 5
+    cut.restore()
+
+
+def test_check_mode_cuts_nothing(host: Host) -> None:
+    arguments = {"tunnel": "wg0", "method": "packets", "destination": "192.0.2.1"}
+    assert host.run(failover_cut, arguments, check=True)["changed"]
+    assert host.calls == []

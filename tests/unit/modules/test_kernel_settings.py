@@ -1,0 +1,102 @@
+"""Kernel settings: which file a key means, what is written, and when nothing is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import sysctl
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer
+from ansible_collections.xuegao.net.plugins.modules import kernel_settings
+from managed_host import Host
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("net.ipv4.ip_forward", "net/ipv4/ip_forward"),
+        ("net/ipv4/ip_forward", "net/ipv4/ip_forward"),
+        # sysctl(8), and what systemd-sysctl makes of the file at boot
+        ("net.ipv4.conf.eth0/100.rp_filter", "net/ipv4/conf/eth0.100/rp_filter"),
+        ("net/ipv4/conf/eth0.100/rp_filter", "net/ipv4/conf/eth0.100/rp_filter"),
+        ("net.ipv4.conf.a/b/c.rp_filter", "net/ipv4/conf/a.b.c/rp_filter"),
+        ("hostname", "hostname"),
+    ],
+)
+def test_every_notation_of_a_key(key: str, name: str) -> None:
+    assert sysctl.sysctl_name(key) == name
+    assert sysctl.sysctl_path(key) == "/proc/sys/" + name
+
+
+@pytest.fixture
+def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kernel with a few settings."""
+    root = tmp_path / "proc"
+    for name, value in (
+        ("net/ipv4/ip_forward", "0\n"),
+        ("net/ipv4/conf/eth0.100/rp_filter", "0\n"),
+        ("net/ipv4/tcp_rmem", "4096\t131072\t6291456\n"),
+        ("net/core/default_qdisc", "pfifo_fast\n"),
+    ):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(value, encoding="utf-8")
+    monkeypatch.setattr(sysctl, "PROC", str(root))
+    return root
+
+
+def test_module_and_verification_mean_the_same_file(host: Host, proc: Path, tmp_path: Path) -> None:
+    key = "net.ipv4.conf.eth0/100.rp_filter"
+    result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {key: 2}})
+    assert result["live_changed"] == [key]
+    assert (proc / "net/ipv4/conf/eth0.100/rp_filter").read_text(encoding="utf-8") == "2"
+    assert Gatherer().sysctl([key])["data"] == {key: "2"}
+    # systemd-sysctl reads the key as it was given.
+    assert f"{key} = 2\n" in (tmp_path / "xgn.conf").read_text(encoding="utf-8")
+
+
+def test_the_second_time_nothing_changes(host: Host, proc: Path, tmp_path: Path) -> None:
+    settings = {"net.ipv4.ip_forward": 1, "net.ipv4.tcp_rmem": "4096  131072 6291456"}
+    first = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": settings})
+    second = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": settings})
+    assert (first["changed"], first["live_changed"]) == (True, ["net.ipv4.ip_forward"])
+    assert (second["changed"], second["live_changed"]) == (False, [])
+
+
+def test_what_drifted_is_repaired_though_the_file_is_right(host: Host, proc: Path, tmp_path: Path) -> None:
+    arguments = {"path": str(tmp_path / "xgn.conf"), "settings": {"net.ipv4.ip_forward": 1}}
+    host.run(kernel_settings, arguments)
+    (proc / "net/ipv4/ip_forward").write_text("0\n", encoding="utf-8")
+    result = host.run(kernel_settings, arguments)
+    assert result["changed"]
+    assert result["diff"][1] == {
+        "before_header": "live",
+        "after_header": "live",
+        "before": "net.ipv4.ip_forward = 0\n",
+        "after": "net.ipv4.ip_forward = 1\n",
+    }
+    assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "1"
+
+
+def test_check_mode_only_tells(host: Host, proc: Path, tmp_path: Path) -> None:
+    result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {"net.ipv4.ip_forward": 1}}, check=True)
+    assert (result["changed"], result["live_changed"]) == (True, ["net.ipv4.ip_forward"])
+    assert result["diff"][0]["after"].endswith("net.ipv4.ip_forward = 1\n")
+    assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "0\n"
+    assert not (tmp_path / "xgn.conf").exists()
+
+
+def test_an_unknown_key_stops_before_anything_is_written(host: Host, proc: Path, tmp_path: Path) -> None:
+    result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {"net.ipv4.ip_forward": 1, "net.ipv4.nonsense": 1}})
+    assert "has no such setting: net.ipv4.nonsense. Nothing was changed." in result["msg"]
+    assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "0\n"
+    assert not (tmp_path / "xgn.conf").exists()
+
+
+@pytest.mark.parametrize("key", ["net.core.default_qdisc", "net/core/default_qdisc"])
+def test_what_the_kernel_keeps_is_read_back(host: Host, proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Some settings take a value and keep another; and a discipline needs its module first, however its key is written."""
+    host.program("modprobe")
+    monkeypatch.setattr(kernel_settings, "sysctl_value", lambda _key: "pfifo_fast")
+    result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {key: "fq"}})
+    assert result["msg"] == f"{key}: set to 'fq', the kernel keeps 'pfifo_fast'"
+    assert host.calls == ["modprobe --quiet sch_fq"]

@@ -1,0 +1,212 @@
+"""Keys and tunnels of OpenVPN: one private file each, daemons that run with what is declared, and a way back from a bad configuration."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
+from managed_host import Host
+
+UNIT = "openvpn-server@ovpn2.service"
+TUNNEL = {
+    "name": "ovpn2",
+    "role": "server",
+    "config": f"{openvpn.HEADER}\ndev ovpn2\n",
+    "dropin": f"[Service]\nEnvironment=XGN_CONFIGURATION={openvpn.DIGEST}\n",
+    "mtu": 1400,
+}
+KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+
+
+def certificate(text: bytes) -> str:
+    return f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(text).decode()}\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host's directories, empty."""
+    for module, name, path in (
+        (openvpn, "DIRECTORY", "openvpn"),
+        (openvpn, "KEYS", "openvpn/keys"),
+        (openvpn, "UNITS", "units"),
+        (sysfs, "NET", "net"),
+        (openvpn_tunnels, "PROC", "proc"),
+    ):
+        (tmp_path / path).mkdir(exist_ok=True)
+        monkeypatch.setattr(module, name, str(tmp_path / path))
+    return tmp_path
+
+
+# ---- openvpn_key ---------------------------------------------------------------------------------------------------------------------------
+
+
+def install_openssl(host: Host) -> None:
+    """An openssl that makes another certificate each time."""
+    made: list[str] = []
+
+    def openssl(command: list[str], _data: str | None) -> tuple[int, str, str]:
+        made.append("one")
+        Path(command[command.index("-keyout") + 1]).write_text(KEY, encoding="utf-8")
+        Path(command[command.index("-out") + 1]).write_text(certificate(b"certificate %d" % len(made)), encoding="utf-8")
+        return 0, "", ""
+
+    host.program("openssl", openssl)
+
+
+def test_a_key_is_made_once_and_rotated_when_asked(host: Host, root: Path) -> None:
+    install_openssl(host)
+    first = host.run(openvpn_key, {"tunnels": ["ovpn2"], "common_name": "hq/core"})
+    again = host.run(openvpn_key, {"tunnels": ["ovpn2"]})
+    rotated = host.run(openvpn_key, {"tunnels": ["ovpn2"], "rotate": True})
+    assert [result["changed"] for result in (first, again, rotated)] == [True, False, True]
+    prints = [result["fingerprints"]["ovpn2"] for result in (first, again, rotated)]
+    assert prints[0] == prints[1] != prints[2]
+    path = root / "openvpn/keys/ovpn2.pem"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert path.read_text(encoding="utf-8").startswith(KEY)
+    assert "c2VjcmV0" not in json.dumps([first, again, rotated])
+    assert "/CN=hq_core" in host.calls[0]
+    # What openssl wrote on the way is gone.
+    assert list(host.temporary.iterdir()) == []
+
+
+def test_check_mode_makes_no_key(host: Host, root: Path) -> None:
+    result = host.run(openvpn_key, {"tunnels": ["ovpn2"]}, check=True)
+    assert (result["changed"], result["fingerprints"], host.calls) == (True, {"ovpn2": None}, [])
+
+
+def test_a_key_that_others_can_read_is_closed(host: Host, root: Path) -> None:
+    path = root / "openvpn/keys/ovpn2.pem"
+    path.write_text(KEY + certificate(b"x"), encoding="utf-8")
+    path.chmod(0o640)
+    assert host.run(openvpn_key, {"tunnels": ["ovpn2"]})["changed"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
+    assert host.run(openvpn_key, {"tunnels": ["ovpn2"]})["msg"] == "openssl is not installed. Remedy: install the package openssl."
+
+
+# ---- openvpn_tunnels -----------------------------------------------------------------------------------------------------------------------
+
+
+def install(host: Host, root: Path, unit: str = "ActiveState=inactive\nUnitFileState=disabled\nMainPID=0\n", **systemctl: Any) -> None:
+    """Install OpenVPN, with the tunnel's key. unit: what systemctl shows of the tunnel's unit."""
+    (root / "openvpn/keys/ovpn2.pem").write_text(KEY + certificate(b"x"), encoding="utf-8")
+    host.prints("systemctl", {"show": unit, **systemctl})
+    host.program("openvpn")
+    host.program("ip")
+
+
+def running(host: Host, root: Path, tunnel: dict[str, Any]) -> None:
+    """The tunnel runs with these files."""
+    host.program("systemctl")
+    install(host, root)
+    assert "failed" not in host.run(openvpn_tunnels, {"tunnels": [tunnel]})
+    digest = openvpn.configuration_digest(tunnel, openvpn.fingerprint("ovpn2"))
+    (root / "proc/7").mkdir(parents=True)
+    (root / "proc/7/environ").write_bytes(b"PATH=/bin\0XGN_CONFIGURATION=" + digest.encode() + b"\0")
+    (root / "net/ovpn2").mkdir()
+    (root / "net/ovpn2/mtu").write_text("1400\n", encoding="utf-8")
+    install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n")
+    host.calls.clear()
+
+
+READS = ("systemctl show", "openvpn --config", "journalctl")
+
+
+def test_a_new_tunnel_is_written_started_and_enabled(host: Host, root: Path) -> None:
+    install(host, root)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    assert [action.replace(str(root), "") for action in result["actions"]] == [
+        "write /openvpn/server/ovpn2.conf",
+        f"write /units/{UNIT}.d/80-xgn-openvpn.conf",
+        f"ovpn2: start {UNIT}",
+        f"ovpn2: enable {UNIT}",
+    ]
+    assert host.changed(*READS) == ["systemctl daemon-reload", f"systemctl restart {UNIT}", f"systemctl enable --quiet {UNIT}"]
+    assert (root / "openvpn/server/ovpn2.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_runs_as_declared_is_left_alone(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    assert (result["changed"], host.changed(*READS)) == (False, [])
+
+
+def test_a_daemon_that_runs_with_other_files_is_restarted_though_they_are_right(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    (root / "proc/7/environ").write_bytes(b"XGN_CONFIGURATION=other\0")
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    assert result["actions"] == [f"ovpn2: restart {UNIT} (it runs with another configuration)"]
+    assert host.changed(*READS) == [f"systemctl restart {UNIT}"]
+
+
+def test_an_mtu_is_changed_in_place(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    (root / "net/ovpn2/mtu").write_text("1500\n", encoding="utf-8")
+    assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["actions"] == ["ovpn2: MTU 1500, declared 1400"]
+    assert host.changed(*READS) == ["ip link set dev ovpn2 mtu 1400"]
+
+
+def test_check_mode_only_tells(host: Host, root: Path) -> None:
+    install(host, root)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    assert (result["changed"], host.changed(*READS), (root / "openvpn/server").exists()) == (True, [], False)
+    assert result["diff"][0]["after"] == TUNNEL["config"]
+
+
+def test_a_configuration_that_openvpn_refuses_changes_nothing(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    host.program("openvpn", lambda command, _data: (1, "", f"Options error: in {command[2]}:2: nonsense"))
+    result = host.run(openvpn_tunnels, {"tunnels": [{**TUNNEL, "config": "nonsense\n"}]})
+    assert result["msg"] == "ovpn2: refused by openvpn, nothing was changed: Options error: in ovpn2.conf:2: nonsense"
+    assert (root / "openvpn/server/ovpn2.conf").read_text(encoding="utf-8") == TUNNEL["config"]
+
+
+def test_a_daemon_that_does_not_start_gets_its_former_files_back(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", restart=(1, "timeout"))
+    host.prints("journalctl", {"": "TCP/UDP: Socket bind failed\n"})
+    result = host.run(openvpn_tunnels, {"tunnels": [{**TUNNEL, "config": f"{openvpn.HEADER}\nport 1\n"}]})
+    assert "timeout\nTCP/UDP: Socket bind failed\nWhat was there before was put back." in result["msg"]
+    assert (root / "openvpn/server/ovpn2.conf").read_text(encoding="utf-8") == TUNNEL["config"]
+    assert host.changed(*READS)[-3:] == [f"systemctl stop {UNIT}", "systemctl daemon-reload", f"systemctl restart {UNIT}"]
+
+
+def test_a_new_tunnel_that_does_not_start_leaves_nothing(host: Host, root: Path) -> None:
+    install(host, root, restart=(1, "timeout"))
+    host.program("journalctl")
+    assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["failed"]
+    assert not (root / "openvpn/server/ovpn2.conf").exists()
+
+
+@pytest.mark.parametrize(("check", "failed"), [(True, False), (False, True)])
+def test_a_key_comes_first_and_a_prediction_goes_on_without(host: Host, root: Path, check: bool, failed: bool) -> None:
+    tunnel = {**TUNNEL, "config": f"peer-fingerprint {UNKNOWN_KEY}\n"}
+    result = host.run(openvpn_tunnels, {"tunnels": [tunnel]}, check=check)
+    assert result.get("failed", False) is failed
+    if failed:
+        assert result["msg"] == "ovpn2: no key. Remedy: run xuegao.net.openvpn_key first."
+
+
+def test_a_list_that_got_lost_takes_no_tunnel_down(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    assert "set openvpn_remove_all: true. Nothing was changed." in host.run(openvpn_tunnels, {"tunnels": []})["msg"]
+    assert host.changed(*READS) == []
+
+
+def test_what_was_ours_and_is_not_listed_goes_with_its_interface(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    by_hand = root / "openvpn/server/hand.conf"
+    by_hand.write_text("# by hand\n", encoding="utf-8")
+    result = host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
+    assert result["actions"] == [f"ovpn2: stop, disable and remove {UNIT}; its key file stays"]
+    assert host.changed(*READS) == [f"systemctl disable --now --quiet {UNIT}", "ip link delete dev ovpn2", "systemctl daemon-reload"]
+    assert (by_hand.exists(), (root / "openvpn/server/ovpn2.conf").exists()) == (True, False)

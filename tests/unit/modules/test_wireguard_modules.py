@@ -1,0 +1,253 @@
+"""Keys and interfaces of WireGuard: made once, synchronised in place, never shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import sysfs, wireguard
+from ansible_collections.xuegao.net.plugins.modules import wireguard_interfaces, wireguard_key
+from managed_host import Host
+
+PRIVATE = "GIVPLIIU8TTwKqCO7ERqLq1qQ0RZ4jHmGqpmnPtTdlk="
+OTHER = "mKD2VsN0dOzlTBc4sXkmlIYAx5GkRw5C6wBuq1uAuWc="
+PUBLIC = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
+PEER = "8Kt3bXCKPSFzrUfTFUCRSjkOCbIXJyDrOSqHXUSxfnU="
+PRESHARED = "r6pxqTDQk2vUzSnpnGiUCSzrYCwCzoE0yMqKqqDJCHs="
+NEIGHBOR = {"name": "T1", "public_key": PEER, "preshared_key": PRESHARED, "persistent_keepalive": 25}
+INTERFACE = {"name": "wg0", "listen_port": 51820, "mtu": 1412, "peers": [NEIGHBOR]}
+ENABLED = "ActiveState=active\nUnitFileState=enabled\n"
+
+
+@pytest.fixture
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """/etc/wireguard, and a kernel without interfaces."""
+    monkeypatch.setattr(wireguard, "DIRECTORY", str(tmp_path / "wireguard"))
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
+    (tmp_path / "wireguard").mkdir()
+    return tmp_path / "wireguard"
+
+
+def with_key(etc: Path) -> Path:
+    path = etc / "wg0.key"
+    path.write_text(PRIVATE + "\n", encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+# ---- wireguard_key -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_made_once_and_only_its_public_half_is_told(host: Host, etc: Path) -> None:
+    host.prints("wg", {"genkey": PRIVATE + "\n", "pubkey": PUBLIC + "\n"})
+    first = host.run(wireguard_key, {"interfaces": ["wg0"]})
+    assert (first["changed"], first["public_keys"]) == (True, {"wg0": PUBLIC})
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == PRIVATE + "\n"
+    assert (etc / "wg0.key").stat().st_mode & 0o777 == 0o600
+    second = host.run(wireguard_key, {"interfaces": ["wg0"]})
+    assert (second["changed"], second["public_keys"]) == (False, {"wg0": PUBLIC})
+    assert host.calls.count("wg genkey") == 1
+    # By standard input: a command line is shown to every user.
+    assert PRIVATE not in json.dumps([first, second]) + " ".join(host.calls)
+    assert PRIVATE in host.inputs
+
+
+def test_check_mode_makes_no_key(host: Host, etc: Path) -> None:
+    assert host.run(wireguard_key, {"interfaces": ["wg0"]}, check=True)["public_keys"] == {"wg0": None}
+    assert list(etc.iterdir()) == []
+
+
+def test_a_key_of_a_file_made_by_hand_stays_the_identity(host: Host, etc: Path) -> None:
+    (etc / "wg0.conf").write_text(f"[Interface]\nPrivateKey = {OTHER}\n", encoding="utf-8")
+    host.prints("wg", {"pubkey": PUBLIC})
+    assert host.run(wireguard_key, {"interfaces": ["wg0"]})["changed"]
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == OTHER + "\n"
+    assert host.calls == ["wg pubkey"]
+
+
+def test_a_key_that_others_can_read_is_closed(host: Host, etc: Path) -> None:
+    with_key(etc).chmod(0o644)
+    host.prints("wg", {"pubkey": PUBLIC})
+    assert host.run(wireguard_key, {"interfaces": ["wg0"]})["changed"]
+    assert (etc / "wg0.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_torn_key_is_named_and_kept(host: Host, etc: Path) -> None:
+    (etc / "wg0.key").write_text("torn\n", encoding="utf-8")
+    host.program("wg")
+    result = host.run(wireguard_key, {"interfaces": ["wg0"]})
+    assert "wg0.key holds no WireGuard key" in result["msg"]
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == "torn\n"
+
+
+# ---- wireguard_interfaces ------------------------------------------------------------------------------------------------------------------
+
+
+def dump(keepalive: str = "25") -> str:
+    """What `wg show wg0 dump` says of it."""
+    return f"{PRIVATE}\t{PUBLIC}\t51820\toff\n{PEER}\t{PRESHARED}\t198.51.100.1:51820\t0.0.0.0/0,::/0\t0\t0\t0\t{keepalive}\n"
+
+
+def install(host: Host, live: str = "", unit: str = ENABLED, public: str = PUBLIC) -> None:
+    """Install WireGuard. live: what the dump of wg0 says. public: its public key after syncconf."""
+    says = {"show interfaces": "wg0\n", "show wg0 dump": live, "show wg0 public-key": public + "\n"}
+
+    def wg(command: list[str], _data: str | None) -> tuple[int, str, str]:
+        return 0, says.get(" ".join(command[1:]), ""), ""
+
+    host.program("wg", wg)
+    host.program("wg-quick", lambda command, _data: (0, Path(command[2]).read_text(encoding="utf-8"), ""))
+    host.prints("systemctl", {"show": unit})
+    host.program("ip")
+
+
+def alive(tmp_path: Path, mtu: int = 1412) -> None:
+    (tmp_path / "net" / "wg0").mkdir(parents=True)
+    (tmp_path / "net" / "wg0" / "mtu").write_text(f"{mtu}\n", encoding="utf-8")
+
+
+def written(etc: Path) -> Path:
+    """wg0.conf as this module writes it."""
+    path = etc / "wg0.conf"
+    declared = {**INTERFACE, "peers": [{**NEIGHBOR, "allowed_ips": ["0.0.0.0/0", "::/0"]}]}
+    path.write_text(wireguard.conf_text(declared, PRIVATE), encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+CHANGES = ("wg syncconf", "wg set", "wg-quick", "systemctl start", "systemctl enable", "systemctl disable", "ip ")
+
+
+def changes(host: Host) -> list[str]:
+    return [call for call in host.calls if call.startswith(CHANGES)]
+
+
+def test_what_is_as_declared_is_left_alone(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump())
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert (result["changed"], result["actions"], changes(host)) == (False, [], [])
+
+
+def test_a_new_interface_is_written_and_started(host: Host, etc: Path) -> None:
+    with_key(etc)
+    install(host, unit="ActiveState=inactive\nUnitFileState=disabled\n")
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    path = etc / "wg0.conf"
+    assert result["actions"] == [f"wg0: write {path}", "wg0: start wg-quick@wg0", "wg0: enable wg-quick@wg0"]
+    assert changes(host)[1:] == ["systemctl start wg-quick@wg0.service", "systemctl enable --quiet wg-quick@wg0.service"]
+    assert f"PrivateKey = {PRIVATE}" in path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert PRIVATE not in json.dumps(result)
+    assert PRESHARED not in json.dumps(result)
+    assert "PrivateKey = <secret>" in result["diff"][0]["after"]
+
+
+def test_drift_is_repaired_in_place(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path, mtu=1500)
+    install(host, dump(keepalive="off"))
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert result["actions"] == ["wg0: synchronise (persistent_keepalive of peer T1)", "wg0: MTU 1500, declared 1412"]
+    assert [call.split()[:3] for call in changes(host)][1:] == [["wg", "syncconf", "wg0"], ["ip", "link", "set"]]
+
+
+def test_check_mode_only_tells(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    alive(tmp_path)
+    install(host, dump(keepalive="off"))
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]}, check=True)
+    assert result["changed"]
+    assert (changes(host), (etc / "wg0.conf").exists()) == ([], False)
+    assert PRIVATE not in json.dumps(result)
+
+
+def test_an_identity_lost_by_syncconf_is_put_back(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    alive(tmp_path)
+    install(host, dump(), public=OTHER)
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert f"the public key was {PUBLIC} and became {OTHER} after syncconf; the private key was put back" in result["msg"]
+    assert f"wg set wg0 private-key {etc / 'wg0.key'}" in host.calls
+    # A refused file does not stay for the next boot.
+    assert not (etc / "wg0.conf").exists()
+
+
+def test_a_file_without_its_key_reaches_no_living_interface(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    alive(tmp_path)
+    install(host, dump())
+    host.program("wg-quick")
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert "wg-quick strip gives a file without PrivateKey" in result["msg"]
+    assert not [call for call in host.calls if call.startswith("wg syncconf")]
+
+
+def test_a_file_that_wg_quick_refuses_is_named_without_its_key(host: Host, etc: Path) -> None:
+    with_key(etc)
+    install(host, unit="ActiveState=inactive\nUnitFileState=disabled\n")
+    host.program("wg-quick", lambda _command, _data: (1, "", f"Line unrecognized: `PrivateKey={PRIVATE}'"))
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert "Line unrecognized" in result["msg"]
+    assert PRIVATE not in json.dumps(result)
+
+
+def test_a_unit_that_does_not_start_leaves_the_former_file(host: Host, etc: Path) -> None:
+    with_key(etc)
+    (etc / "wg0.conf").write_text("# by hand\n", encoding="utf-8")
+    install(host)
+    host.prints("systemctl", {"show": "ActiveState=failed\nUnitFileState=enabled\n", "start": (1, "failed")})
+    host.prints("journalctl", {"": f"RTNETLINK answers\nPrivateKey = {PRIVATE}\n"})
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert "systemctl start wg-quick@wg0.service: failed\nRTNETLINK answers" in result["msg"]
+    assert PRIVATE not in json.dumps(result)
+    assert (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
+
+
+@pytest.mark.parametrize(("key", "fails"), [("no key", True), (wireguard.UNKNOWN_KEY, True), (PEER, False)])
+def test_keys_are_checked_before_anything_is_done(host: Host, etc: Path, key: str, fails: bool) -> None:
+    with_key(etc)
+    install(host)
+    declared = {**INTERFACE, "peers": [{"name": "T1"}]}
+    result = host.run(wireguard_interfaces, {"interfaces": [declared], "public_keys": {"wg0": {"T1": key}}})
+    assert result.get("failed", False) is fails
+    if fails:
+        assert result["msg"] == f"wg0: peer T1: {key!r} is no WireGuard public key"
+        assert host.calls == []
+
+
+def test_a_prediction_goes_on_without_a_key_that_is_yet_to_be_made(host: Host, etc: Path) -> None:
+    declared = {**INTERFACE, "peers": [{"name": "T1", "public_key": wireguard.UNKNOWN_KEY}]}
+    assert host.run(wireguard_interfaces, {"interfaces": [declared]}, check=True)["changed"]
+
+
+def unlisted(host: Host, etc: Path, **more: Any) -> dict[str, Any]:
+    (etc / "wg9.conf").write_text(wireguard.HEADER + "\n", encoding="utf-8")
+    (etc / "wg8.conf").write_text("# by hand\n", encoding="utf-8")
+    install(host)
+    return host.run(wireguard_interfaces, {"interfaces": [], **more})
+
+
+def test_a_list_that_got_lost_takes_no_tunnel_down(host: Host, etc: Path) -> None:
+    assert "set wireguard_remove_all: true. Nothing was changed." in unlisted(host, etc)["msg"]
+    assert (changes(host), (etc / "wg9.conf").exists()) == ([], True)
+
+
+def test_what_was_ours_and_is_not_listed_goes(host: Host, etc: Path) -> None:
+    result = unlisted(host, etc, remove_all=True)
+    assert result["actions"] == ["wg9: stop, disable and remove; its key file stays"]
+    assert changes(host) == ["systemctl disable --now --quiet wg-quick@wg9.service"]
+    assert [path.name for path in etc.iterdir()] == ["wg8.conf"]
+
+
+def test_another_interface_of_that_name_is_refused(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    alive(tmp_path)
+    install(host)
+    host.program("wg")
+    assert "wg0 exists and is no WireGuard interface" in host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})["msg"]
