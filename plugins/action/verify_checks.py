@@ -14,8 +14,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import host_summary, site_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import FACT as FAILOVER_FACT
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import failover_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import COMPARED_ROLES
 

@@ -224,6 +224,14 @@ def _meet(link: Link, problems: list[Problem]) -> None:
                 problems.append(Problem(end.path, f"{end.node.name} is behind address translation", hint=hint))
 
 
+def is_server(link: Link, end: End) -> bool:
+    """Tell which end of a tunnel waits to be called: the one that can be; of two, the one with the smaller node id."""
+    other = link.other(end)
+    if (end.endpoint is None) != (other.endpoint is None):
+        return end.endpoint is not None
+    return end.node.id < other.node.id
+
+
 def _listen(link: Link, base: int, problems: list[Problem]) -> None:
     """Give each end that can be called its port."""
     inside = link.options.get("over", "uplink") != "uplink"

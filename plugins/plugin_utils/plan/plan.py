@@ -20,10 +20,18 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables import (
     containers,
     context,
     dns_anycast,
+    docker_macvlan,
     failover_test,
     firewall,
     frr,
-    services,
+    gobgp,
+    l2tp_ipsec,
+    openvpn,
+    sysctl,
+    verify,
+    vrf,
+    vxlan,
+    wireguard,
 )
 
 
@@ -98,15 +106,18 @@ def _compute(raw: Mapping[str, Any]) -> Plan:
     for node in intent.nodes.values():
         variables: dict[str, Any] = {}
         for part in (
-            context.sysctl_variables(node, shared),
-            context.wireguard_variables(node, shared),
-            context.vrf_variables(node, shared),
+            sysctl.sysctl_variables(node, shared),
+            wireguard.wireguard_variables(node, shared),
+            vrf.vrf_variables(node, shared),
             frr.frr_variables(node, shared),
-            services.tunnel_variables(node, shared),
-            services.service_variables(node, shared),
+            openvpn.openvpn_variables(node, shared),
+            l2tp_ipsec.l2tp_variables(node, shared),
+            vxlan.vxlan_variables(node, shared),
+            docker_macvlan.docker_variables(node, shared),
+            gobgp.gobgp_variables(node, shared),
             dns_anycast.dns_variables(node, shared),
             firewall.firewall_variables(node, shared, mss),
-            context.verify_variables(node, shared),
+            verify.verify_variables(node, shared),
             failover_test.failover_variables(node, shared),
         ):
             variables.update(part)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot, problem_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import problem_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import duration
 from markupsafe import Markup
 

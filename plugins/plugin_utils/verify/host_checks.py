@@ -17,12 +17,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.l2tp_ipsec import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls, expected_sysctls
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
     NETWORK_MANAGER,
     NETWORK_ONLINE,
-    check_sysctls,
     check_units,
-    expected_sysctls,
     expected_units,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vrf import check_interfaces, check_vrfs

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import is_server
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 

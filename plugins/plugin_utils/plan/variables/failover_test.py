@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import (
-    Context,
-    Variables,
-    is_server,
-    probe_address,
-    tunnel_unit,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import probe_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
 
 _FAMILY_WORD = {"ipv4": "ip", "ipv6": "ip6"}
 

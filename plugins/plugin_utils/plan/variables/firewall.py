@@ -7,7 +7,8 @@ from __future__ import annotations
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import BITS, Address, AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, End, Link, Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
 
 _IKE_PORTS = (500, 4500)
 _VXLAN_PORT = 4789
