@@ -13,9 +13,9 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / ".collections"))
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_schema import subjects  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import subjects  # noqa: E402
 
-_MARK = "<!-- Generated from plugins/plugin_utils/planner/schema by docs/data-model/generate.py. Changes made here are lost. -->"
+_MARK = "<!-- Generated from plugins/plugin_utils/intent/schema by docs/data-model/generate.py. Changes made here are lost. -->"
 _MARKUP = re.compile(r"[COVB]\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
 

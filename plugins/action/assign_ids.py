@@ -9,10 +9,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.assign import AssignError, with_ids
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.ids import missing_ids
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import check_intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent
 
 
 class ActionModule(ActionBase):

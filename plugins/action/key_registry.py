@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import record_keys, registry_file, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import record_keys, registry_file, resolve_peers
 
 
 class ActionModule(ActionBase):

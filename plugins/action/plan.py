@@ -9,12 +9,12 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import MissingLibraryError
-from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.changes import plan_changes
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.output import previous_hosts, write_drawing, write_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import previous_hosts, write_drawing, write_plan
 
 
 class ActionModule(ActionBase):

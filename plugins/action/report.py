@@ -13,17 +13,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.addressing import MissingLibraryError
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import unreachable
-from ansible_collections.xuegao.net.plugins.plugin_utils.failover import cuts_of, plot, table
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import intent_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import IntentError, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.tables import reserve_ends
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary, site_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
-from ansible_collections.xuegao.net.plugins.plugin_utils.topology import draw
-from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.tables import reserve_ends
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot, table
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.text import junit_xml, terminal_table
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import unreachable
 
 FACT = "xgn_verify"
 SPEC = {

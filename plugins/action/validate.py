@@ -11,13 +11,13 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.host_rules_variables import (
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
     RoleSpecs,
     load_role_specs,
     role_variables,
     variable_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.problem import Problem, key_path, report
 
 # From the plugin's own place, so that it is right in an installed collection and in a checkout.
 _ROLES = Path(__file__).parents[2] / "roles"

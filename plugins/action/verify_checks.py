@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks, redact, unreachable
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import COMPARED_ROLES
-from ansible_collections.xuegao.net.plugins.plugin_utils.failover import FACT as FAILOVER_FACT
-from ansible_collections.xuegao.net.plugins.plugin_utils.failover import failover_checks
-from ansible_collections.xuegao.net.plugins.plugin_utils.key_registry import read_keys
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import host_summary, site_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import host_summary, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import COMPARED_ROLES
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 COMPARED = (*COMPARED_ROLES, "verify")

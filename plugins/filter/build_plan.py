@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.build_plan import frr_plan, wireguard_tools_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.frr_build.build_plan import frr_plan, wireguard_tools_plan
 
 PLANS = {"frr": frr_plan, "wireguard_tools": wireguard_tools_plan}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.host_requirements import host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import host_requirements
 
 
 class FilterModule:

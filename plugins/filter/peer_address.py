@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.link_arithmetic import peer_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_arithmetic import peer_address
 
 
 class FilterModule:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.intent_variables import plain
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 
 def plan(intent: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

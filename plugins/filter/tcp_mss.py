@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
 
 
 class FilterModule:

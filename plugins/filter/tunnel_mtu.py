@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils import encapsulation
-from ansible_collections.xuegao.net.plugins.plugin_utils.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import encapsulation
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
 
 
 def tunnel_mtu(underlay_mtu: int, layers: str | Sequence[str], outer: str | None = None) -> int:

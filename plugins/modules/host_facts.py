@@ -50,7 +50,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
-# What the versions of packages contain that role frr_build made; see plugin_utils/build_plan.py.
+# What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
 ARTIFACT_MARK = "+xgn."
 KERNEL_FEATURES = ("dummy", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
 

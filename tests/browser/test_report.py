@@ -12,9 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils import topology
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page
-from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import graphviz
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of
 from verify_demo import demo_report
 from verify_samples import CUT
 
@@ -82,7 +82,7 @@ def open_page(tmp_path: Path, page: str, size: str = "1280,900") -> tuple[dict[s
 @pytest.mark.parametrize(("count", "size"), [(2, "1280,900"), (20, "1280,900"), (4, "500,900")])
 def test_the_report_in_a_browser(tmp_path: Path, count: int, size: str) -> None:
     report = demo_report(count, faults=True)
-    svg, reason = topology.draw(*graph_of(report))
+    svg, reason = graphviz.draw(*graph_of(report))
     assert svg is not None, reason
     answer, log = open_page(tmp_path, render_page(report, svg), size)
     assert "CONSOLE" not in log, "no message, no refused resource"

@@ -13,8 +13,8 @@ import yaml
 GOLDEN = Path(__file__).parent
 sys.path.insert(0, str(GOLDEN.parents[1] / ".collections"))
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.output import plan_files
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import plan_files
 
 
 def networks() -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.build_plan import (
+from ansible_collections.xuegao.net.plugins.plugin_utils.frr_build.build_plan import (
     CHECKSUM,
     PINNED,
     bad_option,

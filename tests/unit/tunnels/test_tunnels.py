@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import parse_sas
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import parse_state
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import host_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 
 SAS = """\
 l2tp5: #3, CONNECTING, IKEv2, 1111111111111111_i* 0000000000000000_r

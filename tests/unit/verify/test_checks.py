@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import verify_samples as samples
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import (
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import (
     Check,
     gather_arguments,
     host_checks,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_docker as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
 VARIABLES = {
     "verify_roles": ["docker_macvlan"],

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import parse_global, parse_neighbors, settled
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks_system import boot_pairs, expected_units
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import boot_pairs, expected_units
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
 VARIABLES: dict[str, Any] = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],

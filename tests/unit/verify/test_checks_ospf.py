@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import still_waiting
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_ospf, parse_ospf6
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments, host_checks
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import ospf_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import ospf_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
 VARIABLES: dict[str, Any] = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],

@@ -9,7 +9,8 @@ import pytest
 import verify_samples as samples
 from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import checksum, longest_silence, lost_between
 from ansible_collections.xuegao.net.plugins.modules.failover_cut import table as filter_table
-from ansible_collections.xuegao.net.plugins.plugin_utils.failover import failover_checks, plot, problem_of, table
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import plot, table
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks, problem_of
 
 CUT = samples.CUT
 PROBES = samples.PROBES

@@ -10,7 +10,7 @@ import pytest
 import verify_recorded as recorded
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather, live_parse, live_parse_frr
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import host_checks
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 
 HOSTS = ("T1", "T2")
 REGISTRY = {"T1": {"wg0": "8jzxyTN1Mg3I5B9LeZetz8escHBEV5ZXfrtQx5VnByc="}, "T2": {"wg0": "CRcds/8Dl21V59eMguSp0T72DLlM//BryWjkIx2OWF0="}}

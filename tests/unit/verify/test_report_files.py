@@ -13,11 +13,11 @@ import pytest
 import verify_samples as samples
 from ansible_collections.xuegao.net.plugins.action.report import ActionModule, result_of, verdict
 from ansible_collections.xuegao.net.plugins.action.verify_checks import secrets_of
-from ansible_collections.xuegao.net.plugins.plugin_utils import topology
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, site_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import render_page, size
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_text import junit_xml, terminal_table
-from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import graphviz
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page, size
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.text import junit_xml, terminal_table
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of
 from verify_demo import demo_report
 
 META = {"title": "Network verification", "inventory": "inventories/x", "made": "2026-11-23T02:14:57+00:00", "calls": {}}
@@ -69,7 +69,7 @@ def test_everything_on_the_page_is_escaped() -> None:
     host["sessions"][0].update(description=evil, text=evil)
     host["vrfs"][0]["routes"][0].update(via=evil)
     host["boot_plot"] = "<svg onload='alert(1)'></svg>"
-    svg, reason = topology.draw(*graph_of(report))
+    svg, reason = graphviz.draw(*graph_of(report))
     page = render_page(report, svg, reason)
     assert "<script>alert" not in page
     assert "onload=" not in page
@@ -85,9 +85,9 @@ def test_the_page_needs_nothing_from_outside() -> None:
 
 
 def test_without_graphviz_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topology.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(graphviz.shutil, "which", lambda _name: None)
     report = demo_report(2)
-    svg, reason = topology.draw(*graph_of(report))
+    svg, reason = graphviz.draw(*graph_of(report))
     assert svg is None
     page = render_page(report, svg, reason)
     assert "Install the package graphviz" in page
@@ -100,7 +100,7 @@ def test_a_host_without_a_result_is_a_failed_check() -> None:
     assert report["counts"] == {"passed": 0, "failed": 1, "skipped": 0}
     assert report["hosts"][0]["reachable"] is False
     assert verdict(report, "x.html") == "1 of 1 checks failed on T9: x.html"
-    page = render_page(report, *topology.draw(*graph_of(report)))
+    page = render_page(report, *graphviz.draw(*graph_of(report)))
     assert "its state could not be read" in page
 
 

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 import verify_samples as samples
-from ansible_collections.xuegao.net.plugins.plugin_utils import topology
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_html import KIND_LEGEND, STATE_LEGEND, legend_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_links import first_hops
-from ansible_collections.xuegao.net.plugins.plugin_utils.topology_graph import graph_of, worded
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import graphviz
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import KIND_LEGEND, STATE_LEGEND, legend_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.links import first_hops
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of, worded
 from verify_demo import demo_report, results_of
 from verify_plans import GOLDEN, META, golden_report, plan_of, registry_of, state_of
 
@@ -38,7 +38,7 @@ def hybrid_states() -> dict[str, dict[str, Any]]:
     return {host: state_of(variables, registry_of(plan)) for host, variables in plan.hosts.items()}
 
 
-def link_of(report: dict[str, Any], interface: str) -> topology.Link:
+def link_of(report: dict[str, Any], interface: str) -> graphviz.Link:
     """Return the one drawn link whose label begins with an interface."""
     (found,) = [link for link in graph_of(report)[1] if link.label.startswith(f"{interface} ")]
     return found
@@ -295,15 +295,15 @@ def test_what_a_session_leaves_through(address: str, expected: list[str]) -> Non
 def test_the_drawing_has_every_host_and_link(count: int) -> None:
     report = demo_report(count) if count > 1 else build_report(results_of(2)[:1], META)
     nodes, links = graph_of(report)
-    svg, reason = topology.draw(nodes, links)
+    svg, reason = graphviz.draw(nodes, links)
     assert reason == ""
     assert svg is not None
     tree = ElementTree.fromstring(svg)
     titles = {element.text for element in tree.iter("{http://www.w3.org/2000/svg}title")}
     assert {node.name for node in nodes} <= titles
-    merged = len(links) > topology.LABELLED_LINKS
+    merged = len(links) > graphviz.LABELLED_LINKS
     lines = [element for element in tree.iter() if "link " in element.get("class", "")]
-    assert len(lines) == (len(topology.merged(links)) if merged else 2 * len(links)), (
+    assert len(lines) == (len(graphviz.merged(links)) if merged else 2 * len(links)), (
         "a labelled line has two halves, with the label between"
     )
     assert len([1 for element in tree.iter() if "card " in element.get("class", "")]) == (0 if merged else len(links))
@@ -311,7 +311,7 @@ def test_the_drawing_has_every_host_and_link(count: int) -> None:
 
 @needs_dot
 def test_labels_do_not_overlap_and_a_reserve_is_a_double_line() -> None:
-    svg, reason = topology.draw(*graph_of(golden_report("hybrid")))
+    svg, reason = graphviz.draw(*graph_of(golden_report("hybrid")))
     assert svg is not None, reason
     space = "{http://www.w3.org/2000/svg}"
     tree = ElementTree.fromstring(svg)
@@ -334,15 +334,15 @@ def test_labels_do_not_overlap_and_a_reserve_is_a_double_line() -> None:
 
 @needs_dot
 def test_the_legend_explains_what_is_drawn_and_nothing_else() -> None:
-    svg, reason = topology.draw(*graph_of(golden_report("hybrid")))
+    svg, reason = graphviz.draw(*graph_of(golden_report("hybrid")))
     assert svg is not None, reason
     assert legend_of(svg) == {
         "kinds": {kind: words for kind, words in KIND_LEGEND.items() if kind not in ("bgp", "both")},
         "states": {"up": STATE_LEGEND["up"]},
         "reserve": True,
     }
-    assert set(KIND_LEGEND) == set(topology.WIDTHS)
-    svg, reason = topology.draw(*graph_of(demo_report(2, faults=True)))
+    assert set(KIND_LEGEND) == set(graphviz.WIDTHS)
+    svg, reason = graphviz.draw(*graph_of(demo_report(2, faults=True)))
     assert svg is not None, reason
     assert legend_of(svg) == {"kinds": {"wireguard": "WireGuard tunnel"}, "states": {"down": STATE_LEGEND["down"]}, "reserve": False}
 
@@ -351,7 +351,7 @@ def test_lines_that_become_one_show_the_worst_and_tell_all() -> None:
     states = hybrid_states()
     states["cloud-edge"]["openvpn"]["data"]["ovpn2"]["state"] = "RECONNECTING"
     links = graph_of(golden_report("hybrid", states))[1]
-    lines = topology.merged(links)
+    lines = graphviz.merged(links)
     assert len(lines) == len({frozenset(link.ends) for link in links}) < len(links)
     assert sum(len(line.tooltip.splitlines()) for line in lines) == sum(len(link.tooltip.splitlines()) for link in links)
     for line in lines:
@@ -361,9 +361,9 @@ def test_lines_that_become_one_show_the_worst_and_tell_all() -> None:
 
 
 def test_dot_quotes_what_is_special() -> None:
-    node = topology.Node('a"b\\<', site='s"', lines=("<i>&",))
-    link = topology.Link(('a"b\\<', "c"), "bgp", "down", 'x"\n<y>', 't"')
-    text = topology.dot_source([node, topology.Node("c")], [link])
+    node = graphviz.Node('a"b\\<', site='s"', lines=("<i>&",))
+    link = graphviz.Link(('a"b\\<', "c"), "bgp", "down", 'x"\n<y>', 't"')
+    text = graphviz.dot_source([node, graphviz.Node("c")], [link])
     assert '"a\\"b\\\\<" -- "a\\"b\\\\< – c, 1"' in text
     assert "&lt;i&gt;&amp;" in text
     assert "&lt;y&gt;" in text and "<y>" not in text

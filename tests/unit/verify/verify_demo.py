@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import verify_samples as samples
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import host_checks, unreachable
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks, unreachable
 
 PLOT = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="60"><rect width="600" height="20" fill="#c33"/></svg>'
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import verify_samples as samples
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks_base import canonical_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.plan import Plan, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.planner.tables import reserve_ends
-from ansible_collections.xuegao.net.plugins.plugin_utils.report_data import build_report, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.tables import reserve_ends
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import canonical_address
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 META = {"title": "Network verification", "inventory": "inventories/hybrid", "made": "2026-11-23T02:14:57+00:00", "calls": {}}

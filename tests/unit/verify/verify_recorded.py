@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, part
-from ansible_collections.xuegao.net.plugins.plugin_utils.checks import gather_arguments
-from ansible_collections.xuegao.net.plugins.plugin_utils.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

@@ -1,0 +1,112 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ids: which are missing, which is the next free one, which stand twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Segment
+
+
+@dataclass(frozen=True)
+class MissingId:
+    """An entry without an id.
+
+    Attributes:
+        path: the entry, for example ``xgn_links[3]``.
+        section: its variable.
+        key: node name, or index in the list.
+        proposal: the next free id.
+    """
+
+    path: str
+    section: str
+    key: str | int
+    proposal: int
+
+
+def missing_ids(raw: Mapping[str, Any], taken: Iterable[int] = ()) -> list[MissingId]:
+    """Return the nodes, links and segments without an id, each with a proposal.
+
+    A proposal is one more than the largest id of its section, never the id of something that was removed in between, unless it was the
+    largest.
+
+    Parameters:
+        raw: the intent.
+        taken: ids of links that come from patterns.
+    """
+    found = _missing("xgn_nodes", _named(raw.get("xgn_nodes")), 1, set())
+    found += _missing("xgn_links", _listed(raw.get("xgn_links")), 1, set(taken))
+    found += _missing("xgn_segments", _listed(raw.get("xgn_segments")), 1000, set())
+    return found
+
+
+def _named(value: object) -> list[tuple[str | int, object]]:
+    return list(value.items()) if isinstance(value, Mapping) else []
+
+
+def _listed(value: object) -> list[tuple[str | int, object]]:
+    return list(enumerate(value)) if isinstance(value, list) else []
+
+
+def _missing(section: str, entries: list[tuple[str | int, object]], first: int, taken: set[int]) -> list[MissingId]:
+    ids = [entry["id"] for _key, entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("id"), int)]
+    proposal = max(ids, default=first - 1)
+    found = []
+    for key, entry in entries:
+        if isinstance(entry, Mapping) and "id" not in entry:
+            proposal += 1
+            while proposal in taken:
+                proposal += 1
+            path = f"{section}[{key}]" if isinstance(key, int) else key_path(section, key)
+            found.append(MissingId(path, section, key, proposal))
+    return found
+
+
+def id_problems(raw: Mapping[str, Any], intent: Intent) -> list[Problem]:
+    """Return missing and duplicate ids of nodes, links and segments. Entries concerned are marked as broken."""
+    taken = [link.id for link in intent.links if link.path.startswith("xgn_patterns")]
+    problems = []
+    for missing in missing_ids(raw, taken):
+        hint = f"the next free one is {missing.proposal}; playbook xuegao.net.assign_ids writes it into the file"
+        problems.append(Problem(f"{missing.path}.id", "is required", hint=hint))
+    for node in intent.nodes.values():
+        node.broken = node.broken or node.id < 1
+    owners: dict[int, str] = {}
+    free = max((node.id for node in intent.nodes.values()), default=0) + 1
+    for node in intent.nodes.values():
+        if node.id and not node.broken:
+            # Everything else that such a node has twice follows from the id.
+            node.broken = _claim(owners, node.id, node.path, f"{node.path}.id", "node", problems, free)
+    problems += _duplicates(intent.links, "link")
+    problems += _duplicates(intent.segments, "segment")
+    for item in intent.links:
+        item.broken = item.broken or item.id < 0 or any(end.node.broken for end in item.ends)
+    return problems
+
+
+def _duplicates(items: Iterable[Link] | Iterable[Segment], noun: str) -> list[Problem]:
+    listed = [item for item in items if item.id >= 0]
+    free = max((item.id for item in listed), default=0) + 1
+    owners: dict[int, str] = {}
+    problems: list[Problem] = []
+    for item in listed:
+        where = item.path if "(" in item.path else f"{item.path}.id"
+        if _claim(owners, item.id, item.path, where, noun, problems, free) and isinstance(item, Link):
+            item.broken = True
+    return problems
+
+
+def _claim(owners: dict[int, str], number: int, owner: str, path: str, noun: str, problems: list[Problem], free: int) -> bool:
+    """Note the owner of an id. Return whether it had one already, which is a problem."""
+    if number not in owners:
+        owners[number] = owner
+        return False
+    problems.append(
+        Problem(path, f"is also the id of {owners[number]}", str(number), f"every {noun} has its own; the next free one is {free}")
+    )
+    return True

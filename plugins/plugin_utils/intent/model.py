@@ -1,0 +1,234 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The intent as objects: names resolved, addresses parsed, patterns expanded. What the rules check and the writers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
+
+FAMILIES = ("ipv4", "ipv6")
+VERSION = {"ipv4": 4, "ipv6": 6}
+TUNNELS = ("wireguard", "openvpn", "l2tp_ipsec", "vxlan")
+# The one uplink a node names under `uplink`.
+MAIN_UPLINK = "uplink"
+
+
+@dataclass(slots=True)
+class Pools:
+    """The address plan of one VRF. A pool is absent where the intent names none.
+
+    Attributes:
+        links, loopbacks, networks: prefix by family.
+        link_length, network_length: prefix length of a subnet in bits, by family.
+        per_node: subnets of the network pool that belong to each node id.
+        path: where the pools stand in the intent.
+    """
+
+    path: str
+    links: dict[str, Prefix] = field(default_factory=dict)
+    loopbacks: dict[str, Prefix] = field(default_factory=dict)
+    networks: dict[str, Prefix] = field(default_factory=dict)
+    link_length: dict[str, int] = field(default_factory=dict)
+    network_length: dict[str, int] = field(default_factory=dict)
+    per_node: int = 1
+
+
+@dataclass(slots=True)
+class Vrf:
+    """A VRF, or the main table under the name of an empty string."""
+
+    name: str
+    path: str
+    table: int
+    pools: Pools
+
+
+@dataclass(slots=True)
+class Uplink:
+    """What tunnels travel over. MTU in bytes; addresses by family."""
+
+    path: str
+    device: str | None
+    addresses: dict[str, Address]
+    nat: bool
+    public: str | None
+    mtu: int
+    set_mtu: bool
+    mac: str | None
+    hw_id: str | None
+    gateway: str | None
+    vrf: str | None
+
+
+@dataclass(slots=True)
+class Network:
+    """A network behind a node. `planned` tells the families whose address comes from the pool."""
+
+    interface: str
+    path: str
+    id: int
+    kind: str | None
+    parent: str | None
+    vlan: int | None
+    addresses: dict[str, Address]
+    vrf: str
+    mtu: int | None
+    mac: str | None
+    description: str | None
+    published: bool
+    pooled: bool
+
+
+@dataclass(slots=True)
+class Node:
+    """A router. `broken` marks one whose own entry has mistakes, so that nothing is concluded from it."""
+
+    name: str
+    path: str
+    id: int = 0
+    site: str | None = None
+    groups: tuple[str, ...] = ()
+    managed: bool = True
+    asn: int | None = None
+    vrf: str = ""
+    router_id: str | None = None
+    route_reflector: bool = False
+    management: str | None = None
+    loopback: dict[str, Address] = field(default_factory=dict)
+    uplinks: dict[str, Uplink] = field(default_factory=dict)
+    networks: list[Network] = field(default_factory=list)
+    broken: bool = False
+
+
+@dataclass(slots=True)
+class End:
+    """One end of a link. `addresses` holds what the intent fixes, then what the plan adds."""
+
+    node: Node
+    path: str
+    written: Mapping[str, Any]
+    uplink: Uplink | None = None
+    interface: str = ""
+    # The interface beneath that of a VLAN or direct link.
+    device: str | None = None
+    addresses: dict[str, Address] = field(default_factory=dict)
+    listen_port: int | None = None
+    # Address or name the other end calls, without port; none when this end must call first.
+    endpoint: str | None = None
+
+
+@dataclass(slots=True)
+class Link:
+    """A link between two nodes.
+
+    Attributes:
+        options: the options common to links and patterns, as written or by default.
+        vrf: VRF at both ends; empty for the main table.
+        routing: ``bgp``, ``ospf`` or ``none``.
+        session: ``loopback`` or ``link``.
+        families: what it carries.
+        mtu: in bytes; with `arithmetic`, how it comes about.
+        outer: family of the outer packets of a tunnel.
+    """
+
+    id: int
+    path: str
+    type: str
+    ends: tuple[End, End]
+    options: Mapping[str, Any]
+    reserve_of: int | None = None
+    vrf: str = ""
+    routing: str = "bgp"
+    session: str = "loopback"
+    families: tuple[str, ...] = ()
+    mtu: int = 0
+    arithmetic: str = ""
+    outer: str | None = None
+    broken: bool = False
+
+    def other(self, end: End) -> End:
+        """Return the opposite end."""
+        return self.ends[1] if end is self.ends[0] else self.ends[0]
+
+
+@dataclass(slots=True)
+class Segment:
+    """A layer-2 network over VXLAN.
+
+    Attributes:
+        docker_nodes: names of the managed members that have a Docker network on it.
+        addresses: of the members, by node name and family.
+    """
+
+    id: int
+    path: str
+    vni: int
+    members: list[Node]
+    gateway: Node
+    prefixes: dict[str, Prefix]
+    vrf: str
+    port: int
+    written: Mapping[str, Any]
+    docker_nodes: frozenset[str] = frozenset()
+    mtu: int = 0
+    addresses: dict[str, dict[str, Address]] = field(default_factory=dict)
+
+    @property
+    def vxlan(self) -> str:
+        """Name of its VXLAN interface."""
+        return f"vxlan{self.vni}"
+
+    def interface_of(self, node: Node) -> str:
+        """Return the interface that has a member's addresses: the VXLAN, or beside containers a macvlan interface on it.
+
+        Docker's are macvlan interfaces on the VXLAN, which reach each other and what is beyond the VXLAN, but never the VXLAN interface itself.
+        """
+        return f"seg{self.vni}" if node.name in self.docker_nodes else self.vxlan
+
+    def uplink_of(self, node: Node) -> Uplink | None:
+        """Return the uplink of a member that the segment travels over."""
+        return node.uplinks.get(self.written["uplinks"].get(node.name, MAIN_UPLINK))
+
+
+@dataclass(slots=True)
+class Container:
+    """A system container that is a router: a host of the inventory, whose one neighbor is the gateway of its segment.
+
+    Attributes:
+        node: the node that runs it.
+        addresses: in the segment, by family.
+        networks: what it has on its loopback, with the path of each.
+    """
+
+    name: str
+    path: str
+    node: Node
+    segment: Segment
+    asn: int
+    router_id: str | None
+    bfd: bool
+    addresses: dict[str, Address] = field(default_factory=dict)
+    networks: list[tuple[Address, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Intent:
+    """Everything a person wrote, resolved."""
+
+    vrfs: dict[str, Vrf]
+    nodes: dict[str, Node]
+    links: list[Link]
+    segments: list[Segment]
+    settings: Mapping[str, Any]
+    # Names of groups and sites that stand for nodes.
+    selectors: dict[str, list[Node]]
+    # Names of the nodes that answer the anycast address.
+    dns_nodes: frozenset[str] = frozenset()
+    sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    containers: list[Container] = field(default_factory=list)
+    # Entries of the intent with mistakes of form, so that rules do not draw conclusions from them.
+    broken: frozenset[str] = frozenset()

@@ -1,0 +1,328 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the variables a person wrote to the objects of `model`, with every mistake of form and of reference on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import (
+    BITS,
+    Address,
+    AddressError,
+    Prefix,
+    parse_address,
+    parse_prefix,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    FAMILIES,
+    MAIN_UPLINK,
+    VERSION,
+    Intent,
+    Network,
+    Node,
+    Pools,
+    Uplink,
+    Vrf,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import read_links, read_segments, select
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
+
+# Other parts of the collection have variables with this prefix too; only what is this near to one of ours is a slip of the pen.
+_NEAR = 0.85
+_ENTRY = re.compile(r"xgn_\w+(?:\.\w+|\['[^']*'\]|\[\d+\])?")
+# The sections that are one object: a mistake in one of their keys leaves the others usable.
+_SETTINGS = ("xgn_bgp", "xgn_bfd", "xgn_ospf", "xgn_kernel", "xgn_wireguard", "xgn_openvpn", "xgn_vyos", "xgn_firewall", "xgn_services")
+
+# Milliseconds between BFD's packets by the name of the timers: FRR's default, and what an emulated processor keeps.
+_BFD_INTERVALS = {"quiet": 300, "emulated": 1000}
+
+
+def read_intent(raw: Mapping[str, Any]) -> tuple[Intent, list[Problem]]:
+    """Read an intent.
+
+    Parameters:
+        raw: the ``xgn_…`` variables; others are ignored unless they look like a mistyped one.
+
+    Returns:
+        The objects, as far as they could be read, and every problem found. Entries with problems of their own are marked as broken
+        and left out of further conclusions.
+    """
+    options = intent_options()
+    written = {name: value for name, value in raw.items() if is_intent(name)}
+    _expand_short_ends(written)
+    problems = check(written, options)
+    broken = frozenset(match.group() for problem in problems if (match := _ENTRY.match(problem.path)))
+    reader = _Reader(written, options, broken, problems)
+    return reader.intent(), problems
+
+
+def is_intent(name: object) -> bool:
+    """Tell whether a variable belongs to the intent, or is meant to."""
+    if not isinstance(name, str):
+        return False
+    options = intent_options()
+    return name in options or (name.startswith("xgn_") and bool(get_close_matches(name, options, 1, _NEAR)))
+
+
+def _expand_short_ends(written: dict[str, Any]) -> None:
+    """Replace an end that is only a node's name by the dictionary it stands for."""
+    links = written.get("xgn_links")
+    if not isinstance(links, list):
+        return
+    written["xgn_links"] = [
+        {**link, "ends": [{"node": end} if isinstance(end, str) else end for end in link["ends"]]}
+        if isinstance(link, Mapping) and isinstance(link.get("ends"), list)
+        else link
+        for link in links
+    ]
+
+
+class _Reader:
+    def __init__(self, written: Mapping[str, Any], options: Mapping[str, Any], broken: frozenset[str], problems: list[Problem]) -> None:
+        self.written = written
+        self.options = options
+        self.broken = set(broken)
+        self.problems = problems
+
+    def intent(self) -> Intent:
+        self.sites = self._entries("xgn_sites")
+        vrfs = self._vrfs()
+        nodes = self._nodes(vrfs)
+        selectors = _selectors(nodes, self.problems)
+        intent = Intent(vrfs, nodes, [], [], self._settings(), selectors, sites=self.sites)
+        intent.broken = frozenset(self.broken)
+        dns = intent.settings.get("xgn_services", {}).get("dns")
+        if dns:
+            chosen = select(dns["nodes"], "xgn_services.dns.nodes", intent, self.problems)
+            intent.dns_nodes = frozenset(node.name for node in chosen)
+        read_links(self.written, self.options, self.broken, intent, self.problems)
+        read_segments(self.written, self.options, self.broken, intent, self.problems)
+        read_containers(intent, self.problems)
+        intent.broken = frozenset(self.broken)
+        return intent
+
+    def _entries(self, section: str) -> dict[str, dict[str, Any]]:
+        """Return the entries of a dictionary of named things, without the broken ones."""
+        value = self.written.get(section, {})
+        if section in self.broken or not isinstance(value, Mapping):
+            return {}
+        spec = self.options[section]["values"]["options"]
+        return {name: with_defaults(entry, spec) for name, entry in value.items() if key_path(section, name) not in self.broken}
+
+    def _settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = {}
+        for name in _SETTINGS:
+            default = self.options[name].get("default")
+            value = self.written.get(name, default)
+            sound = not any(entry == name or entry.startswith(f"{name}.") for entry in self.broken)
+            if not sound or not isinstance(value, Mapping):
+                value = default
+            if value is not None:
+                settings[name] = with_defaults(value, self.options[name]["options"])
+        bfd = settings["xgn_bfd"]
+        for key in ("receive_interval", "transmit_interval"):
+            bfd.setdefault(key, _BFD_INTERVALS[bfd["timers"]])
+        return settings
+
+    def address(self, text: str | None, family: str, path: str) -> Address | None:
+        """Parse an address of the intent; a mistake becomes a problem."""
+        if text is None:
+            return None
+        try:
+            address = parse_address(text)
+        except AddressError as error:
+            self.problems.append(Problem(path, str(error)))
+            return None
+        if address.version != VERSION[family]:
+            self.problems.append(Problem(path, f"is no {_title(family)} address", show(text)))
+            return None
+        return address
+
+    def prefix(self, text: str | None, family: str, path: str) -> Prefix | None:
+        """Parse a prefix of the intent; a mistake becomes a problem."""
+        if text is None:
+            return None
+        try:
+            prefix = parse_prefix(text)
+        except AddressError as error:
+            self.problems.append(Problem(path, str(error)))
+            return None
+        if prefix.version != VERSION[family]:
+            self.problems.append(Problem(path, f"is no {_title(family)} prefix", show(text)))
+            return None
+        return prefix
+
+    def _vrfs(self) -> dict[str, Vrf]:
+        main = self._pools(self.written.get("xgn_pools"), "xgn_pools")
+        vrfs = {"": Vrf("", "xgn_pools", 254, main)}
+        for name, entry in self._entries("xgn_vrfs").items():
+            path = key_path("xgn_vrfs", name)
+            own = self._pools(entry["pools"], f"{path}.pools") if "pools" in entry else main
+            vrfs[name] = Vrf(name, path, entry["table"], own)
+        return vrfs
+
+    def _pools(self, written: Any, path: str) -> Pools:
+        pools = Pools(path)
+        spec = self.options["xgn_pools"]["options"]
+        if not isinstance(written, Mapping) or path in self.broken:
+            written = {}
+        clean = {name: value for name, value in written.items() if f"{path}.{name}" not in self.broken}
+        filled = with_defaults(clean, spec)
+        for name, target in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
+            for family in FAMILIES:
+                here = f"{path}.{name}.{family}"
+                prefix = self.prefix(filled[name].get(family), family, here)
+                if prefix is None and filled[name].get(family) is not None:
+                    self.broken.add(f"{path}.{name}")
+                if prefix is not None:
+                    target[family] = prefix
+        for family in FAMILIES:
+            pools.link_length[family] = filled["links"][f"{family}_prefix"]
+            pools.network_length[family] = filled["networks"][f"{family}_prefix"]
+            for name, target, length in (
+                ("links", pools.links, pools.link_length[family]),
+                ("networks", pools.networks, pools.network_length[family]),
+            ):
+                if family in target and length < target[family].length:
+                    self.problems.append(
+                        Problem(
+                            f"{path}.{name}.{family}_prefix",
+                            f"does not fit into the pool {target[family]}",
+                            str(length),
+                            f"valid: {target[family].length} to {BITS[VERSION[family]]}",
+                        )
+                    )
+                    del target[family]
+                    self.broken.add(f"{path}.{name}")
+        pools.per_node = filled["networks"]["per_node"]
+        return pools
+
+    def _nodes(self, vrfs: Mapping[str, Vrf]) -> dict[str, Node]:
+        value = self.written.get("xgn_nodes")
+        if not isinstance(value, Mapping) or "xgn_nodes" in self.broken:
+            return {}
+        spec = self.options["xgn_nodes"]["values"]["options"]
+        nodes: dict[str, Node] = {}
+        for name, entry in value.items():
+            path = key_path("xgn_nodes", name)
+            if path in self.broken:
+                nodes[str(name)] = Node(str(name), path, broken=True)
+                continue
+            before = len(self.problems)
+            node = self._node(name, path, with_defaults(entry, spec), vrfs)
+            node.broken = len(self.problems) > before
+            if node.broken:
+                self.broken.add(path)
+            nodes[name] = node
+        return nodes
+
+    def _node(self, name: str, path: str, entry: Mapping[str, Any], vrfs: Mapping[str, Vrf]) -> Node:
+        site = entry.get("site")
+        shared: Mapping[str, Any] = self.sites.get(site, {}) if site else {}
+        if site and "xgn_sites" in self.written and site not in self.sites and key_path("xgn_sites", site) not in self.broken:
+            self.problems.append(unknown(f"{path}.site", f"{show(site)} is no site of xgn_sites", site, self.sites, "valid sites"))
+        vrf = entry.get("vrf", shared.get("vrf", ""))
+        self._known_vrf(vrf, f"{path}.vrf" if "vrf" in entry else f"{key_path('xgn_sites', site)}.vrf", vrfs)
+        base = self.written.get("xgn_bgp")
+        asn_base = base.get("asn_base") if isinstance(base, Mapping) and "xgn_bgp.asn_base" not in self.broken else None
+        number = entry.get("id", 0)
+        node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], vrf=vrf)
+        node.asn = entry.get("asn", shared.get("asn", asn_base + number if asn_base and number else None))
+        for family in FAMILIES:
+            loopback = self.address(entry.get("loopback", {}).get(family), family, f"{path}.loopback.{family}")
+            if loopback is not None:
+                node.loopback[family] = loopback
+        node.route_reflector = entry["route_reflector"]
+        if "router_id" in entry:
+            router_id = self.address(entry["router_id"], "ipv4", f"{path}.router_id")
+            node.router_id = router_id.bare if router_id else None
+        if "management" in entry:
+            family = "ipv6" if ":" in entry["management"] else "ipv4"
+            management = self.address(entry["management"], family, f"{path}.management")
+            node.management = management.bare if management else None
+        if "uplink" in entry:
+            node.uplinks[MAIN_UPLINK] = self._uplink(f"{path}.uplink", entry["uplink"])
+        for label, uplink in entry["uplinks"].items():
+            node.uplinks[label] = self._uplink(key_path(f"{path}.uplinks", label), uplink)
+        for interface, network in entry["networks"].items():
+            node.networks.append(self._network(interface, key_path(f"{path}.networks", interface), network, vrf, vrfs))
+        return node
+
+    def _known_vrf(self, vrf: str, path: str, vrfs: Mapping[str, Vrf]) -> None:
+        if vrf and vrf not in vrfs and key_path("xgn_vrfs", vrf) not in self.broken:
+            self.problems.append(unknown(path, f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [name for name in vrfs if name], "valid VRFs"))
+
+    def _uplink(self, path: str, entry: Mapping[str, Any]) -> Uplink:
+        addresses: dict[str, Address] = {}
+        for family, key in (("ipv4", "address"), ("ipv6", "address6")):
+            address = self.address(entry.get(key), family, f"{path}.{key}")
+            if address is not None:
+                addresses[family] = address
+        return Uplink(
+            path,
+            entry.get("device"),
+            addresses,
+            entry["nat"],
+            entry.get("public"),
+            entry["mtu"],
+            entry["set_mtu"],
+            entry.get("mac"),
+            entry.get("hw_id"),
+            entry.get("gateway"),
+            entry.get("vrf"),
+        )
+
+    def _network(self, interface: str, path: str, entry: Mapping[str, Any], vrf: str, vrfs: Mapping[str, Vrf]) -> Network:
+        addresses: dict[str, Address] = {}
+        for family, key in (("ipv4", "address"), ("ipv6", "address6")):
+            address = self.address(entry.get(key), family, f"{path}.{key}")
+            if address is not None:
+                addresses[family] = address
+        own = entry.get("vrf", vrf)
+        if "vrf" in entry:
+            self._known_vrf(own, f"{path}.vrf", vrfs)
+        return Network(
+            interface,
+            path,
+            entry["id"],
+            entry.get("kind"),
+            entry.get("parent"),
+            entry.get("vlan"),
+            addresses,
+            own,
+            entry.get("mtu"),
+            entry.get("mac"),
+            entry.get("description"),
+            entry["published"],
+            pooled="address" not in entry and "address6" not in entry,
+        )
+
+
+def _selectors(nodes: Mapping[str, Node], problems: list[Problem]) -> dict[str, list[Node]]:
+    """Return the nodes of each group and site. A name must not stand for two things."""
+    groups: dict[str, list[Node]] = {}
+    sites: dict[str, list[Node]] = {}
+    for node in nodes.values():
+        if node.site:
+            sites.setdefault(node.site, []).append(node)
+        for index, group in enumerate(node.groups):
+            if group in nodes or group == "all":
+                problems.append(
+                    Problem(f"{node.path}.groups[{index}]", "is also the name of a node" if group in nodes else "is reserved", show(group))
+                )
+            groups.setdefault(group, []).append(node)
+    for name in sorted(groups.keys() & sites.keys()):
+        member = groups[name][0]
+        problems.append(Problem(f"{member.path}.groups", f"{show(name)} is also the name of a site", hint="rename one of them"))
+    return {**sites, **groups, "all": list(nodes.values())}
+
+
+def _title(family: str) -> str:
+    return "IPv4" if family == "ipv4" else "IPv6"

@@ -1,0 +1,166 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The MTU of every link and segment, through whatever it is nested in, with the arithmetic kept for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import nth_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import IPV4_MINIMUM_MTU, IPV6_MINIMUM_MTU, Fit, fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, TUNNELS, Intent, Link, Segment
+
+# A VXLAN carries Ethernet; beyond this nothing on a bridge or in a container expects more.
+_ETHERNET_MTU = 1500
+
+
+def size_links(intent: Intent, problems: list[Problem]) -> None:
+    """Give every link its MTU, from what it travels over upwards. Adds what does not fit to the problems."""
+    by_id = {link.id: link for link in intent.links if not link.broken}
+    pending: list[Link] = []
+    for link in intent.links:
+        if link.broken:
+            continue
+        if link.options.get("over", "uplink") == "loopback":
+            pending.append(link)
+        else:
+            _size(link, by_id, [], problems)
+    for link in pending:
+        _over_loopbacks(link, intent, problems)
+
+
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem]) -> None:
+    if link.mtu or link.broken:
+        return
+    over = link.options.get("over", "uplink")
+    if over == "uplink":
+        if link.type in TUNNELS:
+            uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
+            _settle_mtu(link, _inside(link, min(uplinks, default=_ETHERNET_MTU), link.outer), problems)
+        else:
+            mtu = link.options.get("mtu", _ETHERNET_MTU)
+            link.mtu, link.arithmetic = mtu, str(mtu)
+        return
+    below = by_id.get(over) if isinstance(over, int) and not isinstance(over, bool) else None
+    if below is None:
+        if not any(problem.path == f"{link.path}.over" for problem in problems):
+            known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
+            problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", show(over), known))
+        link.broken = True
+        return
+    if below is link or below in above:
+        chain = " over ".join(str(item.id) for item in [*above, link, below])
+        problems.append(Problem(f"{link.path}.over", f"runs in a circle: {chain}", show(over)))
+        link.broken = True
+        return
+    if {end.node.name for end in below.ends} != {end.node.name for end in link.ends}:
+        names = " and ".join(end.node.name for end in below.ends)
+        problems.append(Problem(f"{link.path}.over", f"joins {names}, not the two nodes of this link", show(over)))
+        link.broken = True
+        return
+    if link.type == "direct" or (link.type == "vlan" and below.type != "vxlan"):
+        what = "a NIC" if link.type == "direct" else "Ethernet, which only a VXLAN carries"
+        problems.append(
+            Problem(f"{link.path}.over", f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over))
+        )
+        link.broken = True
+        return
+    _size(below, by_id, [*above, link], problems)
+    if below.broken:
+        link.broken = True
+        return
+    link.outer = link.options.get("family") or (below.families[0] if below.families else "ipv4")
+    for end in link.ends:
+        under = next(item for item in below.ends if item.node is end.node)
+        if link.outer in under.addresses:
+            end.endpoint = under.addresses[link.outer].bare
+    _settle_mtu(link, _inside(link, below.mtu, link.outer), problems)
+
+
+def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    """A tunnel between loopbacks may take any path, so the smallest MTU of its VRF counts."""
+    if link.type not in TUNNELS:
+        hint = f"a link of type {link.type} has no outer packets"
+        problems.append(Problem(f"{link.path}.over", "is for tunnels only", show("loopback"), hint))
+        return
+    # What speaks no routing protocol carries nothing between loopbacks.
+    carriers = [
+        item
+        for item in intent.links
+        if item is not link and item.vrf == link.vrf and item.mtu and item.routing != "none" and item.options.get("over") != "loopback"
+    ]
+    family = link.options.get("family") or "ipv4"
+    for end in link.ends:
+        if family in end.node.loopback:
+            end.endpoint = end.node.loopback[family].bare
+        else:
+            problems.append(Problem(f"{link.path}.over", f"{end.node.name} has no {family} loopback", show("loopback")))
+    link.outer = family
+    if not carriers:
+        problems.append(Problem(f"{link.path}.over", "there is no other link in this VRF to travel over", show("loopback")))
+        return
+    smallest = min(carriers, key=lambda item: (item.mtu, item.id))
+    _settle_mtu(link, _inside(link, smallest.mtu, family), problems)
+
+
+def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
+    if link.type in ("wireguard", "vxlan", "vlan"):
+        # WireGuard counts the larger header unless the family is fixed in the intent.
+        return fit(underlay, link.type, link.options.get("family") if link.type == "wireguard" else outer)
+    if link.type == "openvpn":
+        return fit(underlay, f"openvpn_{link.options.get('transport', 'tcp')}", outer)
+    if link.type == "l2tp_ipsec":
+        return fit(underlay, "l2tp_ipsec_gcm" if link.options.get("cipher") == "aes-gcm" else "l2tp_ipsec", outer)
+    return Fit(underlay, str(underlay))
+
+
+def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
+    wanted = link.options.get("mtu")
+    link.arithmetic = room.arithmetic
+    link.mtu = wanted if wanted is not None else min(room.mtu, _ETHERNET_MTU) if link.type == "vxlan" else room.mtu
+    if wanted is not None and wanted > room.mtu:
+        problems.append(Problem(f"{link.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    _check_minimum(link.mtu, link.families, link.path, room.arithmetic, problems)
+
+
+def _check_minimum(mtu: int, families: tuple[str, ...], path: str, arithmetic: str, problems: list[Problem]) -> None:
+    least = IPV6_MINIMUM_MTU if "ipv6" in families else IPV4_MINIMUM_MTU
+    if mtu < least:
+        name = "IPv6" if "ipv6" in families else "IPv4"
+        problems.append(Problem(path, f"has an MTU of {mtu}, less than the {least} that {name} needs", hint=arithmetic))
+
+
+def number_segment(segment: Segment, problems: list[Problem]) -> None:
+    """Give a segment its MTU and its members their addresses. Adds what does not fit to the problems."""
+    uplinks = {node.name: segment.uplink_of(node) for node in segment.members}
+    lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
+    if lacking:
+        problems.append(
+            Problem(f"{segment.path}.members", f"{', '.join(lacking)} without an uplink", hint="a segment travels over the uplinks")
+        )
+        return
+    present = [uplink for uplink in uplinks.values() if uplink is not None]
+    common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
+    if present and not common:
+        problems.append(Problem(f"{segment.path}.members", "no family that all uplinks have"))
+        return
+    room = fit(min((uplink.mtu for uplink in present), default=_ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
+    wanted = segment.written.get("mtu")
+    segment.mtu = wanted if wanted is not None else min(room.mtu, _ETHERNET_MTU)
+    if wanted is not None and wanted > room.mtu:
+        problems.append(Problem(f"{segment.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    _check_minimum(segment.mtu, tuple(segment.prefixes), segment.path, room.arithmetic, problems)
+    for family, prefix in segment.prefixes.items():
+        for node in segment.members:
+            number = 1 if node is segment.gateway else node.id + 1
+            if node.broken:
+                continue
+            # The last address of an IPv4 subnet is its broadcast address.
+            if number > prefix.size - (2 if family == "ipv4" else 1):
+                text = f"{node.name} would have number {node.id} + 1 = {number}"
+                problems.append(
+                    Problem(f"{segment.path}.{family}", f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix")
+                )
+                continue
+            segment.addresses.setdefault(node.name, {})[family] = nth_address(prefix, number)

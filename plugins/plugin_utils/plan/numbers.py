@@ -1,0 +1,270 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The numbers of the plan: addresses, interface names, ports and MTUs. All of them come from ids and from what is written, none from order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import (
+    Address,
+    AddressError,
+    PoolExhaustedError,
+    address_text,
+    link_addresses,
+    nth_address,
+    nth_subnet,
+    parse_address,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    FAMILIES,
+    TUNNELS,
+    VERSION,
+    End,
+    Intent,
+    Link,
+    Node,
+    Vrf,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
+
+_HOST_BITS = {"ipv4": 32, "ipv6": 128}
+_PORT_BASE = {"wireguard": "xgn_wireguard", "openvpn": "xgn_openvpn"}
+
+
+def number_all(intent: Intent) -> list[Problem]:
+    """Fill in every number of an intent. Returns the numbers that do not exist, and the MTUs that do not fit."""
+    problems: list[Problem] = []
+    for node in intent.nodes.values():
+        if not node.broken:
+            before = len(problems)
+            _number_node(node, intent, problems)
+            node.broken = len(problems) > before
+    carriers = {link.id: link for link in intent.links}
+    for link in intent.links:
+        link.broken = link.broken or any(end.node.broken for end in link.ends)
+        if not link.broken:
+            before = len(problems)
+            _number_link(link, intent, carriers, problems)
+            link.broken = len(problems) > before
+    size_links(intent, problems)
+    for segment in intent.segments:
+        number_segment(segment, problems)
+    return problems
+
+
+def _number_node(node: Node, intent: Intent, problems: list[Problem]) -> None:
+    pools = _vrf(intent, node.vrf).pools
+    for family in FAMILIES:
+        pool = pools.loopbacks.get(family)
+        if family in node.loopback:
+            written = node.loopback[family]
+            if written.length != _HOST_BITS[family]:
+                problems.append(
+                    Problem(f"{node.path}.loopback.{family}", "is not a single address", show(str(written)), f"write {written.bare}")
+                )
+            node.loopback[family] = Address(written.version, written.value, _HOST_BITS[family])
+        elif pool is not None:
+            try:
+                number = nth_address(pool, node.id)
+            except AddressError as error:
+                problems.append(
+                    Problem(f"{node.path}.id", f"has no loopback: {error}", str(node.id), f"enlarge {pools.path}.loopbacks.{family}")
+                )
+                continue
+            node.loopback[family] = Address(number.version, number.value, _HOST_BITS[family])
+    if node.router_id is None:
+        # A router ID is 32 bits that only look like an address (RFC 6286); without IPv4 the node's id serves.
+        node.router_id = node.loopback["ipv4"].bare if "ipv4" in node.loopback else address_text(4, node.id)
+    for network in node.networks:
+        if not network.pooled:
+            continue
+        own = _vrf(intent, network.vrf).pools
+        if network.id >= own.per_node and own.networks:
+            hint = f"valid: 0 to {own.per_node - 1}; raise {own.path}.networks.per_node, or give the network an address"
+            problems.append(Problem(f"{network.path}.id", "is beyond what the pool holds for a node", str(network.id), hint))
+            continue
+        for family, pool in own.networks.items():
+            try:
+                subnet = nth_subnet(pool, own.network_length[family], node.id * own.per_node + network.id)
+            except PoolExhaustedError as error:
+                how = f"{node.id} x {own.per_node} + {network.id} = {node.id * own.per_node + network.id}"
+                problems.append(
+                    Problem(network.path, f"has no {family} subnet: {error}", hint=f"{how}; enlarge {own.path}.networks.{family}")
+                )
+                continue
+            network.addresses[family] = nth_address(subnet, 0) if subnet.size == 1 else link_addresses(subnet)[0]
+        if not own.networks and f"{own.path}.networks" not in intent.broken:
+            problems.append(Problem(network.path, "has no address", hint=f"give it an address, or name {own.path}.networks"))
+
+
+def _vrf(intent: Intent, name: str) -> Vrf:
+    return intent.vrfs.get(name) or intent.vrfs[""]
+
+
+def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
+    _address_link(link, intent, problems)
+    number = link.id
+    if link.type == "vxlan":
+        number = link.options.get("vni", link.id)
+    elif link.type == "vlan":
+        if "vlan" not in link.options:
+            problems.append(Problem(f"{link.path}.vlan", "is required", hint="a link of type vlan has a VLAN id, 1 to 4094"))
+        number = link.options.get("vlan", 0)
+    for end in link.ends:
+        _name_end(end, link, number, carriers, problems)
+    if link.type in TUNNELS:
+        _call(link, intent, problems)
+
+
+def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    pools = _vrf(intent, link.vrf).pools
+    first, second = link.ends
+    families = []
+    before = len(problems)
+    for family in FAMILIES:
+        fixed = [end for end in link.ends if family in end.addresses]
+        if len(fixed) == 1:
+            other = link.other(fixed[0])
+            problems.append(
+                Problem(f"{other.path}.{family}", "is required", hint=f"the other end has {fixed[0].addresses[family]}; give both or none")
+            )
+            continue
+        if not fixed:
+            pool = pools.links.get(family)
+            if pool is None:
+                continue
+            try:
+                pair = link_addresses(nth_subnet(pool, pools.link_length[family], link.id))
+            except PoolExhaustedError as error:
+                where = link.path if "(" in link.path else f"{link.path}.id"
+                hint = f"enlarge {pools.path}.links.{family}"
+                problems.append(Problem(where, f"has no {family} subnet: {error}", str(link.id), hint))
+                continue
+            first.addresses[family], second.addresses[family] = pair
+        families.append(family)
+    link.families = tuple(families)
+    pools_are_sound = not any(entry.startswith((f"{pools.path}.links", "xgn_pools")) for entry in intent.broken)
+    if not families and len(problems) == before and pools_are_sound:
+        hint = f"name {pools.path}.links.ipv4 or .ipv6, or give both ends addresses"
+        problems.append(Problem(link.path, "has no addresses", hint=hint))
+
+
+def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
+    if link.type in ("vlan", "direct"):
+        end.device = end.written.get("device") or _device_below(end, link, carriers)
+        if end.device is None and link.options.get("over", "uplink") == "uplink":
+            problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
+    given = end.written.get("interface")
+    if given is not None:
+        end.interface = given
+        trouble = name_problem(given)
+        if trouble:
+            problems.append(Problem(f"{end.path}.interface", trouble, show(given)))
+        return
+    if link.type in ("vlan", "direct") and end.device is None:
+        return
+    try:
+        end.interface = interface_name(link.type, number, end.device)
+    except InterfaceNameError as error:
+        problems.append(Problem(end.path, str(error), hint="give the end an 'interface' of its own"))
+
+
+def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | None:
+    """Return the interface of the VXLAN that a VLAN travels over, at the same node."""
+    over = link.options.get("over")
+    below = carriers.get(over) if isinstance(over, int) else None
+    if below is None or below.type != "vxlan":
+        return None
+    own = next((item for item in below.ends if item.node is end.node), None)
+    return None if own is None else own.written.get("interface") or interface_name("vxlan", below.options.get("vni", below.id))
+
+
+def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
+    """Decide who calls whom, under which address and port."""
+    if link.options.get("over", "uplink") == "uplink":
+        before = len(problems)
+        _meet(link, problems)
+        if len(problems) > before:
+            return
+    if link.type in _PORT_BASE:
+        _listen(link, intent.settings[_PORT_BASE[link.type]]["port_base"], problems)
+
+
+def _meet(link: Link, problems: list[Problem]) -> None:
+    """Choose the family of the outer packets, and the address each end is called under."""
+    choices = [_outer_families(end) for end in link.ends]
+    wanted = link.options.get("family")
+    common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
+    missing = [end for end in link.ends if end.uplink is None and "endpoint" not in end.written and end.node.managed]
+    for end in missing:
+        hint = f"give {end.node.path} an uplink, or the end an endpoint"
+        problems.append(Problem(end.path, f"{end.node.name} has no uplink for a link of type {link.type}", hint=hint))
+    if missing:
+        return
+    if not common:
+        have = ", ".join(f"{end.node.name} has {' and '.join(choice) or 'none'}" for end, choice in zip(link.ends, choices))
+        what = f"no {wanted} uplinks at both ends" if wanted else "no family that both uplinks have"
+        problems.append(Problem(link.path, what, hint=have))
+        return
+    link.outer = common[0]
+    for end in link.ends:
+        end.endpoint = _endpoint(end, link.outer)
+    if all(end.endpoint is None for end in link.ends):
+        names = " and ".join(end.node.name for end in link.ends)
+        problems.append(
+            Problem(link.path, f"nobody can call: {names} are both behind address translation", hint="give one uplink a 'public' address")
+        )
+    elif link.type == "vxlan":
+        for end in link.ends:
+            if end.endpoint is None:
+                hint = "VXLAN calls nobody, so both ends need an address the other reaches; let it travel over a tunnel with 'over'"
+                problems.append(Problem(end.path, f"{end.node.name} is behind address translation", hint=hint))
+
+
+def is_server(link: Link, end: End) -> bool:
+    """Tell which end of a tunnel waits to be called: the one that can be; of two, the one with the smaller node id."""
+    other = link.other(end)
+    if (end.endpoint is None) != (other.endpoint is None):
+        return end.endpoint is not None
+    return end.node.id < other.node.id
+
+
+def _listen(link: Link, base: int, problems: list[Problem]) -> None:
+    """Give each end that can be called its port."""
+    inside = link.options.get("over", "uplink") != "uplink"
+    for end in link.ends:
+        peer = link.other(end).node
+        given = end.written.get("listen_port")
+        reachable = inside or end.endpoint is not None
+        if given is None and reachable and base + peer.id > 65535:
+            text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than 65535"
+            problems.append(Problem(end.path, f"has no port: {text}", hint="give the end a listen_port"))
+        end.listen_port = given if given is not None else (base + peer.id if reachable else None)
+
+
+def _outer_families(end: End) -> tuple[str, ...]:
+    """Return the families an end can speak on the outside; both when that is unknown, as behind address translation."""
+    public = end.written.get("endpoint") or (end.uplink.public if end.uplink else None)
+    if public:
+        try:
+            return ("ipv4",) if parse_address(public).version == VERSION["ipv4"] else ("ipv6",)
+        except AddressError:
+            return FAMILIES
+    if end.uplink is None or (end.uplink.nat and not end.uplink.addresses):
+        return FAMILIES
+    return tuple(family for family in FAMILIES if family in end.uplink.addresses)
+
+
+def _endpoint(end: End, family: str) -> str | None:
+    if "endpoint" in end.written:
+        return str(end.written["endpoint"])
+    if end.uplink is None:
+        return None
+    if end.uplink.public:
+        return end.uplink.public
+    if end.uplink.nat or family not in end.uplink.addresses:
+        return None
+    return end.uplink.addresses[family].bare

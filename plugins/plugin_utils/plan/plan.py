@@ -1,0 +1,127 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The plan: intent in, the roles' variables of every host out, or every mistake at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, natural_order, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import id_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import read_intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import intent_rules
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import number_all
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables import (
+    containers,
+    context,
+    dns_anycast,
+    docker_macvlan,
+    failover_test,
+    firewall,
+    frr,
+    gobgp,
+    l2tp_ipsec,
+    openvpn,
+    sysctl,
+    verify,
+    vrf,
+    vxlan,
+    wireguard,
+)
+
+
+class IntentError(ValueError):
+    """An intent with mistakes. `problems` holds all of them; the text is the report for a person."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(set(problems), key=lambda problem: (natural_order(problem.path), str(problem)))
+        super().__init__(report(self.problems))
+
+
+@dataclass(slots=True)
+class Plan:
+    """A computed network.
+
+    Attributes:
+        hosts: variables of the roles, by inventory name, for every managed node and every container that is a router.
+        peers: the same for the nodes Ansible does not manage.
+        intent: the numbered intent: nodes, links with MTU and its arithmetic, segments.
+        tcp_mss: the largest TCP MSS in bytes that passes every link, by family; empty without links.
+    """
+
+    hosts: dict[str, dict[str, Any]]
+    peers: dict[str, dict[str, Any]]
+    intent: Intent
+    tcp_mss: dict[str, int]
+
+
+def check_intent(raw: Mapping[str, Any]) -> tuple[Intent, list[Problem]]:
+    """Read, number and check an intent. Returns the objects and every problem."""
+    intent, problems = read_intent(raw)
+    problems += id_problems(raw, intent)
+    problems += number_all(intent)
+    problems += intent_rules.problems_of(intent)
+    return intent, problems
+
+
+def smallest_mss(intent: Intent) -> dict[str, int]:
+    """Return the largest TCP MSS in bytes that passes every link and segment of the network, by family."""
+    sizes: dict[str, list[int]] = {}
+    for link in intent.links:
+        for family in link.families:
+            sizes.setdefault(family, []).append(link.mtu)
+    for segment in intent.segments:
+        for family in segment.prefixes:
+            sizes.setdefault(family, []).append(segment.mtu)
+    return {family: tcp_mss(min(found), family) for family, found in sizes.items() if found}
+
+
+def make_plan(raw: Mapping[str, Any]) -> Plan:
+    """Compute the plan of an intent.
+
+    Parameters:
+        raw: the ``xgn_…`` variables as written; see the data model under ``docs/``.
+
+    Raises:
+        IntentError: the intent has mistakes; all of them are named.
+        MissingLibraryError: netaddr is not installed.
+    """
+    with without_collection():
+        return _compute(raw)
+
+
+def _compute(raw: Mapping[str, Any]) -> Plan:
+    intent, problems = check_intent(raw)
+    if problems:
+        raise IntentError(problems)
+    mss = smallest_mss(intent)
+    shared = context.context_of(intent)
+    managed: dict[str, dict[str, Any]] = {}
+    peers: dict[str, dict[str, Any]] = {}
+    for node in intent.nodes.values():
+        variables: dict[str, Any] = {}
+        for part in (
+            sysctl.sysctl_variables(node, shared),
+            wireguard.wireguard_variables(node, shared),
+            vrf.vrf_variables(node, shared),
+            frr.frr_variables(node, shared),
+            openvpn.openvpn_variables(node, shared),
+            l2tp_ipsec.l2tp_variables(node, shared),
+            vxlan.vxlan_variables(node, shared),
+            docker_macvlan.docker_variables(node, shared),
+            gobgp.gobgp_variables(node, shared),
+            dns_anycast.dns_variables(node, shared),
+            firewall.firewall_variables(node, shared, mss),
+            verify.verify_variables(node, shared),
+            failover_test.failover_variables(node, shared),
+        ):
+            variables.update(part)
+        (managed if node.managed else peers)[node.name] = variables
+    for container in sorted(intent.containers, key=lambda item: item.name):
+        managed[container.name] = containers.container_variables(container, shared)
+    return Plan(managed, peers, intent, mss)

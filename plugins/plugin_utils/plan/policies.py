@@ -1,0 +1,240 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What may be told to whom: the prefix lists and route maps of the plan. Link prefixes are in none of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Container, Intent, Node, Segment
+
+PUBLISHED = "PUBLISHED"
+LOOPBACKS = "LOOPBACKS"
+IGP = "IGP"
+BGP_TO_OSPF = "BGP-TO-OSPF"
+OSPF_TO_BGP = "OSPF-TO-BGP"
+STEERING = "STEERING"
+# PUBLISHED without what is steered at the moment.
+UNSTEERED = "UNSTEERED"
+NOTHING = "NOTHING"
+ANYCAST = "ANYCAST"
+CONTAINER = "CONTAINER-{name}"
+# Behind OSPF (110), before iBGP (200).
+ANYCAST_DISTANCE = 115
+# Marks in OSPF what came from BGP (its port), so that no border of the region takes it for the region's own and tells it back.
+BGP_TAG = 179
+# What a route got from a GoBGP box carries, through BGP, the table and OSPF.
+STEERING_TAG = 1000
+# Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
+_POOL, _ANYCAST = 1, 2
+_MANY_NETWORKS, _STEERED, _SEGMENTS, _CONTAINERS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 2_500_000_000, 3_000_000_000
+
+
+def network_sequence(node_id: int, network_id: int) -> int:
+    """Return the number of the line for a node's network: ten lines a node, and a thousand more further up."""
+    return 10 * node_id + network_id if network_id < 10 else _MANY_NETWORKS + 1000 * node_id + network_id
+
+
+def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list PUBLISHED by family, in the order of their numbers.
+
+    A network pool needs one line for all its subnets; networks with addresses of their own, segments and anycast addresses have one each.
+    """
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    covered: dict[str, list[tuple[Prefix, int]]] = {family: [] for family in FAMILIES}
+    for vrf in intent.vrfs.values():
+        for family, pool in vrf.pools.networks.items():
+            length = vrf.pools.network_length[family]
+            number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
+            lines[family][number] = _pool_line(number, pool, length)
+            covered[family].append((pool, length))
+    for node in intent.nodes.values():
+        for network in node.networks:
+            if not network.published:
+                continue
+            for family, address in network.addresses.items():
+                prefix = address.prefix
+                if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
+                    _add(lines[family], network_sequence(node.id, network.id), str(prefix))
+    for segment in intent.segments:
+        if segment.written["published"]:
+            for family, prefix in segment.prefixes.items():
+                _add(lines[family], _SEGMENTS + segment.id, str(prefix))
+    for container in intent.containers:
+        for family, found in container_entries(container).items():
+            for entry in found:
+                prefix = parse_prefix(entry["prefix"])
+                if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
+                    _add_by_prefix(lines[family], _CONTAINERS, prefix)
+    dns = intent.settings.get("xgn_services", {}).get("dns")
+    if dns:
+        _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/32")
+        if "address6" in dns:
+            _add(lines["ipv6"], _ANYCAST, f"{parse_address(dns['address6']).bare}/128")
+    for family, steered in steering_entries(intent).items():
+        lines[family].update((entry["seq"], entry) for entry in steered)
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def steering_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it."""
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    boxes = intent.settings.get("xgn_services", {}).get("steering", {})
+    for text in sorted({text for box in boxes.values() for text in box["prefixes"]}):
+        prefix = parse_prefix(text)
+        family, longest = ("ipv4", 32) if prefix.version == 4 else ("ipv6", 128)
+        number = _add_by_prefix(lines[family], _STEERED, prefix)
+        if prefix.length < longest:
+            lines[family][number]["le"] = longest
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def container_entries(container: Container) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list of a container by family: what it may tell its gateway."""
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    for prefix in sorted({address.prefix for address, _path in container.networks}):
+        _add_by_prefix(lines["ipv4" if prefix.version == 4 else "ipv6"], _CONTAINERS, prefix)
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def _add_by_prefix(lines: dict[int, dict[str, Any]], base: int, prefix: Prefix) -> int:
+    """Add a line whose number comes from its prefix, since nothing else about it is lasting. Returns the number."""
+    number = base + crc32(str(prefix).encode()) % 100_000_000
+    while number in lines:
+        number += 1
+    _add(lines, number, str(prefix))
+    return number
+
+
+def _add(lines: dict[int, dict[str, Any]], number: int, prefix: str) -> None:
+    lines[number] = {"seq": number, "action": "permit", "prefix": prefix}
+
+
+def _pool_line(number: int, pool: Prefix, length: int) -> dict[str, Any]:
+    line: dict[str, Any] = {"seq": number, "action": "permit", "prefix": str(pool)}
+    if length > pool.length:
+        line.update(ge=length, le=length)
+    return line
+
+
+def loopback_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list LOOPBACKS by family: what OSPF may install besides the published networks."""
+    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    for vrf in intent.vrfs.values():
+        for family, pool in vrf.pools.loopbacks.items():
+            number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
+            lines[family][number] = _pool_line(number, pool, 32 if family == "ipv4" else 128)
+    for node in intent.nodes.values():
+        pools = intent.vrfs[node.vrf].pools.loopbacks if node.vrf in intent.vrfs else {}
+        for family, address in node.loopback.items():
+            if family not in pools or not pools[family].holds(address.prefix):
+                _add(lines[family], network_sequence(node.id, 0), str(address))
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def prefix_lists(name: str, entries: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return a prefix list for each family that has lines. IPv4 is the role's default family and is not named."""
+    found: list[dict[str, Any]] = []
+    for family, lines in entries.items():
+        if lines:
+            found.append({"name": name, "entries": lines} if family == "ipv4" else {"name": name, "family": family, "entries": lines})
+    return found
+
+
+def route_map(name: str, lists: list[dict[str, Any]], changes: list[str]) -> dict[str, Any]:
+    """Return a route map that lets the given prefix lists pass. Without a list it lets nothing pass."""
+    entries: list[dict[str, Any]] = []
+    for index, item in enumerate(lists):
+        words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
+        entry: dict[str, Any] = {"seq": 10 * (index + 1), "action": "permit", "match": [f"{words} prefix-list {item['name']}"]}
+        if changes:
+            entry["set"] = changes
+        entries.append(entry)
+    return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
+
+
+def exchange_maps(lists: list[dict[str, Any]], *, steered: bool) -> list[dict[str, Any]]:
+    """Return the route maps between BGP and OSPF on a border: published networks pass, in each direction once.
+
+    Parameters:
+        lists: the prefix lists PUBLISHED.
+        steered: there are GoBGP boxes, whose routes keep their own tag.
+    """
+    into_igp, out_of_igp = route_map(BGP_TO_OSPF, lists, [f"tag {BGP_TAG}"]), route_map(OSPF_TO_BGP, lists, [])
+    if steered:
+        kept = [{**entry, "seq": entry["seq"] // 10, "match": [f"tag {STEERING_TAG}", *entry["match"]]} for entry in into_igp["entries"]]
+        into_igp["entries"] = [{key: value for key, value in entry.items() if key != "set"} for entry in kept] + into_igp["entries"]
+    tags = [BGP_TAG, STEERING_TAG] if steered else [BGP_TAG]
+    out_of_igp["entries"] = [
+        {"seq": 5 + index, "action": "deny", "description": "came from BGP", "match": [f"tag {tag}"]} for index, tag in enumerate(tags)
+    ] + out_of_igp["entries"]
+    return [into_igp, out_of_igp]
+
+
+def session_map(name: str, lists: list[dict[str, Any]], changes: list[str], next_hops: dict[str, str]) -> dict[str, Any]:
+    """Return the route map for what comes in over a session between loopbacks.
+
+    Parameters:
+        name, lists, changes: as in `route_map`.
+        next_hops: the neighbor's address on the link by family. With it as next hop a route needs no second look-up, that of the loopback.
+    """
+    found = route_map(name, lists, changes)
+    for entry, item in zip(found["entries"], lists):
+        family = item.get("family", "ipv4")
+        if family in next_hops:
+            words = "ip next-hop" if family == "ipv4" else "ipv6 next-hop global"
+            entry["set"] = [f"{words} {next_hops[family]}", *changes]
+    return found
+
+
+def anycast_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the prefix list ANYCAST by family: one for each anycast address."""
+    dns = intent.settings["xgn_services"].get("dns") or {}
+    found: dict[str, list[dict[str, Any]]] = {family: [] for family in FAMILIES}
+    for family, key in (("ipv4", "address"), ("ipv6", "address6")):
+        if key in dns:
+            found[family].append({"seq": _ANYCAST, "action": "permit", "prefix": str(parse_address(dns[key]))})
+    return found
+
+
+def nearest(route_map: dict[str, Any], lists: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a route map for what comes in by BGP that leaves the region's own instance of an anycast address its place.
+
+    eBGP's distance of 20 would let another region's instance win over the one beside the router, which OSPF tells about with 110.
+
+    Parameters:
+        route_map: the map for everything.
+        lists: the prefix lists ANYCAST.
+    """
+    entries = list(route_map["entries"])
+    for item in lists:
+        words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
+        general = next(entry for entry in route_map["entries"] if any(line.startswith(words) for line in entry.get("match", [])))
+        match = [f"{words} prefix-list {item['name']}"]
+        near = {
+            "seq": general["seq"] - 5,
+            "action": "permit",
+            "match": match,
+            "set": [*general.get("set", []), f"distance {ANYCAST_DISTANCE}"],
+        }
+        entries.insert(entries.index(general), near)
+    return {**route_map, "entries": entries}
+
+
+def without_steered(route_map: dict[str, Any]) -> dict[str, Any]:
+    """Return a route map that refuses what is steered before anything else."""
+    deny = {"seq": 5, "action": "deny", "match": [f"tag {STEERING_TAG}"]}
+    return {**route_map, "entries": [deny, *route_map["entries"]]}
+
+
+def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:
+    """Return what a node tells about itself in a VRF, in the order of addresses."""
+    found = {
+        address.prefix for network in node.networks if network.published and network.vrf == vrf for address in network.addresses.values()
+    }
+    for segment in segments:
+        if segment.gateway is node and segment.vrf == vrf and segment.written["published"]:
+            found.update(segment.prefixes.values())
+    return sorted(found)

@@ -1,0 +1,241 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules about VRFs and addresses: nothing twice, nothing overlapping, nothing outside the plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import name_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, VERSION, Intent, Network, Node, Uplink
+
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
+# default, main and local of every Linux.
+_RESERVED_TABLES = {253: "default", 254: "main", 255: "local"}
+
+
+def vrf_problems(intent: Intent) -> Iterator[Problem]:
+    """Reserved tables, and a table under two VRFs."""
+    owners: dict[int, str] = {}
+    for vrf in intent.vrfs.values():
+        if not vrf.name:
+            continue
+        if vrf.table in _RESERVED_TABLES:
+            yield Problem(
+                f"{vrf.path}.table",
+                f"is the kernel's table {_RESERVED_TABLES[vrf.table]}",
+                str(vrf.table),
+                "valid: 1 to 4294967295 except 253 to 255",
+            )
+        elif vrf.table in owners:
+            yield Problem(f"{vrf.path}.table", f"is also the table of {owners[vrf.table]}", str(vrf.table), "every VRF has its own")
+        owners.setdefault(vrf.table, vrf.path)
+
+
+def mac_problem(mac: str | None, path: str) -> Iterator[Problem]:
+    """A MAC address of another form, or a multicast one."""
+    if mac is None:
+        return
+    if not _MAC.match(mac):
+        yield Problem(path, "is no MAC address", show(mac), "write six pairs, for example 02:00:00:00:00:01")
+    elif int(mac[:2], 16) & 1:
+        yield Problem(path, "is a multicast MAC address", show(mac), "the first byte must be even")
+
+
+def uplink_problems(intent: Intent) -> Iterator[Problem]:
+    """Uplinks that cannot be used as they stand."""
+    owners: dict[tuple[str | None, int, int], str] = {}
+    for node in _sound(intent):
+        devices: dict[str, str] = {}
+        for uplink in node.uplinks.values():
+            yield from _uplink(node, uplink, intent)
+            if uplink.device:
+                if uplink.device in devices:
+                    yield Problem(f"{uplink.path}.device", f"is also the device of {devices[uplink.device]}", show(uplink.device))
+                devices.setdefault(uplink.device, uplink.path)
+            for family, address in uplink.addresses.items():
+                key = f"{uplink.path}.{'address' if family == 'ipv4' else 'address6'}"
+                yield from host_address_problem(address, key)
+                # Behind address translation the same private address may stand at several sites.
+                owner = (uplink.vrf, address.version, address.value)
+                if not uplink.nat:
+                    if owner in owners:
+                        yield Problem(key, f"is also the address of {owners[owner]}", show(str(address)))
+                    owners.setdefault(owner, uplink.path)
+
+
+def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
+    yield from mac_problem(uplink.mac, f"{uplink.path}.mac")
+    yield from mac_problem(uplink.hw_id, f"{uplink.path}.hw_id")
+    if node.managed and not uplink.device:
+        yield Problem(f"{uplink.path}.device", "is required", hint="name the NIC, for example eth0")
+    if uplink.device and name_problem(uplink.device):
+        yield Problem(f"{uplink.path}.device", name_problem(uplink.device), show(uplink.device))
+    if uplink.vrf and uplink.vrf not in intent.vrfs:
+        names = ", ".join(name for name in intent.vrfs if name) or "none"
+        yield Problem(f"{uplink.path}.vrf", "is no VRF of xgn_vrfs", show(uplink.vrf), f"valid VRFs: {names}")
+    if uplink.gateway is None:
+        return
+    try:
+        gateway = parse_address(uplink.gateway)
+    except AddressError as error:
+        yield Problem(f"{uplink.path}.gateway", str(error))
+        return
+    own = uplink.addresses.get("ipv4" if gateway.version == 4 else "ipv6")
+    if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, 32 if gateway.version == 4 else 128)):
+        what = f"is not in {own.prefix}" if own else "has another family than the uplink"
+        yield Problem(
+            f"{uplink.path}.gateway", what, show(uplink.gateway), "a next hop must be directly connected, else it would need recursion"
+        )
+
+
+def host_address_problem(address: Address, path: str) -> Iterator[Problem]:
+    """An address that names a whole subnet, or no host at all."""
+    prefix = address.prefix
+    if address.version == 4 and prefix.length < 31 and address.value in (prefix.value, prefix.last):
+        word = "network" if address.value == prefix.value else "broadcast"
+        yield Problem(path, f"is the {word} address of {prefix}", show(str(address)))
+    elif _is_no_host(address):
+        yield Problem(path, "is no address of a host", show(str(address)), "loopback, multicast and unspecified addresses name none")
+
+
+def _is_no_host(address: Address) -> bool:
+    if address.version == 4:
+        return address.value >> 24 in (0, 127) or address.value >> 28 == 14
+    return address.value in (0, 1) or address.value >> 120 == 0xFF
+
+
+def network_problems(intent: Intent) -> Iterator[Problem]:
+    """Networks behind nodes that cannot be made, or that would be published although they are not in the plan."""
+    for node in _sound(intent):
+        ids: dict[int, str] = {}
+        free = max((network.id for network in node.networks), default=0) + 1
+        devices = {uplink.device for uplink in node.uplinks.values()}
+        tags: dict[tuple[str | None, int | None], str] = {}
+        for network in node.networks:
+            if network.id in ids:
+                yield Problem(f"{network.path}.id", f"is also the id of {ids[network.id]}", str(network.id), f"the next free one is {free}")
+            ids.setdefault(network.id, network.path)
+            yield from _network(network, intent)
+            if network.interface in devices:
+                yield Problem(network.path, "is the device of an uplink", show(network.interface), "a network has an interface of its own")
+            if network.kind == "vlan" and network.vlan is not None:
+                tag = (network.parent, network.vlan)
+                if tag in tags:
+                    yield Problem(f"{network.path}.vlan", f"is also the VLAN of {tags[tag]}", str(network.vlan))
+                tags.setdefault(tag, network.path)
+
+
+def _network(network: Network, intent: Intent) -> Iterator[Problem]:
+    trouble = name_problem(network.interface)
+    if trouble:
+        yield Problem(network.path, trouble, show(network.interface))
+    if network.interface in intent.vrfs:
+        yield Problem(network.path, "is the name of a VRF", show(network.interface), "the device of the VRF has that name")
+    yield from mac_problem(network.mac, f"{network.path}.mac")
+    for key, value in (("parent", network.parent), ("vlan", network.vlan)):
+        if network.kind == "vlan" and value is None:
+            yield Problem(f"{network.path}.{key}", "is required", hint="a network of kind vlan has a parent and a VLAN id")
+        elif network.kind != "vlan" and value is not None:
+            yield Problem(f"{network.path}.{key}", "needs kind: vlan", show(value))
+    pools = intent.vrfs[network.vrf].pools.networks if network.vrf in intent.vrfs else {}
+    for family, address in network.addresses.items():
+        path = f"{network.path}.{'address' if family == 'ipv4' else 'address6'}"
+        if not network.pooled:
+            yield from host_address_problem(address, path)
+        if network.published and family in pools and not pools[family].holds(address.prefix):
+            yield Problem(
+                path, f"lies outside the plan {pools[family]}", show(str(address)), "leave the address out, or set published to false"
+            )
+
+
+def overlap_problems(intent: Intent) -> Iterator[Problem]:
+    """Prefixes of one VRF that overlap: pools, networks, segments, explicit link subnets, and uplinks in the table they live in."""
+    for vrf in intent.vrfs.values():
+        for family in FAMILIES:
+            yield from _overlaps(sorted(_prefixes(intent, vrf.name, family), key=lambda item: (item[0].value, item[0].length)))
+
+
+def _prefixes(intent: Intent, vrf: str, family: str) -> Iterator[tuple[Prefix, str, str]]:
+    """Yield prefix, path and kind of everything in a VRF. Kinds that lie in their own pool by design are left out."""
+    pools = intent.vrfs[vrf].pools
+    # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the main table's name.
+    shared = "shared " if vrf and pools.path == "xgn_pools" else ""
+    for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
+        if family in found:
+            yield found[family], f"{pools.path}.{name}.{family}", f"{shared}{name}"
+    for node in _sound(intent):
+        for network in node.networks:
+            if network.vrf == vrf and family in network.addresses and not network.pooled:
+                inside = family in pools.networks and pools.networks[family].holds(network.addresses[family].prefix)
+                yield network.addresses[family].prefix, network.path, "inside" if inside else "network"
+        for uplink in node.uplinks.values():
+            if (uplink.vrf or "") == vrf and family in uplink.addresses and not uplink.nat:
+                yield uplink.addresses[family].prefix, uplink.path, "uplink"
+    for segment in intent.segments:
+        if segment.vrf == vrf and family in segment.prefixes:
+            yield segment.prefixes[family], f"{segment.path}.{family}", "segment"
+    for container in intent.containers:
+        for address, path in container.networks:
+            if container.segment.vrf == vrf and address.version == VERSION[family]:
+                inside = family in pools.networks and pools.networks[family].holds(address.prefix)
+                yield address.prefix, path, "inside" if inside else "network"
+    for link in intent.links:
+        if link.vrf == vrf and not link.broken and family in link.ends[0].written and family in link.ends[0].addresses:
+            prefix = link.ends[0].addresses[family].prefix
+            inside = family in pools.links and pools.links[family].holds(prefix)
+            yield prefix, link.path, "inside link" if inside else "link"
+
+
+# Pairs that may lie in each other: an address chosen by hand in its own pool, two nodes on one wire.
+_BY_DESIGN = {
+    frozenset(("networks", "inside")),
+    frozenset(("shared networks", "inside")),
+    frozenset(("links", "inside link")),
+    frozenset(("shared links", "inside link")),
+    frozenset(("uplink",)),
+}
+
+
+def _overlaps(listed: list[tuple[Prefix, str, str]]) -> Iterator[Problem]:
+    open_ones: list[tuple[Prefix, str, str]] = []
+    for prefix, path, kind in listed:
+        open_ones = [item for item in open_ones if item[0].last >= prefix.value]
+        for other, owner, other_kind in open_ones:
+            both_shared = kind.startswith("shared") and other_kind.startswith("shared")
+            if not both_shared and frozenset((kind, other_kind)) not in _BY_DESIGN:
+                how = "is the same as" if prefix == other else "lies inside"
+                yield Problem(path, f"{prefix} {how} {other} of {owner}", hint="no two prefixes of a VRF may overlap")
+        open_ones.append((prefix, path, kind))
+
+
+def loopback_problems(intent: Intent) -> Iterator[Problem]:
+    """Loopbacks and router IDs that stand twice, or inside something else."""
+    owners: dict[tuple[str, int, int], str] = {}
+    routers: dict[str, str] = {}
+    for node in _sound(intent):
+        for family, address in node.loopback.items():
+            path = f"{node.path}.loopback.{family}"
+            key = (node.vrf, address.version, address.value)
+            if key in owners:
+                yield Problem(path, f"is also the loopback of {owners[key]}", show(address.bare))
+            owners.setdefault(key, node.path)
+            if _is_no_host(address):
+                yield Problem(path, "is no address of a host", show(address.bare))
+            pools = intent.vrfs[node.vrf].pools if node.vrf in intent.vrfs else intent.vrfs[""].pools
+            for name, found in (("links", pools.links), ("networks", pools.networks)):
+                if family in found and found[family].holds(address.prefix):
+                    yield Problem(path, f"lies inside the pool {found[family]} of {pools.path}.{name}", show(address.bare))
+        if node.router_id is not None:
+            if node.router_id in routers:
+                yield Problem(f"{node.path}.router_id", f"is also the router ID of {routers[node.router_id]}", show(node.router_id))
+            elif node.router_id == "0.0.0.0":
+                yield Problem(f"{node.path}.router_id", "is no router ID", show(node.router_id), "valid: any but 0.0.0.0")
+            routers.setdefault(node.router_id, node.path)
+
+
+def _sound(intent: Intent) -> Iterable[Node]:
+    return [node for node in intent.nodes.values() if not node.broken]

@@ -1,0 +1,74 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules about containers that are routers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import VERSION, Container, Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import host_address_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import RESERVED_ASNS
+
+# Names that Ansible's inventories or this collection give to groups.
+_GROUPS = ("all", "containers", "ungrouped")
+
+
+def container_problems(intent: Intent) -> Iterator[Problem]:
+    """Names, AS numbers and router IDs that others have; gateways without what a session needs; networks outside the plan."""
+    names: dict[str, str] = {name: "a node" for name in intent.nodes}
+    names |= {name: "a site or group" for name in (*intent.selectors, *_GROUPS)}
+    asns = {node.asn: f"node {node.name}" for node in reversed(intent.nodes.values()) if node.asn is not None}
+    routers = {node.router_id: f"node {node.name}" for node in intent.nodes.values() if node.router_id is not None}
+    for container in intent.containers:
+        yield from _name(container, names)
+        yield from _asn(container, asns)
+        yield from _session(container)
+        if container.router_id in routers:
+            path = f"{container.path}.bgp.router_id"
+            yield Problem(
+                path, f"is also the router ID of {routers[container.router_id]}", show(container.router_id), "every router has its own"
+            )
+        names.setdefault(container.name, f"the container {container.path}")
+        asns.setdefault(container.asn, f"container {container.name}")
+        if container.router_id is not None:
+            routers.setdefault(container.router_id, f"container {container.name}")
+        pools = intent.vrfs[container.segment.vrf].pools.networks if container.segment.vrf in intent.vrfs else {}
+        for address, path in container.networks:
+            family = "ipv4" if address.version == VERSION["ipv4"] else "ipv6"
+            yield from host_address_problem(address, path)
+            if family not in container.addresses:
+                hint = f"give {container.segment.path} a prefix of that family"
+                yield Problem(path, "has no session to be told over", show(str(address)), hint)
+            elif family in pools and not pools[family].holds(address.prefix):
+                yield Problem(path, f"lies outside the plan {pools[family]}", show(str(address)), "what is published lies inside")
+
+
+def _name(container: Container, names: dict[str, str]) -> Iterator[Problem]:
+    keys = intent_options()["xgn_nodes"]["keys"]
+    if not re.fullmatch(keys["pattern"], container.name):
+        yield Problem(container.path, keys["pattern_text"], show(container.name), "it is a host of the inventory")
+    elif container.name in names:
+        yield Problem(container.path, f"is also the name of {names[container.name]}", show(container.name), "it is a host of the inventory")
+
+
+def _asn(container: Container, owners: dict[int, str]) -> Iterator[Problem]:
+    path = f"{container.path}.bgp.asn"
+    if any(low <= container.asn <= high for low, high in RESERVED_ASNS):
+        yield Problem(path, "is reserved", str(container.asn), "private use: 64512 to 65534 and 4200000000 to 4294967294")
+    elif container.asn in owners:
+        yield Problem(path, f"is also that of {owners[container.asn]}", str(container.asn), "BGP drops routes that hold the own number")
+
+
+def _session(container: Container) -> Iterator[Problem]:
+    gateway, segment = container.segment.gateway, container.segment
+    if not gateway.broken and gateway.asn is None:
+        yield Problem(
+            f"{container.path}.bgp", f"needs an AS number of {gateway.name}, the gateway of {segment.path}", hint=f"set {gateway.path}.asn"
+        )
+    if not gateway.broken and not gateway.managed:
+        what = f"needs a gateway that Ansible manages, and {gateway.name} of {segment.path} is none"
+        yield Problem(f"{container.path}.bgp", what, hint="leave bgp out, and configure both sides by hand")

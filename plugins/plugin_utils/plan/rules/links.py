@@ -1,0 +1,186 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules about links: reserves, addresses, keys, and what must be unique on one host."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+
+
+def variable_problem(name: str | None, path: str) -> Iterator[Problem]:
+    """The name of a variable that is a template, or a secret by mistake. The text is not shown, since it may be one."""
+    if name is not None and not _VARIABLE.match(name):
+        yield Problem(
+            path,
+            "is no name of a variable",
+            hint="write the name alone, for example vault_bgp_password; the secret itself does not belong here",
+        )
+
+
+def _sound(intent: Intent) -> list[Link]:
+    return [link for link in intent.links if not link.broken]
+
+
+def reserve_problems(intent: Intent) -> Iterator[Problem]:
+    """A reserve of itself, of a reserve, of another pair, or of nothing."""
+    by_id = {link.id: link for link in intent.links if link.id >= 0}
+    for link in _sound(intent):
+        if link.reserve_of is None:
+            continue
+        path = f"{link.path}.reserve_of"
+        shown = str(link.reserve_of)
+        first = by_id.get(link.reserve_of)
+        if first is None:
+            ids = ", ".join(str(number) for number in sorted(by_id)[:20])
+            yield Problem(path, "is the id of no link", shown, f"ids: {ids}")
+        elif first is link:
+            yield Problem(path, "is the link itself", shown, "a reserve stands in for another link")
+        elif first.reserve_of is not None:
+            yield Problem(path, "is a reserve too", shown, f"name the link it stands in for, {first.reserve_of}")
+        elif {end.node.name for end in first.ends} != {end.node.name for end in link.ends}:
+            names = " and ".join(end.node.name for end in first.ends)
+            yield Problem(path, f"joins {names}, not the two nodes of this link", shown)
+        elif first.vrf != link.vrf:
+            yield Problem(
+                path, f"is in VRF {first.vrf or 'main'}, this link in {link.vrf or 'main'}", shown, "a reserve carries the same VRF"
+            )
+
+
+def address_problems(intent: Intent) -> Iterator[Problem]:
+    """Addresses of the two ends that are equal or in different subnets; addresses of one link that another one has."""
+    links = _sound(intent)
+    if not any("ipv4" in end.written or "ipv6" in end.written for link in links for end in link.ends):
+        # Subnets that all come from pools by id cannot meet.
+        return
+    owners: dict[tuple[str, str, int], str] = {}
+    for link in links:
+        first, second = link.ends
+        for family in link.families:
+            one, two = first.addresses[family], second.addresses[family]
+            if family in first.written:
+                yield from _pair_problem(one, two, f"{second.path}.{family}")
+            for end, address in ((first, one), (second, two)):
+                key = (link.vrf, family, address.value)
+                if key in owners and one.value != two.value:
+                    yield Problem(
+                        f"{end.path}.{family}" if family in end.written else link.path, f"{address} is also an address of {owners[key]}"
+                    )
+                owners.setdefault(key, link.path)
+
+
+def _pair_problem(one: Address, two: Address, path: str) -> Iterator[Problem]:
+    if one.value == two.value:
+        yield Problem(path, "is the address of the other end too", show(str(two)))
+    elif one.prefix != two.prefix:
+        hint = "the next hop would need recursion; both ends of a link are in one subnet"
+        yield Problem(path, f"is not in {one.prefix}, the subnet of the other end", show(str(two)), hint)
+    elif one.version == 4 and one.length < 31:
+        for address in (one, two):
+            if address.value in (address.prefix.value, address.prefix.last):
+                yield Problem(path, f"{address} is the network or broadcast address of {address.prefix}")
+
+
+def key_problems(intent: Intent) -> Iterator[Problem]:
+    """Keys, variables and MAC addresses of links."""
+    for link in _sound(intent):
+        variable = link.options.get("preshared_key_variable")
+        yield from variable_problem(variable, f"{link.path}.preshared_key_variable")
+        if link.type == "l2tp_ipsec" and variable is None:
+            yield Problem(
+                f"{link.path}.preshared_key_variable", "is required", hint="both ends of IPsec share a key; name the variable that holds it"
+            )
+        for end in link.ends:
+            yield from mac_problem(end.written.get("mac"), f"{end.path}.mac")
+            if link.type == "wireguard":
+                yield from _public_key(end)
+
+
+def _public_key(end: End) -> Iterator[Problem]:
+    key = end.written.get("public_key")
+    path = f"{end.path}.public_key"
+    if key is None:
+        if not end.node.managed:
+            yield Problem(
+                path, "is required", hint=f"{end.node.name} is not managed, so its owner must tell the key (wg show … public-key)"
+            )
+        return
+    if end.node.managed:
+        yield Problem(path, f"belongs to nodes that are not managed; {end.node.name} makes its own key")
+        return
+    try:
+        size = len(base64.b64decode(key, validate=True))
+    except (binascii.Error, ValueError):
+        size = 0
+    if size != 32:
+        yield Problem(path, "is no WireGuard key", show(key), "a key is 44 characters of base64, 32 bytes")
+
+
+def host_problems(intent: Intent) -> Iterator[Problem]:
+    """What two links of one host may not share: interface name, port, VNI; what a network or uplink of the host has already."""
+    names: dict[tuple[str, str], str] = {}
+    ports: dict[tuple[str, str, int], str] = {}
+    vnis: dict[tuple[str, int], str] = {}
+    for node in intent.nodes.values():
+        for network in node.networks:
+            names[(node.name, network.interface)] = network.path
+        for uplink in node.uplinks.values():
+            if uplink.device:
+                names.setdefault((node.name, uplink.device), uplink.path)
+        if node.vrf:
+            names.setdefault((node.name, node.vrf), intent.vrfs[node.vrf].path if node.vrf in intent.vrfs else "")
+    for segment in intent.segments:
+        for node in segment.members:
+            for name in (segment.vxlan, segment.interface_of(node)):
+                names.setdefault((node.name, name), segment.path)
+            key = (node.name, segment.vni)
+            if key in vnis:
+                yield Problem(f"{segment.path}.vni", f"is also the VNI of {vnis[key]} on {node.name}", str(segment.vni))
+            vnis.setdefault(key, segment.path)
+    for link in _sound(intent):
+        for end in link.ends:
+            yield from _host_end(link, end, names, ports, vnis)
+
+
+def _host_end(
+    link: Link, end: End, names: dict[tuple[str, str], str], ports: dict[tuple[str, str, int], str], vnis: dict[tuple[str, int], str]
+) -> Iterator[Problem]:
+    node = end.node.name
+    name = (node, end.interface)
+    # A direct link and the uplink may be the same NIC: the wire carries both.
+    if end.interface and name in names:
+        path = f"{end.path}.interface" if "interface" in end.written else end.path
+        yield Problem(
+            path, f"interface {end.interface} of {node} is also that of {names[name]}", hint="give the end an 'interface' of its own"
+        )
+    names.setdefault(name, link.path)
+    if link.type == "vxlan":
+        vni = (node, link.options.get("vni", link.id))
+        if vni[1] > 16777215:
+            yield Problem(f"{link.path}.vni", "is required", hint=f"the id {link.id} is too large for a VNI; valid: 1 to 16777215")
+        if vni in vnis:
+            yield Problem(f"{link.path}.vni", f"is also the VNI of {vnis[vni]} on {node}", str(vni[1]))
+        vnis.setdefault(vni, link.path)
+    if end.listen_port is None or (link.type == "openvpn" and not is_server(link, end)):
+        return
+    protocol = "udp" if link.type == "wireguard" else link.options.get("transport", "tcp")
+    port = (node, protocol, end.listen_port)
+    if port in ports:
+        where = f"{end.path}.listen_port" if "listen_port" in end.written else end.path
+        taken = {number for owner, kind, number in ports if (owner, kind) == (node, protocol)}
+        free = min(set(range(end.listen_port + 1, end.listen_port + len(taken) + 2)) - taken)
+        what = f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}"
+        yield Problem(
+            where, what, hint=f"give the end a listen_port; the next free one is {free}" if free < 65536 else "give the end a listen_port"
+        )
+    ports.setdefault(port, link.path)

@@ -1,0 +1,195 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules about BGP, OSPF and BFD, and about parts of the network that nothing reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
+
+# IANA's special-purpose AS numbers: 0 (RFC 7607), 23456 (RFC 6793), 65535 and 4294967295 (RFC 7300), 65552 to 131071 reserved.
+RESERVED_ASNS = ((0, 0), (23456, 23456), (65535, 65535), (65552, 131071), (4294967295, 4294967295))
+
+
+def setting_problems(intent: Intent) -> Iterator[Problem]:
+    """Settings that exclude or contradict each other."""
+    bgp, kernel, ospf = (intent.settings[name] for name in ("xgn_bgp", "xgn_kernel", "xgn_ospf"))
+    yield from variable_problem(bgp.get("password_variable"), "xgn_bgp.password_variable")
+    yield from variable_problem(ospf.get("password_variable"), "xgn_ospf.password_variable")
+    if "ttl_security_hops" in bgp and bgp["multihop"] != 5:
+        value = str(bgp["ttl_security_hops"])
+        yield Problem(
+            "xgn_bgp.ttl_security_hops",
+            f"excludes multihop, which is {bgp['multihop']}",
+            value,
+            "GTSM counts the hops itself; keep one of them",
+        )
+    if "password_variable" in bgp and kernel["tcp_l3mdev_accept"]:
+        hint = "TCP MD5 passwords do not work in a VRF while sockets of the main table answer there; set it to false"
+        yield Problem("xgn_kernel.tcp_l3mdev_accept", "excludes xgn_bgp.password_variable", "true", hint)
+    if ("keepalive" in bgp) != ("holdtime" in bgp):
+        missing = "holdtime" if "keepalive" in bgp else "keepalive"
+        yield Problem(f"xgn_bgp.{missing}", "is required", hint="keepalive and holdtime go together")
+    elif "keepalive" in bgp and bgp["holdtime"] < 3 * bgp["keepalive"]:
+        text = f"3 x {bgp['keepalive']} = {3 * bgp['keepalive']}"
+        yield Problem("xgn_bgp.holdtime", "is less than three keepalives", str(bgp["holdtime"]), text)
+    if ospf["dead_interval"] < 2 * ospf["hello_interval"]:
+        text = f"2 x {ospf['hello_interval']} = {2 * ospf['hello_interval']}"
+        yield Problem("xgn_ospf.dead_interval", "is less than two hellos", str(ospf["dead_interval"]), text)
+    yield from _keepalives(intent)
+    for name, site in intent.sites.items():
+        yield from _area(site["area"], f"{key_path('xgn_sites', name)}.area")
+
+
+def _area(area: str, path: str) -> Iterator[Problem]:
+    try:
+        valid = parse_address(area).length == 32 and "." in area
+    except AddressError:
+        valid = False
+    if not valid:
+        yield Problem(path, "is no OSPF area", show(area), "write it as four numbers, for example 0.0.0.0")
+
+
+def _keepalives(intent: Intent) -> Iterator[Problem]:
+    """A keepalive more frequent than BFD only adds packets; the source asks for one beyond BFD's interval."""
+    bfd = intent.settings["xgn_bfd"]
+    yield from _pings(intent)
+    if not bfd["enabled"]:
+        return
+    usual = intent.settings["xgn_wireguard"]["keepalive"]
+    found = [("xgn_wireguard.keepalive", usual)] if any(link.type == "wireguard" for link in intent.links) else []
+    found += [(f"{link.path}.keepalive", link.options["keepalive"]) for link in intent.links if "keepalive" in link.options]
+    for path, seconds in found:
+        if seconds * 1000 < bfd["transmit_interval"]:
+            text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
+            yield Problem(path, "is shorter than BFD's interval", str(seconds), text)
+
+
+def _pings(intent: Intent) -> Iterator[Problem]:
+    """OpenVPN's own watch: slower than BFD, which decides where traffic goes, and patient enough for one lost ping."""
+    openvpn, bfd = intent.settings["xgn_openvpn"], intent.settings["xgn_bfd"]
+    interval, restart = openvpn["ping_interval"], openvpn["ping_restart"]
+    if restart < 2 * interval:
+        text = f"2 x {interval} = {2 * interval}"
+        yield Problem("xgn_openvpn.ping_restart", "is less than two ping_interval", str(restart), text)
+    if not bfd["enabled"] or not any(link.type == "openvpn" for link in intent.links):
+        return
+    if interval * 1000 < bfd["transmit_interval"]:
+        text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
+        yield Problem("xgn_openvpn.ping_interval", "is shorter than BFD's interval", str(interval), text)
+    detection = bfd["detect_multiplier"] * max(bfd["receive_interval"], bfd["transmit_interval"])
+    if restart * 1000 <= detection:
+        text = f"{restart} s = {restart * 1000} ms; BFD notices after {detection} ms, and has to be first"
+        yield Problem("xgn_openvpn.ping_restart", "is not longer than BFD's detection time", str(restart), text)
+
+
+def asn_problems(intent: Intent) -> Iterator[Problem]:
+    """AS numbers that are reserved, or missing where BGP is spoken."""
+    speakers = {end.node.name for link in intent.links if link.routing == "bgp" for end in link.ends}
+    for node in intent.nodes.values():
+        if node.broken:
+            continue
+        if node.asn is None:
+            if node.name in speakers:
+                yield Problem(
+                    f"{node.path}.asn", "is required", hint="the node speaks BGP; name it here, in its site, or set xgn_bgp.asn_base"
+                )
+        elif any(low <= node.asn <= high for low, high in RESERVED_ASNS):
+            yield Problem(f"{node.path}.asn", "is reserved", str(node.asn), "private use: 64512 to 65534 and 4200000000 to 4294967294")
+
+
+def session_problems(intent: Intent) -> Iterator[Problem]:
+    """Two sessions between the same loopbacks; sessions between loopbacks that are not there; OSPF outside a site."""
+    sessions: dict[tuple[str, str, str], Link] = {}
+    for link in intent.links:
+        if link.broken:
+            continue
+        first, second = (end.node for end in link.ends)
+        if link.routing == "ospf" and (first.site is None or first.site != second.site):
+            names = f"{first.name} in {first.site or 'none'}, {second.name} in {second.site or 'none'}"
+            yield Problem(f"{link.path}.routing", "runs inside a site only", show("ospf"), names)
+        if link.routing != "bgp" or link.session != "loopback":
+            continue
+        if not any(family in first.loopback and family in second.loopback for family in link.families):
+            hint = "name xgn_pools.loopbacks, give both nodes a loopback of that family, or write session: link"
+            if not any(entry.startswith("xgn_pools") for entry in intent.broken):
+                yield Problem(link.path, f"{first.name} and {second.name} have no loopbacks of a family of this link", hint=hint)
+        low, high = sorted((first.name, second.name))
+        pair = (low, high, link.vrf)
+        if pair in sessions:
+            hint = "write session: link on one of them, or reserve_of"
+            yield Problem(link.path, f"has the same loopback session as {sessions[pair].path}", hint=hint)
+        sessions.setdefault(pair, link)
+
+
+def reach_problems(intent: Intent) -> Iterator[Problem]:
+    """Nodes from which no chain of links leads to the rest of their VRF."""
+    if any(node.broken for node in intent.nodes.values()) or any(link.broken for link in intent.links):
+        return
+    if any(entry.startswith(("xgn_links", "xgn_patterns", "xgn_segments", "xgn_nodes")) for entry in intent.broken):
+        return
+    for vrf in sorted({node.vrf for node in intent.nodes.values()}):
+        members = [node for node in intent.nodes.values() if node.vrf == vrf]
+        yield from _islands(members, vrf, intent)
+
+
+def _parts(members: list[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:
+    """Return the groups of nodes that chains of pairs connect, by union-find."""
+    leader = {node.name: node.name for node in members}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for one, two in joined:
+        if one in leader and two in leader:
+            leader[find(one)] = find(two)
+    parts: dict[str, list[Node]] = {}
+    for node in members:
+        parts.setdefault(find(node.name), []).append(node)
+    return list(parts.values())
+
+
+def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:
+    joined = [_names(link) for link in intent.links if link.vrf == vrf and link.routing != "none"]
+    joined += [(segment.gateway.name, node.name) for segment in intent.segments if segment.vrf == vrf for node in segment.members]
+    parts = _parts(members, joined)
+    mainland = max(parts, key=lambda part: (len(part), -min(node.id for node in part)))
+    for part in parts:
+        if part is mainland:
+            continue
+        for node in part:
+            where = f"VRF {vrf}" if vrf else "the main table"
+            anchor = min(mainland, key=lambda item: item.id).name
+            yield Problem(node.path, f"has no path to {anchor} in {where}", hint="add a link, or move the node to another VRF")
+
+
+def _names(link: Link) -> tuple[str, str]:
+    return link.ends[0].node.name, link.ends[1].node.name
+
+
+def shared_asn_problems(intent: Intent) -> Iterator[Problem]:
+    """Nodes with one AS number that meet only through others: each drops the other's routes, since they hold its own number (RFC 4271, 9)."""
+    speakers = {name for link in intent.links if link.routing == "bgp" and not link.broken for name in _names(link)}
+    by_asn: dict[int, list[Node]] = {}
+    for node in intent.nodes.values():
+        if node.asn is not None and not node.broken and node.name in speakers:
+            by_asn.setdefault(node.asn, []).append(node)
+    if all(len(members) < 2 for members in by_asn.values()):
+        return
+    inside = [_names(link) for link in intent.links if link.routing == "ospf" or link.ends[0].node.asn == link.ends[1].node.asn]
+    groups = _parts([node for node in intent.nodes.values() if not node.broken], inside)
+    group_of = {node.name: index for index, group in enumerate(groups) for node in group}
+    for asn, members in sorted(by_asn.items()):
+        first = min(members, key=lambda node: node.id)
+        for node in members:
+            if group_of[node.name] != group_of[first.name]:
+                what = f"is also that of {first.name}, which it meets only through other AS numbers"
+                hint = "BGP drops routes that hold the own number; give each a number of its own, or link the two"
+                yield Problem(f"{node.path}.asn", what, str(asn), hint)

@@ -1,0 +1,120 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Containers that are routers: the gateway's session with each, and the variables of each as a host of its own.
+
+Either side holds the other to the plan: the container tells and the gateway takes what the intent publishes for it, and nothing else.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import VERSION, Container
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, secret
+
+# Docker's name for the only interface of a container.
+_INTERFACE = "eth0"
+
+
+def policy_name(container: Container) -> str:
+    """Return the name of the prefix lists and the route map that hold what a container may tell."""
+    return policies.CONTAINER.format(name=container.name)
+
+
+def policy(container: Container) -> tuple[list[Variables], Variables]:
+    """Return these prefix lists and the route map."""
+    lists = policies.prefix_lists(policy_name(container), policies.container_entries(container))
+    return lists, policies.route_map(policy_name(container), lists, [])
+
+
+def gateway_neighbors(container: Container, shared: Context) -> list[tuple[tuple[int, int], Variables]]:
+    """Return the gateway's sessions with a container, one a family, with their sort key."""
+    found = []
+    for family, address in container.addresses.items():
+        entry: Variables = {"address": address.bare, "remote_as": container.asn, "description": container.name}
+        entry |= _session_options(container, shared)
+        found.append(
+            (
+                (address.version, address.value),
+                entry | {"families": [_policies(family, policy_name(container), policies.PUBLISHED, shared)]},
+            )
+        )
+    return found
+
+
+def _policies(family: str, inward: str, outward: str, shared: Context) -> Variables:
+    settings = shared.intent.settings["xgn_bgp"]
+    found: Variables = {"family": family, "route_map_in": inward, "route_map_out": outward}
+    return found | {key: settings[key] for key in ("maximum_prefix",) if key in settings}
+
+
+def _session_options(container: Container, shared: Context) -> Variables:
+    settings, bfd = shared.intent.settings["xgn_bgp"], shared.intent.settings["xgn_bfd"]
+    entry: Variables = {key: settings[key] for key in ("ttl_security_hops",) if key in settings}
+    if "password_variable" in settings:
+        entry["password"] = secret(settings["password_variable"])
+    if bfd["enabled"] and container.bfd:
+        entry["bfd_profile"] = bfd["profile"]
+    return entry | {key: settings[key] for key in ("keepalive", "holdtime") if key in settings}
+
+
+def bfd_profiles(shared: Context) -> list[Variables]:
+    """Return the BFD profile of the plan."""
+    bfd = shared.intent.settings["xgn_bfd"]
+    return [{"name": bfd["profile"], **{key: bfd[key] for key in ("detect_multiplier", "receive_interval", "transmit_interval")}}]
+
+
+def container_variables(container: Container, shared: Context) -> Variables:
+    """Return the variables of roles frr and verify for a container.
+
+    Docker gives it its address, its default route and its kernel settings, so that the roles for those have nothing to do here.
+    """
+    gateway, segment = container.segment.gateway, container.segment
+    interfaces: list[Variables] = [
+        {"name": _INTERFACE, "description": gateway.name, "addresses": [str(address) for address in container.addresses.values()]}
+    ]
+    if container.networks:
+        interfaces.append({"name": "lo", "addresses": [str(address) for address, _path in container.networks]})
+    lists, own = policy(container)
+    found: Variables = {"frr_interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"]))}
+    # There is no interface.service in it: systemd starts when the interface is there.
+    found["frr_after_units"] = []
+    if shared.intent.settings["xgn_bfd"]["enabled"] and container.bfd:
+        found["frr_bfd_profiles"] = bfd_profiles(shared)
+    if shared.lists or lists:
+        found["frr_prefix_lists"] = shared.lists + lists
+    found["frr_route_maps"] = [own, policies.route_map(policies.PUBLISHED, shared.lists, [])]
+    instance: Variables = {"asn": container.asn, "router_id": container.router_id}
+    if container.networks:
+        instance["networks"] = [str(prefix) for prefix in sorted({address.prefix for address, _path in container.networks})]
+    instance["neighbors"] = [
+        {
+            "address": segment.addresses[gateway.name][family].bare,
+            "remote_as": gateway.asn,
+            "description": gateway.name,
+            **_session_options(container, shared),
+            "families": [_policies(family, policies.PUBLISHED, policy_name(container), shared)],
+        }
+        for family in container.addresses
+    ]
+    return found | {"frr_bgp": [instance], "verify_roles": ["frr"], "verify_boot_plot": False, **_expectations(container, shared)}
+
+
+def _expectations(container: Container, shared: Context) -> Variables:
+    """Return what role verify looks for: the return routes, and the way to the gateway's own networks from what the container publishes."""
+    gateway, segment = container.segment.gateway, container.segment
+    own = [network for network in gateway.networks if network.published and network.vrf == segment.vrf]
+    reach: list[Variables] = []
+    for family, address in container.addresses.items():
+        source = next((item for item, _path in container.networks if item.version == VERSION[family]), address)
+        behind = [network.addresses[family] for network in sorted(own, key=lambda item: item.id) if family in network.addresses]
+        destination = [*behind, segment.addresses[gateway.name][family]][0]
+        reach.append({"source": source.bare, "destination": destination.bare, "mtu": segment.mtu})
+    # What the gateway has itself; the segment's own prefix is connected here.
+    published = sorted({address.prefix for network in own for address in network.addresses.values()})
+    routes = [
+        {"prefix": str(prefix), "protocol": "bgp", "direct": True}
+        for prefix in published
+        if any(prefix.version == VERSION[family] for family in container.addresses)
+    ]
+    return {"verify_reach": reach} | ({"verify_routes": routes} if routes else {})

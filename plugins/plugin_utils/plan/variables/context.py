@@ -1,0 +1,78 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the variables of all roles are made from: the links and segments of each node, the prefix lists, and a few words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, End, Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+
+Variables = dict[str, Any]
+ANYCAST_DEVICE = "anycast0"
+"""Carries the anycast addresses, and only as long as they are answered."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What all hosts share, computed once.
+
+    Attributes:
+        links: the links of each node with the node's own end, in the order of their ids.
+        segments: the segments each node is a member of.
+        lists: the prefix lists of the plan.
+    """
+
+    intent: Intent
+    links: dict[str, list[tuple[Link, End]]] = field(default_factory=dict)
+    segments: dict[str, list[Segment]] = field(default_factory=dict)
+    lists: list[Variables] = field(default_factory=list)
+    igp_lists: list[Variables] = field(default_factory=list)
+    maps: dict[str, Variables] = field(default_factory=dict)
+    # Names of the GoBGP boxes by the router that listens to them.
+    steered: dict[str, list[str]] = field(default_factory=dict)
+    # Containers that are routers, by the gateway of their segment.
+    containers: dict[str, list[Container]] = field(default_factory=dict)
+
+
+def context_of(intent: Intent) -> Context:
+    """Return what the hosts of a plan share."""
+    links: dict[str, list[tuple[Link, End]]] = defaultdict(list)
+    for link in sorted(intent.links, key=lambda item: item.id):
+        for end in link.ends:
+            links[end.node.name].append((link, end))
+    segments: dict[str, list[Segment]] = defaultdict(list)
+    for segment in sorted(intent.segments, key=lambda item: item.id):
+        for node in segment.members:
+            segments[node.name].append(segment)
+    published = policies.prefix_lists(policies.PUBLISHED, policies.published_entries(intent))
+    loopbacks = policies.prefix_lists(policies.LOOPBACKS, policies.loopback_entries(intent))
+    shared = Context(intent, dict(links), dict(segments), published, loopbacks)
+    for name, box in sorted(intent.settings["xgn_services"]["steering"].items()):
+        shared.steered.setdefault(box["router"], []).append(name)
+    for container in sorted(intent.containers, key=lambda item: item.name):
+        shared.containers.setdefault(container.segment.gateway.name, []).append(container)
+    return shared
+
+
+def secret(variable: str) -> str:
+    """Return the reference that stands for a secret in the variables: the plan never sees the secret itself."""
+    return "{{ " + variable + " }}"
+
+
+def loopback_name(vrf: str) -> str:
+    """Return the interface that carries the loopback addresses of a VRF: the VRF's device, or lo in the main table."""
+    return vrf or "lo"
+
+
+def compact(**values: Any) -> Variables:
+    """Return a dictionary without the keys that have no value."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def present(**values: list[Any]) -> Variables:
+    """Return a dictionary without empty lists: what a host does not use is not among its variables."""
+    return {key: value for key, value in values.items() if value}

@@ -1,0 +1,46 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role dns_anycast for each node that answers."""
+
+from __future__ import annotations
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, Variables
+
+_EVERYBODY = ["0.0.0.0/0", "::/0"]
+
+
+def dns_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role dns_anycast."""
+    dns = shared.intent.settings["xgn_services"].get("dns")
+    if not dns or node.name not in shared.intent.dns_nodes:
+        return {}
+    addresses = [f"{dns['address']}/32"]
+    if "address6" in dns:
+        addresses.append(f"{parse_address(dns['address6']).bare}/128")
+    found: Variables = {"dns_anycast_addresses": addresses, "dns_anycast_interface": ANYCAST_DEVICE}
+    if node.vrf:
+        # Strangers have no way into the VRF, and every network of it may ask.
+        found |= {"dns_anycast_vrf": node.vrf, "dns_anycast_allow_from": list(_EVERYBODY)}
+    if dns["zones"]:
+        found["dns_anycast_zones"] = [{"name": name, "records": list(records)} for name, records in dns["zones"].items()]
+    if dns["forwarders"]:
+        found["dns_anycast_forwarders"] = list(dns["forwarders"])
+    if dns["ssh_listen"] and node.loopback:
+        found["dns_anycast_ssh_listen"] = _ssh_listen(node)
+    return found
+
+
+def _ssh_listen(node: Node) -> list[Variables]:
+    """Return where sshd listens.
+
+    In a VRF the wildcard of the main table does not answer, so there it is enough to add the loopback. In the main table it does, on the anycast
+    address too: there the addresses of the node take its place.
+    """
+    if node.vrf:
+        return [{"address": address.bare, "vrf": node.vrf} for address in node.loopback.values()]
+    own = [address.bare for address in node.loopback.values()]
+    own += [address.bare for uplink in node.uplinks.values() if not uplink.vrf for address in uplink.addresses.values()]
+    own += [node.management] if node.management else []
+    return [{"address": address} for address in dict.fromkeys(own)]

@@ -1,0 +1,55 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role failover_test: the pairs with a reserve, and how each of their tunnels is cut."""
+
+from __future__ import annotations
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import probe_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
+
+_FAMILY_WORD = {"ipv4": "ip", "ipv6": "ip6"}
+
+
+def failover_variables(node: Node, shared: Context) -> Variables:
+    """Return the paths that have a reserve, at the end with the smaller id: each pair is tested once."""
+    paths: list[Variables] = []
+    links = shared.links.get(node.name, [])
+    firsts = {link.reserve_of for link, _end in links if link.reserve_of is not None}
+    for first, end in links:
+        other = first.other(end).node
+        if first.id not in firsts or node.id > other.id:
+            continue
+        family = first.families[0]
+        source, destination = (probe_address(item, first.vrf, family) for item in (node, other))
+        if source is None or destination is None:
+            continue
+        path: Variables = {"peer": other.name}
+        if first.vrf:
+            path["vrf"] = first.vrf
+        path |= {"source": source, "destination": destination}
+        path["tunnels"] = [_tunnel(link, own) for link, own in links if first.id in (link.id, link.reserve_of) and tunnel_unit(link, own)]
+        paths.append(path)
+    return {"failover_test_paths": paths} if paths else {}
+
+
+def _tunnel(link: Link, end: End) -> Variables:
+    other = link.other(end)
+    entry: Variables = {"name": end.interface, "unit": tunnel_unit(link, end)}
+    address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
+    if link.type == "wireguard":
+        # Its own port is asked of the living interface: one that only calls has no other.
+        return entry | {"protocol": "udp", "port": end.listen_port or other.listen_port or 0}
+    if link.type == "openvpn":
+        protocol = link.options.get("transport", "tcp")
+        if is_server(link, end):
+            return entry | {"protocol": protocol, "port": end.listen_port, "match": [f"{protocol} sport {end.listen_port}"]}
+        return entry | {"protocol": protocol, "port": other.listen_port, "match": [f"{address}{protocol} dport {other.listen_port}"]}
+    # The role wraps ESP in UDP always.
+    return entry | {"protocol": "udp", "port": 4500, "match": [f"{address}udp dport 4500"]}
+
+
+def _is_address(endpoint: str | None) -> bool:
+    return endpoint is not None and (":" in endpoint or endpoint.replace(".", "").isdigit())

@@ -1,0 +1,88 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role firewall for each node."""
+
+from __future__ import annotations
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import BITS, Address, AddressError, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+
+_IKE_PORTS = (500, 4500)
+_VXLAN_PORT = 4789
+
+
+def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Variables:
+    """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
+    settings = shared.intent.settings.get("xgn_firewall")
+    if settings is None:
+        return {}
+    devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
+    found: Variables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
+    found["firewall_open_ports"] = _open_ports(node, shared)
+    tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.type in TUNNELS]
+    tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
+    if tunnels:
+        wanted = settings["tcp_mss"]
+        found["firewall_tcp_mss_interfaces"] = tunnels
+        found["firewall_tcp_mss"] = dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted)
+    return found
+
+
+def _open_ports(node: Node, shared: Context) -> list[Variables]:
+    """Return what the tunnels of a node need open, each from its known peers. One whose address is unknown opens the port to everybody."""
+    callers: dict[tuple[str, int], list[set[str]]] = {}
+    for link, end in shared.links.get(node.name, []):
+        for port in _ports_of(link, end):
+            callers.setdefault(port, []).append(_addresses_of(link, link.other(end)))
+    for segment in shared.segments.get(node.name, []):
+        for member in segment.members:
+            if member is not node:
+                uplink = segment.uplink_of(member)
+                addresses = {_single(address) for address in uplink.addresses.values()} if uplink is not None else set()
+                callers.setdefault(("udp", segment.port), []).append(addresses)
+    found: list[Variables] = []
+    for (protocol, number), peers in sorted(callers.items()):
+        entry: Variables = {"protocol": protocol} | ({"port": number} if number else {})
+        if all(peers):
+            entry["from"] = sorted({address for addresses in peers for address in addresses}, key=natural_order)
+        found.append(entry)
+    return found
+
+
+def _ports_of(link: Link, end: End) -> list[tuple[str, int]]:
+    """Return protocols and ports on which a node is addressed by its peer; the port is 0 where the protocol has none."""
+    if link.options.get("over", "uplink") != "uplink":
+        # What travels over another link arrives on that one, which is not filtered.
+        return []
+    if link.type == "wireguard" and end.listen_port:
+        return [("udp", end.listen_port)]
+    if link.type == "openvpn" and is_server(link, end) and end.listen_port:
+        return [(link.options.get("transport", "tcp"), end.listen_port)]
+    if link.type == "l2tp_ipsec":
+        # Either side may renew keys or look whether the other one is alive.
+        return [("esp", 0), *(("udp", port) for port in _IKE_PORTS)]
+    if link.type == "vxlan":
+        return [("udp", link.options.get("port", _VXLAN_PORT))]
+    return []
+
+
+def _addresses_of(link: Link, peer: End) -> set[str]:
+    """Return the addresses a peer's outer packets come from, as prefixes; none when they cannot be known."""
+    found: set[str] = set()
+    if peer.endpoint is not None:
+        # What it is called by is its address, unless that is a name.
+        try:
+            found.add(_single(parse_address(peer.endpoint)))
+        except AddressError:
+            return set()
+    if peer.uplink is not None and not peer.uplink.nat and link.outer in peer.uplink.addresses:
+        found.add(_single(peer.uplink.addresses[link.outer]))
+    return found
+
+
+def _single(address: Address) -> str:
+    """Return an address as the prefix that holds nothing else."""
+    return f"{address.bare}/{BITS[address.version]}"

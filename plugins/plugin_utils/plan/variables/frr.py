@@ -1,0 +1,292 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role frr for each node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import bfd_profiles, gateway_neighbors, policy
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, loopback_name, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import hides_steering, reinjection_routes, steering_neighbor
+
+# What FRR takes for a route without one.
+_PLAIN_PREFERENCE = 100
+
+
+def frr_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role frr."""
+    links = shared.links.get(node.name, [])
+    speaks_bgp = [(link, end) for link, end in links if link.routing == "bgp"]
+    speaks_ospf = [(link, end) for link, end in links if link.routing == "ospf"]
+    found: Variables = {"frr_interfaces": _interfaces(node, shared)}
+    used = {node.vrf, *(link.vrf for link, _end in links), *(network.vrf for network in node.networks)}
+    used.update(segment.vrf for segment in shared.segments.get(node.name, []))
+    if used != {""}:
+        found["frr_vrfs"] = sorted(used - {""})
+    routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)
+    if routes:
+        found["frr_static_routes"] = routes
+    containers = shared.containers.get(node.name, [])
+    watched = [link.options["bfd"] for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
+    if shared.intent.settings["xgn_bfd"]["enabled"] and any(watched):
+        found["frr_bfd_profiles"] = bfd_profiles(shared)
+    boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
+    if not speaks_bgp and not speaks_ospf and not boxes and not containers:
+        return found
+    found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else [])
+    maps = {policies.PUBLISHED: policies.route_map(policies.PUBLISHED, shared.lists, [])}
+    maps |= {item["name"]: item for item in (_map_in(link, end, shared) for link, end in speaks_bgp)}
+    anycast = policies.prefix_lists(policies.ANYCAST, policies.anycast_entries(shared.intent))
+    if speaks_bgp and speaks_ospf and anycast:
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + anycast
+        maps = {name: policies.nearest(item, anycast) for name, item in maps.items()}
+    found["frr_route_maps"] = [maps[name] for name in sorted(maps, key=natural_order)]
+    if any(hides_steering(link, end, shared) for link, end in speaks_bgp):
+        found["frr_route_maps"].append(policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, [])))
+    for lists, own in map(policy, containers):
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
+        found["frr_route_maps"].append(own)
+    if speaks_ospf:
+        igp = policies.route_map(policies.IGP, shared.igp_lists + shared.lists, [])
+        # A box that learns its own steering routes back would send the traffic where it came from.
+        is_box = node.name in shared.intent.settings["xgn_services"]["steering"]
+        found["frr_route_maps"].append(policies.without_steered(igp) if is_box else igp)
+        if speaks_bgp or boxes or containers:
+            found["frr_route_maps"] += policies.exchange_maps(shared.lists, steered=bool(shared.steered))
+        for family, variable in (("ipv4", "frr_ospf"), ("ipv6", "frr_ospf6")):
+            instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp or boxes or containers))
+            if instances:
+                found[variable] = instances
+    if boxes:
+        steering = policies.prefix_lists(policies.STEERING, policies.steering_entries(shared.intent))
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + steering
+        found["frr_route_maps"] += [
+            policies.route_map(policies.STEERING, steering, [f"tag {policies.STEERING_TAG}"]),
+            policies.route_map(policies.NOTHING, [], []),
+        ]
+    vrfs_of_bgp = {link.vrf for link, _end in speaks_bgp} | ({node.vrf} if boxes else set())
+    vrfs_of_bgp |= {container.segment.vrf for container in containers}
+    if vrfs_of_bgp:
+        found["frr_bgp"] = [
+            _bgp(node, vrf, [(link, end) for link, end in speaks_bgp if link.vrf == vrf], speaks_ospf, shared)
+            for vrf in sorted(vrfs_of_bgp)
+        ]
+    if not found["frr_prefix_lists"]:
+        del found["frr_prefix_lists"]
+    return found
+
+
+def _interfaces(node: Node, shared: Context) -> list[Variables]:
+    found: list[Variables] = []
+    if node.loopback:
+        addresses = [str(node.loopback[family]) for family in FAMILIES if family in node.loopback]
+        found.append({"name": loopback_name(node.vrf), "description": "loopback", "addresses": addresses})
+    for network in node.networks:
+        entry: Variables = {"name": network.interface}
+        if network.description is not None:
+            entry["description"] = network.description
+        entry["addresses"] = [str(network.addresses[family]) for family in FAMILIES if family in network.addresses]
+        if network.kind is None and "ipv6" in network.addresses:
+            entry["addresses"].append(_link_local(node))
+        if network.kind == "bridge":
+            # Without ports it has no carrier, and its network would never be told to anybody.
+            entry["link_detect"] = False
+        found.append(entry)
+    for link, end in shared.links.get(node.name, []):
+        addresses = [str(end.addresses[family]) for family in link.families]
+        if "ipv6" in link.families:
+            addresses.append(_link_local(node))
+        found.append({"name": end.interface, "description": link.other(end).node.name, "addresses": addresses})
+    for segment in shared.segments.get(node.name, []):
+        own = segment.addresses.get(node.name, {})
+        found.append({"name": segment.interface_of(node), "addresses": [str(own[family]) for family in FAMILIES if family in own]})
+    return sorted(found, key=lambda entry: natural_order(entry["name"]))
+
+
+def _link_local(node: Node) -> str:
+    """Return the node's own link-local address for tunnels and NICs, which may come without one.
+
+    OSPFv3 speaks from it, and so does neighbor discovery for what a router forwards (RFC 4861, 7.2.2): without it, hosts are found only after they spoke.
+    FRR's bgpd refuses a session with an IPv6 neighbor on the same link as long as the interface has none. WireGuard makes none, and PPP does not make
+    its own anew when the interface moves into a VRF.
+    """
+    return f"fe80::{node.id:x}/64"
+
+
+def _static_routes(links: list[tuple[Link, End]]) -> list[Variables]:
+    """Return the route to each neighbor's loopback over the link to it, so that a session between loopbacks needs no other protocol."""
+    found: list[Variables] = []
+    for link, end in links:
+        if link.session != "loopback":
+            continue
+        other = link.other(end)
+        for family in link.families:
+            if family in end.node.loopback and family in other.node.loopback:
+                route: Variables = {"vrf": link.vrf} if link.vrf else {}
+                route |= {"prefix": str(other.node.loopback[family]), "next_hop": other.addresses[family].bare, "interface": end.interface}
+                found.append(route)
+    return found
+
+
+def _default_routes(node: Node, shared: Context) -> list[Variables]:
+    """Return the default routes of a node that hangs on a segment alone: through the segment's gateway."""
+    if shared.links.get(node.name):
+        return []
+    found: list[Variables] = []
+    for segment in shared.segments.get(node.name, [])[:1]:
+        if segment.gateway is node:
+            continue
+        for family in segment.prefixes:
+            route: Variables = {"vrf": segment.vrf} if segment.vrf else {}
+            route["prefix"] = "0.0.0.0/0" if family == "ipv4" else "::/0"
+            route["next_hop"] = segment.addresses[segment.gateway.name][family].bare
+            found.append(route | {"interface": segment.interface_of(node)})
+    return found
+
+
+def _preference(link: Link, shared: Context) -> int:
+    given = link.options.get("preference")
+    if given is not None:
+        return int(given)
+    return int(shared.intent.settings["xgn_bgp"]["reserve_preference"]) if link.reserve_of is not None else _PLAIN_PREFERENCE
+
+
+def _map_in(link: Link, end: End, shared: Context) -> Variables:
+    """Return the route map for what a session of a link brings in."""
+    preference = _preference(link, shared)
+    changes = [f"local-preference {preference}"] if preference != _PLAIN_PREFERENCE else []
+    if link.session == "loopback":
+        other = link.other(end)
+        next_hops = {family: other.addresses[family].bare for family in link.families}
+        return policies.session_map(f"FROM-{end.interface}", shared.lists, changes, next_hops)
+    name = f"{policies.PUBLISHED}-{preference}" if changes else policies.PUBLISHED
+    if name not in shared.maps:
+        shared.maps[name] = policies.route_map(name, shared.lists, changes)
+    return shared.maps[name]
+
+
+def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[Link, End]], shared: Context) -> Variables:
+    settings = shared.intent.settings["xgn_bgp"]
+    instance: Variables = {"asn": node.asn}
+    if vrf:
+        instance["vrf"] = vrf
+    instance["router_id"] = node.router_id
+    networks = [str(prefix) for prefix in policies.published_prefixes(node, vrf, shared.segments.get(node.name, []))]
+    if networks:
+        instance["networks"] = networks
+    redistribute = _into_bgp(node, vrf, ospf, shared)
+    if redistribute:
+        instance["redistribute"] = redistribute
+    if "maximum_paths" in settings:
+        instance["maximum_paths"] = settings["maximum_paths"]
+    neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
+    if vrf == node.vrf:
+        neighbors += [steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
+    for container in shared.containers.get(node.name, []):
+        if container.segment.vrf == vrf:
+            neighbors += gateway_neighbors(container, shared)
+    instance["neighbors"] = [entry for _key, entry in sorted(neighbors, key=lambda item: item[0])]
+    return instance
+
+
+def _into_bgp(node: Node, vrf: str, ospf: list[tuple[Link, End]], shared: Context) -> list[Variables]:
+    found: list[Variables] = []
+    for family, source in (("ipv4", "ospf"), ("ipv6", "ospf6")):
+        if any(link.vrf == vrf and family in link.families for link, _end in ospf):
+            entry = {"source": source, "route_map": policies.OSPF_TO_BGP}
+            found.append(entry if family == "ipv4" else {**entry, "family": family})
+    dns = shared.intent.settings["xgn_services"].get("dns")
+    if dns and node.name in shared.intent.dns_nodes and vrf == node.vrf:
+        found.append({"source": "connected", "route_map": policies.PUBLISHED})
+    return found
+
+
+def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, int], Variables]]:
+    """Return the sessions of a link, one a family, with their sort key."""
+    other = link.other(end)
+    settings = shared.intent.settings["xgn_bgp"]
+    found: list[tuple[tuple[int, int], Variables]] = []
+    external = end.node.asn != other.node.asn
+    out = policies.UNSTEERED if hides_steering(link, end, shared) else policies.PUBLISHED
+    for family in link.families:
+        own, address = end.addresses[family], other.addresses[family]
+        between_loopbacks = link.session == "loopback"
+        if between_loopbacks:
+            if family not in end.node.loopback or family not in other.node.loopback:
+                continue
+            own, address = end.node.loopback[family], other.node.loopback[family]
+        entry: Variables = {"address": address.bare, "remote_as": other.node.asn, "description": other.node.name}
+        if between_loopbacks:
+            entry["update_source"] = own.bare
+        if "ttl_security_hops" in settings:
+            entry["ttl_security_hops"] = settings["ttl_security_hops"]
+        elif between_loopbacks and external:
+            entry["ebgp_multihop"] = settings["multihop"]
+        entry |= _session_options(link, settings, shared.intent.settings["xgn_bfd"])
+        policy: Variables = {"family": family, "route_map_in": _map_in(link, end, shared)["name"], "route_map_out": out}
+        if not external:
+            policy["next_hop_self"] = True
+            if end.node.route_reflector and not other.node.route_reflector:
+                policy["route_reflector_client"] = True
+        if "maximum_prefix" in settings:
+            policy["maximum_prefix"] = settings["maximum_prefix"]
+        entry["families"] = [policy]
+        found.append(((address.version, address.value), entry))
+    return found
+
+
+def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, Any]) -> Variables:
+    entry: Variables = {}
+    if "password_variable" in settings:
+        entry["password"] = secret(settings["password_variable"])
+    if bfd["enabled"] and link.options["bfd"]:
+        entry["bfd_profile"] = bfd["profile"]
+    for key in ("keepalive", "holdtime"):
+        if key in settings:
+            entry[key] = settings[key]
+    return entry
+
+
+def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Context, *, with_bgp: bool) -> list[Variables]:
+    """Return the OSPF instances of a family, one a VRF; OSPFv3 takes the same shape."""
+    settings = shared.intent.settings["xgn_ospf"]
+    bfd = shared.intent.settings["xgn_bfd"]
+    found: list[Variables] = []
+    for vrf in sorted({link.vrf for link, _end in links if family in link.families}):
+        site = shared.intent.sites.get(node.site or "", {})
+        area = site.get("area", "0.0.0.0")
+        interfaces: list[Variables] = []
+        if node.vrf == vrf and family in node.loopback:
+            interfaces.append({"name": loopback_name(vrf), "area": area, "passive": True})
+        for network in node.networks:
+            if network.vrf == vrf and network.published and family in network.addresses:
+                interfaces.append({"name": network.interface, "area": area, "passive": True})
+        for link, end in links:
+            if link.vrf != vrf or family not in link.families:
+                continue
+            entry: Variables = {"name": end.interface, "area": area, "network": "point-to-point"}
+            entry |= {"hello_interval": settings["hello_interval"], "dead_interval": settings["dead_interval"]}
+            if "cost" in link.options:
+                entry["cost"] = link.options["cost"]
+            if bfd["enabled"] and link.options["bfd"]:
+                entry["bfd_profile"] = bfd["profile"]
+            if "password_variable" in settings and family == "ipv4":
+                entry["password"] = secret(settings["password_variable"])
+            interfaces.append(entry)
+        instance: Variables = {"vrf": vrf} if vrf else {}
+        instance |= {"router_id": node.router_id, "reference_bandwidth": settings["reference_bandwidth"]}
+        instance["interfaces"] = sorted(interfaces, key=lambda entry: natural_order(entry["name"]))
+        redistribute = [{"source": "bgp", "route_map": policies.BGP_TO_OSPF}] if with_bgp else []
+        if node.name in shared.intent.dns_nodes and vrf == node.vrf:
+            redistribute.append({"source": "connected", "route_map": policies.PUBLISHED})
+        if redistribute:
+            instance["redistribute"] = redistribute
+        # Point-to-point subnets are part of OSPF's own topology; this keeps them out of the tables.
+        instance["install_route_map"] = policies.IGP
+        found.append(instance)
+    return found

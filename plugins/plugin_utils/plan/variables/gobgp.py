@@ -1,0 +1,101 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Steering: the GoBGP box, its router, and the way back into the tunnel that must not become a loop.
+
+A steered packet comes to the router, goes to the box, and leaves it by the box's default route, over a link of its own that ends in another
+VRF of the router. That VRF knows one route only, the default into the tunnel: the steering route, which is in the router's own VRF, is not
+seen there. Steering routes carry a tag, by which they are kept from the box and from the far end of that tunnel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+
+# A GoBGP box stands beside its router, or one router further.
+_HOPS = 2
+_DEFAULT = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
+
+
+def gobgp_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role gobgp."""
+    steering = shared.intent.settings["xgn_services"]["steering"].get(node.name)
+    if not steering:
+        return {}
+    router = shared.intent.nodes[steering["router"]]
+    family = session_family(node, router)
+    neighbor: Variables = {"address": router.loopback[family].bare, "remote_as": router.asn, "name": router.name}
+    neighbor["local_address"] = node.loopback[family].bare
+    if router.asn != node.asn:
+        neighbor["ebgp_multihop"] = _HOPS
+    found: Variables = {"gobgp_asn": node.asn, "gobgp_router_id": node.router_id}
+    if node.vrf:
+        found["gobgp_vrf"] = node.vrf
+    found["gobgp_neighbors"] = [neighbor]
+    found["gobgp_prefixes"] = list(steering["prefixes"])
+    found["gobgp_next_hops"] = {name: node.loopback[name].bare for name in FAMILIES if name in node.loopback}
+    if "health" in steering:
+        found["gobgp_health"] = dict(steering["health"])
+    return found
+
+
+def session_family(box: Node, router: Node) -> str:
+    """Return the family of the session between two loopbacks; IPv4 where both have it."""
+    return next(name for name in FAMILIES if name in box.loopback and name in router.loopback)
+
+
+def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], Variables]:
+    """Return the router's session with a GoBGP box, with its sort key: it tells what to steer and learns nothing. The box calls."""
+    family = session_family(box, node)
+    address = box.loopback[family]
+    entry: Variables = {"address": address.bare, "remote_as": box.asn, "description": f"{box.name} steering"}
+    entry["update_source"] = node.loopback[family].bare
+    entry["passive"] = True
+    if box.asn != node.asn:
+        entry["ebgp_multihop"] = _HOPS
+    families = [
+        {"family": name, "route_map_in": policies.STEERING, "route_map_out": policies.NOTHING} for name in FAMILIES if name in box.loopback
+    ]
+    return (address.version, address.value), entry | {"families": families}
+
+
+def _ways_back(shared: Context) -> Iterator[tuple[str, str, Link, Link]]:
+    """Yield box, router, link between them, and tunnel, for each box that puts traffic back."""
+    links = {link.id: link for link in shared.intent.links}
+    for box, entry in sorted(shared.intent.settings["xgn_services"]["steering"].items()):
+        if "reinject" in entry:
+            yield box, entry["router"], links[entry["reinject"]["link"]], links[entry["reinject"]["into"]]
+
+
+def _end_at(link: Link, name: str) -> End:
+    return next(end for end in link.ends if end.node.name == name)
+
+
+def reinjection_routes(node: Node, shared: Context) -> list[Variables]:
+    """Return the default routes of the way back: of the box over the link, and of the router's other VRF into the tunnel."""
+    found: list[Variables] = []
+    for box, router, link, tunnel in _ways_back(shared):
+        if node.name == box:
+            found += _default_routes(node.vrf, link, _end_at(link, box))
+        elif node.name == router:
+            found += _default_routes(link.vrf, tunnel, _end_at(tunnel, router))
+    return found
+
+
+def _default_routes(vrf: str, link: Link, end: End) -> Iterator[Variables]:
+    for family in link.families:
+        route: Variables = {"vrf": vrf} if vrf else {}
+        route |= {"prefix": _DEFAULT[family], "next_hop": link.other(end).addresses[family].bare, "interface": end.interface}
+        yield route if link.vrf == vrf else route | {"next_hop_vrf": link.vrf or "default"}
+
+
+def hides_steering(link: Link, end: End, shared: Context) -> bool:
+    """Tell whether the steering routes must not be told over a link: its far end is where the steered traffic is put back."""
+    ends = {end.node.name, link.other(end).node.name}
+    for _box, router, _link, tunnel in _ways_back(shared):
+        if end.node.name == router and {item.node.name for item in tunnel.ends} == ends:
+            return True
+    return False

@@ -1,0 +1,20 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role sysctl for each node."""
+
+from __future__ import annotations
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+
+
+def sysctl_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role sysctl that differ from its defaults."""
+    kernel = shared.intent.settings["xgn_kernel"]
+    found: Variables = {}
+    if kernel["tcp_l3mdev_accept"]:
+        found["sysctl_tcp_l3mdev_accept"] = 1
+    outside = any(link.type == "wireguard" and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))
+    if kernel["udp_l3mdev_accept"] or outside:
+        found["sysctl_udp_l3mdev_accept"] = 1
+    return found

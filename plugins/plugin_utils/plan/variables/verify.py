@@ -1,0 +1,59 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role verify for each node: the networks of the neighbors, and the paths to them with their MTU."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, compact, present
+
+
+def verify_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role verify: the networks of the neighbors, and the paths to them with their MTU."""
+    reach: list[Variables] = []
+    routes: list[Variables] = []
+    # What a node is connected to itself, it learns from nobody.
+    seen = {(segment.vrf, str(prefix)) for segment in shared.segments.get(node.name, []) for prefix in segment.prefixes.values()}
+    neighbors: dict[str, list[Link]] = defaultdict(list)
+    for link, end in shared.links.get(node.name, []):
+        if link.routing != "none":
+            neighbors[link.other(end).node.name].append(link)
+    for name, links in neighbors.items():
+        peer = shared.intent.nodes[name]
+        first = next((link for link in links if link.reserve_of is None), None)
+        if first is None or not peer.managed:
+            continue
+        # Two equal links of different size have no one path MTU.
+        sizes = {link.mtu for link in links if link.reserve_of is None}
+        for family in first.families:
+            source, destination = (probe_address(item, first.vrf, family) for item in (node, peer))
+            if source and destination:
+                mtu = first.mtu if len(sizes) == 1 else None
+                reach.append(compact(vrf=first.vrf or None, source=source, destination=destination, mtu=mtu))
+        for prefix in policies.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
+            if (first.vrf, str(prefix)) in seen:
+                continue
+            seen.add((first.vrf, str(prefix)))
+            protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
+            routes.append(compact(vrf=first.vrf or None, prefix=str(prefix), protocol=protocol, direct=True))
+    for container in shared.containers.get(node.name, []):
+        segment = container.segment
+        for family, address in container.addresses.items():
+            source = segment.addresses[node.name][family].bare
+            reach.append(compact(vrf=segment.vrf or None, source=source, destination=address.bare, mtu=segment.mtu))
+        for address, _path in container.networks:
+            routes.append(compact(vrf=segment.vrf or None, prefix=str(address.prefix), protocol="bgp", direct=True))
+    return present(verify_reach=reach, verify_routes=routes)
+
+
+def probe_address(node: Node, vrf: str, family: str) -> str | None:
+    """Return an address of a node that the others can reach: that of its first published network, else its loopback."""
+    for network in sorted(node.networks, key=lambda item: item.id):
+        if network.published and network.vrf == vrf and family in network.addresses:
+            return network.addresses[family].bare
+    if node.vrf == vrf and family in node.loopback:
+        return node.loopback[family].bare
+    return None

@@ -1,0 +1,64 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of role vxlan for each node: links of that type, and segments."""
+
+from __future__ import annotations
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, present
+
+_PORT = 4789
+
+
+def vxlan_variables(node: Node, shared: Context) -> Variables:
+    """Return the variables of role vxlan."""
+    found = [_of_link(link, end, shared) for link, end in shared.links.get(node.name, []) if link.type == "vxlan"]
+    return present(vxlan_interfaces=found + [_of_segment(segment, node) for segment in shared.segments.get(node.name, [])])
+
+
+def _of_link(link: Link, end: End, shared: Context) -> Variables:
+    other = link.other(end)
+    over = link.options.get("over", "uplink")
+    vni = link.options.get("vni", link.id)
+    # The other end may call the uplink by another address than the one it has.
+    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
+    entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}
+    entry |= {"port": link.options.get("port", _PORT), "mtu": link.mtu}
+    # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
+    if isinstance(over, int):
+        beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)
+    else:
+        beneath = end.node.vrf if over == "loopback" else end.uplink.vrf if end.uplink is not None else None
+    if beneath:
+        entry["underlay_vrf"] = beneath
+    return _with_mac(entry, end.written.get("mac"))
+
+
+def _of_segment(segment: Segment, node: Node) -> Variables:
+    ends = {member.name: uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None}
+    own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
+    family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
+    entry: Variables = {
+        "name": segment.vxlan,
+        "vni": segment.vni,
+        "local": own.addresses[family].bare,
+        "remotes": [uplink.addresses[family].bare for uplink in others],
+        "port": segment.port,
+        "mtu": segment.mtu,
+    }
+    if own.vrf:
+        entry["underlay_vrf"] = own.vrf
+    mac = segment.written["macs"].get(node.name)
+    if segment.interface_of(node) != segment.vxlan:
+        entry["arp"] = False
+        mac = _mac_beneath(mac) if mac else None
+    return _with_mac(entry, mac)
+
+
+def _mac_beneath(mac: str) -> str:
+    """Return an address for the parent of a macvlan interface: the kernel refuses the same on both."""
+    return f"{int(mac[:2], 16) ^ 4:02x}{mac[2:]}"
+
+
+def _with_mac(entry: Variables, mac: str | None) -> Variables:
+    return entry | {"mac": mac} if mac else entry

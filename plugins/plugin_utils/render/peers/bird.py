@@ -1,0 +1,158 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A BIRD 2 configuration for a router that Ansible does not manage, from the same variables as a managed one's frr.conf."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES
+
+Variables = Mapping[str, Any]
+# BIRD's own defaults of a BFD session are other than FRR's, so the intervals always stand here (ms, count).
+_BFD_DEFAULTS = {"receive_interval": 300, "transmit_interval": 300, "detect_multiplier": 3}
+_LONGEST = {"ipv4": 32, "ipv6": 128}
+PASSWORD = "<the TCP MD5 password>"
+
+
+def bird_configuration(name: str, variables: Variables) -> str:
+    """Return ``bird.conf``; an empty text when the router speaks no BGP. A placeholder stands for the TCP MD5 password.
+
+    Parameters:
+        name: the node.
+        variables: its variables, as the plan holds them. Addresses and tunnels are not BIRD's to make.
+    """
+    instances = variables.get("frr_bgp", [])
+    if not instances:
+        return ""
+    lines = [f"# BIRD 2 of {name}, planned by xuegao.net. The addresses and the tunnels must be there: see README.md.", "log syslog all;"]
+    lines += [f"router id {instances[0]['router_id']};", "", "protocol device {", "}", ""]
+    families = [family for family in FAMILIES if any(_speaks(neighbor, family) for neighbor in _neighbors(variables))]
+    for family in families:
+        lines += [f"protocol direct connected_{family} {{", f"  {family};", "}", ""]
+        lines += [
+            f"protocol kernel kernel_{family} {{",
+            f"  {family} {{",
+            "    export where source ~ [RTS_BGP, RTS_STATIC];",
+            "  };",
+            "}",
+            "",
+        ]
+        lines += _static(variables, family)
+        lines += _filters(variables, family)
+    lines += _bfd(variables)
+    for instance in instances:
+        for neighbor in instance["neighbors"]:
+            lines += [*_session(instance, neighbor), ""]
+    return "\n".join(lines)
+
+
+def _neighbors(variables: Variables) -> Iterator[Variables]:
+    for instance in variables.get("frr_bgp", []):
+        yield from instance["neighbors"]
+
+
+def _speaks(neighbor: Variables, family: str) -> bool:
+    return any(item["family"] == family for item in neighbor["families"])
+
+
+def _static(variables: Variables, family: str) -> Iterator[str]:
+    """Yield the way to the other loopbacks: BIRD wants the interface behind a percent sign."""
+    routes = [route for route in variables.get("frr_static_routes", []) if (":" in route["prefix"]) == (family == "ipv6")]
+    if not routes:
+        return
+    yield f"protocol static loopbacks_{family} {{"
+    yield f"  {family};"
+    for route in routes:
+        yield f"  route {route['prefix']} via {route['next_hop']}%'{route['interface']}';"
+    yield "}"
+    yield ""
+
+
+def _filters(variables: Variables, family: str) -> Iterator[str]:
+    """Yield what may come in, by the plan's prefix lists, and what goes out: this router's own networks."""
+    taken: list[str] = []
+    names = {item["route_map_in"] for neighbor in _neighbors(variables) for item in neighbor["families"] if item["family"] == family}
+    lists = {words.rpartition(" ")[2] for item in variables.get("frr_route_maps", []) if item["name"] in names for words in _matches(item)}
+    for item in variables.get("frr_prefix_lists", []):
+        if item["name"] in lists and item.get("family", "ipv4") == family:
+            taken += [_pattern(entry, family) for entry in item["entries"] if entry["action"] == "permit"]
+    own = [prefix for instance in variables["frr_bgp"] for prefix in instance.get("networks", []) if (":" in prefix) == (family == "ipv6")]
+    yield from _filter(f"take_{family}", taken)
+    yield from _filter(f"tell_{family}", own)
+
+
+def _matches(route_map: Variables) -> Iterator[str]:
+    for entry in route_map["entries"]:
+        yield from entry.get("match", [])
+
+
+def _pattern(entry: Variables, family: str) -> str:
+    if "ge" not in entry and "le" not in entry:
+        return str(entry["prefix"])
+    lowest = entry.get("ge", int(entry["prefix"].rpartition("/")[2]))
+    return f"{entry['prefix']}{{{lowest},{entry.get('le', _LONGEST[family])}}}"
+
+
+def _filter(name: str, prefixes: list[str]) -> Iterator[str]:
+    yield f"filter {name} {{"
+    if prefixes:
+        yield f"  if net ~ [{', '.join(dict.fromkeys(prefixes))}] then accept;"
+    yield "  reject;"
+    yield "}"
+    yield ""
+
+
+def _bfd(variables: Variables) -> Iterator[str]:
+    watched = {neighbor["bfd_profile"]: neighbor for neighbor in _neighbors(variables) if "bfd_profile" in neighbor}
+    profile = next((item for item in variables.get("frr_bfd_profiles", []) if item["name"] in watched), None)
+    if profile is None:
+        return
+    timers = {**_BFD_DEFAULTS, **profile}
+    yield "protocol bfd {"
+    for where in ('interface "*"', "multihop"):
+        yield f"  {where} {{"
+        yield f"    min rx interval {timers['receive_interval']} ms;"
+        yield f"    min tx interval {timers['transmit_interval']} ms;"
+        yield f"    multiplier {timers['detect_multiplier']};"
+        yield "  };"
+    yield "}"
+    yield ""
+
+
+def _session(instance: Variables, neighbor: Variables) -> Iterator[str]:
+    version = 6 if ":" in neighbor["address"] else 4
+    # Two sessions may lead to one router.
+    label = re.sub(r"\W", "_", f"{neighbor['description']}_{neighbor['address']}")
+    yield f"protocol bgp {label} {{"
+    yield f'  description "{neighbor["description"]}";'
+    source = f"{neighbor['update_source']} " if "update_source" in neighbor else ""
+    yield f"  local {source}as {instance['asn']};"
+    yield f"  neighbor {neighbor['address']} as {neighbor['remote_as']};"
+    if "ttl_security_hops" in neighbor:
+        yield f"  multihop {neighbor['ttl_security_hops']};"
+        yield "  ttl security on;"
+    elif "update_source" in neighbor:
+        # Between loopbacks the neighbor is on no interface of this router, in the same AS as well.
+        yield f"  multihop {neighbor['ebgp_multihop']};" if "ebgp_multihop" in neighbor else "  multihop;"
+    else:
+        yield "  direct;"
+    if "password" in neighbor:
+        yield f'  password "{PASSWORD}";'
+    if "keepalive" in neighbor:
+        yield f"  hold time {neighbor['holdtime']};"
+        yield f"  keepalive time {neighbor['keepalive']};"
+    if "bfd_profile" in neighbor:
+        yield "  bfd on;"
+    for item in neighbor["families"]:
+        family = item["family"]
+        yield f"  {family} {{"
+        yield f"    import filter take_{family};"
+        yield f"    export filter tell_{family};"
+        # On a session of the other family there is no own address that would serve.
+        if version == (4 if family == "ipv4" else 6):
+            yield "    next hop self;"
+        yield "  };"
+    yield "}"

@@ -1,0 +1,140 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""RouterOS 7 commands for a router that Ansible does not manage: its WireGuard tunnels, addresses, routes and BGP sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Node
+
+Keys = Mapping[str, Mapping[str, str]]
+Variables = Mapping[str, Any]
+_LOOPBACK = "xgn-loopback"
+_MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
+
+
+def routeros_commands(node: Node, variables: Variables, public_keys: Keys) -> list[str]:
+    """Return the commands in the order in which they are to be typed. Placeholders in angle brackets stand for secrets and unknown keys.
+
+    Parameters:
+        node: the node.
+        variables: its variables, as the plan holds them.
+        public_keys: WireGuard public keys of the managed nodes by node and interface.
+    """
+    lines: list[str] = []
+    addresses = {item["name"]: item.get("addresses", []) for item in variables.get("frr_interfaces", [])}
+    for interface in variables.get("wireguard_interfaces", []):
+        lines += _wireguard(interface, public_keys)
+        lines += [_address(text, interface["name"]) for text in addresses.get(interface["name"], [])]
+    if node.loopback:
+        # A bridge without ports is RouterOS's loopback in all of its versions.
+        lines.append(f"/interface bridge add name={_LOOPBACK}")
+        lines += [_address(str(address), _LOOPBACK) for address in node.loopback.values()]
+    for route in variables.get("frr_static_routes", []):
+        menu = _MENUS["ipv6" if ":" in route["prefix"] else "ipv4"]
+        lines.append(f"{menu} route add dst-address={route['prefix']} gateway={route['next_hop']}%{route['interface']}")
+    if variables.get("frr_bgp"):
+        lines += [*_filters(variables), *_bfd(variables)]
+    for instance in variables.get("frr_bgp", []):
+        for neighbor in instance["neighbors"]:
+            lines += _session(instance, neighbor)
+    return lines
+
+
+def _address(text: str, interface: str) -> str:
+    return (
+        f"/ipv6 address add address={text} interface={interface} advertise=no"
+        if ":" in text
+        else f"/ip address add address={text} interface={interface}"
+    )
+
+
+def _wireguard(interface: Variables, public_keys: Keys) -> Iterator[str]:
+    name = interface["name"]
+    port = f" listen-port={interface['listen_port']}" if "listen_port" in interface else ""
+    yield f'/interface wireguard add name={name} mtu={interface["mtu"]}{port} private-key="<your private key>"'
+    for peer in interface["peers"]:
+        remote = peer.get("interface", name)
+        key = public_keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
+        words = [f'/interface wireguard peers add interface={name} comment={peer["name"]} public-key="{key}"']
+        words.append(f"allowed-address={','.join(peer['allowed_ips'])}")
+        if "preshared_key" in peer:
+            words.append('preshared-key="<the preshared key>"')
+        if "endpoint" in peer:
+            address, _colon, port_of_peer = peer["endpoint"].rpartition(":")
+            words.append(f"endpoint-address={address.strip('[]')} endpoint-port={port_of_peer}")
+        if "persistent_keepalive" in peer:
+            words.append(f"persistent-keepalive={peer['persistent_keepalive']}s")
+        yield " ".join(words)
+
+
+def _filters(variables: Variables) -> Iterator[str]:
+    """Yield what may come in and what goes out. The rules that reject come last, and make the chains where there is nothing to accept."""
+    for instance in variables["frr_bgp"]:
+        for prefix in instance.get("networks", []):
+            yield f"{_MENUS['ipv6' if ':' in prefix else 'ipv4']} firewall address-list add list=xgn-own address={prefix}"
+            yield f'/routing filter rule add chain=xgn-out rule="if (dst == {prefix}) {{ accept }}"'
+    maps = {
+        item["route_map_in"] for instance in variables["frr_bgp"] for neighbor in instance["neighbors"] for item in neighbor["families"]
+    }
+    lists = {
+        condition.rpartition(" ")[2]
+        for route_map in variables.get("frr_route_maps", [])
+        if route_map["name"] in maps
+        for entry in route_map["entries"]
+        for condition in entry.get("match", [])
+    }
+    for item in variables.get("frr_prefix_lists", []):
+        if item["name"] in lists:
+            for entry in item["entries"]:
+                yield f'/routing filter rule add chain=xgn-in rule="if ({_condition(entry)}) {{ {_verdict(entry)} }}"'
+    for chain in ("xgn-in", "xgn-out"):
+        yield f'/routing filter rule add chain={chain} rule="reject"'
+
+
+def _verdict(entry: Variables) -> str:
+    return "accept" if entry["action"] == "permit" else "reject"
+
+
+def _condition(entry: Variables) -> str:
+    prefix = entry["prefix"]
+    if "ge" not in entry and "le" not in entry:
+        return f"dst == {prefix}"
+    lowest = entry.get("ge", int(prefix.rpartition("/")[2]))
+    highest = entry.get("le", 128 if ":" in prefix else 32)
+    return f"dst in {prefix} && dst-len in {lowest}-{highest}"
+
+
+def _bfd(variables: Variables) -> Iterator[str]:
+    profiles = {item["name"]: item for item in variables.get("frr_bfd_profiles", [])}
+    for instance in variables["frr_bgp"]:
+        for neighbor in instance["neighbors"]:
+            profile = profiles.get(neighbor.get("bfd_profile", ""))
+            if profile is not None:
+                yield (
+                    f"/routing bfd configuration add addresses={neighbor['address']} multiplier={profile['detect_multiplier']} "
+                    f"min-rx={profile['receive_interval']}ms min-tx={profile['transmit_interval']}ms"
+                )
+
+
+def _session(instance: Variables, neighbor: Variables) -> Iterator[str]:
+    role = "ibgp" if instance["asn"] == neighbor["remote_as"] else "ebgp"
+    families = ",".join(
+        "ip" if family == "ipv4" else "ipv6" for family in FAMILIES if any(item["family"] == family for item in neighbor["families"])
+    )
+    label = neighbor["address"].replace(":", "-").replace(".", "-")
+    words = [f"/routing bgp connection add name=xgn-{label} comment={neighbor['description']} as={instance['asn']}"]
+    words.append(f"router-id={instance['router_id']} local.role={role} address-families={families}")
+    if "update_source" in neighbor:
+        words.append(f"local.address={neighbor['update_source']} multihop=yes")
+    words.append(f"remote.address={neighbor['address']} remote.as={neighbor['remote_as']}")
+    words.append("input.filter=xgn-in output.filter-chain=xgn-out output.network=xgn-own")
+    if "password" in neighbor:
+        words.append('tcp-md5-key="<the TCP MD5 password>"')
+    if "bfd_profile" in neighbor:
+        words.append("use-bfd=yes")
+    if "keepalive" in neighbor:
+        words.append(f"hold-time={neighbor['holdtime']}s keepalive-time={neighbor['keepalive']}s")
+    yield " ".join(words)

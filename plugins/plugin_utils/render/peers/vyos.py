@@ -1,0 +1,242 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A node of the plan as VyOS ``set`` commands, in the words of VyOS 1.2/1.3 (no VRF) or 1.4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Intent, Network, Node
+
+Variables = Mapping[str, Any]
+# VyOS numbers the rules of a policy from 1 to 65535.
+_LAST_RULE = 65535
+
+
+def vyos_commands(
+    node: Node, variables: Variables, intent: Intent, public_keys: Mapping[str, Mapping[str, str]] | None = None
+) -> list[str]:
+    """Return the commands that make a VyOS router this node of the plan.
+
+    Parameters:
+        node: the node.
+        variables: its variables, as the plan holds them.
+        intent: the numbered intent; its ``xgn_vyos.version`` chooses the words.
+        public_keys: WireGuard public keys by node and interface name; a placeholder stands for those that are not known.
+
+    Returns:
+        The commands, sorted as ``show configuration commands`` sorts them. Secrets are placeholders. What VyOS words differently in every
+        release (OpenVPN, L2TP, OSPF) is named in comments at the end.
+    """
+    writer = _Writer(node, variables, intent, public_keys or {})
+    lines = sorted({f"set {line}" for line in writer.commands()}, key=_order)
+    return lines + [f"# {text}" for text in writer.left_out()]
+
+
+def _order(line: str) -> list[tuple[int, int, str]]:
+    return [(0, int(word), "") if word.isdigit() else (1, 0, word) for word in line.split()]
+
+
+class _Writer:
+    def __init__(self, node: Node, variables: Variables, intent: Intent, keys: Mapping[str, Mapping[str, str]]) -> None:
+        self.node, self.variables, self.intent, self.keys = node, variables, intent, keys
+        self.old = intent.settings["xgn_vyos"]["version"] == "1.2"
+        self.vrfs = {item["name"]: item.get("vrf") for item in variables.get("vrf_interfaces", [])}
+        self.addresses = {item["name"]: item for item in variables.get("frr_interfaces", [])}
+        # VyOS runs no container of the plan: what a macvlan interface has beside containers, the VXLAN beneath has here itself.
+        self.macvlans = {item["parent"]: item for item in variables.get("vrf_interfaces", []) if item.get("kind") == "macvlan"}
+
+    def commands(self) -> Iterator[str]:
+        yield f"system host-name '{self.node.name}'"
+        if not self.old:
+            for vrf in self.variables.get("vrf_vrfs", []):
+                yield f"vrf name {vrf['name']} table '{vrf['table']}'"
+        yield from self.uplinks()
+        yield from self.loopback()
+        for network in self.node.networks:
+            yield from self.network(network)
+        for interface in self.variables.get("wireguard_interfaces", []):
+            yield from self.wireguard(interface)
+        for interface in self.variables.get("vxlan_interfaces", []):
+            yield from self.vxlan(interface)
+        for route in self.variables.get("frr_static_routes", []):
+            yield self.static(route)
+        yield from self.bfd()
+        yield from self.policies()
+        for instance in self.variables.get("frr_bgp", []):
+            yield from self.bgp(instance)
+
+    def left_out(self) -> Iterator[str]:
+        for name, what in (("openvpn_tunnels", "OpenVPN"), ("l2tp_ipsec_tunnels", "L2TP/IPsec")):
+            for tunnel in self.variables.get(name, []):
+                details = ", ".join(f"{key} {tunnel[key]}" for key in ("role", "remote", "listen_port", "mtu") if key in tunnel)
+                yield f"{what} tunnel {tunnel['name']} to {tunnel['peer']} is yours to configure: {details}"
+        if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
+            yield "OSPF is yours to configure"
+
+    def vrf_lines(self, prefix: str, vrf: str | None) -> Iterator[str]:
+        if vrf and not self.old:
+            yield f"{prefix} vrf '{vrf}'"
+
+    def addressed(self, prefix: str, name: str) -> Iterator[str]:
+        for address in self.addresses.get(name, {}).get("addresses", []):
+            yield f"{prefix} address '{address}'"
+
+    def uplinks(self) -> Iterator[str]:
+        for uplink in self.node.uplinks.values():
+            if not uplink.device:
+                continue
+            prefix = f"interfaces ethernet {uplink.device}"
+            for address in uplink.addresses.values():
+                yield f"{prefix} address '{address}'"
+            if uplink.hw_id:
+                yield f"{prefix} hw-id '{uplink.hw_id}'"
+            if uplink.mac:
+                yield f"{prefix} mac '{uplink.mac}'"
+            if uplink.set_mtu:
+                yield f"{prefix} mtu '{uplink.mtu}'"
+            yield from self.vrf_lines(prefix, uplink.vrf)
+            if uplink.gateway:
+                family = "route6 ::/0" if ":" in uplink.gateway else "route 0.0.0.0/0"
+                yield f"protocols static {family} next-hop {uplink.gateway}"
+
+    def loopback(self) -> Iterator[str]:
+        # VyOS cannot enslave lo, so a VRF's loopback is a dummy interface.
+        in_vrf = bool(self.node.vrf) and not self.old
+        prefix = "interfaces dummy dum0" if in_vrf else "interfaces loopback lo"
+        for family in FAMILIES:
+            if family in self.node.loopback:
+                yield f"{prefix} address '{self.node.loopback[family]}'"
+        if in_vrf and self.node.loopback:
+            yield from self.vrf_lines(prefix, self.node.vrf)
+
+    def network(self, network: Network) -> Iterator[str]:
+        if network.kind == "vlan":
+            prefix = f"interfaces ethernet {network.parent} vif {network.vlan}"
+        else:
+            prefix = f"interfaces {network.kind or 'ethernet'} {network.interface}"
+        yield from self.addressed(prefix, network.interface)
+        if network.mtu:
+            yield f"{prefix} mtu '{network.mtu}'"
+        yield from self.vrf_lines(prefix, network.vrf)
+
+    def wireguard(self, interface: Variables) -> Iterator[str]:
+        prefix = f"interfaces wireguard {interface['name']}"
+        yield from self.addressed(prefix, interface["name"])
+        yield f"{prefix} description '{self.addresses[interface['name']]['description']}'"
+        yield f"{prefix} mtu '{interface['mtu']}'"
+        if "listen_port" in interface:
+            yield f"{prefix} port '{interface['listen_port']}'"
+        # Up to 1.3 the command names a key pair the router made; its name here is that of the node.
+        yield f"{prefix} private-key '{self.node.name if self.old else '<private key of ' + self.node.name + '>'}'"
+        yield from self.vrf_lines(prefix, self.vrfs.get(interface["name"]))
+        for peer in interface["peers"]:
+            yield from self.wireguard_peer(f"{prefix} peer {peer['name']}", peer, interface["name"])
+
+    def wireguard_peer(self, prefix: str, peer: Variables, interface: str) -> Iterator[str]:
+        for allowed in peer["allowed_ips"]:
+            yield f"{prefix} allowed-ips '{allowed}'"
+        if "endpoint" in peer:
+            address, _colon, port = peer["endpoint"].rpartition(":")
+            yield f"{prefix} address '{address.strip('[]')}'"
+            yield f"{prefix} port '{port}'"
+        if "persistent_keepalive" in peer:
+            yield f"{prefix} persistent-keepalive '{peer['persistent_keepalive']}'"
+        remote = peer.get("interface", interface)
+        key = peer.get("public_key") or self.keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
+        yield f"{prefix} {'pubkey' if self.old else 'public-key'} '{key}'"
+        if "preshared_key" in peer:
+            yield f"{prefix} preshared-key '<preshared key of {peer['name']}>'"
+
+    def vxlan(self, interface: Variables) -> Iterator[str]:
+        prefix = f"interfaces vxlan {interface['name']}"
+        addressed = self.macvlans.get(interface["name"], interface)
+        yield from self.addressed(prefix, addressed["name"])
+        yield f"{prefix} vni '{interface['vni']}'"
+        yield f"{prefix} source-address '{interface['local']}'"
+        yield f"{prefix} port '{interface['port']}'"
+        yield f"{prefix} mtu '{interface['mtu']}'"
+        if "mac" in addressed:
+            yield f"{prefix} mac '{addressed['mac']}'"
+        for remote in interface["remotes"]:
+            yield f"{prefix} remote '{remote}'"
+        yield from self.vrf_lines(prefix, self.vrfs.get(addressed["name"]))
+
+    def protocols(self, vrf: str | None) -> str:
+        return f"vrf name {vrf} protocols" if vrf and not self.old else "protocols"
+
+    def static(self, route: Variables) -> str:
+        word = "route6" if ":" in route["prefix"] else "route"
+        through = "next-hop-interface" if self.old else "interface"
+        line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
+        interface = next((parent for parent, item in self.macvlans.items() if item["name"] == route["interface"]), route["interface"])
+        # VyOS finds the VRF of the next hop by the interface or by name, not by both.
+        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{interface}'"
+
+    def bfd(self) -> Iterator[str]:
+        # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.
+        if self.old:
+            return
+        for profile in self.variables.get("frr_bfd_profiles", []):
+            prefix = f"protocols bfd profile {profile['name']} interval"
+            yield f"{prefix} multiplier '{profile['detect_multiplier']}'"
+            yield f"{prefix} receive '{profile['receive_interval']}'"
+            yield f"{prefix} transmit '{profile['transmit_interval']}'"
+
+    def policies(self) -> Iterator[str]:
+        for item in self.variables.get("frr_prefix_lists", []):
+            six = "6" if item.get("family") == "ipv6" else ""
+            short = all(entry["seq"] <= _LAST_RULE for entry in item["entries"])
+            for index, entry in enumerate(item["entries"]):
+                prefix = f"policy prefix-list{six} {item['name']} rule {entry['seq'] if short else index + 1}"
+                yield f"{prefix} action '{entry['action']}'"
+                for key in ("prefix", "ge", "le"):
+                    if key in entry:
+                        yield f"{prefix} {key} '{entry[key]}'"
+        for item in self.variables.get("frr_route_maps", []):
+            for entry in item["entries"]:
+                prefix = f"policy route-map {item['name']} rule {entry['seq']}"
+                yield f"{prefix} action '{entry['action']}'"
+                # The last word of a condition or change is its value; VyOS writes the next hop as one word.
+                for condition in entry.get("match", []):
+                    words, _space, value = condition.rpartition(" ")
+                    yield f"{prefix} match {words} '{value}'"
+                for change in entry.get("set", []):
+                    words, _space, value = change.replace(" next-hop", "-next-hop").rpartition(" ")
+                    yield f"{prefix} set {words} '{value}'"
+
+    def bgp(self, instance: Variables) -> Iterator[str]:
+        prefix = f"{self.protocols(instance.get('vrf'))} bgp"
+        if self.old:
+            prefix = f"{prefix} {instance['asn']}"
+        else:
+            yield f"{prefix} system-as '{instance['asn']}'"
+        yield f"{prefix} parameters router-id '{instance['router_id']}'"
+        for network in instance.get("networks", []):
+            yield f"{prefix} address-family {'ipv6' if ':' in network else 'ipv4'}-unicast network {network}"
+        for neighbor in instance["neighbors"]:
+            yield from self.neighbor(f"{prefix} neighbor {neighbor['address']}", neighbor)
+
+    def neighbor(self, prefix: str, neighbor: Variables) -> Iterator[str]:
+        yield f"{prefix} remote-as '{neighbor['remote_as']}'"
+        yield f"{prefix} description '{neighbor['description']}'"
+        if "update_source" in neighbor:
+            yield f"{prefix} update-source '{'lo' if self.old else neighbor['update_source']}'"
+        if "ebgp_multihop" in neighbor:
+            yield f"{prefix} ebgp-multihop '{neighbor['ebgp_multihop']}'"
+        if "ttl_security_hops" in neighbor:
+            yield f"{prefix} ttl-security hops '{neighbor['ttl_security_hops']}'"
+        if "password" in neighbor:
+            yield f"{prefix} password '<password of {neighbor['address']}>'"
+        if "bfd_profile" in neighbor:
+            yield f"{prefix} bfd" if self.old else f"{prefix} bfd profile '{neighbor['bfd_profile']}'"
+        if "keepalive" in neighbor:
+            yield f"{prefix} timers keepalive '{neighbor['keepalive']}'"
+            yield f"{prefix} timers holdtime '{neighbor['holdtime']}'"
+        for family in neighbor["families"]:
+            here = f"{prefix} address-family {family['family']}-unicast"
+            yield f"{here} route-map import '{family['route_map_in']}'"
+            yield f"{here} route-map export '{family['route_map_out']}'"
+            if "next_hop_self" in family:
+                yield f"{here} nexthop-self"

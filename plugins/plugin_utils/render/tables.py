@@ -1,0 +1,114 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The plan for people: a table of links as CSV and Markdown, and the topology for the drawing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from html import escape
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Link as DrawnLink
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Node as DrawnNode
+
+LINK_COLUMNS = (
+    "id",
+    "type",
+    "vrf",
+    "node a",
+    "interface a",
+    "addresses a",
+    "node b",
+    "interface b",
+    "addresses b",
+    "mtu",
+    "routing",
+    "reserve of",
+)
+
+
+def link_rows(intent: Intent) -> list[list[str]]:
+    """Return a row for each link, in the order of ids, under `LINK_COLUMNS`."""
+    return [_row(link) for link in sorted(intent.links, key=lambda item: item.id)]
+
+
+def _row(link: Link) -> list[str]:
+    first, second = link.ends
+    routing = f"bgp ({link.session})" if link.routing == "bgp" else link.routing
+    reserve = "" if link.reserve_of is None else str(link.reserve_of)
+    return [
+        *(str(link.id), link.type, link.vrf or "main"),
+        *(first.node.name, first.interface, _addresses(first, link)),
+        *(second.node.name, second.interface, _addresses(second, link)),
+        *(str(link.mtu), routing, reserve),
+    ]
+
+
+def _addresses(end: End, link: Link) -> str:
+    return " ".join(str(end.addresses[family]) for family in FAMILIES if family in link.families)
+
+
+def csv_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the link table as CSV with a heading."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LINK_COLUMNS)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the link table as Markdown."""
+    lines = [" | ".join(LINK_COLUMNS), " | ".join("---" for _column in LINK_COLUMNS)]
+    lines += [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return "\n".join(["# Links", "", *(f"| {line} |" for line in lines), ""])
+
+
+_STYLE = (
+    "body{font:14px sans-serif;margin:2em;color:#111}table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left}"
+    "th{background:#f3f4f6}svg{max-width:100%;height:auto}"
+)
+
+
+def page(svg: str, rows: Sequence[Sequence[str]]) -> str:
+    """Return one HTML page with the drawing and the link table, without anything from outside.
+
+    Parameters:
+        svg: an ``<svg>`` element; empty for none.
+        rows: the link table.
+    """
+    head = "".join(f"<th>{escape(column)}</th>" for column in LINK_COLUMNS)
+    body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    title = "<title>Plan of the network</title>"
+    start = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{title}<style>{_STYLE}</style></head><body>'
+    return f"{start}\n<h1>Plan of the network</h1>\n{svg}\n<h2>Links</h2>\n<table><tr>{head}</tr>\n{body}\n</table></body></html>\n"
+
+
+def reserve_ends(intent: Intent) -> set[tuple[str, str]]:
+    """Return node and interface of both ends of every reserve link."""
+    return {(end.node.name, end.interface) for link in intent.links if link.reserve_of is not None for end in link.ends}
+
+
+def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
+    """Return nodes and links for `graphviz.draw`. A plan knows no state, so every link's is ``unknown``."""
+    nodes = []
+    for node in intent.nodes.values():
+        lines = [address.bare for address in node.loopback.values()]
+        if node.asn is not None:
+            lines.insert(0, f"AS {node.asn}")
+        nodes.append(DrawnNode(node.name, node.site or "", tuple(lines), managed=node.managed))
+    links = []
+    for link in sorted(intent.links, key=lambda item: item.id):
+        first, second = link.ends
+        label = f"{link.type} {link.id}{'' if link.reserve_of is None else ' · reserve'}\nMTU {link.mtu}"
+        tip = f"{first.interface} {_addresses(first, link)} - {second.interface} {_addresses(second, link)}; {link.arithmetic}"
+        reserve = link.reserve_of is not None
+        links.append(DrawnLink((first.node.name, second.node.name), link.type, "unknown", label, tip, reserve=reserve))
+    for segment in intent.segments:
+        for node in segment.members:
+            if node is not segment.gateway:
+                label = f"VNI {segment.vni}\nMTU {segment.mtu}"
+                links.append(DrawnLink((segment.gateway.name, node.name), "vxlan", "unknown", label, segment.path))
+    return nodes, links

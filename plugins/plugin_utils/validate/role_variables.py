@@ -1,0 +1,110 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which variables belong to which role, taken from the roles' own argument specs, and the check of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules import host_problems
+
+CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
+"""Variables beside those of the roles that the rules read."""
+
+
+@dataclass(frozen=True)
+class RoleSpecs:
+    """The options of all roles.
+
+    Attributes:
+        roles: role names.
+        options: option name to spec, of all roles and entry points together.
+    """
+
+    roles: frozenset[str]
+    options: Mapping[str, Mapping[str, Any]]
+
+    def role_of(self, variable: str) -> str | None:
+        """Return the role whose name a variable begins with: the longest one, so that frr_build_x is not frr's."""
+        return next((role for role in sorted(self.roles, key=len, reverse=True) if variable.startswith(f"{role}_")), None)
+
+    def names_of(self, role: str) -> list[str]:
+        """Return the names of a role's options."""
+        return sorted(name for name in self.options if self.role_of(name) == role)
+
+    def secrets(self) -> frozenset[str]:
+        """Return the names of all keys, at any depth, that are marked no_log or hold such a key."""
+        return frozenset(_secret_names(self.options))
+
+
+def _secret_names(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, spec in options.items():
+        below = list(_secret_names(spec.get("options", {})))
+        if spec.get("no_log") or below:
+            yield name
+        yield from below
+
+
+def load_role_specs(roles: Path) -> RoleSpecs:
+    """Read the argument specs of every role below a directory.
+
+    Parameters:
+        roles: the directory ``roles`` of the collection.
+
+    Raises:
+        OSError: the directory or a file cannot be read.
+        yaml.YAMLError: a file is no YAML.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # eight times faster where libyaml is there
+    options: dict[str, Mapping[str, Any]] = {}
+    names = set()
+    for role in sorted(path for path in roles.iterdir() if path.is_dir()):
+        names.add(role.name)
+        specs = role / "meta" / "argument_specs.yml"
+        if not specs.is_file():
+            continue
+        for entry_point, spec in yaml.load(specs.read_text(encoding="utf-8"), loader)["argument_specs"].items():
+            for name, option in (spec.get("options") or {}).items():
+                # What another entry point requires comes with the task that includes it, not from the inventory.
+                options.setdefault(name, option if entry_point == "main" else {**option, "required": False})
+    return RoleSpecs(frozenset(names), options)
+
+
+def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, Any]:
+    """Return those of a host's variables that begin with the name of a role, and the cross-role ones.
+
+    A null at the top counts as not given, as it does for Ansible.
+    """
+    return {
+        name: value for name, value in variables.items() if value is not None and (name in CROSS_ROLE or specs.role_of(name) is not None)
+    }
+
+
+def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> list[Problem]:
+    """Check the variables of one host: names, types, and rules.
+
+    Parameters:
+        variables: templated variables, as `role_variables` selects them.
+        specs: the roles' options.
+
+    Returns:
+        Every problem; empty when there is none.
+    """
+    known = {name: value for name, value in variables.items() if name in specs.options}
+    return [*_unknown_names(variables, specs), *check(known, specs.options), *host_problems(variables)]
+
+
+def _unknown_names(variables: Mapping[str, Any], specs: RoleSpecs) -> Iterator[Problem]:
+    for name in variables:
+        role = specs.role_of(name)
+        if role is None or name in specs.options:
+            continue
+        valid = specs.names_of(role)
+        if valid:
+            yield unknown(name, f"unknown variable of role {role}", name, valid, "valid variables")

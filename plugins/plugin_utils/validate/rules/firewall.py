@@ -1,0 +1,79 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for the packet filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MAX, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import FAMILY, View, network_problems, twice
+
+MSS_MIN = 536  # RFC 9293, 3.7.1: what every host takes without being told.
+CHECKPOINT_MIN, CHECKPOINT_MAX = 10, 3600
+_FAMILY_NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+
+
+def firewall_problems(host: Host) -> Iterator[Problem]:
+    """Report the mistakes of the packet filter: names, prefixes, ports, and an MSS that its tunnels cannot carry."""
+    root = host.root
+    for key in ("firewall_public_interfaces", "firewall_tcp_mss_interfaces"):
+        for path, name in root.texts(key):
+            yield from name_problems(path, name, "interface")
+        yield from twice(root.texts(key), "interface")
+    for path, text in root.texts("firewall_ssh_from"):
+        yield from network_problems(path, text)
+    yield from root.in_range("firewall_ssh_port", 1, 65535)
+    entries = root.views("firewall_open_ports")
+    for entry in entries:
+        yield from _entry(entry)
+    named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
+    yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
+    yield from _mss(host)
+    yield from checkpoint_problems(root, "firewall_checkpoint")
+
+
+def checkpoint_problems(root: View, key: str) -> Iterator[Problem]:
+    """Report a time in which no controller can come back after a change."""
+    if root.number(key):
+        hint = f" seconds, or 0 for none; below {CHECKPOINT_MIN} a controller cannot come back in time"
+        yield from root.in_range(key, CHECKPOINT_MIN, CHECKPOINT_MAX, hint)
+
+
+def _entry(entry: View) -> Iterator[Problem]:
+    if entry.text("protocol") == "esp":
+        if entry.given("port"):
+            yield entry.problem("port", "has no meaning: ESP knows no ports", "leave it out")
+    elif entry.text("protocol") in ("tcp", "udp") and not entry.given("port"):
+        yield Problem(entry.at("port"), "is missing", hint="valid: 1 to 65535")
+    yield from entry.in_range("port", 1, 65535)
+    for path, text in entry.texts("from"):
+        yield from network_problems(path, text)
+
+
+def _mss(host: Host) -> Iterator[Problem]:
+    root = host.root
+    sizes = root.data.get("firewall_tcp_mss")
+    if not sizes and root.texts("firewall_tcp_mss_interfaces"):
+        yield Problem(
+            "firewall_tcp_mss", "is missing, so nothing is set on firewall_tcp_mss_interfaces", hint="give ipv4, ipv6 or both in bytes"
+        )
+    if not isinstance(sizes, dict):
+        return
+    view = View(sizes, "firewall_tcp_mss")
+    tunnels = {name for _path, name in root.texts("firewall_tcp_mss_interfaces")}
+    for family in FAMILY.values():
+        mss, headers = view.number(family), MSS_HEADERS[family]
+        yield from view.in_range(family, MSS_MIN, MTU_MAX - headers, " bytes")
+        if mss is None or mss > MTU_MAX - headers:
+            continue
+        for interface in root.views("wireguard_interfaces"):
+            mtu = interface.number("mtu") if interface.given("mtu") else WIREGUARD_MTU
+            if interface.text("name") in tunnels and mtu is not None and mss > mtu - headers:
+                text = f"{mtu} - {headers} ({_FAMILY_NAMES[family]} and TCP) = {mtu - headers} bytes"
+                yield Problem(
+                    view.at(family), f"does not fit into {interface.text('name')}", show(mss), f"at most {text}; see {interface.path}"
+                )

@@ -1,0 +1,246 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for BGP instances and their neighbors. Ranges are those of FRR's bgpd/bgp_vty.c and bgpd/bgpd.c."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
+    DEFAULT_VRF,
+    FAMILY_DEFAULT,
+    Host,
+    vrf_text,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import names_of, reference
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.sysctl import tcp_l3mdev_accept
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import vrf_reference
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
+    FAMILY,
+    IPAddress,
+    View,
+    address_problems,
+    line_problems,
+    network_problems,
+    parse_address,
+    parse_network,
+    twice,
+)
+
+ASN_MAX = 4294967295
+AS_TRANS = 23456  # RFC 6793: stands for a four-byte AS number towards those who know two bytes only.
+PASSWORD_MAX = 80  # bgpd.h and the kernel's TCP_MD5SIG_MAXKEYLEN
+_SOURCE_FAMILY = {"ospf": "ipv4", "ospf6": "ipv6"}
+
+
+def bgp_problems(host: Host) -> Iterator[Problem]:
+    """Report the mistakes of BGP instances."""
+    instances = host.root.views("frr_bgp")
+    route_maps, profiles = names_of(host, "frr_route_maps"), names_of(host, "frr_bfd_profiles")
+    first: dict[str, str] = {}
+    for instance in instances:
+        vrf = instance.text("vrf") or DEFAULT_VRF
+        if vrf in first:
+            yield Problem(instance.path, f"is a second BGP instance in {vrf_text(vrf)}", hint=f"the first stands at {first[vrf]}")
+        else:
+            first[vrf] = instance.path
+        yield from vrf_reference(host, instance)
+        yield from _instance(instance, route_maps)
+        for neighbor in instance.views("neighbors"):
+            yield from _session(host, instance, neighbor, vrf)
+            yield from _timers(neighbor)
+            yield from _families(neighbor, route_maps)
+            yield from _clients(instance, neighbor)
+            yield from reference(neighbor, "bfd_profile", "BFD profile", profiles)
+        yield from twice(
+            ((one.at("address"), str(parse_address(text) or text)) for one in instance.views("neighbors") if (text := one.text("address"))),
+            "neighbor",
+        )
+
+
+def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
+    yield from asn_problems(instance, "asn")
+    yield from router_id_problems(instance, "router_id")
+    for path, text in instance.texts("networks"):
+        yield from network_problems(path, text)
+    yield from twice(((path, str(parse_network(text) or text)) for path, text in instance.texts("networks")), "prefix")
+    yield from instance.in_range("maximum_paths", 1, 64)
+    sources: dict[tuple[str, str], str] = {}
+    for view in instance.views("redistribute"):
+        yield from reference(view, "route_map", "route map", route_maps)
+        source, family = view.text("source"), view.text("family") or FAMILY_DEFAULT
+        if source is None:
+            continue
+        if _SOURCE_FAMILY.get(source, family) != family:
+            yield view.problem("source", f"has no {family} routes", f"set family: {_SOURCE_FAMILY[source]}")
+        if (source, family) in sources:
+            yield view.problem("source", f"is given twice for {family}", f"the first stands at {sources[source, family]}")
+        else:
+            sources[source, family] = view.at("source")
+
+
+def asn_problems(view: View, key: str) -> Iterator[Problem]:
+    """Report what is no AS number."""
+    number = view.number(key)
+    if number == AS_TRANS:
+        yield view.problem(key, "is AS_TRANS and no router's own", "RFC 6793 reserves it")
+    else:
+        yield from view.in_range(key, 1, ASN_MAX)
+
+
+def router_id_problems(view: View, key: str) -> Iterator[Problem]:
+    """Report what is no router ID."""
+    router_id = view.text(key)
+    if router_id is not None:
+        address = parse_address(router_id)
+        if not isinstance(address, IPv4Address):
+            yield view.problem(key, "is not an IPv4 address", "a router ID has that form, for example 10.255.0.1")
+        elif address.is_unspecified:
+            yield view.problem(key, "means no router ID", "write an IPv4 address, for example that of the loopback")
+
+
+def _session(host: Host, instance: View, neighbor: View, vrf: str) -> Iterator[Problem]:
+    """Report what keeps the TCP session from coming up."""
+    yield from asn_problems(neighbor, "remote_as")
+    asn, remote_as = instance.number("asn"), neighbor.number("remote_as")
+    external = asn is not None and remote_as is not None and asn != remote_as
+    internal = asn is not None and asn == remote_as
+    text = neighbor.text("address")
+    address = parse_address(text)
+    if text is not None:
+        yield from address_problems(neighbor.at("address"), text)
+    if address is not None:
+        yield from _peer_address(host, neighbor, address, vrf, external=external)
+    yield from update_source_problems(host, neighbor, "update_source", address, vrf)
+    yield from _hops(neighbor, internal=internal)
+    password = neighbor.text("password")
+    if password is not None:
+        yield from password_problems(host, neighbor, password, vrf)
+    description = neighbor.text("description")
+    if description is not None:
+        yield from line_problems(neighbor.at("description"), description)
+
+
+def _peer_address(host: Host, neighbor: View, address: IPAddress, vrf: str, *, external: bool) -> Iterator[Problem]:
+    own = host.own(address, vrf)
+    if own is not None:
+        yield neighbor.problem("address", "is this router's own address", f"it stands at {own.path}; write the address of the other router")
+    elif address.is_unspecified or address.is_multicast or address.is_loopback:
+        yield neighbor.problem("address", "is no address of a router", "write the unicast address of the other router")
+    elif address.is_link_local:
+        yield neighbor.problem(
+            "address", "is a link-local address, which says nothing without an interface", "write another address of the neighbor"
+        )
+    elif (
+        external
+        and not neighbor.given("ebgp_multihop")
+        and not neighbor.given("ttl_security_hops")
+        and not host.may_be_connected(address, vrf)
+    ):
+        yield neighbor.problem(
+            "address",
+            f"is not directly connected: no address in frr_interfaces shares a subnet with it in {vrf_text(vrf)}",
+            "give ebgp_multihop (2 to 254), or list the address of the interface that leads to it",
+        )
+
+
+def update_source_problems(host: Host, neighbor: View, key: str, address: IPAddress | None, vrf: str) -> Iterator[Problem]:
+    """Report a source address that is not this host's, or not of the neighbor's family."""
+    text = neighbor.text(key)
+    if text is None:
+        return
+    yield from address_problems(neighbor.at(key), text)
+    source = parse_address(text)
+    if source is None:
+        return
+    if address is not None and source.version != address.version:
+        yield neighbor.problem(key, f"is not an {FAMILY[address.version]} address like {address}")
+    elif source == address:
+        yield neighbor.problem(key, "is the address of the neighbor", "write an address of this host")
+    elif not host.may_be_own(source, vrf):
+        valid = [str(own.value.ip) for own in host.addresses if own.vrf in (vrf, None) and own.value.version == source.version]
+        yield neighbor.problem(key, f"is no address of this host in {vrf_text(vrf)}", f"addresses there: {', '.join(valid)}")
+
+
+def _hops(neighbor: View, *, internal: bool) -> Iterator[Problem]:
+    hops = neighbor.number("ebgp_multihop")
+    if hops is not None:
+        if hops == 1:
+            yield neighbor.problem("ebgp_multihop", "is the default", "leave the key out for a neighbor on a shared subnet")
+        elif hops == 255:
+            yield neighbor.problem(
+                "ebgp_multihop", "is not printed by FRR as it is written, so that no reload would converge", "valid: 2 to 254"
+            )
+        else:
+            yield from neighbor.in_range("ebgp_multihop", 2, 254)
+        if internal:
+            yield neighbor.problem("ebgp_multihop", "does not go with an iBGP neighbor", "leave the key out: iBGP has no limit")
+        if neighbor.given("ttl_security_hops"):
+            hint = "keep one: ttl_security_hops for a known distance, ebgp_multihop otherwise"
+            yield neighbor.problem("ebgp_multihop", "does not go with ttl_security_hops", hint)
+    yield from neighbor.in_range("ttl_security_hops", 1, 254)
+
+
+def password_problems(host: Host, neighbor: View, password: str, vrf: str) -> Iterator[Problem]:
+    """Report a TCP MD5 password that cannot work."""
+    size = len(password.encode(errors="surrogatepass"))
+    if not password:
+        yield Problem(neighbor.at("password"), "is empty", hint="leave the key out for a session without password")
+    elif size > PASSWORD_MAX:
+        yield neighbor.problem("password", "is too long", f"{size} > {PASSWORD_MAX} bytes", secret=True)
+    if any(character.isspace() or not character.isprintable() for character in password):
+        yield neighbor.problem("password", "contains white space or a control character", "FRR reads one word", secret=True)
+    accept = tcp_l3mdev_accept(host)
+    if vrf and accept is not None:
+        yield Problem(
+            neighbor.at("password"),
+            f"does not work in {vrf_text(vrf)} together with {accept}=1",
+            SECRET,
+            f"the kernel looks for the password outside of the VRF; set {accept} to 0: FRR opens its sockets per VRF",
+        )
+
+
+def _timers(neighbor: View) -> Iterator[Problem]:
+    """Report timers that FRR refuses, or stores other than they are written (peer_timers_set in bgpd/bgpd.c)."""
+    keepalive, holdtime = neighbor.number("keepalive"), neighbor.number("holdtime")
+    for key, other in (("keepalive", "holdtime"), ("holdtime", "keepalive")):
+        if neighbor.given(key) and not neighbor.given(other):
+            yield neighbor.problem(key, f"is given without {other}", "FRR takes both or none")
+    yield from neighbor.in_range("keepalive", 0, 65535, " seconds")
+    if holdtime in (1, 2):
+        yield neighbor.problem("holdtime", "is too short", "valid: 0, or 3 to 65535 seconds (RFC 4271)")
+    else:
+        yield from neighbor.in_range("holdtime", 0, 65535, " seconds")
+    if (
+        keepalive is not None
+        and holdtime is not None
+        and 0 <= keepalive <= 65535
+        and keepalive > holdtime // 3 >= 0
+        and holdtime not in (1, 2)
+    ):
+        arithmetic = f"{keepalive} > {holdtime} / 3"
+        yield neighbor.problem(
+            "keepalive", "is more than a third of holdtime, and FRR would store that third", f"{arithmetic}; at most {holdtime // 3}"
+        )
+
+
+def _clients(instance: View, neighbor: View) -> Iterator[Problem]:
+    """Report a route reflector's client in another AS: bgpd refuses it."""
+    asn, remote_as = instance.number("asn"), neighbor.number("remote_as")
+    for view in neighbor.views("families"):
+        if view.flag("route_reflector_client") and None not in (asn, remote_as) and asn != remote_as:
+            hint = f"own AS {asn}, neighbor AS {remote_as}"
+            yield view.problem("route_reflector_client", "does not go with a neighbor of another AS", hint)
+
+
+def _families(neighbor: View, route_maps: dict[str, None]) -> Iterator[Problem]:
+    views = neighbor.views("families")
+    if neighbor.data.get("families") in ([], ()):
+        yield Problem(neighbor.at("families"), "is empty", hint="a neighbor without an address family exchanges nothing")
+    for view in views:
+        yield from reference(view, "route_map_in", "route map", route_maps)
+        yield from reference(view, "route_map_out", "route map", route_maps)
+        yield from view.in_range("maximum_prefix", 1, 4294967295)
+    yield from twice(((view.at("family"), family) for view in views if (family := view.text("family"))), "family")

@@ -1,0 +1,128 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for OpenVPN tunnels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MIN_IPV4, MTU_MIN_IPV6, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import FAMILY, View, parse_address, twice
+
+# Defaults of the role that rules depend on; a unit test keeps them equal to the argument specs.
+PING_INTERVAL, PING_RESTART = 5, 20
+TRANSPORT, OUTER = "tcp", "ipv4"
+_MTU_MAX = 65535
+_UNIT_NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")  # an instance of a unit that needs no escaping
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}\Z")
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z")
+_KEYS = {"server": (("listen_port",), ("remote", "remote_port")), "client": (("remote", "remote_port"), ("listen_port",))}
+
+
+def openvpn_problems(host: Host) -> Iterator[Problem]:
+    """Report the mistakes of OpenVPN tunnels."""
+    tunnels = host.root.views("openvpn_tunnels")
+    for tunnel in tunnels:
+        yield from _name(host, tunnel)
+        yield from _ends(tunnel)
+        yield from _pings(host, tunnel)
+        yield from _mtu(host, tunnel)
+    yield from twice(((view.at("name"), name) for view in tunnels if (name := view.text("name"))), "name")
+    ports = [(view, port) for view in tunnels if view.text("role") == "server" and (port := view.number("listen_port"))]
+    yield from twice(((view.at("listen_port"), f"{_transport(view)} {port}") for view, port in ports), "port")
+
+
+def _transport(tunnel: View) -> str:
+    return tunnel.text("transport") or TRANSPORT
+
+
+def _name(host: Host, tunnel: View) -> Iterator[Problem]:
+    name = tunnel.text("name")
+    if name is None:
+        return
+    yield from name_problems(tunnel.at("name"), name, "interface")
+    if not _UNIT_NAME.match(name):
+        yield tunnel.problem("name", "cannot be the instance of a unit as it is", "valid characters: A-Za-z0-9_.-")
+    if name in host.all_vrfs:
+        yield tunnel.problem("name", "is the name of a VRF", "choose another name for the interface")
+    for other in host.root.views("vrf_interfaces"):
+        if other.text("name") != name:
+            continue
+        for key in ("kind", "mtu"):
+            if other.given(key):
+                yield other.problem(key, f"does not fit: role openvpn makes {name}", "leave the key out here")
+        unit = f"openvpn-{tunnel.text('role')}@{name}.service"
+        if other.text("unit") not in (None, unit):
+            yield other.problem("unit", f"does not make {name}", f"write {unit}")
+    for wireguard in host.root.views("wireguard_interfaces"):
+        if wireguard.text("name") == name:
+            yield tunnel.problem("name", f"is also the name at {wireguard.at('name')}", "choose another name for one of the two")
+
+
+def _ends(tunnel: View) -> Iterator[Problem]:
+    role, remote, fingerprint = tunnel.text("role"), tunnel.text("remote"), tunnel.text("peer_fingerprint")
+    wanted, idle = _KEYS.get(role or "", ((), ()))
+    for key in wanted:
+        if not tunnel.given(key):
+            yield Problem(tunnel.at(key), "is missing", hint=f"a {role} needs it")
+    for key in idle:
+        if tunnel.given(key):
+            yield tunnel.problem(key, f"is not for a {role}", "leave the key out, or change the role")
+    yield from tunnel.in_range("listen_port", 1, 65535)
+    yield from tunnel.in_range("remote_port", 1, 65535)
+    if remote is not None:
+        address = parse_address(remote)
+        family = tunnel.text("family") or OUTER
+        if address is None and (re.fullmatch(r"[0-9.]+", remote) or not _HOST_NAME.match(remote)):
+            yield tunnel.problem(
+                "remote", "is neither an address nor a host name", "write 192.0.2.1, 2001:db8::1 or a name, without a port"
+            )
+        elif address is not None and FAMILY[address.version] != family:
+            yield tunnel.problem("remote", f"is no address of family {family}", f"set {tunnel.at('family')} to {FAMILY[address.version]}")
+    if fingerprint is not None and not _FINGERPRINT.match(fingerprint):
+        hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
+        yield tunnel.problem("peer_fingerprint", "is no SHA-256 fingerprint", hint)
+
+
+def _pings(host: Host, tunnel: View) -> Iterator[Problem]:
+    """Report an own watch of OpenVPN that cannot work, or that would act before BFD does."""
+    yield from tunnel.in_range("ping_interval", 1, 3600, " seconds")
+    interval = tunnel.number("ping_interval") if tunnel.given("ping_interval") else PING_INTERVAL
+    restart = tunnel.number("ping_restart") if tunnel.given("ping_restart") else PING_RESTART
+    if interval is None or restart is None:
+        return
+    key = "ping_restart" if tunnel.given("ping_restart") else "ping_interval"
+    if restart < 2 * interval:
+        hint = f"at least two ping_interval: 2 x {interval} = {2 * interval} seconds"
+        yield Problem(tunnel.at(key), "leaves no time for a lost ping", show(restart if key == "ping_restart" else interval), hint)
+    for profile in host.root.views("frr_bfd_profiles"):
+        times = [profile.number(name) if profile.given(name) else default for name, default in (("detect_multiplier", 3),)]
+        intervals = [profile.number(name) if profile.given(name) else 300 for name in ("receive_interval", "transmit_interval")]
+        if any(value is None for value in times + intervals):
+            continue
+        detection = (times[0] or 0) * max(value or 0 for value in intervals)
+        if restart * 1000 <= detection:
+            hint = f"{restart} s = {restart * 1000} ms, and {profile.path} takes {detection} ms; BFD has to be first"
+            yield Problem(tunnel.at("ping_restart"), "is not longer than BFD takes to notice", show(restart), hint)
+
+
+def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:
+    mtu, name = tunnel.number("mtu"), tunnel.text("name")
+    if mtu is None:
+        return
+    versions = host.families.get(name or "", set())
+    if not MTU_MIN_IPV4 <= mtu <= _MTU_MAX:
+        yield tunnel.problem("mtu", "is out of range", f"valid: {MTU_MIN_IPV4} to {_MTU_MAX} bytes")
+        return
+    if 6 in versions and mtu < MTU_MIN_IPV6:
+        yield tunnel.problem("mtu", f"is too small for the IPv6 addresses of {name}", f"{mtu} < {MTU_MIN_IPV6} bytes (RFC 8200)")
+    uplink = host.root.number("xgn_uplink_mtu")
+    # TCP cuts the stream to fit by itself; only a datagram can be too large.
+    if uplink is not None and _transport(tunnel) == "udp":
+        room = fit(uplink, "openvpn_udp", tunnel.text("family") if tunnel.text("family") in FAMILY.values() else OUTER)
+        if mtu > room.mtu:
+            yield tunnel.problem("mtu", "does not fit into xgn_uplink_mtu", f"{room.arithmetic} is the most")

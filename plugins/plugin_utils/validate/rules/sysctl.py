@@ -1,0 +1,69 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for kernel settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
+
+TCP_L3MDEV, UDP_L3MDEV = "net.ipv4.tcp_l3mdev_accept", "net.ipv4.udp_l3mdev_accept"
+_OPTION_OF = {TCP_L3MDEV: "sysctl_tcp_l3mdev_accept", UDP_L3MDEV: "sysctl_udp_l3mdev_accept"}
+_KEY = re.compile(r"[a-z][A-Za-z0-9_-]*([./][A-Za-z0-9_@:-]+)+\Z")
+
+
+def sysctl_problems(host: Host) -> Iterator[Problem]:
+    """Report the mistakes of sysctl_settings."""
+    first: dict[str, tuple[str, str]] = {}
+    for key, value in _settings(host):
+        path = key_path("sysctl_settings", key)
+        if not isinstance(key, str) or not _KEY.match(key):
+            yield Problem(
+                path, "is not the name of a kernel setting", hint="write it as sysctl(8) does, for example net.ipv4.tcp_mtu_probing"
+            )
+            continue
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            hint = f"write {int(value)}" if isinstance(value, bool) else "write a number or a string"
+            yield Problem(path, "is neither a number nor a string", show(value), hint)
+            continue
+        if isinstance(value, str) and (not value.strip() or "\n" in value):
+            yield Problem(path, "is not one line of text", show(value), "write a number or a string")
+        name = _dotted(key)
+        if name in first and first[name][1] != str(value):
+            yield Problem(path, "contradicts another line for the same setting", show(value), f"{first[name][0]} says {first[name][1]}")
+        first.setdefault(name, (path, str(value)))
+        yield from _contradiction(host, name, path, value)
+
+
+def _contradiction(host: Host, name: str, path: str, value: str | int) -> Iterator[Problem]:
+    """Report a setting that undoes what its own option says. An option at 0 is its default, and settings win over defaults."""
+    option = _OPTION_OF.get(name)
+    if option is None:
+        return
+    if str(value) not in ("0", "1"):
+        yield Problem(path, "is not a valid value", show(value), "valid values: 0, 1")
+    elif host.root.number(option) == 1 and str(value) == "0":
+        yield Problem(path, f"contradicts {option}, which is 1", show(value), f"keep one of them, best {option}")
+
+
+def tcp_l3mdev_accept(host: Host) -> str | None:
+    """Return the path of what sets net.ipv4.tcp_l3mdev_accept to 1, or nothing when it is 0."""
+    for key, value in _settings(host):
+        if isinstance(key, str) and _dotted(key) == TCP_L3MDEV:
+            return key_path("sysctl_settings", key) if str(value) == "1" else None
+    option = _OPTION_OF[TCP_L3MDEV]
+    return option if host.root.number(option) == 1 else None
+
+
+def _settings(host: Host) -> list[tuple[object, object]]:
+    settings = host.root.data.get("sysctl_settings")
+    return list(settings.items()) if isinstance(settings, Mapping) else []
+
+
+def _dotted(key: str) -> str:
+    """Return a key with dots between its parts; sysctl(8) takes the other notation when the first separator is a slash."""
+    slash, dot = key.find("/"), key.find(".")
+    return key.translate(str.maketrans("/.", "./")) if 0 <= slash < (dot if dot >= 0 else len(key)) else key

@@ -1,0 +1,48 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for what role verify is asked to prove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MAX, MTU_MIN, MTU_MIN_IPV6, any_vrf_reference
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
+    FAMILY,
+    View,
+    address_problems,
+    network_problems,
+    parse_address,
+)
+
+
+def verify_problems(host: Host) -> Iterator[Problem]:
+    """Report the mistakes of verify_reach, verify_routes and the limits beside them."""
+    for reach in host.root.views("verify_reach"):
+        yield from any_vrf_reference(host, reach)
+        yield from _reach(host, reach)
+    for route in host.root.views("verify_routes"):
+        yield from any_vrf_reference(host, route)
+        prefix = route.text("prefix")
+        if prefix is not None:
+            yield from network_problems(route.at("prefix"), prefix)
+    yield from host.root.in_range("verify_handshake_max_age", 1, 86400, " seconds")
+    yield from host.root.in_range("verify_wait", 0, 3600, " seconds")
+
+
+def _reach(host: Host, reach: View) -> Iterator[Problem]:
+    for key in ("destination", "source"):
+        text = reach.text(key)
+        if text is not None:
+            yield from address_problems(reach.at(key), text)
+    destination, source = parse_address(reach.text("destination")), parse_address(reach.text("source"))
+    vrf = reach.text("vrf") or DEFAULT_VRF
+    if source is not None:
+        if destination is not None and source.version != destination.version:
+            yield reach.problem("source", f"is not an {FAMILY[destination.version]} address like the destination")
+        elif not host.may_be_own(source, vrf):
+            yield reach.problem("source", f"is no address of this host in {vrf_text(vrf)}")
+    smallest = MTU_MIN_IPV6 if destination is not None and destination.version == 6 else MTU_MIN
+    yield from reach.in_range("mtu", smallest, MTU_MAX, " bytes")

@@ -1,0 +1,245 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for VRFs, interfaces, MTUs and the addresses on them (roles vrf and frr, and the interface names of wireguard)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
+    DEFAULT_VRF,
+    WIREGUARD_MTU,
+    Host,
+    OwnAddress,
+    vrf_text,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
+    LENGTH,
+    View,
+    line_problems,
+    parse_address,
+    parse_interface,
+    twice,
+    unit_problems,
+)
+
+NAME_LENGTH = 15  # IFNAMSIZ is 16 with the closing zero (linux/if.h).
+MTU_MIN, MTU_MAX = 68, 65535  # RFC 791: every link carries 68 bytes; the total length field has 16 bits.
+MTU_MIN_IPV4 = 576  # RFC 791: what every host must accept; FRR, TCP and DNS count on it.
+MTU_MIN_IPV6 = 1280  # RFC 8200, section 5. Below it the kernel takes IPv6 off the interface.
+TABLE_MAX = 4294967295
+_RESERVED_TABLES = {0: "unspec", 253: "default", 254: "main", 255: "local"}  # /etc/iproute2/rt_tables
+_RESERVED_NAMES = frozenset({".", "..", "all", "default", "lo"})  # the kernel keeps settings under all and default
+_WG_QUICK_NAME = re.compile(r"[A-Za-z0-9_=+.-]*\Z")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
+
+
+def interface_problems(host: Host) -> Iterator[Problem]:
+    """Report the mistakes of VRFs, of their member interfaces, and of addresses."""
+    yield from _vrfs(host)
+    yield from _members(host)
+    yield from _mtus(host)
+    yield from _frr_interfaces(host)
+    yield from _addresses(host)
+    yield from _shared_subnets(host)
+
+
+def name_problems(path: str, name: str, noun: str, *, existing: bool = False) -> Iterator[Problem]:
+    """Report a name that the kernel (dev_valid_name) refuses.
+
+    Parameters:
+        path: where the name stands.
+        name: the name.
+        noun: what it names: ``interface`` or ``VRF``.
+        existing: it names an interface that something else makes, such as ``lo``.
+    """
+    size = len(name.encode())
+    if size > NAME_LENGTH:
+        yield Problem(path, f"is too long for the name of {_with_article(noun)}", show(name), f"{size} > {NAME_LENGTH} characters")
+    elif not name or any(character in "/:%" or character.isspace() for character in name):
+        yield Problem(
+            path, f"is not a valid name of {_with_article(noun)}", show(name), "valid: 1 to 15 characters without /, :, % and spaces"
+        )
+    elif name in _RESERVED_NAMES and not (existing and name == "lo"):
+        yield Problem(path, "is a reserved name", show(name), f"choose another name for the {noun}")
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def vrf_reference(host: Host, view: View, key: str = "vrf") -> Iterator[Problem]:
+    """Report a VRF that FRR is told to use and that is not in frr_vrfs."""
+    name = view.text(key)
+    if name is not None and name not in host.frr_vrfs:
+        yield unknown(view.at(key), f"VRF {name!r} is not in frr_vrfs", name, host.frr_vrfs, "VRFs there")
+
+
+def any_vrf_reference(host: Host, view: View, key: str = "vrf") -> Iterator[Problem]:
+    """Report a VRF that neither role knows."""
+    name = view.text(key)
+    if name is not None and name not in host.all_vrfs:
+        yield unknown(view.at(key), f"VRF {name!r} is not defined", name, host.all_vrfs, "defined VRFs")
+
+
+def _vrfs(host: Host) -> Iterator[Problem]:
+    views = host.root.views("vrf_vrfs")
+    for view in views:
+        name, table = view.text("name"), view.number("table")
+        if name is not None:
+            yield from name_problems(view.at("name"), name, "VRF")
+        if table in _RESERVED_TABLES:
+            yield view.problem("table", f"is the kernel's table {_RESERVED_TABLES[table]!r}", "valid: 1 to 4294967295 except 253 to 255")
+        elif table is not None and not 1 <= table <= TABLE_MAX:
+            yield view.problem("table", "is out of range", "valid: 1 to 4294967295 except 253 to 255")
+    yield from twice(((view.at("name"), name) for view in views if (name := view.text("name"))), "name")
+    yield from twice(((view.at("table"), table) for view in views if (table := view.number("table")) is not None), "table")
+    for path, name in host.root.texts("frr_vrfs"):
+        if host.made_vrfs and name not in host.made_vrfs:
+            yield unknown(path, f"VRF {name!r} is not in vrf_vrfs, so nothing makes it", name, host.made_vrfs, "VRFs there")
+        elif not host.made_vrfs:
+            yield from name_problems(path, name, "VRF")
+    yield from twice(host.root.texts("frr_vrfs"), "VRF")
+
+
+def _members(host: Host) -> Iterator[Problem]:
+    members, tunnels = host.root.views("vrf_interfaces"), host.root.views("wireguard_interfaces")
+    tunnel_names = {name: view for view in tunnels if (name := view.text("name"))}
+    for view in members:
+        name, vrf, mac, unit = view.text("name"), view.text("vrf"), view.text("mac"), view.text("unit")
+        if name is not None:
+            yield from name_problems(view.at("name"), name, "interface", existing=not view.given("kind"))
+            if name in host.all_vrfs:
+                yield view.problem("name", "is the name of a VRF", "a VRF is a device of its own and needs no entry here")
+            if name == "lo" and vrf is not None:
+                yield view.problem("vrf", "cannot have lo: the kernel enslaves no loopback", "the device of the VRF is its loopback")
+            if name in tunnel_names and view.given("kind"):
+                yield view.problem("kind", f"does not fit: role wireguard makes {name}", "leave the key out")
+        if vrf is not None and vrf not in host.made_vrfs:
+            yield unknown(view.at("vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
+        if mac is not None:
+            yield from mac_problems(view, mac)
+        if unit is not None:
+            yield from unit_problems(view.at("unit"), unit)
+    yield from twice(((view.at("name"), name) for view in members if (name := view.text("name"))), "name")
+    for view in tunnels:
+        name = view.text("name")
+        if name is None:
+            continue
+        yield from name_problems(view.at("name"), name, "interface")
+        if not _WG_QUICK_NAME.match(name):
+            yield view.problem("name", "is a name that wg-quick refuses", "valid characters: A-Za-z0-9_=+.-")
+        if name in host.all_vrfs:
+            yield view.problem("name", "is the name of a VRF", "choose another name for the interface")
+    yield from twice(((view.at("name"), name) for view in tunnels if (name := view.text("name"))), "name")
+
+
+def mac_problems(view: View, mac: str) -> Iterator[Problem]:
+    """Report what is no MAC address of an interface."""
+    if not _MAC.match(mac):
+        yield view.problem("mac", "is not a MAC address", "write six pairs of hexadecimal digits, for example 02:00:00:00:00:01")
+    elif int(mac[:2], 16) & 1:
+        yield view.problem("mac", "is a group address", "the lowest bit of the first byte must be 0, for example 02:00:00:00:00:01")
+    elif not int(mac.replace(":", ""), 16):
+        yield view.problem("mac", "is no address", "write one such as 02:00:00:00:00:01")
+
+
+def _mtus(host: Host) -> Iterator[Problem]:
+    tunnels = {name: view for view in host.root.views("wireguard_interfaces") if (name := view.text("name"))}
+    for view in host.root.views("vrf_interfaces"):
+        yield from _mtu_range(host, view)
+        name, mtu = view.text("name"), view.number("mtu")
+        if mtu is None or name not in tunnels:
+            continue
+        tunnel = tunnels[name]
+        tunnel_mtu = tunnel.number("mtu") if tunnel.given("mtu") else WIREGUARD_MTU
+        if tunnel_mtu is not None and tunnel_mtu != mtu:
+            yield view.problem(
+                "mtu", f"differs from {tunnel.at('mtu')}, which is {tunnel_mtu}", "leave the key out: role wireguard sets it"
+            )
+    for view in host.root.views("wireguard_interfaces"):
+        yield from _mtu_range(host, view)
+
+
+def _mtu_range(host: Host, view: View) -> Iterator[Problem]:
+    name, mtu = view.text("name"), view.number("mtu")
+    if mtu is None:
+        return
+    versions = host.families.get(name, set()) if name is not None else set()
+    if not MTU_MIN <= mtu <= MTU_MAX:
+        yield view.problem("mtu", "is out of range", f"valid: {MTU_MIN} to {MTU_MAX} bytes")
+    elif 6 in versions and mtu < MTU_MIN_IPV6:
+        yield view.problem("mtu", f"is too small for the IPv6 addresses of {name}", f"{mtu} < {MTU_MIN_IPV6} bytes (RFC 8200)")
+    elif 4 in versions and mtu < MTU_MIN_IPV4:
+        yield view.problem("mtu", f"is too small for the IPv4 addresses of {name}", f"{mtu} < {MTU_MIN_IPV4} bytes (RFC 791)")
+
+
+def _frr_interfaces(host: Host) -> Iterator[Problem]:
+    views = host.root.views("frr_interfaces")
+    for view in views:
+        name, description = view.text("name"), view.text("description")
+        if name is not None:
+            yield from name_problems(view.at("name"), name, "interface", existing=True)
+        if description is not None:
+            yield from line_problems(view.at("description"), description)
+    yield from twice(((view.at("name"), name) for view in views if (name := view.text("name"))), "name")
+
+
+def _addresses(host: Host) -> Iterator[Problem]:
+    for view in host.root.views("frr_interfaces"):
+        for path, text in view.texts("addresses"):
+            yield from _address(path, text)
+    seen: dict[tuple[object, ...], OwnAddress] = {}
+    for own in host.addresses:
+        # A link-local address counts on its link only; and where the VRF is unknown, two interfaces may be in different ones.
+        place = ("vrf", own.vrf) if own.vrf is not None and not own.value.ip.is_link_local else ("interface", own.interface)
+        first = seen.setdefault((*place, own.value.ip), own)
+        if first is not own:
+            where = f"interface {own.interface}" if own.interface == first.interface else vrf_text(own.vrf or DEFAULT_VRF)
+            yield Problem(own.path, f"is given twice in {where}", show(own.text), f"the same address stands at {first.path}")
+
+
+def _address(path: str, text: str) -> Iterator[Problem]:
+    own = parse_interface(text)
+    if own is None:
+        bare = parse_address(text)
+        hint = (
+            f"write {bare}/{LENGTH[bare.version]}, or the prefix length of its subnet"
+            if bare
+            else "write one such as 10.0.0.1/24 or 2001:db8::1/64"
+        )
+        yield Problem(path, "is not an address with prefix length", show(text), hint)
+        return
+    if str(own) != text:
+        yield Problem(path, "is not in canonical form", show(text), f"write {own}")
+    if own.ip.is_unspecified or own.ip.is_multicast:
+        yield Problem(path, "is no address of an interface", show(text), "write a unicast address")
+    elif own.version == 4 and own.network.prefixlen < 31:
+        if own.ip == own.network.network_address:
+            yield Problem(path, f"is the network address of {own.network}", show(text), f"{own.network.num_addresses - 2} hosts follow it")
+        elif own.ip == own.network.broadcast_address:
+            yield Problem(path, f"is the broadcast address of {own.network}", show(text), "choose a lower one")
+
+
+def _shared_subnets(host: Host) -> Iterator[Problem]:
+    """Report subnets of two interfaces that overlap in one VRF: the router could not tell where a destination is.
+
+    A host prefix (/32, /128) inside of another interface's subnet is an ordinary loopback. One sweep over the sorted prefixes.
+    """
+    by_vrf: dict[tuple[str, int], list[OwnAddress]] = {}
+    for own in host.addresses:
+        if own.vrf is not None and own.value.network.prefixlen < LENGTH[own.value.version] and not own.value.ip.is_link_local:
+            by_vrf.setdefault((own.vrf, own.value.version), []).append(own)
+    for (vrf, _version), addresses in by_vrf.items():
+        around: list[OwnAddress] = []
+        for own in sorted(addresses, key=lambda one: (int(one.value.network.network_address), one.value.network.prefixlen)):
+            start = int(own.value.network.network_address)
+            while around and int(around[-1].value.network.broadcast_address) < start:
+                around.pop()
+            if around and around[-1].interface != own.interface:
+                other = around[-1]
+                message = f"overlaps {other.text} on {other.interface} in {vrf_text(vrf)}"
+                yield Problem(own.path, message, show(own.text), f"see {other.path}; one subnet belongs to one interface")
+            around.append(own)

@@ -1,0 +1,169 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read variables that may hold any mistake: what has the wrong type counts as absent here, since the schema reports it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, ip_address, ip_interface
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem, key_path, show
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+IPNetwork = IPv4Network | IPv6Network
+Problems = list[Problem]
+
+FAMILY = {4: "ipv4", 6: "ipv6"}
+LENGTH = {4: 32, 6: 128}
+
+
+@dataclass(frozen=True)
+class View:
+    """A dictionary together with its path."""
+
+    data: Mapping[str, Any]
+    path: str = ""
+
+    def at(self, key: str) -> str:
+        """Return the path of a key."""
+        return key_path(self.path, key)
+
+    def given(self, key: str) -> bool:
+        """Tell whether a key has a value, right or wrong."""
+        return self.data.get(key) is not None
+
+    def text(self, key: str) -> str | None:
+        """Return a string."""
+        value = self.data.get(key)
+        return str(value) if isinstance(value, str) else None
+
+    def number(self, key: str) -> int | None:
+        """Return an integer."""
+        value = self.data.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; false when absent."""
+        return self.data.get(key) is True
+
+    def texts(self, key: str) -> list[tuple[str, str]]:
+        """Return the strings of a list, each with its path."""
+        value = self.data.get(key)
+        items = value if isinstance(value, (list, tuple)) else ()
+        return [(f"{self.at(key)}[{index}]", str(item)) for index, item in enumerate(items) if isinstance(item, str)]
+
+    def views(self, key: str) -> list[View]:
+        """Return the dictionaries of a list."""
+        value = self.data.get(key)
+        items = value if isinstance(value, (list, tuple)) else ()
+        return [View(item, f"{self.at(key)}[{index}]") for index, item in enumerate(items) if isinstance(item, Mapping)]
+
+    def problem(self, key: str, message: str, hint: str = "", *, secret: bool = False) -> Problem:
+        """Return a problem of one key, with its value."""
+        return Problem(self.at(key), message, SECRET if secret else show(self.data.get(key)), hint)
+
+    def in_range(self, key: str, low: int, high: int, unit: str = "") -> Iterator[Problem]:
+        """Report an integer outside of low to high, both inclusive."""
+        number = self.number(key)
+        if number is not None and not low <= number <= high:
+            yield self.problem(key, "is out of range", f"valid: {low} to {high}{unit}")
+
+
+def twice(named: Iterable[tuple[str, object]], noun: str) -> Iterator[Problem]:
+    """Report every value that occurred before.
+
+    Parameters:
+        named: path and value, in order.
+        noun: what the value is, for example ``table``.
+    """
+    first: dict[object, str] = {}
+    for path, value in named:
+        if value in first:
+            yield Problem(path, "is given twice", show(value), f"the same {noun} stands at {first[value]}")
+        else:
+            first[value] = path
+
+
+# ---- addresses -------------------------------------------------------------------------------------------------------------------------
+
+
+def parse_address(text: str | None) -> IPAddress | None:
+    """Return an address without prefix length or zone, or nothing."""
+    if text is None or "%" in text:
+        return None
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def parse_interface(text: str) -> IPInterface | None:
+    """Return an address with prefix length, or nothing."""
+    if not _LENGTH_GIVEN.search(text) or "%" in text:
+        return None
+    try:
+        return ip_interface(text)
+    except ValueError:
+        return None
+
+
+def parse_network(text: str | None) -> IPNetwork | None:
+    """Return the prefix that a text such as ``10.0.0.0/8`` names, host bits cleared, or nothing."""
+    parsed = parse_interface(text) if text is not None else None
+    return parsed.network if parsed is not None else None
+
+
+_LENGTH_GIVEN = re.compile(r"/[0-9]{1,3}\Z")  # Python takes a netmask too; FRR and WireGuard print a length.
+
+
+def address_problems(path: str, text: str) -> Iterator[Problem]:
+    """Report a text that is no address, or one that FRR would print differently (RFC 5952): a reload would never converge."""
+    address = parse_address(text)
+    if address is None:
+        yield Problem(path, "is not an IPv4 or IPv6 address", show(text), "write it without prefix length" if parse_interface(text) else "")
+    elif str(address) != text:
+        yield Problem(path, "is not in canonical form", show(text), f"write {address}")
+
+
+def network_problems(path: str, text: str, example: str = "10.0.0.0/8") -> Iterator[Problem]:
+    """Report a text that is no prefix, one with host bits set, and one in other than canonical form."""
+    parsed = parse_interface(text)
+    if parsed is None:
+        yield Problem(path, "is not a prefix", show(text), f"write an address and a length, for example {example}")
+    elif parsed.ip != parsed.network.network_address:
+        yield Problem(path, "has host bits set", show(text), f"write {parsed.network}")
+    elif str(parsed.network) != text:
+        yield Problem(path, "is not in canonical form", show(text), f"write {parsed.network}")
+
+
+# ---- text that goes into a configuration file --------------------------------------------------------------------------------------------
+
+
+def line_problems(path: str, text: str) -> Iterator[Problem]:
+    """Report text that FRR would not print as it was written: it reads words, so spaces collapse, and a newline begins a new command."""
+    plain = " ".join(text.split())
+    if not plain:
+        yield Problem(path, "is empty", show(text))
+    elif plain != text:
+        yield Problem(path, "is not as FRR keeps it", show(text), f"write {show(plain)}")
+
+
+def word_problems(path: str, text: str, noun: str, longest: int) -> Iterator[Problem]:
+    """Report a name that is empty, holds white space or is longer than FRR takes."""
+    if not text or any(character.isspace() for character in text):
+        yield Problem(path, f"is not a valid name of a {noun}", show(text), "it must be one word")
+    elif len(text) > longest:
+        yield Problem(path, f"is too long for the name of a {noun}", show(text), f"{len(text)} > {longest} characters")
+
+
+_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)\Z")
+
+
+def unit_problems(path: str, text: str) -> Iterator[Problem]:
+    """Report what is no name of a systemd unit (systemd.unit(5)). A dependency on a misspelt unit is silently ignored at boot."""
+    if not _UNIT.match(text):
+        yield Problem(path, "is not the name of a systemd unit", show(text), "write it with its suffix, for example wg-quick@wg0.service")

@@ -1,0 +1,74 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks of the packet filter: the live table is that of the plan, it is loaded before the network, and the MSS is set both ways."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import ordered
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
+
+UNIT = "xgn-firewall.service"
+NETWORK_PRE = "network-pre.target"
+SHOWN_LINES = 4
+
+
+def uses_firewall(variables: Variables) -> bool:
+    """Say whether role ``firewall`` has anything to do."""
+    return bool(variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"))
+
+
+def check_firewall(ledger: Ledger, variables: Variables) -> None:
+    """Check the packet filter of a host that has one."""
+    if not uses_firewall(variables):
+        return
+    command = "nft list table inet xgn"
+    ledger.judge("Firewall table as planned", command, "filter", same_table)
+    name = f"Firewall {UNIT} before {NETWORK_PRE}"
+    ledger.judge(name, f"systemctl show --property=After {NETWORK_PRE}", "units", lambda live: ordered(UNIT, NETWORK_PRE, live))
+    for interface in variables.get("firewall_public_interfaces", []):
+        ledger.judge(
+            f"Firewall public interface {interface} exists",
+            f"ip link show dev {interface}",
+            "links",
+            lambda live, i=interface: (i in live, "found" if i in live else "no such interface, so nothing is filtered for it"),
+        )
+    if variables.get("firewall_tcp_mss_interfaces"):
+        for family, size in sorted((variables.get("firewall_tcp_mss") or {}).items()):
+            if size is not None:
+                ledger.judge(
+                    f"Firewall MSS {family} {size} in both directions",
+                    command,
+                    "filter",
+                    lambda live, f=family, s=size: clamped(f, s, live),
+                )
+
+
+def same_table(found: Mapping[str, str]) -> Verdict:
+    """Test that the live table is listed as the declared one; the detail names the first lines that differ."""
+    live, declared = found["live"], found["declared"]
+    if live == declared:
+        return True, f"{len(live.splitlines())} lines, as declared"
+    if not live:
+        return False, "there is no table inet xgn, so nothing is filtered"
+    lines = [line.strip() for line in difflib.ndiff(live.splitlines(), declared.splitlines()) if line[:2] in ("- ", "+ ")]
+    shown = [("found " if line[0] == "-" else "missing ") + " ".join(line[1:].split()) for line in lines[:SHOWN_LINES]]
+    return False, "; ".join(shown) + (f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else "")
+
+
+def clamped(family: str, size: int, found: Mapping[str, Any]) -> Verdict:
+    """Test that SYN packets of a family get the MSS when they enter a tunnel and when they leave one."""
+    missing = [
+        f"{hook} ({word})"
+        for hook, word in (("prerouting", "iifname"), ("postrouting", "oifname"))
+        if not re.search(
+            # nft before and since 1.1 print the mask in two ways.
+            rf"{word} @tunnels meta nfproto {family} tcp flags (syn / syn,rst|& \(syn \| rst\) == syn) tcp option maxseg size set {size}\b",
+            found["live"],
+        )
+    ]
+    return not missing, f"no rule for it in {', '.join(missing)}" if missing else "in prerouting and postrouting"

@@ -1,0 +1,236 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks of FRR: BGP neighbors, BFD sessions, static routes, and that the running configuration is the file's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
+    DEFAULT_VRF,
+    Ledger,
+    Variables,
+    Verdict,
+    canonical_address,
+    canonical_prefix,
+    duration,
+    family_of,
+    same,
+    uses_frr,
+)
+
+Bgp = Mapping[str, Mapping[str, Mapping[str, Any]]]
+FAMILY_NAMES = {"ipv4": "ipv4Unicast", "ipv6": "ipv6Unicast"}
+
+
+def check_frr(ledger: Ledger, variables: Variables) -> None:
+    """Check everything that FRR holds for this host."""
+    if not uses_frr(variables):
+        return
+    profiles = {profile["name"]: profile for profile in variables.get("frr_bfd_profiles", [])}
+    for instance in variables.get("frr_bgp", []):
+        check_instance(ledger, instance, profiles)
+    for route in variables.get("frr_static_routes", []):
+        check_static(ledger, route)
+    if variables.get("verify_frr_config", True):
+        command = "/usr/lib/frr/frr-reload.py --test /etc/frr/frr.conf"
+        ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
+
+
+def no_difference(lines: list[str]) -> Verdict:
+    """Test that nothing is left to reload; ``lines`` are the differences, ``-`` only running, ``+`` only in the file."""
+    if not lines:
+        return True, "no difference"
+    shown = "; ".join(" ".join(line.split()) for line in lines[:6])
+    more = f"; and {len(lines) - 6} more" if len(lines) > 6 else ""
+    return False, f"{len(lines)} lines differ, expected none (- runs, + is in the file): {shown}{more}"
+
+
+def check_instance(ledger: Ledger, instance: Mapping[str, Any], profiles: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check one BGP instance and its neighbors."""
+    vrf = instance.get("vrf") or DEFAULT_VRF
+    addresses = {canonical_address(neighbor["address"]) for neighbor in instance.get("neighbors", [])}
+    summary = f"vtysh -c 'show bgp vrf {vrf} summary'"
+
+    def exists(bgp: Bgp) -> Verdict:
+        peers = bgp.get(vrf)
+        if peers is None:
+            return False, f"no BGP instance in VRF {vrf}, found {', '.join(sorted(bgp)) or 'none'}"
+        wrong = {
+            f"AS {peer['local_as']} router ID {peer['local_router_id']}"
+            for peer in peers.values()
+            if (peer["local_as"], peer["local_router_id"]) != (instance["asn"], instance["router_id"])
+        }
+        expected = f"AS {instance['asn']} router ID {instance['router_id']}"
+        return (False, f"found {', '.join(sorted(wrong))}, expected {expected}") if wrong else (True, expected)
+
+    def others(bgp: Bgp) -> Verdict:
+        if vrf not in bgp:
+            return False, f"no BGP instance in VRF {vrf}"
+        extra = sorted(set(bgp[vrf]) - addresses)
+        return not extra, f"found {', '.join(extra)}, which are not declared" if extra else f"{len(addresses)} declared"
+
+    ledger.judge(f"BGP {vrf} instance", summary, "bgp", exists)
+    ledger.judge(f"BGP {vrf} has no other neighbors", summary, "bgp", others)
+    for prefix in instance.get("networks", []):
+        check_network(ledger, vrf, canonical_prefix(prefix))
+    for neighbor in instance.get("neighbors", []):
+        check_neighbor(ledger, vrf, neighbor)
+        if neighbor.get("bfd_profile"):
+            check_bfd(ledger, vrf, neighbor, profiles.get(neighbor["bfd_profile"]))
+
+
+def originated(variables: Variables) -> list[tuple[str, str]]:
+    """Return VRF and prefix of every network this host originates."""
+    instances = variables.get("frr_bgp", [])
+    return [(item.get("vrf") or DEFAULT_VRF, canonical_prefix(prefix)) for item in instances for prefix in item.get("networks", [])]
+
+
+def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
+    """Check that BGP holds a network of this router as valid; FRR 8 may call it inaccessible although the route is there."""
+
+    def valid(entries: list[dict[str, Any]]) -> Verdict:
+        entry = next((item for item in entries if (item["vrf"], item["prefix"]) == (vrf, prefix)), None)
+        if entry is None or entry["error"]:
+            return False, f"could not be read: {entry['error'] if entry else prefix + ' was not asked for'}"
+        if not entry["data"]["known"]:
+            return False, f"BGP in VRF {vrf} has no own entry for {prefix}"
+        if not entry["data"]["valid"]:
+            return False, f"{prefix} is not valid, so no neighbor gets it; expected it valid (no route to it, or bgpd missed it)"
+        return True, "valid, announced" if entry["data"]["announced"] else "valid, announced to no neighbor yet"
+
+    command = f"vtysh -c 'show bgp vrf {vrf} ipv{family_of(prefix)} unicast {prefix}'"
+    ledger.judge(f"BGP {vrf} originates {prefix}", command, "originated", valid)
+
+
+def check_neighbor(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any]) -> None:
+    """Check that a neighbor's session is up, from the right address, with its families and its password."""
+    address = canonical_address(neighbor["address"])
+    who = f"{address} AS {neighbor['remote_as']}" + (f" ({neighbor['description']})" if neighbor.get("description") else "")
+    title = f"BGP {vrf} neighbor {address}"
+    command = f"vtysh -c 'show bgp vrf {vrf} neighbors {address}'"
+
+    def established(bgp: Bgp) -> Verdict:
+        peer = bgp.get(vrf, {}).get(address)
+        if peer is None:
+            return False, f"{who} is not configured in VRF {vrf}"
+        if peer["state"] != "Established":
+            reset = f"; last reset: {peer['reset']}" if peer["reset"] else ""
+            return False, f"{who} is {peer['state']}, expected Established{reset}"
+        if peer["remote_as"] != neighbor["remote_as"]:
+            return False, f"{who}: found AS {peer['remote_as']}"
+        counts = ", ".join(f"{family['accepted']} {name} prefixes received" for name, family in peer["families"].items())
+        return True, f"{who}, up {duration(peer['uptime'])}, {counts or 'no address family'}"
+
+    def families(bgp: Bgp) -> Verdict:
+        live = bgp.get(vrf, {}).get(address, {}).get("families", {})
+        wanted = [FAMILY_NAMES[item["family"]] for item in neighbor.get("families", [])]
+        missing = [name for name in wanted if not live.get(name, {}).get("negotiated")]
+        if missing:
+            return False, f"{who} has not negotiated {', '.join(missing)}"
+        return True, ", ".join(f"{name}: {live[name]['accepted']} received, {live[name]['sent']} sent" for name in wanted)
+
+    def password(bgp: Bgp) -> Verdict:
+        words = {True: "set", False: "not set"}
+        peer = bgp.get(vrf, {}).get(address)
+        found = None if peer is None else words[bool(peer["password"])]
+        return same(words[bool(neighbor.get("password"))], found)
+
+    ledger.judge(f"{title} established", command, "bgp", established)
+    ledger.judge(f"{title} address families", command, "bgp", families)
+    ledger.judge(f"{title} TCP password", command, "bgp", password)
+    source = neighbor.get("update_source")
+    if source and _is_address(source):
+        ledger.judge(
+            f"{title} source address",
+            command,
+            "bgp",
+            lambda bgp: same(canonical_address(source), bgp.get(vrf, {}).get(address, {}).get("local_address")),
+        )
+
+
+def check_bfd(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any], profile: Mapping[str, Any] | None) -> None:
+    """Check that a neighbor's BFD session is up in its VRF with the timers of its profile."""
+    address = canonical_address(neighbor["address"])
+    title = f"BFD {vrf} peer {address}"
+    command = f"vtysh -c 'show bfd vrf {vrf} peers'"
+
+    def session(sessions: list[dict[str, Any]]) -> dict[str, Any] | None:
+        return next((item for item in sessions if item["vrf"] == vrf and item["peer"] == address), None)
+
+    def up(sessions: list[dict[str, Any]]) -> Verdict:
+        found = session(sessions)
+        if found is None:
+            elsewhere = [item["vrf"] for item in sessions if item["peer"] == address]
+            return False, f"no session with {address} in VRF {vrf}" + (f", found it in VRF {', '.join(elsewhere)}" if elsewhere else "")
+        if found["status"] != "up":
+            words = f"diagnostic {found['diagnostic']}, remote {found['remote_diagnostic']}"
+            return False, f"session with {address} is {found['status']}, expected up ({words})"
+        return True, f"up {duration(found['uptime'])}"
+
+    def timers(sessions: list[dict[str, Any]]) -> Verdict:
+        found = session(sessions)
+        if found is None:
+            return False, f"no session with {address} in VRF {vrf}"
+        if profile is None:
+            return False, f"profile {neighbor['bfd_profile']} is not declared"
+        keys = (("receive_interval", "receive", 300), ("transmit_interval", "transmit", 300), ("detect_multiplier", "multiplier", 3))
+        wrong = [
+            f"{live} {found[live]}, expected {profile.get(name, default)}"
+            for name, live, default in keys
+            if found[live] != profile.get(name, default)
+        ]
+        if wrong:
+            return False, "; ".join(wrong)
+        # RFC 5880 6.8.4: the peer's multiplier times the slower of its sending and our receiving.
+        if found["remote_multiplier"] is None:
+            return True, f"receive {found['receive']} ms, transmit {found['transmit']} ms × {found['multiplier']}"
+        detection = found["remote_multiplier"] * max(found["receive"], found["remote_transmit"])
+        sending = max(found["transmit"], found["remote_receive"])
+        return True, f"sends every {sending} ms, notices a dead peer after {detection} ms"
+
+    ledger.judge(f"{title} up", command, "bfd", up)
+    ledger.judge(f"{title} timers of profile {neighbor['bfd_profile']}", command, "bfd", timers)
+
+
+def check_static(ledger: Ledger, route: Mapping[str, Any]) -> None:
+    """Check that a static route is installed in its VRF with its next hop."""
+    vrf, prefix = route.get("vrf") or DEFAULT_VRF, canonical_prefix(route["prefix"])
+    hop, interface = route.get("next_hop"), route.get("interface")
+    wanted = (
+        "blackhole"
+        if route.get("blackhole")
+        else " ".join(filter(None, [f"via {hop}" if hop else "", f"dev {interface}" if interface else ""]))
+    )
+    option = "" if family_of(prefix) == 4 else "v6"
+
+    def matches(found: Mapping[str, Any]) -> bool:
+        if route.get("blackhole"):
+            return bool(found["blackhole"])
+        if hop and canonical_address(found["ip"] or "") != canonical_address(hop):
+            return False
+        return not interface or found["interface"] == interface
+
+    def installed(rib: list[dict[str, Any]]) -> Verdict:
+        candidates = [item for item in rib if item["vrf"] == vrf and item["prefix"] == prefix and item["protocol"] == "static"]
+        fitting = [item for item in candidates if any(matches(found) for found in item["nexthops"])]
+        if any(item["installed"] for item in fitting):
+            return True, f"{wanted}, installed"
+        if fitting:
+            return False, f"{prefix} {wanted} is known to FRR but not installed: its next hop is not reachable or another route is better"
+        hops = [found["ip"] or found["interface"] for item in candidates for found in item["nexthops"]]
+        return False, f"no static route {prefix} {wanted} in VRF {vrf}" + (f", found via {', '.join(map(str, hops))}" if hops else "")
+
+    # Several routes to one prefix differ in their next hops only.
+    name = f"Route {vrf} {prefix} static {wanted}"
+    ledger.judge(name, f"vtysh -c 'show ip{option} route vrf {vrf} {prefix}'", "rib", installed)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

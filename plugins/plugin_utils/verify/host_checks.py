@@ -1,0 +1,190 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compare the live state of a host with the variables of its roles. Pure: no process, no file, no Ansible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import NETWORK_PRE, check_firewall, uses_firewall
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.l2tp_ipsec import check_l2tp
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import check_openvpn
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls, expected_sysctls
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
+    NETWORK_MANAGER,
+    NETWORK_ONLINE,
+    check_units,
+    expected_units,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vrf import check_interfaces, check_vrfs
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vxlan import check_vxlans
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.wireguard import Registry, check_wireguard
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
+    DEFAULT_VRF,
+    Check,
+    Ledger,
+    State,
+    Variables,
+    canonical_address,
+    canonical_prefix,
+    roles_of,
+    uses_frr,
+    uses_vrf,
+)
+
+__all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
+
+# Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
+OWNED = {
+    "sysctl": "sysctl_",
+    "vrf": "vrf_",
+    "wireguard": "wireguard_",
+    "openvpn": "openvpn_",
+    "l2tp_ipsec": "l2tp_ipsec_",
+    "vxlan": "vxlan_",
+    "frr": "frr_",
+    "gobgp": "gobgp_",
+    "firewall": "firewall_",
+    "docker_macvlan": "docker_macvlan_",
+    "dns_anycast": "dns_anycast_",
+}
+
+# Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
+OPTIONAL = {
+    "openvpn": "openvpn_tunnels",
+    "l2tp_ipsec": "l2tp_ipsec_tunnels",
+    "vxlan": "vxlan_interfaces",
+    "gobgp": "gobgp_asn",
+    "firewall": "firewall_public_interfaces",
+    "docker_macvlan": "docker_macvlan_networks",
+    "dns_anycast": "dns_anycast_addresses",
+}
+
+
+def relevant_variables(variables: Variables) -> dict[str, Any]:
+    """Return the variables without those of roles that ``verify_roles`` does not name."""
+    left_out = tuple(prefix for role, prefix in OWNED.items() if role not in roles_of(variables))
+    return {name: value for name, value in variables.items() if not name.startswith(left_out)}
+
+
+def gather_arguments(variables: Variables) -> dict[str, Any]:
+    """Return the arguments of module ``live_state`` for a host with these variables.
+
+    Parameters:
+        variables: the roles' variables with their defaults.
+    """
+    known = relevant_variables(variables)
+    units = expected_units(known)
+    expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
+    for instance in known.get("frr_bgp", []):
+        vrf = instance.get("vrf") or DEFAULT_VRF
+        for neighbor in instance.get("neighbors", []):
+            session = {"vrf": vrf, "address": canonical_address(neighbor["address"])}
+            expect["bgp"].append(session)
+            if neighbor.get("bfd_profile"):
+                expect["bfd"].append(session)
+    for route in known.get("verify_routes", []):
+        expect["routes"].append({"vrf": route.get("vrf") or DEFAULT_VRF, "prefix": canonical_prefix(route["prefix"])})
+    asks_frr = uses_frr(known) or bool(expect["routes"])
+    return {
+        "sysctls": list(expected_sysctls(known)) if "sysctl" in roles_of(known) else [],
+        "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE, *([NETWORK_PRE] if uses_firewall(known) else [])],
+        "verify_units": units,
+        "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
+        "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
+        "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
+        "vxlan": bool(known.get("vxlan_interfaces")),
+        "docker": docker_asked(known),
+        "frr": asks_frr,
+        "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
+        "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
+        "gobgp": bool(known.get("gobgp_asn")),
+        "filter": filter_text(known) if uses_firewall(known) else "",
+        "anycast": bool(known.get("dns_anycast_addresses")),
+        "listening": bool(known.get("dns_anycast_ssh_listen")),
+        "boot_plot": bool(known.get("verify_boot_plot", True)),
+        "pings": reach_requests(known),
+        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") or known.get("docker_macvlan_containers") else 0,
+        "expect": expect,
+    }
+
+
+def host_checks(
+    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Registry | None = None
+) -> list[Check]:
+    """Compare a host's live state with its variables.
+
+    Parameters:
+        host: inventory name.
+        variables: the roles' variables with their defaults; roles that ``verify_roles`` does not name are skipped.
+        state: what module ``live_state`` returned when called with `gather_arguments`.
+        registry: public key by WireGuard interface by host.
+        fingerprints: fingerprint by OpenVPN tunnel by host.
+
+    Returns:
+        The checks, in the order of the boot: system, VRFs, interfaces, tunnels, routing, reachability. Names are unique.
+    """
+    known = relevant_variables(variables)
+    ledger = Ledger(host, state)
+    ledger.add("Host reachable", "passed", f"ansible {host} -m ping", "the live state was read")
+    used = {
+        "sysctl": "sysctl" in roles_of(known),
+        "vrf": uses_vrf(known),
+        "wireguard": bool(known.get("wireguard_interfaces")),
+        "frr": uses_frr(known),
+    }
+    for role, in_use in used.items():
+        if role not in roles_of(known):
+            ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
+        elif not in_use:
+            ledger.skip(f"Role {role}", f"this host declares nothing for role {role}")
+    for role, variable in OPTIONAL.items():
+        if variables.get(variable) and role not in roles_of(known):
+            ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
+    if used["sysctl"]:
+        check_sysctls(ledger, known)
+    check_units(ledger, known)
+    check_vrfs(ledger, known)
+    check_interfaces(ledger, known)
+    check_wireguard(ledger, known, registry or {})
+    check_openvpn(ledger, known, fingerprints or {})
+    check_l2tp(ledger, known)
+    check_vxlans(ledger, known)
+    check_frr(ledger, known)
+    check_ospf(ledger, known)
+    check_gobgp(ledger, known)
+    check_firewall(ledger, known)
+    check_dns(ledger, known)
+    check_routes(ledger, known)
+    check_docker(ledger, known)
+    check_reach(ledger, known)
+    return ledger.checks
+
+
+def unreachable(host: str, reason: str) -> list[Check]:
+    """Return the one check of a host whose state could not be read; ``reason`` says why."""
+    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", f"{reason}, expected its live state")]
+
+
+def redact(checks: list[Check], secrets: Mapping[str, str]) -> list[Check]:
+    """Return the checks with every secret value replaced by ``<secret NAME>``.
+
+    Parameters:
+        secrets: name by value. Values shorter than four characters are left: they would tear up ordinary words.
+    """
+    ordered = sorted((value for value in secrets if len(value) > 3), key=len, reverse=True)
+
+    def cover(text: str) -> str:
+        for value in ordered:
+            text = text.replace(value, f"<secret {secrets[value]}>")
+        return text
+
+    return [Check(item.host, cover(item.name), item.status, cover(item.command), cover(item.detail)) for item in checks]

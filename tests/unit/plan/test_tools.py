@@ -1,0 +1,221 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What stands around the plan: ids written into files, changes in words, the directory, the documentation, and Ansible itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import dot_source
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[3]
+PAIR = ROOT / "tests" / "golden" / "t1_t2" / "intent.yml"
+WITHOUT_IDS = """\
+---
+# The network.
+xgn_nodes:
+  a: {id: 4, asn: 65001}  # the first
+  b:
+    # the second
+    asn: 65002
+  'c d': {asn: 65003}
+xgn_links:
+  # on the left
+  - type: wireguard   # over UDP
+    ends: [a, b]
+  - {type: openvpn, ends: [a, b]}
+  -   id: 9
+      type: direct
+secret: !vault |
+  $ANSIBLE_VAULT;1.1;AES256
+  6162
+"""
+
+
+def pair() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(PAIR.read_text(encoding="utf-8"))
+    return found
+
+
+def test_ids_are_written_and_comments_stay() -> None:
+    raw = yaml.safe_load(WITHOUT_IDS.partition("secret:")[0])
+    text, done = with_ids(WITHOUT_IDS, missing_ids(raw, taken=[10]))
+    assert [(item.path, item.proposal) for item in done] == [
+        ("xgn_nodes.b", 5),
+        ("xgn_nodes['c d']", 6),
+        ("xgn_links[0]", 11),
+        ("xgn_links[1]", 12),
+    ]
+    assert text.splitlines()[4:15] == [
+        "  b:",
+        "    # the second",
+        "    id: 5",
+        "    asn: 65002",
+        "  'c d': {id: 6, asn: 65003}",
+        "xgn_links:",
+        "  # on the left",
+        "  - id: 11",
+        "    type: wireguard   # over UDP",
+        "    ends: [a, b]",
+        "  - {id: 12, type: openvpn, ends: [a, b]}",
+    ]
+    assert [line for line in WITHOUT_IDS.splitlines() if "#" in line and line not in text] == ["  - type: wireguard   # over UDP"]
+
+
+def test_a_file_without_the_entries_is_left_alone() -> None:
+    missing = missing_ids({"xgn_nodes": {"z": {"asn": 1}}})
+    assert with_ids(WITHOUT_IDS, missing) == (WITHOUT_IDS, [])
+    assert with_ids("- a list\n", missing) == ("- a list\n", [])
+    with pytest.raises(AssignError, match="not valid YAML"):
+        with_ids("a: [", missing)
+
+
+def test_changes_are_said_in_words() -> None:
+    before = make_plan(pair())
+    intent = pair()
+    intent["xgn_nodes"]["T2"]["networks"]["br1"] = {"id": 1, "kind": "bridge", "address": "10.2.0.1/24"}
+    intent["xgn_links"][0]["mtu"] = 1400
+    changes = plan_changes(before.hosts, make_plan(intent).hosts)
+    assert changes["T1"] == [
+        "WireGuard interface wg0, mtu: 1412 becomes 1400",
+        "prefix list PUBLISHED, line 21: added",
+        "check of the path to 8.8.8.8, mtu: 1412 becomes 1400",
+        "check of the route to 10.2.0.0/24: added",
+    ]
+    assert "BGP in CORE, networks: 10.2.0.0/24 added" in changes["T2"]
+    assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}
+    assert plan_changes({"gone": {}}, {"new": {}}) == {"new": ["new host"], "gone": ["no longer in the plan"]}
+
+
+def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
+    plan = make_plan(pair())
+    first = plan_directory.write_plan(plan, tmp_path)
+    assert "T1/variables.yml" in first and "T1/files/etc/frr/frr.conf" in first
+    assert yaml.safe_load((tmp_path / "T1" / "variables.yml").read_text(encoding="utf-8")) == plan.hosts["T1"]
+    assert plan_directory.write_plan(plan, tmp_path) == []
+    (tmp_path / "keep.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "T1" / "files" / "stray").write_text("old", encoding="utf-8")
+    renamed = copy.deepcopy(pair())
+    renamed["xgn_nodes"]["T3"] = renamed["xgn_nodes"].pop("T2")
+    renamed["xgn_links"][0]["ends"][1] = "T3"
+    changed = plan_directory.write_plan(make_plan(renamed), tmp_path)
+    assert "T1/files/stray" in changed and not (tmp_path / "T2").exists() and (tmp_path / "keep.txt").exists()
+    assert plan_directory.previous_hosts(tmp_path).keys() == {"T1", "T3"}
+
+
+def test_a_plan_without_files_keeps_those_that_are_still_true(tmp_path: Path) -> None:
+    """What `site` writes beside its work: after plan.yml nothing changes; a host whose variables change loses files that tell of the former ones."""
+    plan_directory.write_plan(make_plan(pair()), tmp_path)
+    assert plan_directory.write_plan(make_plan(pair()), tmp_path, rendered=False, vyos=False) == []
+    other = pair()
+    other["xgn_nodes"]["T1"]["asn"] = 65504
+    changed = plan_directory.write_plan(make_plan(other), tmp_path, rendered=False, vyos=False)
+    assert "T1/files/etc/frr/frr.conf" in changed
+    assert not (tmp_path / "T1" / "vyos.txt").exists()
+
+
+@pytest.mark.parametrize("network", ["hybrid", "segment", "full_mesh", "unmanaged_peer"])
+def test_the_drawing_shows_every_node_and_link(network: str) -> None:
+    intent = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8"))).intent
+    nodes, links = tables.drawing(intent)
+    assert [node.name for node in nodes] == list(intent.nodes)
+    assert len(links) == len(intent.links) + sum(len(segment.members) - 1 for segment in intent.segments)
+    source = dot_source(nodes, links)
+    assert all(f'"{name}"' in source for name in intent.nodes)
+    page = tables.page("<svg></svg>", tables.link_rows(intent))
+    assert "<svg></svg>" in page and page.count("<tr>") == len(intent.links) + 1
+
+
+def test_the_drawing_says_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(pair())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Graphviz is not installed" in plan_directory.write_drawing(plan, tmp_path)
+    assert (tmp_path / "index.html").is_file() and not (tmp_path / "topology.svg").exists()
+
+
+words = st.text(max_size=8)
+plain = st.none() | st.booleans() | st.integers() | words
+documents = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(words, documents, max_size=3))
+def test_yaml_text_is_read_back_as_it_was(value: dict[str, Any]) -> None:
+    assert yaml.safe_load(yaml_text(value)) == value
+
+
+def test_the_documentation_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "data-model" / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_planned_variable_belongs_to_a_role() -> None:
+    known = {path.parts[-3] for path in (ROOT / "roles").glob("*/meta/argument_specs.yml")}
+    names = {
+        name
+        for path in (ROOT / "tests" / "golden").glob("*/expected/*/variables.yml")
+        for name in yaml.safe_load(path.read_text(encoding="utf-8"))
+    }
+    assert [name for name in sorted(names) if not any(name.startswith(f"{role}_") for role in known)] == []
+
+
+def play(inventory: Path, directory: Path, *arguments: str, book: str = "plan") -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(program), "-i", str(inventory), f"xuegao.net.{book}", "-e", f"xgn_plan_directory={directory}", *arguments]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_LOCALHOST_WARNING": "false"}
+    return subprocess.run(command, cwd=directory.parent, env=environment, capture_output=True, text=True, check=False)
+
+
+def tree(directory: Path) -> dict[str, str]:
+    return {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in directory.rglob("*") if path.is_file()}
+
+
+def test_the_same_plan_with_limit_and_from_a_slice(tmp_path: Path) -> None:
+    """The whole inventory, and one reduced to a host, as AWX slices it; nothing is contacted, and no secret is written."""
+    results = []
+    for number, (hosts, arguments) in enumerate(((["T1", "T2", "other"], ["--diff"]), (["T2", "other"], ["--limit", "T2"]))):
+        inventory = tmp_path / str(number)
+        (inventory / "group_vars" / "all").mkdir(parents=True)
+        shutil.copy(PAIR, inventory / "group_vars" / "all" / "intent.yml")
+        (inventory / "group_vars" / "all" / "secret.yml").write_text(
+            "bgp_password: this-is-secret\nxgn_host: {kernel: '6.1'}\n", encoding="utf-8"
+        )
+        (inventory / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts)}}), encoding="utf-8")
+        done = play(inventory / "hosts.json", inventory / "plan", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        results.append(tree(inventory / "plan"))
+        if number == 0:
+            assert "T1: new host" in done.stdout
+    assert results[0] == results[1]
+    assert not any("this-is-secret" in text for text in results[0].values())
+
+
+def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
+    intent = tmp_path / "group_vars" / "all" / "intent.yml"
+    intent.parent.mkdir(parents=True)
+    intent.write_text(PAIR.read_text(encoding="utf-8").replace("{id: 0, type", "{type"), encoding="utf-8")
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"T1": None}}}), encoding="utf-8")
+    done = play(tmp_path / "hosts.json", tmp_path / "plan", "--diff", book="assign_ids")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
+    assert "xgn_links[0].id = 1" in done.stdout
+    assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1

@@ -1,0 +1,52 @@
+"""Kernel rules: which fail on which kernel, and that each names its remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import host_requirements
+
+HOST: dict[str, Any] = {"os_family": "Debian", "systemd": True, "network_manager": False}
+FEATURES = dict.fromkeys(("vrf", "wireguard", "mpls_router"), "module")
+BGP_IN_VRF = {"vrf_vrfs": [{"name": "CORE", "table": 200}], "frr_bgp": [{"vrf": "CORE"}]}
+
+
+def unmet(kernel: str, variables: dict[str, Any], **features: str) -> list[str]:
+    """Return what a host with this kernel lacks."""
+    return host_requirements(HOST | {"kernel": kernel, "kernel_features": FEATURES | features}, variables)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "variables", "features", "words"),
+    [
+        ("4.4.0-210-generic", {"preflight_needs_mpls": True}, {}, "MPLS needs kernel 4.5 or newer"),
+        ("6.1.0-37-amd64", {"preflight_needs_mpls": True}, {"mpls_router": "missing"}, "kernel module mpls_router"),
+        ("4.14.0-1-amd64", BGP_IN_VRF, {}, "set sysctl_tcp_l3mdev_accept: 1"),
+        ("4.18.0-553.el8.x86_64", BGP_IN_VRF, {}, "set sysctl_tcp_l3mdev_accept: 1"),
+        ("4.19.0-27-amd64", {"wireguard_interfaces": [{"name": "wg0"}]}, {"wireguard": "missing"}, "in the kernel since 5.6"),
+        ("6.1.0-37-amd64", {"wireguard_interfaces": [{"name": "wg0"}]}, {"wireguard": "missing"}, "kernel module wireguard"),
+        ("4.3.0", {"vrf_vrfs": [{"name": "CORE"}]}, {}, "VRF needs kernel 4.4"),
+    ],
+)
+def test_rule_is_named_with_kernel_and_remedy(kernel: str, variables: dict[str, Any], features: dict[str, str], words: str) -> None:
+    (sentence,) = unmet(kernel, variables, **features)
+    assert words in sentence
+    assert kernel in sentence
+    assert "Remedy: " in sentence
+
+
+@pytest.mark.parametrize(
+    ("kernel", "variables"),
+    [
+        ("4.5.0", {"preflight_needs_mpls": True}),
+        ("4.14.0-1-amd64", BGP_IN_VRF | {"sysctl_tcp_l3mdev_accept": 1}),
+        ("4.13.0", BGP_IN_VRF),
+        ("4.19.0-27-amd64", BGP_IN_VRF),
+        # A module from outside of the tree.
+        ("4.19.0-27-amd64", {"wireguard_interfaces": [{"name": "wg0"}]}),
+        ("6.12.41+deb13-amd64", BGP_IN_VRF | {"preflight_needs_mpls": True, "wireguard_interfaces": [{"name": "wg0"}]}),
+    ],
+)
+def test_kernel_that_will_do(kernel: str, variables: dict[str, Any]) -> None:
+    assert unmet(kernel, variables) == []
