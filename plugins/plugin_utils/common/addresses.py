@@ -12,7 +12,8 @@ from functools import lru_cache
 from socket import AF_INET6, inet_ntop
 from typing import NamedTuple
 
-BITS = {4: 32, 6: 128}
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
+
 NETADDR_MISSING = (
     "the Python library netaddr is missing from {python}; install it with '{python} -m pip install netaddr' "
     "(in AWX: use an execution environment built from this collection's meta/execution-environment.yml)"

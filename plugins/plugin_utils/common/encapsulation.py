@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-IPV6_MINIMUM_MTU = 1280  # RFC 8200, 5
-IPV4_MINIMUM_MTU = 68  # RFC 791, 3.2
-LARGEST_MTU = 65535
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import MTU_FLOOR, TITLE, mtu_range
 
 IP_HEADER = {"ipv4": 20, "ipv6": 40}
 TCP_HEADER = 20
@@ -83,6 +81,19 @@ def outer_family(layer: str, outer: str | None) -> str:
     return outer or ("ipv6" if layer == "wireguard" else "ipv4")
 
 
+def outer_headers(layer: str, outer: str) -> tuple[tuple[str, int], ...]:
+    """Return name and bytes of every header that a layer without padding puts around a packet, the outer IP header first.
+
+    Parameters:
+        layer: a name of `LAYERS` that travels in IP.
+        outer: ``ipv4`` or ``ipv6``.
+
+    Raises:
+        KeyError: no such layer or family.
+    """
+    return ((TITLE[outer], IP_HEADER[outer]), *LAYERS[layer].headers)
+
+
 def fit(underlay_mtu: int, layer: str, outer: str | None = None) -> Fit:
     """Return what one encapsulation leaves of an underlay.
 
@@ -104,7 +115,7 @@ def fit(underlay_mtu: int, layer: str, outer: str | None = None) -> Fit:
         if family not in IP_HEADER:
             raise EncapsulationError(f"unknown outer family {family!r}; valid: {', '.join(IP_HEADER)}")
         rest -= IP_HEADER[family]
-        steps.append(f"- {IP_HEADER[family]} ({'IPv4' if family == 'ipv4' else 'IPv6'})")
+        steps.append(f"- {IP_HEADER[family]} ({TITLE[family]})")
     for name, size in found.headers:
         rest -= size
         steps.append(f"- {size} ({name})")
@@ -132,10 +143,8 @@ def tunnel_mtu(underlay_mtu: int, layers: Iterable[str], outer: str | None = Non
     mtu = underlay_mtu
     for layer in layers:
         inside = fit(mtu, layer, outer)
-        if inside.mtu < IPV4_MINIMUM_MTU:
-            raise EncapsulationError(
-                f"{LAYERS[layer].title} does not fit: {inside.arithmetic}, less than IPv4's minimum of {IPV4_MINIMUM_MTU}"
-            )
+        if inside.mtu < MTU_FLOOR:
+            raise EncapsulationError(f"{LAYERS[layer].title} does not fit: {inside.arithmetic}; valid: {mtu_range()} bytes")
         mtu = inside.mtu
     return mtu
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# IFNAMSIZ of the kernel is 16 with the closing zero byte.
-LONGEST = 15
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import NAME_LENGTH, is_reserved_name
+
 # What wg-quick(8) and systemd unit names both take.
-VALID = re.compile(r"[A-Za-z0-9_=+.-]{1,15}\Z")
+_VALID = re.compile(r"[A-Za-z0-9_=+.-]+\Z")
 _PREFIX: Mapping[str, str] = {"wireguard": "wg", "openvpn": "ovpn", "l2tp_ipsec": "l2tp", "vxlan": "vxlan"}
 
 
@@ -43,12 +43,19 @@ def interface_name(link_type: str, number: int, device: str | None = None) -> st
     return name
 
 
-def name_problem(name: str) -> str:
-    """Return what is wrong with an interface name, or an empty string."""
-    if len(name) > LONGEST:
-        return f"has {len(name)} characters; the kernel takes at most {LONGEST}"
-    if not VALID.match(name) or name in (".", ".."):
+def name_problem(name: str, *, existing: bool = False) -> str:
+    """Return what is wrong with an interface name, or an empty string.
+
+    Parameters:
+        name: the name.
+        existing: the interface is there already, which ``lo`` is.
+    """
+    if len(name) > NAME_LENGTH:
+        return f"has {len(name)} characters; the kernel takes at most {NAME_LENGTH}"
+    if not _VALID.match(name):
         return "holds other characters than A-Z a-z 0-9 _ = + . -"
+    if is_reserved_name(name, existing=existing):
+        return "is a reserved name"
     return ""
 
 

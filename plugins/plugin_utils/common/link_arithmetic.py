@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import (
-    BITS,
     AddressError,
     address_text,
     link_addresses,
@@ -16,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
     parse_address,
     parse_prefix,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 
 _LINK_LENGTH = {4: 30, 6: 127}
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
 
-FAMILIES = ("ipv4", "ipv6")
-VERSION = {"ipv4": 4, "ipv6": 6}
 TUNNELS = ("wireguard", "openvpn", "l2tp_ipsec", "vxlan")
 # The one uplink a node names under `uplink`.
 MAIN_UPLINK = "uplink"

@@ -9,27 +9,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import (
-    BITS,
-    Address,
-    AddressError,
-    Prefix,
-    parse_address,
-    parse_prefix,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
-    FAMILIES,
-    MAIN_UPLINK,
-    VERSION,
-    Intent,
-    Network,
-    Node,
-    Pools,
-    Uplink,
-    Vrf,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, Intent, Network, Node, Pools, Uplink, Vrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -141,7 +125,7 @@ class _Reader:
             self.problems.append(Problem(path, str(error)))
             return None
         if address.version != VERSION[family]:
-            self.problems.append(Problem(path, f"is no {_title(family)} address", show(text)))
+            self.problems.append(Problem(path, f"is no {TITLE[family]} address", show(text)))
             return None
         return address
 
@@ -155,13 +139,13 @@ class _Reader:
             self.problems.append(Problem(path, str(error)))
             return None
         if prefix.version != VERSION[family]:
-            self.problems.append(Problem(path, f"is no {_title(family)} prefix", show(text)))
+            self.problems.append(Problem(path, f"is no {TITLE[family]} prefix", show(text)))
             return None
         return prefix
 
     def _vrfs(self) -> dict[str, Vrf]:
         main = self._pools(self.written.get("xgn_pools"), "xgn_pools")
-        vrfs = {"": Vrf("", "xgn_pools", 254, main)}
+        vrfs = {"": Vrf("", "xgn_pools", MAIN_TABLE, main)}
         for name, entry in self._entries("xgn_vrfs").items():
             path = key_path("xgn_vrfs", name)
             own = self._pools(entry["pools"], f"{path}.pools") if "pools" in entry else main
@@ -322,7 +306,3 @@ def _selectors(nodes: Mapping[str, Node], problems: list[Problem]) -> dict[str, 
         member = groups[name][0]
         problems.append(Problem(f"{member.path}.groups", f"{show(name)} is also the name of a site", hint="rename one of them"))
     return {**sites, **groups, "all": list(nodes.values())}
-
-
-def _title(family: str) -> str:
-    return "IPv4" if family == "ipv4" else "IPv6"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, nth_address, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
 
@@ -46,7 +47,7 @@ def _container(name: str, path: str, written: Mapping[str, Any], node: Node, seg
             problems.append(Problem(f"{path}.bgp.router_id", "is required", hint=f"{segment.path} has no IPv4 address to take it from"))
         return container
     try:
-        valid = parse_address(container.router_id).length == 32 and "." in container.router_id and container.router_id != "0.0.0.0"
+        valid = parse_address(container.router_id).length == BITS[4] and "." in container.router_id and container.router_id != "0.0.0.0"
     except AddressError:
         valid = False
     if not valid:

@@ -8,18 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, TITLE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
-    FAMILIES,
-    MAIN_UPLINK,
-    VERSION,
-    End,
-    Intent,
-    Link,
-    Node,
-    Segment,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, End, Intent, Link, Node, Segment
 
 Options = Mapping[str, Any]
 # Keys of a link that belong to some types only.
@@ -138,7 +130,7 @@ def _address(text: str, family: str, path: str, problems: list[Problem]) -> Addr
         problems.append(Problem(path, str(error)))
         return None
     if address.version != VERSION[family]:
-        problems.append(Problem(path, f"is no {'IPv4' if family == 'ipv4' else 'IPv6'} address", show(text)))
+        problems.append(Problem(path, f"is no {TITLE[family]} address", show(text)))
         return None
     return address
 
@@ -270,7 +262,7 @@ def read_segments(written: Options, options: Options, broken: set[str], intent: 
                 problems.append(Problem(f"{path}.{family}", str(error)))
                 continue
             if prefix.version != VERSION[family]:
-                problems.append(Problem(f"{path}.{family}", f"is no {'IPv4' if family == 'ipv4' else 'IPv6'} prefix", show(entry[family])))
+                problems.append(Problem(f"{path}.{family}", f"is no {TITLE[family]} prefix", show(entry[family])))
                 continue
             prefixes[family] = prefix
         if gateway is not None and members and gateway not in members:

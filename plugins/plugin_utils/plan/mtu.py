@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import nth_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import IPV4_MINIMUM_MTU, IPV6_MINIMUM_MTU, Fit, fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, FAMILIES, mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, TUNNELS, Intent, Link, Segment
-
-# A VXLAN carries Ethernet; beyond this nothing on a bridge or in a container expects more.
-_ETHERNET_MTU = 1500
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, Intent, Link, Segment
 
 
 def size_links(intent: Intent, problems: list[Problem]) -> None:
@@ -37,10 +35,11 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
     if over == "uplink":
         if link.type in TUNNELS:
             uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
-            _settle_mtu(link, _inside(link, min(uplinks, default=_ETHERNET_MTU), link.outer), problems)
+            _settle_mtu(link, _inside(link, min(uplinks, default=ETHERNET_MTU), link.outer), problems)
         else:
-            mtu = link.options.get("mtu", _ETHERNET_MTU)
+            mtu = link.options.get("mtu", ETHERNET_MTU)
             link.mtu, link.arithmetic = mtu, str(mtu)
+            problems += mtu_problems(f"{link.path}.mtu", mtu, link.families)
         return
     below = by_id.get(over) if isinstance(over, int) and not isinstance(over, bool) else None
     if below is None:
@@ -118,17 +117,18 @@ def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
 def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
     wanted = link.options.get("mtu")
     link.arithmetic = room.arithmetic
-    link.mtu = wanted if wanted is not None else min(room.mtu, _ETHERNET_MTU) if link.type == "vxlan" else room.mtu
+    link.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU) if link.type == "vxlan" else room.mtu
     if wanted is not None and wanted > room.mtu:
         problems.append(Problem(f"{link.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    _check_minimum(link.mtu, link.families, link.path, room.arithmetic, problems)
+    problems += _floor_problems(link.path, link.mtu, link.families, "" if wanted is not None else room.arithmetic)
 
 
-def _check_minimum(mtu: int, families: tuple[str, ...], path: str, arithmetic: str, problems: list[Problem]) -> None:
-    least = IPV6_MINIMUM_MTU if "ipv6" in families else IPV4_MINIMUM_MTU
-    if mtu < least:
-        name = "IPv6" if "ipv6" in families else "IPv4"
-        problems.append(Problem(path, f"has an MTU of {mtu}, less than the {least} that {name} needs", hint=arithmetic))
+def _floor_problems(path: str, mtu: int, families: Collection[str], arithmetic: str) -> Iterator[Problem]:
+    """An MTU that is too small: at its key when it was written, else with its arithmetic at what it belongs to."""
+    if arithmetic:
+        yield from mtu_problems(path, mtu, families, arithmetic=arithmetic, title="an MTU of")
+    else:
+        yield from mtu_problems(f"{path}.mtu", mtu, families)
 
 
 def number_segment(segment: Segment, problems: list[Problem]) -> None:
@@ -145,12 +145,12 @@ def number_segment(segment: Segment, problems: list[Problem]) -> None:
     if present and not common:
         problems.append(Problem(f"{segment.path}.members", "no family that all uplinks have"))
         return
-    room = fit(min((uplink.mtu for uplink in present), default=_ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
+    room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
     wanted = segment.written.get("mtu")
-    segment.mtu = wanted if wanted is not None else min(room.mtu, _ETHERNET_MTU)
+    segment.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU)
     if wanted is not None and wanted > room.mtu:
         problems.append(Problem(f"{segment.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    _check_minimum(segment.mtu, tuple(segment.prefixes), segment.path, room.arithmetic, problems)
+    problems += _floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic)
     for family, prefix in segment.prefixes.items():
         for node in segment.members:
             number = 1 if node is segment.gateway else node.id + 1

@@ -17,20 +17,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
     parse_address,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
-    FAMILIES,
-    TUNNELS,
-    VERSION,
-    End,
-    Intent,
-    Link,
-    Node,
-    Vrf,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, End, Intent, Link, Node, Vrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
 
-_HOST_BITS = {"ipv4": 32, "ipv6": 128}
 _PORT_BASE = {"wireguard": "xgn_wireguard", "openvpn": "xgn_openvpn"}
 
 
@@ -61,11 +52,11 @@ def _number_node(node: Node, intent: Intent, problems: list[Problem]) -> None:
         pool = pools.loopbacks.get(family)
         if family in node.loopback:
             written = node.loopback[family]
-            if written.length != _HOST_BITS[family]:
+            if written.length != BITS[VERSION[family]]:
                 problems.append(
                     Problem(f"{node.path}.loopback.{family}", "is not a single address", show(str(written)), f"write {written.bare}")
                 )
-            node.loopback[family] = Address(written.version, written.value, _HOST_BITS[family])
+            node.loopback[family] = Address(written.version, written.value, BITS[VERSION[family]])
         elif pool is not None:
             try:
                 number = nth_address(pool, node.id)
@@ -74,7 +65,7 @@ def _number_node(node: Node, intent: Intent, problems: list[Problem]) -> None:
                     Problem(f"{node.path}.id", f"has no loopback: {error}", str(node.id), f"enlarge {pools.path}.loopbacks.{family}")
                 )
                 continue
-            node.loopback[family] = Address(number.version, number.value, _HOST_BITS[family])
+            node.loopback[family] = Address(number.version, number.value, BITS[VERSION[family]])
     if node.router_id is None:
         # A router ID is 32 bits that only look like an address (RFC 6286); without IPv4 the node's id serves.
         node.router_id = node.loopback["ipv4"].bare if "ipv4" in node.loopback else address_text(4, node.id)
@@ -111,7 +102,7 @@ def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], probl
         number = link.options.get("vni", link.id)
     elif link.type == "vlan":
         if "vlan" not in link.options:
-            problems.append(Problem(f"{link.path}.vlan", "is required", hint="a link of type vlan has a VLAN id, 1 to 4094"))
+            problems.append(Problem(f"{link.path}.vlan", "is required", hint=f"a link of type vlan has a VLAN id, {VLANS}"))
         number = link.options.get("vlan", 0)
     for end in link.ends:
         _name_end(end, link, number, carriers, problems)
@@ -239,8 +230,8 @@ def _listen(link: Link, base: int, problems: list[Problem]) -> None:
         peer = link.other(end).node
         given = end.written.get("listen_port")
         reachable = inside or end.endpoint is not None
-        if given is None and reachable and base + peer.id > 65535:
-            text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than 65535"
+        if given is None and reachable and base + peer.id > PORTS.high:
+            text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than {PORTS.high}"
             problems.append(Problem(end.path, f"has no port: {text}", hint="give the end a listen_port"))
         end.listen_port = given if given is not None else (base + peer.id if reachable else None)
 

@@ -8,7 +8,8 @@ from typing import Any
 from zlib import crc32
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address, parse_prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Container, Intent, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
 
 PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
@@ -70,9 +71,9 @@ def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
                     _add_by_prefix(lines[family], _CONTAINERS, prefix)
     dns = intent.settings.get("xgn_services", {}).get("dns")
     if dns:
-        _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/32")
+        _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/{BITS[4]}")
         if "address6" in dns:
-            _add(lines["ipv6"], _ANYCAST, f"{parse_address(dns['address6']).bare}/128")
+            _add(lines["ipv6"], _ANYCAST, f"{parse_address(dns['address6']).bare}/{BITS[6]}")
     for family, steered in steering_entries(intent).items():
         lines[family].update((entry["seq"], entry) for entry in steered)
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
@@ -84,7 +85,7 @@ def steering_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
     boxes = intent.settings.get("xgn_services", {}).get("steering", {})
     for text in sorted({text for box in boxes.values() for text in box["prefixes"]}):
         prefix = parse_prefix(text)
-        family, longest = ("ipv4", 32) if prefix.version == 4 else ("ipv6", 128)
+        family, longest = FAMILY[prefix.version], BITS[prefix.version]
         number = _add_by_prefix(lines[family], _STEERED, prefix)
         if prefix.length < longest:
             lines[family][number]["le"] = longest
@@ -95,7 +96,7 @@ def container_entries(container: Container) -> dict[str, list[dict[str, Any]]]:
     """Return the lines of the prefix list of a container by family: what it may tell its gateway."""
     lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
     for prefix in sorted({address.prefix for address, _path in container.networks}):
-        _add_by_prefix(lines["ipv4" if prefix.version == 4 else "ipv6"], _CONTAINERS, prefix)
+        _add_by_prefix(lines[FAMILY[prefix.version]], _CONTAINERS, prefix)
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 
@@ -125,7 +126,7 @@ def loopback_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
     for vrf in intent.vrfs.values():
         for family, pool in vrf.pools.loopbacks.items():
             number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
-            lines[family][number] = _pool_line(number, pool, 32 if family == "ipv4" else 128)
+            lines[family][number] = _pool_line(number, pool, BITS[VERSION[family]])
     for node in intent.nodes.values():
         pools = intent.vrfs[node.vrf].pools.loopbacks if node.vrf in intent.vrfs else {}
         for family, address in node.loopback.items():

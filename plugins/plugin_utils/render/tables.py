@@ -9,7 +9,8 @@ import io
 from collections.abc import Sequence
 from html import escape
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Link as DrawnLink
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Node as DrawnNode
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, State, Variables, canonical_address, duration
 
@@ -142,7 +143,7 @@ def _plain_ends(variables: Variables, links: Mapping[str, Any] | None) -> list[d
     for item in variables.get("frr_interfaces", []):
         name = item["name"]
         kind = declared.get(name, {}).get("kind")
-        if name in vrfs or name == "lo" or kind in ENDLESS:
+        if name in vrfs or name == LOOPBACK_DEVICE or kind in ENDLESS:
             continue
         word, detail = _interface_state(links, name)
         end = {"kind": "vlan" if kind == "vlan" else "direct", "interface": name, "state": word, "detail": detail}

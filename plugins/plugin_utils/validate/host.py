@@ -9,17 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    LENGTH,
-    IPAddress,
-    IPInterface,
-    View,
-    parse_interface,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import IPAddress, IPInterface, View, parse_interface
 
 # Defaults of the roles that rules depend on; a unit test keeps them equal to the argument specs.
 WIREGUARD_MTU = 1412
-ALLOWED_IPS = ("0.0.0.0/0", "::/0")
+ALLOWED_IPS = tuple(EVERYTHING.values())
 FAMILY_DEFAULT = "ipv4"
 
 DEFAULT_VRF = ""
@@ -109,7 +104,7 @@ class Host:
         """VRF and IP version, to number of host bits, to the prefixes of that length as integers: one look-up a length, not one a prefix."""
         found: dict[tuple[str | None, int], dict[int, set[int]]] = {}
         for address in self.addresses:
-            host_bits = LENGTH[address.value.version] - address.value.network.prefixlen
+            host_bits = BITS[address.value.version] - address.value.network.prefixlen
             lengths = found.setdefault((address.vrf, address.value.version), {})
             lengths.setdefault(host_bits, set()).add(int(address.value.ip) >> host_bits)
         return found

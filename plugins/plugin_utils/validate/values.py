@@ -17,9 +17,6 @@ IPInterface = IPv4Interface | IPv6Interface
 IPNetwork = IPv4Network | IPv6Network
 Problems = list[Problem]
 
-FAMILY = {4: "ipv4", 6: "ipv6"}
-LENGTH = {4: 32, 6: 128}
-
 
 @dataclass(frozen=True)
 class View:
@@ -117,6 +114,12 @@ def parse_network(text: str | None) -> IPNetwork | None:
     return parsed.network if parsed is not None else None
 
 
+def is_host_name(text: str) -> bool:
+    """Tell whether a text is a name that DNS can hold: labels of at most 63 characters, 253 in all (RFC 1035, 2.3.4)."""
+    return _HOST_NAME.match(text) is not None
+
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z")
 _LENGTH_GIVEN = re.compile(r"/[0-9]{1,3}\Z")  # Python takes a netmask too; FRR and WireGuard print a length.
 
 

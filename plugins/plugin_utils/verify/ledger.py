@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Literal
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import MAIN_TABLE
+
 Status = Literal["passed", "failed", "skipped"]
 Verdict = tuple[bool, str]
 Variables = Mapping[str, Any]
@@ -29,8 +31,6 @@ COMPARED_ROLES = (
     "docker_macvlan",
     "dns_anycast",
 )
-MAIN_TABLE = 254
-LOCAL_TABLE = 255
 
 
 @dataclass(frozen=True)

@@ -4,45 +4,53 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import name_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    BITS,
+    FAMILIES,
+    FAMILY,
+    VALID_TABLES,
+    VERSION,
+    MacFault,
+    is_reserved_name,
+    kernel_table,
+    mac_fault,
+    mtu_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, VERSION, Intent, Network, Node, Uplink
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node, Uplink
 
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
-# default, main and local of every Linux.
-_RESERVED_TABLES = {253: "default", 254: "main", 255: "local"}
+_MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
+    MacFault.FORM: ("is no MAC address", "write six pairs, for example 02:00:00:00:00:01"),
+    MacFault.GROUP: ("is a multicast MAC address", "the first byte must be even"),
+    MacFault.ZERO: ("is no MAC address", "write one such as 02:00:00:00:00:01"),
+}
 
 
 def vrf_problems(intent: Intent) -> Iterator[Problem]:
-    """Reserved tables, and a table under two VRFs."""
+    """Reserved names and tables, and a table under two VRFs."""
     owners: dict[int, str] = {}
     for vrf in intent.vrfs.values():
         if not vrf.name:
             continue
-        if vrf.table in _RESERVED_TABLES:
-            yield Problem(
-                f"{vrf.path}.table",
-                f"is the kernel's table {_RESERVED_TABLES[vrf.table]}",
-                str(vrf.table),
-                "valid: 1 to 4294967295 except 253 to 255",
-            )
+        if is_reserved_name(vrf.name):
+            yield Problem(vrf.path, "is a reserved name", show(vrf.name), "choose another name for the VRF")
+        if kernel_table(vrf.table) is not None:
+            yield Problem(f"{vrf.path}.table", f"is the kernel's table {kernel_table(vrf.table)}", str(vrf.table), f"valid: {VALID_TABLES}")
         elif vrf.table in owners:
             yield Problem(f"{vrf.path}.table", f"is also the table of {owners[vrf.table]}", str(vrf.table), "every VRF has its own")
         owners.setdefault(vrf.table, vrf.path)
 
 
 def mac_problem(mac: str | None, path: str) -> Iterator[Problem]:
-    """A MAC address of another form, or a multicast one."""
-    if mac is None:
-        return
-    if not _MAC.match(mac):
-        yield Problem(path, "is no MAC address", show(mac), "write six pairs, for example 02:00:00:00:00:01")
-    elif int(mac[:2], 16) & 1:
-        yield Problem(path, "is a multicast MAC address", show(mac), "the first byte must be even")
+    """A MAC address of another form, a multicast one, or zero."""
+    fault = mac_fault(mac) if mac is not None else None
+    if fault is not None:
+        message, hint = _MAC_SENTENCES[fault]
+        yield Problem(path, message, show(mac), hint)
 
 
 def uplink_problems(intent: Intent) -> Iterator[Problem]:
@@ -72,8 +80,10 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
     yield from mac_problem(uplink.hw_id, f"{uplink.path}.hw_id")
     if node.managed and not uplink.device:
         yield Problem(f"{uplink.path}.device", "is required", hint="name the NIC, for example eth0")
-    if uplink.device and name_problem(uplink.device):
-        yield Problem(f"{uplink.path}.device", name_problem(uplink.device), show(uplink.device))
+    trouble = name_problem(uplink.device, existing=True) if uplink.device else ""
+    if trouble:
+        yield Problem(f"{uplink.path}.device", trouble, show(uplink.device))
+    yield from mtu_problems(f"{uplink.path}.mtu", uplink.mtu, uplink.addresses)
     if uplink.vrf and uplink.vrf not in intent.vrfs:
         names = ", ".join(name for name in intent.vrfs if name) or "none"
         yield Problem(f"{uplink.path}.vrf", "is no VRF of xgn_vrfs", show(uplink.vrf), f"valid VRFs: {names}")
@@ -84,8 +94,8 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
     except AddressError as error:
         yield Problem(f"{uplink.path}.gateway", str(error))
         return
-    own = uplink.addresses.get("ipv4" if gateway.version == 4 else "ipv6")
-    if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, 32 if gateway.version == 4 else 128)):
+    own = uplink.addresses.get(FAMILY[gateway.version])
+    if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, BITS[gateway.version])):
         what = f"is not in {own.prefix}" if own else "has another family than the uplink"
         yield Problem(
             f"{uplink.path}.gateway", what, show(uplink.gateway), "a next hop must be directly connected, else it would need recursion"
@@ -130,12 +140,14 @@ def network_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def _network(network: Network, intent: Intent) -> Iterator[Problem]:
-    trouble = name_problem(network.interface)
+    trouble = name_problem(network.interface, existing=network.kind is None)
     if trouble:
         yield Problem(network.path, trouble, show(network.interface))
     if network.interface in intent.vrfs:
         yield Problem(network.path, "is the name of a VRF", show(network.interface), "the device of the VRF has that name")
     yield from mac_problem(network.mac, f"{network.path}.mac")
+    if network.mtu is not None:
+        yield from mtu_problems(f"{network.path}.mtu", network.mtu, network.addresses)
     for key, value in (("parent", network.parent), ("vlan", network.vlan)):
         if network.kind == "vlan" and value is None:
             yield Problem(f"{network.path}.{key}", "is required", hint="a network of kind vlan has a parent and a VLAN id")

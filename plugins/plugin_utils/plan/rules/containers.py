@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, asn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import VERSION, Container, Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import host_address_problem
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import RESERVED_ASNS
 
 # Names that Ansible's inventories or this collection give to groups.
 _GROUPS = ("all", "containers", "ungrouped")
@@ -38,7 +38,7 @@ def container_problems(intent: Intent) -> Iterator[Problem]:
             routers.setdefault(container.router_id, f"container {container.name}")
         pools = intent.vrfs[container.segment.vrf].pools.networks if container.segment.vrf in intent.vrfs else {}
         for address, path in container.networks:
-            family = "ipv4" if address.version == VERSION["ipv4"] else "ipv6"
+            family = FAMILY[address.version]
             yield from host_address_problem(address, path)
             if family not in container.addresses:
                 hint = f"give {container.segment.path} a prefix of that family"
@@ -57,9 +57,9 @@ def _name(container: Container, names: dict[str, str]) -> Iterator[Problem]:
 
 def _asn(container: Container, owners: dict[int, str]) -> Iterator[Problem]:
     path = f"{container.path}.bgp.asn"
-    if any(low <= container.asn <= high for low, high in RESERVED_ASNS):
-        yield Problem(path, "is reserved", str(container.asn), "private use: 64512 to 65534 and 4200000000 to 4294967294")
-    elif container.asn in owners:
+    reserved = list(asn_problems(path, container.asn))
+    yield from reserved
+    if not reserved and container.asn in owners:
         yield Problem(path, f"is also that of {owners[container.asn]}", str(container.asn), "BGP drops routes that hold the own number")
 
 

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, is_wireguard_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
@@ -118,11 +117,7 @@ def _public_key(end: End) -> Iterator[Problem]:
     if end.node.managed:
         yield Problem(path, f"belongs to nodes that are not managed; {end.node.name} makes its own key")
         return
-    try:
-        size = len(base64.b64decode(key, validate=True))
-    except (binascii.Error, ValueError):
-        size = 0
-    if size != 32:
+    if not is_wireguard_key(key):
         yield Problem(path, "is no WireGuard key", show(key), "a key is 44 characters of base64, 32 bytes")
 
 
@@ -166,8 +161,8 @@ def _host_end(
     names.setdefault(name, link.path)
     if link.type == "vxlan":
         vni = (node, link.options.get("vni", link.id))
-        if vni[1] > 16777215:
-            yield Problem(f"{link.path}.vni", "is required", hint=f"the id {link.id} is too large for a VNI; valid: 1 to 16777215")
+        if vni[1] > VNIS.high:
+            yield Problem(f"{link.path}.vni", "is required", hint=f"the id {link.id} is too large for a VNI; valid: {VNIS}")
         if vni in vnis:
             yield Problem(f"{link.path}.vni", f"is also the VNI of {vnis[vni]} on {node}", str(vni[1]))
         vnis.setdefault(vni, link.path)
@@ -181,6 +176,8 @@ def _host_end(
         free = min(set(range(end.listen_port + 1, end.listen_port + len(taken) + 2)) - taken)
         what = f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}"
         yield Problem(
-            where, what, hint=f"give the end a listen_port; the next free one is {free}" if free < 65536 else "give the end a listen_port"
+            where,
+            what,
+            hint=f"give the end a listen_port; the next free one is {free}" if PORTS.holds(free) else "give the end a listen_port",
         )
     ports.setdefault(port, link.path)

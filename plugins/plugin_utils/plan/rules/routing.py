@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
-
-# IANA's special-purpose AS numbers: 0 (RFC 7607), 23456 (RFC 6793), 65535 and 4294967295 (RFC 7300), 65552 to 131071 reserved.
-RESERVED_ASNS = ((0, 0), (23456, 23456), (65535, 65535), (65552, 131071), (4294967295, 4294967295))
 
 
 def setting_problems(intent: Intent) -> Iterator[Problem]:
@@ -47,7 +45,7 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
 
 def _area(area: str, path: str) -> Iterator[Problem]:
     try:
-        valid = parse_address(area).length == 32 and "." in area
+        valid = parse_address(area).length == limits.BITS[4] and "." in area
     except AddressError:
         valid = False
     if not valid:
@@ -98,8 +96,8 @@ def asn_problems(intent: Intent) -> Iterator[Problem]:
                 yield Problem(
                     f"{node.path}.asn", "is required", hint="the node speaks BGP; name it here, in its site, or set xgn_bgp.asn_base"
                 )
-        elif any(low <= node.asn <= high for low, high in RESERVED_ASNS):
-            yield Problem(f"{node.path}.asn", "is reserved", str(node.asn), "private use: 64512 to 65534 and 4200000000 to 4294967294")
+        else:
+            yield from limits.asn_problems(f"{node.path}.asn", node.asn)
 
 
 def session_problems(intent: Intent) -> Iterator[Problem]:

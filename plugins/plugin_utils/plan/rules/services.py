@@ -9,19 +9,17 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MSS_FLOOR, TITLE, VERSION, VNIS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
-
-# IPv4 hosts must take 576 bytes (RFC 791, 3.1); a smaller MSS only costs throughput.
-_SMALLEST_MSS = 536
 
 
 def segment_problems(intent: Intent) -> Iterator[Problem]:
     """Segments with a VNI that is none, without addresses, or with MACs for others than members."""
     for segment in intent.segments:
-        if segment.id >= 0 and not 1 <= segment.vni <= 16777215:
-            yield Problem(f"{segment.path}.vni", "is no VNI", str(segment.vni), "valid: 1 to 16777215; the id serves when no vni is given")
+        if segment.id >= 0 and not VNIS.holds(segment.vni):
+            yield Problem(f"{segment.path}.vni", "is no VNI", str(segment.vni), f"valid: {VNIS}; the id serves when no vni is given")
         if len(segment.members) < 2:
             yield Problem(f"{segment.path}.members", f"is {len(segment.members)} node", hint="a segment joins two or more")
         if not segment.prefixes:
@@ -55,9 +53,9 @@ def dns_problems(intent: Intent) -> Iterator[Problem]:
         except AddressError as error:
             yield Problem(path, str(error))
             continue
-        whole = 32 if family == "ipv4" else 128
-        if address.length != whole or (address.version == 4) != (family == "ipv4"):
-            yield Problem(path, f"is no single {'IPv4' if family == 'ipv4' else 'IPv6'} address", show(dns[key]))
+        whole = BITS[VERSION[family]]
+        if address.length != whole or address.version != VERSION[family]:
+            yield Problem(path, f"is no single {TITLE[family]} address", show(dns[key]))
             continue
         seen: set[str] = set()
         for vrf in intent.vrfs.values():
@@ -181,8 +179,8 @@ def firewall_problems(intent: Intent) -> Iterator[Problem]:
     wanted = settings["tcp_mss"]
     if wanted == "path":
         return
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < _SMALLEST_MSS:
-        yield Problem("xgn_firewall.tcp_mss", "is no MSS", show(wanted), f"valid: path, or {_SMALLEST_MSS} or more")
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < MSS_FLOOR:
+        yield Problem("xgn_firewall.tcp_mss", "is no MSS", show(wanted), f"valid: path, or {MSS_FLOOR} or more")
         return
     for family in FAMILIES:
         sized = [link for link in intent.links if family in link.families and link.mtu]
@@ -191,5 +189,5 @@ def firewall_problems(intent: Intent) -> Iterator[Problem]:
         link = min(sized, key=lambda item: (item.mtu, item.id))
         room = link.mtu - MSS_HEADERS[family]
         if wanted > room:
-            text = f"{link.mtu} - {MSS_HEADERS[family]} ({'IPv4' if family == 'ipv4' else 'IPv6'} and TCP) = {room}"
+            text = f"{link.mtu} - {MSS_HEADERS[family]} ({TITLE[family]} and TCP) = {room}"
             yield Problem("xgn_firewall.tcp_mss", f"does not fit {link.path}", str(wanted), text)

@@ -8,7 +8,8 @@ Either side holds the other to the plan: the container tells and the gateway tak
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import VERSION, Container
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, secret
 
@@ -74,7 +75,7 @@ def container_variables(container: Container, shared: Context) -> Variables:
         {"name": _INTERFACE, "description": gateway.name, "addresses": [str(address) for address in container.addresses.values()]}
     ]
     if container.networks:
-        interfaces.append({"name": "lo", "addresses": [str(address) for address, _path in container.networks]})
+        interfaces.append({"name": LOOPBACK_DEVICE, "addresses": [str(address) for address, _path in container.networks]})
     lists, own = policy(container)
     found: Variables = {"frr_interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"]))}
     # There is no interface.service in it: systemd starts when the interface is there.

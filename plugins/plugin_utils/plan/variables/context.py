@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, End, Intent, Link, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 
@@ -65,7 +66,7 @@ def secret(variable: str) -> str:
 
 def loopback_name(vrf: str) -> str:
     """Return the interface that carries the loopback addresses of a VRF: the VRF's device, or lo in the main table."""
-    return vrf or "lo"
+    return vrf or LOOPBACK_DEVICE
 
 
 def compact(**values: Any) -> Variables:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, Variables
 
@@ -16,9 +17,9 @@ def dns_variables(node: Node, shared: Context) -> Variables:
     dns = shared.intent.settings["xgn_services"].get("dns")
     if not dns or node.name not in shared.intent.dns_nodes:
         return {}
-    addresses = [f"{dns['address']}/32"]
+    addresses = [f"{dns['address']}/{BITS[4]}"]
     if "address6" in dns:
-        addresses.append(f"{parse_address(dns['address6']).bare}/128")
+        addresses.append(f"{parse_address(dns['address6']).bare}/{BITS[6]}")
     found: Variables = {"dns_anycast_addresses": addresses, "dns_anycast_interface": ANYCAST_DEVICE}
     if node.vrf:
         # Strangers have no way into the VRF, and every network of it may ask.

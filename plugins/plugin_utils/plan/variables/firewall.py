@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import BITS, Address, AddressError, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
 
 _IKE_PORTS = (500, 4500)
-_VXLAN_PORT = 4789
 
 
 def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Variables:
@@ -65,7 +65,7 @@ def _ports_of(link: Link, end: End) -> list[tuple[str, int]]:
         # Either side may renew keys or look whether the other one is alive.
         return [("esp", 0), *(("udp", port) for port in _IKE_PORTS)]
     if link.type == "vxlan":
-        return [("udp", link.options.get("port", _VXLAN_PORT))]
+        return [("udp", link.options.get("port", VXLAN_PORT))]
     return []
 
 

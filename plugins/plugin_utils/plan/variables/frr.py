@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import bfd_profiles, gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, loopback_name, secret
@@ -143,7 +144,7 @@ def _default_routes(node: Node, shared: Context) -> list[Variables]:
             continue
         for family in segment.prefixes:
             route: Variables = {"vrf": segment.vrf} if segment.vrf else {}
-            route["prefix"] = "0.0.0.0/0" if family == "ipv4" else "::/0"
+            route["prefix"] = EVERYTHING[family]
             route["next_hop"] = segment.addresses[segment.gateway.name][family].bare
             found.append(route | {"interface": segment.interface_of(node)})
     return found

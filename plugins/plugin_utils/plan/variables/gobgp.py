@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
 
 # A GoBGP box stands beside its router, or one router further.
 _HOPS = 2
-_DEFAULT = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 
 
 def gobgp_variables(node: Node, shared: Context) -> Variables:
@@ -88,7 +88,7 @@ def reinjection_routes(node: Node, shared: Context) -> list[Variables]:
 def _default_routes(vrf: str, link: Link, end: End) -> Iterator[Variables]:
     for family in link.families:
         route: Variables = {"vrf": vrf} if vrf else {}
-        route |= {"prefix": _DEFAULT[family], "next_hop": link.other(end).addresses[family].bare, "interface": end.interface}
+        route |= {"prefix": EVERYTHING[family], "next_hop": link.other(end).addresses[family].bare, "interface": end.interface}
         yield route if link.vrf == vrf else route | {"next_hop_vrf": link.vrf or "default"}
 
 

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, present
-
-_PORT = 4789
 
 
 def vxlan_variables(node: Node, shared: Context) -> Variables:
@@ -23,7 +22,7 @@ def _of_link(link: Link, end: End, shared: Context) -> Variables:
     # The other end may call the uplink by another address than the one it has.
     own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
     entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}
-    entry |= {"port": link.options.get("port", _PORT), "mtu": link.mtu}
+    entry |= {"port": link.options.get("port", VXLAN_PORT), "mtu": link.mtu}
     # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
     if isinstance(over, int):
         beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, compact, present, secret
-
-_EVERYTHING = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 
 
 def wireguard_variables(node: Node, shared: Context) -> Variables:
@@ -28,7 +27,7 @@ def wireguard_variables(node: Node, shared: Context) -> Variables:
             public_key=other.written.get("public_key"),
             preshared_key=secret(variable) if variable else None,
             endpoint=with_port(other.endpoint, other.listen_port) if other.endpoint is not None and other.listen_port else None,
-            allowed_ips=[_EVERYTHING[family] for family in link.families],
+            allowed_ips=[EVERYTHING[family] for family in link.families],
             persistent_keepalive=alive,
         )
         interfaces.append(compact(name=end.interface, listen_port=end.listen_port, mtu=link.mtu, peers=[peer]))

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
 
 Variables = Mapping[str, Any]
 # BIRD's own defaults of a BFD session are other than FRR's, so the intervals always stand here (ms, count).
 _BFD_DEFAULTS = {"receive_interval": 300, "transmit_interval": 300, "detect_multiplier": 3}
-_LONGEST = {"ipv4": 32, "ipv6": 128}
 PASSWORD = "<the TCP MD5 password>"
 
 
@@ -93,7 +92,7 @@ def _pattern(entry: Variables, family: str) -> str:
     if "ge" not in entry and "le" not in entry:
         return str(entry["prefix"])
     lowest = entry.get("ge", int(entry["prefix"].rpartition("/")[2]))
-    return f"{entry['prefix']}{{{lowest},{entry.get('le', _LONGEST[family])}}}"
+    return f"{entry['prefix']}{{{lowest},{entry.get('le', BITS[VERSION[family]])}}}"
 
 
 def _filter(name: str, prefixes: list[str]) -> Iterator[str]:
@@ -152,7 +151,7 @@ def _session(instance: Variables, neighbor: Variables) -> Iterator[str]:
         yield f"    import filter take_{family};"
         yield f"    export filter tell_{family};"
         # On a session of the other family there is no own address that would serve.
-        if version == (4 if family == "ipv4" else 6):
+        if version == VERSION[family]:
             yield "    next hop self;"
         yield "  };"
     yield "}"

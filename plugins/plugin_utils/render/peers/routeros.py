@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 
 Keys = Mapping[str, Mapping[str, str]]
 Variables = Mapping[str, Any]
@@ -103,7 +104,7 @@ def _condition(entry: Variables) -> str:
     if "ge" not in entry and "le" not in entry:
         return f"dst == {prefix}"
     lowest = entry.get("ge", int(prefix.rpartition("/")[2]))
-    highest = entry.get("le", 128 if ":" in prefix else 32)
+    highest = entry.get("le", BITS[6 if ":" in prefix else 4])
     return f"dst in {prefix} && dst-len in {lowest}-{highest}"
 
 

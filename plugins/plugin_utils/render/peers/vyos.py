@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import FAMILIES, Intent, Network, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node
 
 Variables = Mapping[str, Any]
 # VyOS numbers the rules of a policy from 1 to 65535.

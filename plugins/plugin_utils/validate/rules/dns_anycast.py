@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, LOOPBACK_DEVICE, PORTS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import checkpoint_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    LENGTH,
     View,
     address_problems,
+    is_host_name,
     network_problems,
     parse_address,
     parse_interface,
@@ -24,7 +24,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
 NOTICE_MS = 3000
 """Within this time a resolver that died or hangs must be noticed."""
 _INTERVAL, _FALL = 500, 3  # the role's defaults
-_ZONE = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\Z")
 
 
 def dns_problems(host: Host) -> Iterator[Problem]:
@@ -53,7 +52,7 @@ def dns_problems(host: Host) -> Iterator[Problem]:
             yield view.problem("address", "is an anycast address, which belongs to several hosts", "name addresses of this host alone")
     named = [(view.path, (view.text("address"), view.text("vrf"))) for view in root.views("dns_anycast_ssh_listen")]
     yield from twice(((path, f"{address} in {vrf_text(vrf or DEFAULT_VRF)}") for path, (address, vrf) in named if address), "address")
-    yield from root.in_range("dns_anycast_ssh_port", 1, 65535)
+    yield from root.in_range("dns_anycast_ssh_port", *PORTS)
     yield from checkpoint_problems(root, "dns_anycast_checkpoint")
 
 
@@ -61,8 +60,8 @@ def _anycast_address(path: str, text: str) -> Iterator[Problem]:
     parsed = parse_interface(text)
     if parsed is None:
         yield Problem(path, "is not an address with prefix length", show(text), "write for example 1.1.1.1/32")
-    elif parsed.network.prefixlen != LENGTH[parsed.version]:
-        yield Problem(path, "is more than one address", show(text), f"write {parsed.ip}/{LENGTH[parsed.version]}")
+    elif parsed.network.prefixlen != BITS[parsed.version]:
+        yield Problem(path, "is more than one address", show(text), f"write {parsed.ip}/{BITS[parsed.version]}")
     elif str(parsed) != text:
         yield Problem(path, "is not in canonical form", show(text), f"write {parsed}")
     elif parsed.ip.is_unspecified or parsed.ip.is_multicast or parsed.ip.is_loopback:
@@ -77,16 +76,18 @@ def _interface(host: Host) -> Iterator[Problem]:
         yield from name_problems(root.at("dns_anycast_interface"), name, "interface", existing=True)
     if not root.texts("dns_anycast_addresses"):
         return
-    where = host.vrf_of(name or "lo")
+    where = host.vrf_of(name or LOOPBACK_DEVICE)
     if where is not None and where != vrf:
         hint = f"give an interface that vrf_interfaces puts into {vrf_text(vrf)}"
-        yield Problem("dns_anycast_interface", f"is in {vrf_text(where)}, the addresses are in {vrf_text(vrf)}", show(name or "lo"), hint)
+        yield Problem(
+            "dns_anycast_interface", f"is in {vrf_text(where)}, the addresses are in {vrf_text(vrf)}", show(name or LOOPBACK_DEVICE), hint
+        )
 
 
 def _zones(root: View) -> Iterator[Problem]:
     for view in root.views("dns_anycast_zones"):
         name = view.text("name")
-        if name is not None and not _ZONE.match(name):
+        if name is not None and (not is_host_name(name) or name.endswith(".")):
             yield view.problem("name", "is not the name of a zone", "write it without the closing dot, for example example.org")
         for path, text in view.texts("records"):
             if not text.strip() or "\n" in text:

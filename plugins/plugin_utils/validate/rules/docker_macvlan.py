@@ -7,9 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MIN_IPV4, mac_problems, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import mac_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     IPAddress,
     IPNetwork,
@@ -84,8 +85,10 @@ def _network(host: Host, view: View) -> Iterator[Problem]:
         found = next((item for item in sized if item.text("name") == parent and item.number("mtu") is not None), None)
         if found is not None and mtu is not None and found.number("mtu") != mtu:
             yield view.problem("mtu", f"differs from {found.at('mtu')}, which is {found.number('mtu')}", "macvlan takes the parent's MTU")
-    yield from view.in_range("mtu", MTU_MIN_IPV4, 65535, " bytes")
     subnets = view.views("subnets")
+    if mtu is not None:
+        families = [FAMILY[subnet.version] for item in subnets if (subnet := parse_network(item.text("subnet")))]
+        yield from mtu_problems(view.at("mtu"), mtu, families)
     if view.data.get("subnets") == []:
         yield Problem(view.at("subnets"), "is empty", hint="a network has one subnet a family")
     versions: dict[int, str] = {}

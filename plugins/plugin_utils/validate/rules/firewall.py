@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MAX, name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import FAMILY, View, network_problems, twice
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
-MSS_MIN = 536  # RFC 9293, 3.7.1: what every host takes without being told.
 CHECKPOINT_MIN, CHECKPOINT_MAX = 10, 3600
-_FAMILY_NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
 def firewall_problems(host: Host) -> Iterator[Problem]:
@@ -26,7 +25,7 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
         yield from twice(root.texts(key), "interface")
     for path, text in root.texts("firewall_ssh_from"):
         yield from network_problems(path, text)
-    yield from root.in_range("firewall_ssh_port", 1, 65535)
+    yield from root.in_range("firewall_ssh_port", *PORTS)
     entries = root.views("firewall_open_ports")
     for entry in entries:
         yield from _entry(entry)
@@ -48,8 +47,8 @@ def _entry(entry: View) -> Iterator[Problem]:
         if entry.given("port"):
             yield entry.problem("port", "has no meaning: ESP knows no ports", "leave it out")
     elif entry.text("protocol") in ("tcp", "udp") and not entry.given("port"):
-        yield Problem(entry.at("port"), "is missing", hint="valid: 1 to 65535")
-    yield from entry.in_range("port", 1, 65535)
+        yield Problem(entry.at("port"), "is missing", hint=f"valid: {PORTS}")
+    yield from entry.in_range("port", *PORTS)
     for path, text in entry.texts("from"):
         yield from network_problems(path, text)
 
@@ -67,13 +66,13 @@ def _mss(host: Host) -> Iterator[Problem]:
     tunnels = {name for _path, name in root.texts("firewall_tcp_mss_interfaces")}
     for family in FAMILY.values():
         mss, headers = view.number(family), MSS_HEADERS[family]
-        yield from view.in_range(family, MSS_MIN, MTU_MAX - headers, " bytes")
-        if mss is None or mss > MTU_MAX - headers:
+        yield from view.in_range(family, MSS_FLOOR, LARGEST_MTU - headers, " bytes")
+        if mss is None or mss > LARGEST_MTU - headers:
             continue
         for interface in root.views("wireguard_interfaces"):
             mtu = interface.number("mtu") if interface.given("mtu") else WIREGUARD_MTU
             if interface.text("name") in tunnels and mtu is not None and mss > mtu - headers:
-                text = f"{mtu} - {headers} ({_FAMILY_NAMES[family]} and TCP) = {mtu - headers} bytes"
+                text = f"{mtu} - {headers} ({TITLE[family]} and TCP) = {mtu - headers} bytes"
                 yield Problem(
                     view.at(family), f"does not fit into {interface.text('name')}", show(mss), f"at most {text}; see {interface.path}"
                 )

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
@@ -18,7 +20,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_poli
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.sysctl import tcp_l3mdev_accept
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    FAMILY,
     IPAddress,
     View,
     address_problems,
@@ -29,8 +30,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
     twice,
 )
 
-ASN_MAX = 4294967295
-AS_TRANS = 23456  # RFC 6793: stands for a four-byte AS number towards those who know two bytes only.
 PASSWORD_MAX = 80  # bgpd.h and the kernel's TCP_MD5SIG_MAXKEYLEN
 _SOURCE_FAMILY = {"ospf": "ipv4", "ospf6": "ipv6"}
 
@@ -82,12 +81,10 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
 
 
 def asn_problems(view: View, key: str) -> Iterator[Problem]:
-    """Report what is no AS number."""
+    """Report what is no AS number, or one that no router may have."""
     number = view.number(key)
-    if number == AS_TRANS:
-        yield view.problem(key, "is AS_TRANS and no router's own", "RFC 6793 reserves it")
-    else:
-        yield from view.in_range(key, 1, ASN_MAX)
+    if number is not None:
+        yield from limits.asn_problems(view.at(key), number)
 
 
 def router_id_problems(view: View, key: str) -> Iterator[Problem]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING, FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import FAMILY_DEFAULT, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    FAMILY,
-    LENGTH,
     View,
     line_problems,
     network_problems,
@@ -93,7 +92,7 @@ def _prefix_list(prefix_list: View) -> Iterator[Problem]:
 
 
 def _any(family: str) -> str:
-    return "::/0" if family == "ipv6" else "0.0.0.0/0"
+    return EVERYTHING.get(family, EVERYTHING["ipv4"])
 
 
 def _prefix(entry: View, prefix: str, family: str) -> Iterator[Problem]:
@@ -104,7 +103,7 @@ def _prefix(entry: View, prefix: str, family: str) -> Iterator[Problem]:
     if FAMILY[parsed.version] != family:
         yield entry.problem("prefix", f"is not an {family} prefix", f"set family: {FAMILY[parsed.version]} on the prefix list")
         return
-    length, longest = parsed.network.prefixlen, LENGTH[parsed.version]
+    length, longest = parsed.network.prefixlen, BITS[parsed.version]
     ge, le = entry.number("ge"), entry.number("le")
     # lib/filter_nb.c: mask length <= ge <= le
     if ge is not None and not length <= ge <= longest:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems, vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    FAMILY,
     View,
     address_problems,
     network_problems,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import (
@@ -16,7 +17,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp 
     update_source_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    FAMILY,
     View,
     address_problems,
     network_problems,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MIN_IPV4, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, parse_address, twice
 
 _NAME = re.compile(r"[A-Za-z0-9_-]*\Z")  # a name of a section of xl2tpd.conf and swanctl.conf
@@ -80,7 +80,7 @@ def _ends(tunnel: View) -> Iterator[Problem]:
 
 def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:
     mtu, uplink = tunnel.number("mtu"), host.root.number("xgn_uplink_mtu")
-    yield from tunnel.in_range("mtu", MTU_MIN_IPV4, _MTU_MAX, " bytes")
+    yield from interface_mtu_problems(host, tunnel, _MTU_MAX)
     if mtu is None or uplink is None:
         return
     room = fit(uplink, "l2tp_ipsec_gcm" if tunnel.text("cipher") == "aes-gcm" else "l2tp_ipsec", "ipv4")

@@ -8,18 +8,17 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MIN_IPV4, MTU_MIN_IPV6, name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import FAMILY, View, parse_address, twice
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, is_host_name, parse_address, twice
 
 # Defaults of the role that rules depend on; a unit test keeps them equal to the argument specs.
 PING_INTERVAL, PING_RESTART = 5, 20
 TRANSPORT, OUTER = "tcp", "ipv4"
-_MTU_MAX = 65535
 _UNIT_NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")  # an instance of a unit that needs no escaping
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}\Z")
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z")
 _KEYS = {"server": (("listen_port",), ("remote", "remote_port")), "client": (("remote", "remote_port"), ("listen_port",))}
 
 
@@ -72,12 +71,12 @@ def _ends(tunnel: View) -> Iterator[Problem]:
     for key in idle:
         if tunnel.given(key):
             yield tunnel.problem(key, f"is not for a {role}", "leave the key out, or change the role")
-    yield from tunnel.in_range("listen_port", 1, 65535)
-    yield from tunnel.in_range("remote_port", 1, 65535)
+    yield from tunnel.in_range("listen_port", *PORTS)
+    yield from tunnel.in_range("remote_port", *PORTS)
     if remote is not None:
         address = parse_address(remote)
         family = tunnel.text("family") or OUTER
-        if address is None and (re.fullmatch(r"[0-9.]+", remote) or not _HOST_NAME.match(remote)):
+        if address is None and (re.fullmatch(r"[0-9.]+", remote) or not is_host_name(remote)):
             yield tunnel.problem(
                 "remote", "is neither an address nor a host name", "write 192.0.2.1, 2001:db8::1 or a name, without a port"
             )
@@ -111,18 +110,10 @@ def _pings(host: Host, tunnel: View) -> Iterator[Problem]:
 
 
 def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:
-    mtu, name = tunnel.number("mtu"), tunnel.text("name")
-    if mtu is None:
-        return
-    versions = host.families.get(name or "", set())
-    if not MTU_MIN_IPV4 <= mtu <= _MTU_MAX:
-        yield tunnel.problem("mtu", "is out of range", f"valid: {MTU_MIN_IPV4} to {_MTU_MAX} bytes")
-        return
-    if 6 in versions and mtu < MTU_MIN_IPV6:
-        yield tunnel.problem("mtu", f"is too small for the IPv6 addresses of {name}", f"{mtu} < {MTU_MIN_IPV6} bytes (RFC 8200)")
-    uplink = host.root.number("xgn_uplink_mtu")
+    mtu, uplink = tunnel.number("mtu"), host.root.number("xgn_uplink_mtu")
+    yield from interface_mtu_problems(host, tunnel)
     # TCP cuts the stream to fit by itself; only a datagram can be too large.
-    if uplink is not None and _transport(tunnel) == "udp":
+    if mtu is not None and uplink is not None and _transport(tunnel) == "udp":
         room = fit(uplink, "openvpn_udp", tunnel.text("family") if tunnel.text("family") in FAMILY.values() else OUTER)
         if mtu > room.mtu:
             yield tunnel.problem("mtu", "does not fit into xgn_uplink_mtu", f"{room.arithmetic} is the most")

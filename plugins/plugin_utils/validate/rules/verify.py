@@ -6,16 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mtu_range
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MAX, MTU_MIN, MTU_MIN_IPV6, any_vrf_reference
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    FAMILY,
-    View,
-    address_problems,
-    network_problems,
-    parse_address,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, network_problems, parse_address
 
 
 def verify_problems(host: Host) -> Iterator[Problem]:
@@ -44,5 +39,5 @@ def _reach(host: Host, reach: View) -> Iterator[Problem]:
             yield reach.problem("source", f"is not an {FAMILY[destination.version]} address like the destination")
         elif not host.may_be_own(source, vrf):
             yield reach.problem("source", f"is no address of this host in {vrf_text(vrf)}")
-    smallest = MTU_MIN_IPV6 if destination is not None and destination.version == 6 else MTU_MIN
-    yield from reach.in_range("mtu", smallest, MTU_MAX, " bytes")
+    families = (FAMILY[destination.version],) if destination is not None else ()
+    yield from reach.in_range("mtu", *mtu_range(families), " bytes")

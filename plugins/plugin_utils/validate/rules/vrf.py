@@ -5,8 +5,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    BITS,
+    FAMILY,
+    LARGEST_MTU,
+    LOOPBACK_DEVICE,
+    NAME_LENGTH,
+    TABLES,
+    VALID_TABLES,
+    MacFault,
+    is_reserved_name,
+    kernel_table,
+    mac_fault,
+    mtu_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
@@ -16,7 +30,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     vrf_text,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    LENGTH,
     View,
     line_problems,
     parse_address,
@@ -25,15 +38,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
     unit_problems,
 )
 
-NAME_LENGTH = 15  # IFNAMSIZ is 16 with the closing zero (linux/if.h).
-MTU_MIN, MTU_MAX = 68, 65535  # RFC 791: every link carries 68 bytes; the total length field has 16 bits.
-MTU_MIN_IPV4 = 576  # RFC 791: what every host must accept; FRR, TCP and DNS count on it.
-MTU_MIN_IPV6 = 1280  # RFC 8200, section 5. Below it the kernel takes IPv6 off the interface.
-TABLE_MAX = 4294967295
-_RESERVED_TABLES = {0: "unspec", 253: "default", 254: "main", 255: "local"}  # /etc/iproute2/rt_tables
-_RESERVED_NAMES = frozenset({".", "..", "all", "default", "lo"})  # the kernel keeps settings under all and default
 _WG_QUICK_NAME = re.compile(r"[A-Za-z0-9_=+.-]*\Z")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
+_MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
+    MacFault.FORM: ("is not a MAC address", "write six pairs of hexadecimal digits, for example 02:00:00:00:00:01"),
+    MacFault.GROUP: ("is a group address", "the lowest bit of the first byte must be 0, for example 02:00:00:00:00:01"),
+    MacFault.ZERO: ("is no address", "write one such as 02:00:00:00:00:01"),
+}
 
 
 def interface_problems(host: Host) -> Iterator[Problem]:
@@ -60,9 +70,12 @@ def name_problems(path: str, name: str, noun: str, *, existing: bool = False) ->
         yield Problem(path, f"is too long for the name of {_with_article(noun)}", show(name), f"{size} > {NAME_LENGTH} characters")
     elif not name or any(character in "/:%" or character.isspace() for character in name):
         yield Problem(
-            path, f"is not a valid name of {_with_article(noun)}", show(name), "valid: 1 to 15 characters without /, :, % and spaces"
+            path,
+            f"is not a valid name of {_with_article(noun)}",
+            show(name),
+            f"valid: 1 to {NAME_LENGTH} characters without /, :, % and spaces",
         )
-    elif name in _RESERVED_NAMES and not (existing and name == "lo"):
+    elif is_reserved_name(name, existing=existing):
         yield Problem(path, "is a reserved name", show(name), f"choose another name for the {noun}")
 
 
@@ -90,10 +103,10 @@ def _vrfs(host: Host) -> Iterator[Problem]:
         name, table = view.text("name"), view.number("table")
         if name is not None:
             yield from name_problems(view.at("name"), name, "VRF")
-        if table in _RESERVED_TABLES:
-            yield view.problem("table", f"is the kernel's table {_RESERVED_TABLES[table]!r}", "valid: 1 to 4294967295 except 253 to 255")
-        elif table is not None and not 1 <= table <= TABLE_MAX:
-            yield view.problem("table", "is out of range", "valid: 1 to 4294967295 except 253 to 255")
+        if table is not None and kernel_table(table) is not None:
+            yield view.problem("table", f"is the kernel's table {kernel_table(table)!r}", f"valid: {VALID_TABLES}")
+        elif table is not None and not TABLES.holds(table):
+            yield view.problem("table", "is out of range", f"valid: {VALID_TABLES}")
     yield from twice(((view.at("name"), name) for view in views if (name := view.text("name"))), "name")
     yield from twice(((view.at("table"), table) for view in views if (table := view.number("table")) is not None), "table")
     for path, name in host.root.texts("frr_vrfs"):
@@ -113,7 +126,7 @@ def _members(host: Host) -> Iterator[Problem]:
             yield from name_problems(view.at("name"), name, "interface", existing=not view.given("kind"))
             if name in host.all_vrfs:
                 yield view.problem("name", "is the name of a VRF", "a VRF is a device of its own and needs no entry here")
-            if name == "lo" and vrf is not None:
+            if name == LOOPBACK_DEVICE and vrf is not None:
                 yield view.problem("vrf", "cannot have lo: the kernel enslaves no loopback", "the device of the VRF is its loopback")
             if name in tunnel_names and view.given("kind"):
                 yield view.problem("kind", f"does not fit: role wireguard makes {name}", "leave the key out")
@@ -138,18 +151,15 @@ def _members(host: Host) -> Iterator[Problem]:
 
 def mac_problems(view: View, mac: str) -> Iterator[Problem]:
     """Report what is no MAC address of an interface."""
-    if not _MAC.match(mac):
-        yield view.problem("mac", "is not a MAC address", "write six pairs of hexadecimal digits, for example 02:00:00:00:00:01")
-    elif int(mac[:2], 16) & 1:
-        yield view.problem("mac", "is a group address", "the lowest bit of the first byte must be 0, for example 02:00:00:00:00:01")
-    elif not int(mac.replace(":", ""), 16):
-        yield view.problem("mac", "is no address", "write one such as 02:00:00:00:00:01")
+    fault = mac_fault(mac)
+    if fault is not None:
+        yield view.problem("mac", *_MAC_SENTENCES[fault])
 
 
 def _mtus(host: Host) -> Iterator[Problem]:
     tunnels = {name: view for view in host.root.views("wireguard_interfaces") if (name := view.text("name"))}
     for view in host.root.views("vrf_interfaces"):
-        yield from _mtu_range(host, view)
+        yield from interface_mtu_problems(host, view)
         name, mtu = view.text("name"), view.number("mtu")
         if mtu is None or name not in tunnels:
             continue
@@ -160,20 +170,21 @@ def _mtus(host: Host) -> Iterator[Problem]:
                 "mtu", f"differs from {tunnel.at('mtu')}, which is {tunnel_mtu}", "leave the key out: role wireguard sets it"
             )
     for view in host.root.views("wireguard_interfaces"):
-        yield from _mtu_range(host, view)
+        yield from interface_mtu_problems(host, view)
 
 
-def _mtu_range(host: Host, view: View) -> Iterator[Problem]:
-    name, mtu = view.text("name"), view.number("mtu")
-    if mtu is None:
-        return
-    versions = host.families.get(name, set()) if name is not None else set()
-    if not MTU_MIN <= mtu <= MTU_MAX:
-        yield view.problem("mtu", "is out of range", f"valid: {MTU_MIN} to {MTU_MAX} bytes")
-    elif 6 in versions and mtu < MTU_MIN_IPV6:
-        yield view.problem("mtu", f"is too small for the IPv6 addresses of {name}", f"{mtu} < {MTU_MIN_IPV6} bytes (RFC 8200)")
-    elif 4 in versions and mtu < MTU_MIN_IPV4:
-        yield view.problem("mtu", f"is too small for the IPv4 addresses of {name}", f"{mtu} < {MTU_MIN_IPV4} bytes (RFC 791)")
+def interface_mtu_problems(host: Host, view: View, most: int = LARGEST_MTU) -> Iterator[Problem]:
+    """Report an MTU that is too small for the addresses of its interface, or too large.
+
+    Parameters:
+        host: knows the addresses.
+        view: an interface with ``name`` and ``mtu``.
+        most: largest MTU in bytes.
+    """
+    mtu = view.number("mtu")
+    if mtu is not None:
+        families = {FAMILY[version] for version in host.families.get(view.text("name") or "", ())}
+        yield from mtu_problems(view.at("mtu"), mtu, families, most=most)
 
 
 def _frr_interfaces(host: Host) -> Iterator[Problem]:
@@ -206,7 +217,7 @@ def _address(path: str, text: str) -> Iterator[Problem]:
     if own is None:
         bare = parse_address(text)
         hint = (
-            f"write {bare}/{LENGTH[bare.version]}, or the prefix length of its subnet"
+            f"write {bare}/{BITS[bare.version]}, or the prefix length of its subnet"
             if bare
             else "write one such as 10.0.0.1/24 or 2001:db8::1/64"
         )
@@ -230,7 +241,7 @@ def _shared_subnets(host: Host) -> Iterator[Problem]:
     """
     by_vrf: dict[tuple[str, int], list[OwnAddress]] = {}
     for own in host.addresses:
-        if own.vrf is not None and own.value.network.prefixlen < LENGTH[own.value.version] and not own.value.ip.is_link_local:
+        if own.vrf is not None and own.value.network.prefixlen < BITS[own.value.version] and not own.value.ip.is_link_local:
             by_vrf.setdefault((own.vrf, own.value.version), []).append(own)
     for (vrf, _version), addresses in by_vrf.items():
         around: list[OwnAddress] = []

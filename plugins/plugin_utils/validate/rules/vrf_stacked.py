@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VLANS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import FAMILY, View, address_problems, parse_address, twice
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address, twice
 
 _NOUNS = {"vlan": "VLAN", "macvlan": "macvlan interface"}
 
@@ -31,7 +32,7 @@ def stacked_problems(host: Host) -> Iterator[Problem]:
             if not view.given(key):
                 yield Problem(view.at(key), f"is required for a {_NOUNS[kind]}")
         if kind == "vlan":
-            yield from view.in_range("vlan", 1, 4094)
+            yield from view.in_range("vlan", *VLANS)
         if parent is None:
             continue
         if kind == "vlan" and vlan is not None:

@@ -7,21 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, TITLE, VNIS, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import MTU_MIN_IPV4, mac_problems, name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
-    FAMILY,
-    IPAddress,
-    View,
-    address_problems,
-    parse_address,
-    twice,
-)
-
-VXLAN_PORT = 4789  # default of vxlan_interfaces[].port
-_VNI_MAX = 16777215  # 24 bits: RFC 7348, 5
-_MTU_MAX = 65535
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, mac_problems, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address, twice
 
 
 def vxlan_problems(host: Host) -> Iterator[Problem]:
@@ -54,9 +44,9 @@ def _vxlan(host: Host, view: View) -> Iterator[Problem]:
                     yield other.problem(key, f"belongs to {view.at(key)}", "leave the key out here")
         if name in host.all_vrfs:
             yield view.problem("name", "is the name of a VRF", "choose another name for the interface")
-    yield from view.in_range("vni", 1, _VNI_MAX)
-    yield from view.in_range("port", 1, 65535)
-    yield from view.in_range("mtu", MTU_MIN_IPV4, _MTU_MAX, " bytes")
+    yield from view.in_range("vni", *VNIS)
+    yield from view.in_range("port", *PORTS)
+    yield from interface_mtu_problems(host, view)
     if mac is not None:
         yield from mac_problems(view, mac)
     if vrf is not None and vrf not in host.made_vrfs:
@@ -80,12 +70,10 @@ def _ends(view: View) -> Iterator[Problem]:
         if remote == own:
             yield Problem(path, "is the local address", show(text), "remotes are the other ends")
         elif remote.version != own.version:
-            yield Problem(path, f"is not of the family of {view.at('local')}", show(text), f"all ends are {_family(own)} addresses")
+            yield Problem(
+                path, f"is not of the family of {view.at('local')}", show(text), f"all ends are {TITLE[FAMILY[own.version]]} addresses"
+            )
     yield from twice(remotes, "address")
-
-
-def _family(address: IPAddress) -> str:
-    return "IPv4" if address.version == 4 else "IPv6"
 
 
 def _end(path: str, text: str) -> Iterator[Problem]:

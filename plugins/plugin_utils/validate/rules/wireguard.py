@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import outer_headers
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, is_wireguard_key, mtu_range
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     ALLOWED_IPS,
@@ -18,17 +18,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     IPNetwork,
     View,
+    is_host_name,
     network_problems,
     parse_address,
     parse_network,
     twice,
 )
 
-OVERHEAD = {4: 60, 6: 80}
-"""Bytes around a packet in WireGuard by outer IP version: IP 20 or 40, UDP 8, WireGuard 32 (header 16, tag 16)."""
-_OVERHEAD_TEXT = {4: "IPv4 20, UDP 8, WireGuard 32", 6: "IPv6 40, UDP 8, WireGuard 32"}
 _UPLINK_MTU = "xgn_uplink_mtu"
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z")
 _NUMBERS_AND_DOTS = re.compile(r"[0-9.]+\Z")
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 
@@ -38,7 +35,7 @@ def wireguard_problems(host: Host) -> Iterator[Problem]:
     interfaces = host.root.views("wireguard_interfaces")
     yield from _uplink(host)
     for interface in interfaces:
-        yield from interface.in_range("listen_port", 1, 65535)
+        yield from interface.in_range("listen_port", *PORTS)
         yield from interface.in_range("fwmark", 0, 4294967295)
         peers = interface.views("peers")
         for peer in peers:
@@ -58,23 +55,15 @@ def _peer(interface: View, peer: View) -> Iterator[Problem]:
             "is missing, and the interface has no listen_port, so neither side can call the other",
             hint=f"give the peer an endpoint, or {interface.at('listen_port')}",
         )
-    if public_key is not None and not _is_key(public_key):
+    if public_key is not None and not is_wireguard_key(public_key):
         yield peer.problem("public_key", "is not a WireGuard key", "a key is 32 bytes in base64: 44 characters, the last one =")
-    if preshared_key is not None and not _is_key(preshared_key):
+    if preshared_key is not None and not is_wireguard_key(preshared_key):
         yield peer.problem("preshared_key", "is not a preshared key", "make one with 'wg genpsk': 32 bytes in base64", secret=True)
     if public_key is not None and public_key == preshared_key:
         yield Problem(peer.at("preshared_key"), "is the public key", SECRET, "make one with 'wg genpsk'")
     yield from peer.in_range("persistent_keepalive", 0, 65535, " seconds")
     for path, text in peer.texts("allowed_ips"):
         yield from network_problems(path, text)
-
-
-def _is_key(text: str) -> bool:
-    """Tell whether a text is 32 bytes in base64, as wg(8) wants it."""
-    try:
-        return len(text) == 44 and len(base64.b64decode(text, validate=True)) == 32
-    except (binascii.Error, ValueError):
-        return False
 
 
 def _endpoint(peer: View, text: str) -> Iterator[Problem]:
@@ -84,8 +73,8 @@ def _endpoint(peer: View, text: str) -> Iterator[Problem]:
         yield peer.problem("endpoint", "is an IPv6 address without port", f"write [{text}]:51820")
     elif not colon or not _PORT.match(port):
         yield peer.problem("endpoint", "has no port", "write 192.0.2.1:51820, [2001:db8::1]:51820 or name:51820")
-    elif not 1 <= int(port) <= 65535:
-        yield peer.problem("endpoint", "has a port out of range", "valid: 1 to 65535")
+    elif not PORTS.holds(int(port)):
+        yield peer.problem("endpoint", "has a port out of range", f"valid: {PORTS}")
     elif host.startswith("[") and host.endswith("]"):
         address = parse_address(host[1:-1])
         if address is None or address.version != 6:
@@ -93,7 +82,7 @@ def _endpoint(peer: View, text: str) -> Iterator[Problem]:
     elif parse_address(host) is not None:
         if ":" in host:
             yield peer.problem("endpoint", "needs brackets around the IPv6 address", f"write [{host}]:{port}")
-    elif _NUMBERS_AND_DOTS.match(host) or not _HOST_NAME.match(host):
+    elif _NUMBERS_AND_DOTS.match(host) or not is_host_name(host):
         yield peer.problem("endpoint", "has neither an address nor a host name", "write 192.0.2.1:51820, [2001:db8::1]:51820 or name:51820")
 
 
@@ -110,8 +99,8 @@ def _uplink(host: Host) -> Iterator[Problem]:
     """
     root = host.root
     uplink = root.number(_UPLINK_MTU)
-    if root.given(_UPLINK_MTU) and (uplink is None or not 68 <= uplink <= 65535):
-        yield root.problem(_UPLINK_MTU, "is not an MTU in bytes", "valid: an integer, 68 to 65535")
+    if root.given(_UPLINK_MTU) and (uplink is None or not mtu_range().holds(uplink)):
+        yield root.problem(_UPLINK_MTU, "is not an MTU in bytes", f"valid: an integer, {mtu_range()}")
         return
     if uplink is None:
         return
@@ -121,11 +110,13 @@ def _uplink(host: Host) -> Iterator[Problem]:
             continue
         versions = [version for peer in interface.views("peers") if (text := peer.text("endpoint")) and (version := outer_version(text))]
         version = max(versions, default=4)
-        outer = mtu + OVERHEAD[version]
-        if outer > uplink:
-            arithmetic = f"{mtu} + {OVERHEAD[version]} ({_OVERHEAD_TEXT[version]}) = {outer} > {uplink}"
+        headers = outer_headers("wireguard", FAMILY[version])
+        size = sum(length for _name, length in headers)
+        if mtu + size > uplink:
+            named = ", ".join(f"{name} {length}" for name, length in headers)
+            arithmetic = f"{mtu} + {size} ({named}) = {mtu + size} > {uplink}"
             message = f"does not fit into {_UPLINK_MTU}"
-            yield Problem(interface.at("mtu"), message, str(mtu), f"{arithmetic}; at most {uplink - OVERHEAD[version]}")
+            yield Problem(interface.at("mtu"), message, str(mtu), f"{arithmetic}; at most {uplink - size}")
 
 
 def _unique_peers(peers: list[View]) -> Iterator[Problem]:

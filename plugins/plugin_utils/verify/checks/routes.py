@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, MAIN_TABLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
-    MAIN_TABLE,
     Ledger,
     Variables,
     Verdict,
@@ -43,7 +43,7 @@ def check_default(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str,
     vrf, gateway, device = route.get("vrf") or DEFAULT_VRF, route["gateway"], route["interface"]
     table = tables.get(vrf, MAIN_TABLE)
     version = family_of(gateway)
-    prefix = "0.0.0.0/0" if version == 4 else "::/0"
+    prefix = EVERYTHING[FAMILY[version]]
 
     def used(kernel: Routes) -> Verdict:
         found = [item for item in kernel if item["table"] == table and item["prefix"] == prefix and item["type"] == "unicast"]

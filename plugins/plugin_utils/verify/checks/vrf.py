@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOCAL_TABLE, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
-    LOCAL_TABLE,
     Ledger,
     Variables,
     Verdict,
@@ -41,7 +41,7 @@ def check_vrfs(ledger: Ledger, variables: Variables) -> None:
             return same(table, link["table"])
 
         ledger.judge(f"VRF {name} exists with table {table}", f"ip -details link show dev {name}", "links", device)
-        for family, prefix, option in (("IPv4", "0.0.0.0/0", ""), ("IPv6", "::/0", "-6 ")):
+        for family, prefix, option in ((TITLE["ipv4"], EVERYTHING["ipv4"], ""), (TITLE["ipv6"], EVERYTHING["ipv6"], "-6 ")):
 
             def closing(routes: list[dict[str, Any]], prefix: str = prefix, table: int = table) -> Verdict:
                 found = [route for route in routes if route["table"] == table and route["prefix"] == prefix]

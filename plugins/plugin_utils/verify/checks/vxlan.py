@@ -9,10 +9,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
 
 Found = Mapping[str, Mapping[str, Any]]
-_DEFAULT_PORT = 4789
 
 
 def check_vxlans(ledger: Ledger, variables: Variables) -> None:
@@ -21,7 +21,7 @@ def check_vxlans(ledger: Ledger, variables: Variables) -> None:
     for item in variables.get("vxlan_interfaces", []):
         name = item["name"]
         show = f"ip -details link show dev {name}"
-        wanted = (item["vni"], item.get("port", _DEFAULT_PORT), item.get("underlay_vrf"))
+        wanted = (item["vni"], item.get("port", VXLAN_PORT), item.get("underlay_vrf"))
 
         def numbers(found: Found, name: str = name, wanted: tuple[object, ...] = wanted) -> Verdict:
             live = found.get(name)
@@ -64,7 +64,7 @@ def _numbers(vni: object, port: object, vrf: object) -> str:
 def _check_underlay(ledger: Ledger, item: Mapping[str, Any]) -> None:
     """Check that the interface with the local address carries the outer packets."""
     name, local = item["name"], canonical_address(item["local"])
-    family = "ipv4" if ip_address(local).version == 4 else "ipv6"
+    family = FAMILY[ip_address(local).version]
 
     def fits(links: Mapping[str, Mapping[str, Any]]) -> Verdict:
         under = next((n for n, link in links.items() if any(e["address"].partition("/")[0] == local for e in link["addresses"])), None)
