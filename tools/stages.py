@@ -76,12 +76,15 @@ class Interrupted(Exception):
     """Somebody wants this run to end."""
 
 
+# Programs that roles copy to hosts, beside what plugins import.
+PROGRAMS = ("roles/dns_anycast/files", "roles/gobgp/files")
+
 CHECK = (
     # It keeps one processor busy for as long as all others of these together.
     Stage("ansible-lint", ("ansible-lint", "--offline", "--strict"), beside=True),
     Stage("ruff", ("ruff", "check", ".")),
     Stage("format", ("ruff", "format", "--check", ".")),
-    Stage("types", ("mypy", ".collections/ansible_collections/xuegao/net/plugins", "lab", "tools")),
+    Stage("types", ("mypy", ".collections/ansible_collections/xuegao/net/plugins", *PROGRAMS, "lab", "tools")),
     Stage("yamllint", ("yamllint", "--strict", ".")),
     Stage(
         "templates",
