@@ -7,6 +7,7 @@ already, restores nothing and leaves it up; XGN_TOPOLOGY names that lab.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -103,7 +104,10 @@ def network(scenario: int | None, machines: converged.Machines, request: pytest.
         network.add_hosts()
         failed, before = request.session.testsfailed, converged.traces(network)
         yield network
-        machines.clean = request.session.testsfailed == failed and converged.traces(network) == before
+        left = list(difflib.unified_diff(before, converged.traces(network), lineterm="", n=0))
+        if left:
+            print("\n".join(["\nThis group leaves behind:", *left]))
+        machines.clean = request.session.testsfailed == failed and not left
     finally:
         network.close()
 

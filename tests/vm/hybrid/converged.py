@@ -32,7 +32,7 @@ STEP_SECONDS = 2400
 # After a boot of all machines at once.
 SETTLE_SECONDS = 300
 TRACES = """
-find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' -printf '%p %s %T@ %m\\n' 2>/dev/null | sort | sha256sum
+find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
 ip -o link show | sed 's/ qlen.*//; s/<[^>]*>//'
 ip -o address show | sed 's/ valid_lft.*//'
 ip rule show; ip -6 rule show
@@ -111,12 +111,13 @@ def settle(network: Network) -> None:
     network.stable()
 
 
-def traces(network: Network) -> dict[str, str]:
+def traces(network: Network) -> list[str]:
     """What a group of tests would have changed if it had left something behind: each machine's files, interfaces, addresses, rules, filter, FRR's
-    configuration, running units and containers, and the plan beside them."""
+    configuration, running units and containers, and the plan beside them. Each line begins with its machine."""
     with ThreadPoolExecutor(len(network.on)) as pool:
         found = dict(zip(network.on, pool.map(lambda shell: shell.output(TRACES), network.on.values())))
-    return found | {"plan": digest((PLAN,))}
+    lines = [f"{name}: {line}" for name, text in found.items() for line in text.splitlines()]
+    return [*lines, f"plan: {digest((PLAN,))}"]
 
 
 def lab(*arguments: str, **variables: str) -> None:
