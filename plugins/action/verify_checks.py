@@ -12,15 +12,15 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import host_summary, site_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import COMPARED_ROLES
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-COMPARED = (*COMPARED_ROLES, "verify")
+KNOWN = (*(role.name for role in COMPARED), "verify")
 FACT = "xgn_verify"
 
 
@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
     def _options() -> dict[str, Any]:
         """Return the options of every role that is compared: the contract is their argument_specs."""
         options: dict[str, Any] = {}
-        for role in COMPARED:
+        for role in KNOWN:
             text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
             options.update(yaml.safe_load(text)["argument_specs"]["main"]["options"])
         return options

@@ -33,6 +33,7 @@ class Layer:
         ip: the packets travel in IP, so that an outer header of 20 or 40 bytes comes on top.
         block: the padded part is a multiple of so many bytes; 1 for no padding.
         inner: (name, bytes) of headers inside the padded part.
+        outer: family of the outer header that is counted when none is given.
     """
 
     title: str
@@ -40,13 +41,14 @@ class Layer:
     ip: bool = True
     block: int = 1
     inner: tuple[tuple[str, int], ...] = ()
+    outer: str = "ipv4"
 
 
 # L2TP over PPP inside ESP: UDP, L2TP data header with length (RFC 2661, 3.1), PPP address, control and protocol (RFC 1661, 1662).
 _L2TP = (("UDP", 8), ("L2TP", 8), ("PPP", 4))
 LAYERS: Mapping[str, Layer] = {
     # Type, receiver, counter, and the Poly1305 tag. The padding to 16 bytes never exceeds the interface's MTU.
-    "wireguard": Layer("WireGuard", (("UDP", 8), ("WireGuard", 32))),
+    "wireguard": Layer("WireGuard", (("UDP", 8), ("WireGuard", 32)), outer="ipv6"),
     "vxlan": Layer("VXLAN", (("UDP", 8), ("VXLAN", 8), ("Ethernet", 14))),  # RFC 7348, 5
     # P_DATA_V2 with peer id 4, packet id 4, AEAD tag 16; over TCP a length of 2, and TCP's timestamps (RFC 7323) 12.
     "openvpn_udp": Layer("OpenVPN/UDP", (("UDP", 8), ("OpenVPN", 24))),
@@ -78,7 +80,7 @@ def outer_family(layer: str, outer: str | None) -> str:
     WireGuard's peers roam, also from IPv4 to IPv6, and wg-quick(8) counts 80 bytes for that reason; so a link keeps its MTU when
     its endpoint changes family.
     """
-    return outer or ("ipv6" if layer == "wireguard" else "ipv4")
+    return outer or LAYERS[layer].outer
 
 
 def outer_headers(layer: str, outer: str) -> tuple[tuple[str, int], ...]:

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import NAME_LENGTH, is_reserved_name
 
 # What wg-quick(8) and systemd unit names both take.
 _VALID = re.compile(r"[A-Za-z0-9_=+.-]+\Z")
-_PREFIX: Mapping[str, str] = {"wireguard": "wg", "openvpn": "ovpn", "l2tp_ipsec": "l2tp", "vxlan": "vxlan"}
 
 
 class InterfaceNameError(ValueError):
@@ -22,21 +21,21 @@ def interface_name(link_type: str, number: int, device: str | None = None) -> st
     """Return the name of a link's interface.
 
     Parameters:
-        link_type: ``wireguard``, ``openvpn``, ``l2tp_ipsec``, ``vxlan``, ``vlan`` or ``direct``.
+        link_type: a name of `link_types.LINK_TYPES`.
         number: id of the link; VNI of a VXLAN; VLAN id of a VLAN.
-        device: the NIC beneath, for ``vlan`` and ``direct``.
+        device: the NIC beneath, for types whose interfaces have their names from it.
 
     Raises:
-        InterfaceNameError: unknown type, no device, or more than 15 characters; the message counts them.
+        LinkTypeError: no such type.
+        InterfaceNameError: no device, or more than 15 characters; the message counts them.
     """
-    if link_type in _PREFIX:
-        name = f"{_PREFIX[link_type]}{number}"
-    elif link_type not in ("vlan", "direct"):
-        raise InterfaceNameError(f"unknown link type {link_type!r}; valid: {', '.join([*_PREFIX, 'vlan', 'direct'])}")
+    kind = link_types.link_type(link_type)
+    if kind.prefix:
+        name = f"{kind.prefix}{number}"
     elif not device:
         raise InterfaceNameError(f"a link of type {link_type} needs the device beneath it")
     else:
-        name = f"{device}.{number}" if link_type == "vlan" else device
+        name = f"{device}.{number}" if kind.tagged else device
     problem = name_problem(name)
     if problem:
         raise InterfaceNameError(f"{name!r} {problem}")

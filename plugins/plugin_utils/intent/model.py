@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
 
-TUNNELS = ("wireguard", "openvpn", "l2tp_ipsec", "vxlan")
 # The one uplink a node names under `uplink`.
 MAIN_UPLINK = "uplink"
 
@@ -148,6 +148,11 @@ class Link:
     outer: str | None = None
     broken: bool = False
 
+    @property
+    def kind(self) -> LinkType:
+        """What is known of links of its type."""
+        return link_type(self.type)
+
     def other(self, end: End) -> End:
         """Return the opposite end."""
         return self.ends[1] if end is self.ends[0] else self.ends[0]
@@ -178,7 +183,7 @@ class Segment:
     @property
     def vxlan(self) -> str:
         """Name of its VXLAN interface."""
-        return f"vxlan{self.vni}"
+        return f"{link_type('vxlan').prefix}{self.vni}"
 
     def interface_of(self, node: Node) -> str:
         """Return the interface that has a member's addresses: the VXLAN, or beside containers a macvlan interface on it.

@@ -9,30 +9,17 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, TITLE, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, link_type, types_with, types_with_end
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, End, Intent, Link, Node, Segment
 
 Options = Mapping[str, Any]
-# Keys of a link that belong to some types only.
-_ONLY_FOR: Mapping[str, tuple[str, ...]] = {
-    "keepalive": ("wireguard",),
-    "preshared_key_variable": ("wireguard", "l2tp_ipsec"),
-    "transport": ("openvpn",),
-    "cipher": ("l2tp_ipsec",),
-    "vni": ("vxlan",),
-    "port": ("vxlan",),
-    "vlan": ("vlan",),
-    "family": ("wireguard", "openvpn", "l2tp_ipsec", "vxlan"),
-}
-_END_ONLY_FOR: Mapping[str, tuple[str, ...]] = {
-    "listen_port": ("wireguard", "openvpn"),
-    "endpoint": ("wireguard", "openvpn", "l2tp_ipsec", "vxlan"),
-    "public_key": ("wireguard",),
-    "device": ("vlan", "direct"),
-    "uplink": ("wireguard", "openvpn", "l2tp_ipsec", "vxlan"),
-    "mac": ("vxlan", "vlan"),
-}
+# Keys of a link and of its ends that belong to some types only.
+_ONLY_FOR: Mapping[str, tuple[str, ...]] = {key: types_with(key) for kind in LINK_TYPES.values() for key in kind.keys}
+_END_ONLY_FOR: Mapping[str, tuple[str, ...]] = {key: types_with_end(key) for kind in LINK_TYPES.values() for key in kind.end_keys}
+# They have a default, so that they say nothing about what was written.
+_VARIANTS = frozenset(kind.variant for kind in LINK_TYPES.values())
 _NOTHING_WRITTEN: Mapping[str, Any] = {}
 _PATTERN_KEYS: Mapping[str, tuple[str, ...]] = {"full_mesh": ("nodes",), "hub_spoke": ("hub", "spokes"), "pairs": ("pairs",)}
 
@@ -96,8 +83,7 @@ def _written_link(entry: dict[str, Any], path: str, intent: Intent, problems: li
                     Problem(f"{here}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
                 )
     for key, types in _ONLY_FOR.items():
-        # The two keys with a default say nothing about what was written.
-        if key in entry and entry["type"] not in types and key not in ("transport", "cipher"):
+        if key in entry and entry["type"] not in types and key not in _VARIANTS:
             problems.append(Problem(f"{path}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}"))
     if len(ends) != 2:
         return None
@@ -176,7 +162,7 @@ def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems
         problems.append(Problem(f"{path}.reserve.first_id", "is required", hint="the reserve links need ids of their own"))
         reserve = None
     for key, spec in (("link", entry["link"]), ("reserve", reserve or {})):
-        if spec.get("type") in ("vlan", "direct"):
+        if "type" in spec and "device" in link_type(spec["type"]).end_keys:
             problems.append(
                 Problem(f"{path}.{key}.type", "needs a device at each end", show(spec["type"]), "write such links under xgn_links")
             )

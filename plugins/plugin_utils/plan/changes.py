@@ -7,15 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+
 # What the entries of a list are called, and the keys that tell one from another.
 _NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "wireguard_interfaces": ("WireGuard interface", ("name",)),
+    **{kind.variable: (kind.noun, ("name",)) for kind in LINK_TYPES.values()},
     "peers": ("peer", ("name",)),
-    "openvpn_tunnels": ("OpenVPN tunnel", ("name",)),
-    "l2tp_ipsec_tunnels": ("L2TP/IPsec tunnel", ("name",)),
-    "vxlan_interfaces": ("VXLAN", ("name",)),
     "vrf_vrfs": ("VRF", ("name",)),
-    "vrf_interfaces": ("interface", ("name",)),
     "frr_interfaces": ("addresses of", ("name",)),
     "frr_static_routes": ("static route", ("prefix", "interface")),
     "frr_prefix_lists": ("prefix list", ("name", "family")),

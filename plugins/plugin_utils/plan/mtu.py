@@ -10,7 +10,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, FAMILIES, mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Segment
 
 
 def size_links(intent: Intent, problems: list[Problem]) -> None:
@@ -33,7 +33,7 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
         return
     over = link.options.get("over", "uplink")
     if over == "uplink":
-        if link.type in TUNNELS:
+        if link.kind.tunnel:
             uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
             _settle_mtu(link, _inside(link, min(uplinks, default=ETHERNET_MTU), link.outer), problems)
         else:
@@ -58,8 +58,8 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
         problems.append(Problem(f"{link.path}.over", f"joins {names}, not the two nodes of this link", show(over)))
         link.broken = True
         return
-    if link.type == "direct" or (link.type == "vlan" and below.type != "vxlan"):
-        what = "a NIC" if link.type == "direct" else "Ethernet, which only a VXLAN carries"
+    if not link.kind.tunnel and not (link.kind.tagged and below.kind.tunnel and below.kind.layer == 2):
+        what = "Ethernet, which only a VXLAN carries" if link.kind.tagged else "a NIC"
         problems.append(
             Problem(f"{link.path}.over", f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over))
         )
@@ -79,7 +79,7 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
 
 def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None:
     """A tunnel between loopbacks may take any path, so the smallest MTU of its VRF counts."""
-    if link.type not in TUNNELS:
+    if not link.kind.tunnel:
         hint = f"a link of type {link.type} has no outer packets"
         problems.append(Problem(f"{link.path}.over", "is for tunnels only", show("loopback"), hint))
         return
@@ -104,20 +104,17 @@ def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None
 
 
 def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
-    if link.type in ("wireguard", "vxlan", "vlan"):
-        # WireGuard counts the larger header unless the family is fixed in the intent.
-        return fit(underlay, link.type, link.options.get("family") if link.type == "wireguard" else outer)
-    if link.type == "openvpn":
-        return fit(underlay, f"openvpn_{link.options.get('transport', 'tcp')}", outer)
-    if link.type == "l2tp_ipsec":
-        return fit(underlay, "l2tp_ipsec_gcm" if link.options.get("cipher") == "aes-gcm" else "l2tp_ipsec", outer)
-    return Fit(underlay, str(underlay))
+    layer = link.kind.encapsulation(link.options)
+    if layer is None:
+        return Fit(underlay, str(underlay))
+    # Where peers roam the larger header counts, unless the family is fixed in the intent.
+    return fit(underlay, layer, link.options.get("family") if link.kind.roams else outer)
 
 
 def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
     wanted = link.options.get("mtu")
     link.arithmetic = room.arithmetic
-    link.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU) if link.type == "vxlan" else room.mtu
+    link.mtu = wanted if wanted is not None else min(room.mtu, link.kind.largest_mtu or room.mtu)
     if wanted is not None and wanted > room.mtu:
         problems.append(Problem(f"{link.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
     problems += _floor_problems(link.path, link.mtu, link.families, "" if wanted is not None else room.arithmetic)

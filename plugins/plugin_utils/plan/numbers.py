@@ -19,10 +19,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, End, Intent, Link, Node, Vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link, Node, Vrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
-
-_PORT_BASE = {"wireguard": "xgn_wireguard", "openvpn": "xgn_openvpn"}
 
 
 def number_all(intent: Intent) -> list[Problem]:
@@ -97,16 +95,15 @@ def _vrf(intent: Intent, name: str) -> Vrf:
 
 def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
     _address_link(link, intent, problems)
-    number = link.id
-    if link.type == "vxlan":
-        number = link.options.get("vni", link.id)
-    elif link.type == "vlan":
-        if "vlan" not in link.options:
-            problems.append(Problem(f"{link.path}.vlan", "is required", hint=f"a link of type vlan has a VLAN id, {VLANS}"))
-        number = link.options.get("vlan", 0)
+    kind = link.kind
+    missing = kind.number_required and kind.number_option not in link.options
+    if missing:
+        hint = f"a link of type {link.type} has a {kind.title} id, {VLANS}"
+        problems.append(Problem(f"{link.path}.{kind.number_option}", "is required", hint=hint))
+    number = kind.number(0 if missing else link.id, link.options)
     for end in link.ends:
         _name_end(end, link, number, carriers, problems)
-    if link.type in TUNNELS:
+    if kind.tunnel:
         _call(link, intent, problems)
 
 
@@ -144,7 +141,7 @@ def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
 
 
 def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
-    if link.type in ("vlan", "direct"):
+    if not link.kind.prefix:
         end.device = end.written.get("device") or _device_below(end, link, carriers)
         if end.device is None and link.options.get("over", "uplink") == "uplink":
             problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
@@ -155,7 +152,7 @@ def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], p
         if trouble:
             problems.append(Problem(f"{end.path}.interface", trouble, show(given)))
         return
-    if link.type in ("vlan", "direct") and end.device is None:
+    if not link.kind.prefix and end.device is None:
         return
     try:
         end.interface = interface_name(link.type, number, end.device)
@@ -164,13 +161,13 @@ def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], p
 
 
 def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | None:
-    """Return the interface of the VXLAN that a VLAN travels over, at the same node."""
+    """Return the interface of the VXLAN, or what else carries Ethernet, that a VLAN travels over, at the same node."""
     over = link.options.get("over")
     below = carriers.get(over) if isinstance(over, int) else None
-    if below is None or below.type != "vxlan":
+    if below is None or not below.kind.tunnel or below.kind.layer != 2:
         return None
     own = next((item for item in below.ends if item.node is end.node), None)
-    return None if own is None else own.written.get("interface") or interface_name("vxlan", below.options.get("vni", below.id))
+    return None if own is None else own.written.get("interface") or interface_name(below.type, below.kind.number(below.id, below.options))
 
 
 def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
@@ -180,8 +177,8 @@ def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
         _meet(link, problems)
         if len(problems) > before:
             return
-    if link.type in _PORT_BASE:
-        _listen(link, intent.settings[_PORT_BASE[link.type]]["port_base"], problems)
+    if link.kind.port_settings:
+        _listen(link, intent.settings[link.kind.port_settings]["port_base"], problems)
 
 
 def _meet(link: Link, problems: list[Problem]) -> None:
@@ -208,10 +205,10 @@ def _meet(link: Link, problems: list[Problem]) -> None:
         problems.append(
             Problem(link.path, f"nobody can call: {names} are both behind address translation", hint="give one uplink a 'public' address")
         )
-    elif link.type == "vxlan":
+    elif link.kind.needs_both:
         for end in link.ends:
             if end.endpoint is None:
-                hint = "VXLAN calls nobody, so both ends need an address the other reaches; let it travel over a tunnel with 'over'"
+                hint = f"{link.kind.title} calls nobody, so both ends need an address the other reaches; let it travel over a tunnel with 'over'"
                 problems.append(Problem(end.path, f"{end.node.name} is behind address translation", hint=hint))
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+
 # Above this many lines the lines between two hosts become one, which says the rest when pointed at.
 LABELLED_LINKS = 24
 # Above this many hosts the ranks of `dot` get too wide.
@@ -24,18 +26,8 @@ STATE_WORDS = {"up": "up", "down": "DOWN", "unknown": "not known", "half": "up a
 COLOURS = {"up": "#1a7f4b", "half": "#a15c00", "down": "#b3261e", "unknown": "#6b7280"}
 STYLES = {"up": "solid", "half": "dashed", "down": "dotted", "unknown": "dotted"}
 # The kind is told by width and by the mark at both ends, so that dashes and colours are left for the state.
-WIDTHS = {
-    "wireguard": 4.0,
-    "openvpn": 3.0,
-    "l2tp_ipsec": 3.0,
-    "vxlan": 2.4,
-    "docker": 2.0,
-    "vlan": 2.0,
-    "direct": 2.0,
-    "bgp": 1.2,
-    "both": 1.4,
-}
-END_MARKS = {"openvpn": "dot", "l2tp_ipsec": "box", "vxlan": "diamond", "docker": "odiamond", "vlan": "tee"}
+WIDTHS = {kind.name: kind.width for kind in LINK_TYPES.values()} | {"docker": 2.0, "bgp": 1.2, "both": 1.4}
+END_MARKS = {kind.name: kind.mark for kind in LINK_TYPES.values()} | {"docker": "odiamond", "bgp": "", "both": ""}
 
 
 @dataclass(frozen=True)
@@ -179,7 +171,7 @@ def _link_attributes(link: Link, end: str = "") -> str:
     width = 3 if link.kind == "both" and link.state != "up" else WIDTHS[link.kind]
     # Two thin lines in place of a thick one: a reserve is empty until it is needed.
     drawn, width = (f"{colour}:invis:{colour}", 1.4) if link.reserve else (colour, width)
-    mark = END_MARKS.get(link.kind) if end else None
+    mark = END_MARKS[link.kind] if end else ""
     marks = f", dir={'back' if end == 'tail' else 'forward'}, arrowsize=0.6, arrow{end}={mark}" if mark else ""
     label = "" if end else f"fontsize=20, label={quote(link.label)}, labeltooltip={quote(link.tooltip)}, "
     return (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import problem_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import duration
@@ -20,13 +21,9 @@ ROLE = Path(__file__).resolve().parents[3] / "roles" / "verify"
 BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 # What the legend says of each kind and state of a link; only of those that are drawn.
 KIND_LEGEND = {
-    "wireguard": "WireGuard tunnel",
-    "openvpn": "OpenVPN tunnel",
-    "l2tp_ipsec": "L2TP/IPsec tunnel",
-    "vxlan": "VXLAN",
+    **{kind.name: kind.legend for kind in LINK_TYPES.values() if kind.tunnel},
     "docker": "Docker network of a container",
-    "vlan": "VLAN",
-    "direct": "direct wire",
+    **{kind.name: kind.legend for kind in LINK_TYPES.values() if not kind.tunnel},
     "bgp": "BGP session over no link of its own",
     "both": "all links and sessions of two hosts",
 }

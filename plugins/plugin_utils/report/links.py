@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_net
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, State, Variables, canonical_address, duration
 
@@ -37,25 +38,19 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
         tunnels: WireGuard's, as `data.tunnels_of` returns them.
 
     Returns:
-        Per end ``kind`` (``wireguard``, ``openvpn``, ``l2tp_ipsec``, ``vxlan``, ``vlan`` or ``direct``), ``interface``, ``state``, ``detail``,
+        Per end ``kind`` (the name of a type of link), ``interface``, ``state``, ``detail``,
         ``vrf``, ``description``, ``addresses`` (with length; without host prefixes and link-local ones, which no other end shares), ``ospf``;
         of a tunnel ``peer`` and, to find the other end, ``own`` and ``remote``; of a VXLAN ``vni, own`` and ``remotes``; of a VLAN ``vlan``;
         ``upper`` of a VXLAN whose addresses are on another interface: the bridge it is a port of, or a macvlan on it.
     """
     live = gathered(state, "links")
-    ends = [
-        {
-            "kind": "wireguard",
-            "interface": item["interface"],
-            "peer": item["peer"],
-            "own": item["interface"],
-            "remote": item["remote_interface"],
-            "state": item["state"],
-            "detail": "" if item["age"] is None else f"handshake {duration(item['age'])} ago",
-        }
-        for item in tunnels
-    ]
-    ends += _openvpn_ends(variables, state) + _l2tp_ends(variables, state, live) + _vxlan_ends(variables, live)
+    by_type = {
+        "wireguard": _wireguard_ends(tunnels),
+        "openvpn": _openvpn_ends(variables, state),
+        "l2tp_ipsec": _l2tp_ends(variables, state, live),
+        "vxlan": _vxlan_ends(variables, live),
+    }
+    ends = [end for kind in TUNNELS for end in by_type[kind.name]]
     taken = {end["interface"] for end in ends}
     ends += [end for end in _plain_ends(variables, live) if end["interface"] not in taken]
     vrfs, descriptions, uppers = vrf_by_interface(variables), _descriptions(variables), _uppers(variables)
@@ -71,6 +66,21 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
             end["upper"] = name
     shown = {end["upper"] for end in ends if "upper" in end}
     return [end for end in ends if end["interface"] not in shown]
+
+
+def _wireguard_ends(tunnels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "wireguard",
+            "interface": item["interface"],
+            "peer": item["peer"],
+            "own": item["interface"],
+            "remote": item["remote_interface"],
+            "state": item["state"],
+            "detail": "" if item["age"] is None else f"handshake {duration(item['age'])} ago",
+        }
+        for item in tunnels
+    ]
 
 
 def _openvpn_ends(variables: Variables, state: State) -> list[dict[str, Any]]:

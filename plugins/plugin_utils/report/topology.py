@@ -8,21 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import STATE_WORDS, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.wires import End, Wire, networks_of, wires_of, within
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, canonical_address, duration
 
-KIND_WORDS = {
-    "wireguard": "WireGuard",
-    "openvpn": "OpenVPN",
-    "l2tp_ipsec": "L2TP/IPsec",
-    "vxlan": "VXLAN",
-    "vlan": "VLAN",
-    "docker": "Docker",
-    "direct": "wire",
-}
+KIND_WORDS = {"docker": "Docker"} | {kind.name: kind.word for kind in LINK_TYPES.values()}
 # First words of the checks that are about an interface and what it is made of.
-LINK_SUBJECTS = ("Interface", "WireGuard", "OpenVPN", "IPsec", "VXLAN")
+LINK_SUBJECTS = ("Interface", *(kind.subject for kind in LINK_TYPES.values() if kind.subject))
 FAMILY_WORDS = {"ipv4": "v4", "ipv6": "v6"}
 
 
@@ -290,7 +283,7 @@ def _kind_word(wire: Wire, ends: Sequence[str]) -> str:
     if network:
         return f"Docker {network}"
     number = next((end.entry["vlan"] for end in wire.ends if "vlan" in end.entry), None)
-    return f"VLAN {number}" if wire.kind == "vlan" else KIND_WORDS[wire.kind]
+    return f"{KIND_WORDS[wire.kind]} {number}" if wire.kind == "vlan" else KIND_WORDS[wire.kind]
 
 
 def _attachments(wire: Wire, segment: Node, sessions: Sequence[_Session], failures: Failures) -> Iterator[Link]:

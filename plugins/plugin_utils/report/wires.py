@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+
 # Subnets with room for two, and no other use than a link between them.
 PAIR_LENGTHS = {4: 30, 6: 126}
-TUNNELS = ("wireguard", "openvpn", "l2tp_ipsec")
+TUNNELS = tuple(kind.name for kind in LINK_TYPES.values() if kind.point_to_point)
 # The kind of a wire whose ends say different: the one that says most.
-TELLING = ("docker", "vxlan", "vlan", "direct")
+TELLING = ("docker", *(kind.name for kind in LINK_TYPES.values() if not kind.point_to_point))
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Wire:
     """A link between two hosts, or a segment that joins more.
 
     Attributes:
-        kind: ``wireguard``, ``openvpn``, ``l2tp_ipsec``, ``vxlan``, ``vlan``, ``docker`` (a container's way into its network) or ``direct``.
+        kind: a type of link, or ``docker``, a container's way into its network.
         ends: those that are known; a router Ansible does not manage tells none.
         hosts: everyone at it, in the order of the report, those who tell nothing last.
         networks: Docker's network by host that is a container on it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
@@ -42,36 +43,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
 
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
-# Prefixes of the variables that belong to each role; the rest of a role's variables is of no consequence for another.
-OWNED = {
-    "sysctl": "sysctl_",
-    "vrf": "vrf_",
-    "wireguard": "wireguard_",
-    "openvpn": "openvpn_",
-    "l2tp_ipsec": "l2tp_ipsec_",
-    "vxlan": "vxlan_",
-    "frr": "frr_",
-    "gobgp": "gobgp_",
-    "firewall": "firewall_",
-    "docker_macvlan": "docker_macvlan_",
-    "dns_anycast": "dns_anycast_",
-}
-
-# Roles that few hosts use, with the variable that tells; of one that declares nothing there is nothing to say.
-OPTIONAL = {
-    "openvpn": "openvpn_tunnels",
-    "l2tp_ipsec": "l2tp_ipsec_tunnels",
-    "vxlan": "vxlan_interfaces",
-    "gobgp": "gobgp_asn",
-    "firewall": "firewall_public_interfaces",
-    "docker_macvlan": "docker_macvlan_networks",
-    "dns_anycast": "dns_anycast_addresses",
-}
-
 
 def relevant_variables(variables: Variables) -> dict[str, Any]:
     """Return the variables without those of roles that ``verify_roles`` does not name."""
-    left_out = tuple(prefix for role, prefix in OWNED.items() if role not in roles_of(variables))
+    left_out = tuple(role.prefix for role in COMPARED if role.name not in roles_of(variables))
     return {name: value for name, value in variables.items() if not name.startswith(left_out)}
 
 
@@ -146,9 +121,9 @@ def host_checks(
             ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
         elif not in_use:
             ledger.skip(f"Role {role}", f"this host declares nothing for role {role}")
-    for role, variable in OPTIONAL.items():
-        if variables.get(variable) and role not in roles_of(known):
-            ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
+    for optional in COMPARED:
+        if variables.get(optional.optional) and optional.name not in roles_of(known):
+            ledger.skip(f"Role {optional.name}", f"verify_roles does not name {optional.name}")
     if used["sysctl"]:
         check_sysctls(ledger, known)
     check_units(ledger, known)

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import MAIN_TABLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 
 Status = Literal["passed", "failed", "skipped"]
 Verdict = tuple[bool, str]
@@ -17,20 +18,6 @@ Variables = Mapping[str, Any]
 State = Mapping[str, Any]
 
 DEFAULT_VRF = "default"
-# Roles whose variables can be compared with the live state, in the order of the boot. The specs of role verify name the same.
-COMPARED_ROLES = (
-    "sysctl",
-    "vrf",
-    "wireguard",
-    "openvpn",
-    "l2tp_ipsec",
-    "vxlan",
-    "frr",
-    "firewall",
-    "gobgp",
-    "docker_macvlan",
-    "dns_anycast",
-)
 
 
 @dataclass(frozen=True)
@@ -179,4 +166,4 @@ def uses_vrf(variables: Variables) -> bool:
 
 def roles_of(variables: Variables) -> list[str]:
     """Return the roles that are compared: those in ``verify_roles``."""
-    return list(variables.get("verify_roles", COMPARED_ROLES))
+    return list(variables.get("verify_roles", [role.name for role in COMPARED]))

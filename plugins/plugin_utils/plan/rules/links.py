@@ -95,13 +95,13 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
     for link in _sound(intent):
         variable = link.options.get("preshared_key_variable")
         yield from variable_problem(variable, f"{link.path}.preshared_key_variable")
-        if link.type == "l2tp_ipsec" and variable is None:
+        if link.kind.preshared_key_required and variable is None:
             yield Problem(
                 f"{link.path}.preshared_key_variable", "is required", hint="both ends of IPsec share a key; name the variable that holds it"
             )
         for end in link.ends:
             yield from mac_problem(end.written.get("mac"), f"{end.path}.mac")
-            if link.type == "wireguard":
+            if "public_key" in link.kind.end_keys:
                 yield from _public_key(end)
 
 
@@ -159,16 +159,16 @@ def _host_end(
             path, f"interface {end.interface} of {node} is also that of {names[name]}", hint="give the end an 'interface' of its own"
         )
     names.setdefault(name, link.path)
-    if link.type == "vxlan":
-        vni = (node, link.options.get("vni", link.id))
+    if link.kind.number_option == "vni":
+        vni = (node, link.kind.number(link.id, link.options))
         if vni[1] > VNIS.high:
             yield Problem(f"{link.path}.vni", "is required", hint=f"the id {link.id} is too large for a VNI; valid: {VNIS}")
         if vni in vnis:
             yield Problem(f"{link.path}.vni", f"is also the VNI of {vnis[vni]} on {node}", str(vni[1]))
         vnis.setdefault(vni, link.path)
-    if end.listen_port is None or (link.type == "openvpn" and not is_server(link, end)):
+    if end.listen_port is None or (link.kind.ports.listener == "server" and not is_server(link, end)):
         return
-    protocol = "udp" if link.type == "wireguard" else link.options.get("transport", "tcp")
+    protocol = link.kind.ports.protocol_of(link.options)
     port = (node, protocol, end.listen_port)
     if port in ports:
         where = f"{end.path}.listen_port" if "listen_port" in end.written else end.path

@@ -59,7 +59,7 @@ def _keepalives(intent: Intent) -> Iterator[Problem]:
     if not bfd["enabled"]:
         return
     usual = intent.settings["xgn_wireguard"]["keepalive"]
-    found = [("xgn_wireguard.keepalive", usual)] if any(link.type == "wireguard" for link in intent.links) else []
+    found = [("xgn_wireguard.keepalive", usual)] if any(link.kind.port_settings == "xgn_wireguard" for link in intent.links) else []
     found += [(f"{link.path}.keepalive", link.options["keepalive"]) for link in intent.links if "keepalive" in link.options]
     for path, seconds in found:
         if seconds * 1000 < bfd["transmit_interval"]:
@@ -74,7 +74,7 @@ def _pings(intent: Intent) -> Iterator[Problem]:
     if restart < 2 * interval:
         text = f"2 x {interval} = {2 * interval}"
         yield Problem("xgn_openvpn.ping_restart", "is less than two ping_interval", str(restart), text)
-    if not bfd["enabled"] or not any(link.type == "openvpn" for link in intent.links):
+    if not bfd["enabled"] or not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
         return
     if interval * 1000 < bfd["transmit_interval"]:
         text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"

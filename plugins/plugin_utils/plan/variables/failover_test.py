@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkTypeError
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
@@ -11,6 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify i
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
 
 _FAMILY_WORD = {"ipv4": "ip", "ipv6": "ip6"}
+_NAT_TRAVERSAL = 4500  # RFC 3948
 
 
 def failover_variables(node: Node, shared: Context) -> Variables:
@@ -39,16 +41,18 @@ def _tunnel(link: Link, end: End) -> Variables:
     other = link.other(end)
     entry: Variables = {"name": end.interface, "unit": tunnel_unit(link, end)}
     address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
-    if link.type == "wireguard":
+    protocol = link.kind.ports.protocol_of(link.options)
+    if link.kind.failover == "living_port":
         # Its own port is asked of the living interface: one that only calls has no other.
-        return entry | {"protocol": "udp", "port": end.listen_port or other.listen_port or 0}
-    if link.type == "openvpn":
-        protocol = link.options.get("transport", "tcp")
+        return entry | {"protocol": protocol, "port": end.listen_port or other.listen_port or 0}
+    if link.kind.failover == "planned_port":
         if is_server(link, end):
             return entry | {"protocol": protocol, "port": end.listen_port, "match": [f"{protocol} sport {end.listen_port}"]}
         return entry | {"protocol": protocol, "port": other.listen_port, "match": [f"{address}{protocol} dport {other.listen_port}"]}
-    # The role wraps ESP in UDP always.
-    return entry | {"protocol": "udp", "port": 4500, "match": [f"{address}udp dport 4500"]}
+    if link.kind.failover == "nat_traversal":
+        # The role wraps ESP in UDP always.
+        return entry | {"protocol": "udp", "port": _NAT_TRAVERSAL, "match": [f"{address}udp dport {_NAT_TRAVERSAL}"]}
+    raise LinkTypeError(f"the failover test cannot cut links of type {link.type}")
 
 
 def _is_address(endpoint: str | None) -> bool:

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, VXLAN_PORT
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import TUNNELS, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
-
-_IKE_PORTS = (500, 4500)
 
 
 def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Variables:
@@ -22,7 +20,7 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Vari
     devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
     found: Variables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
     found["firewall_open_ports"] = _open_ports(node, shared)
-    tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.type in TUNNELS]
+    tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.kind.tunnel]
     tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
     if tunnels:
         wanted = settings["tcp_mss"]
@@ -57,16 +55,11 @@ def _ports_of(link: Link, end: End) -> list[tuple[str, int]]:
     if link.options.get("over", "uplink") != "uplink":
         # What travels over another link arrives on that one, which is not filtered.
         return []
-    if link.type == "wireguard" and end.listen_port:
-        return [("udp", end.listen_port)]
-    if link.type == "openvpn" and is_server(link, end) and end.listen_port:
-        return [(link.options.get("transport", "tcp"), end.listen_port)]
-    if link.type == "l2tp_ipsec":
-        # Either side may renew keys or look whether the other one is alive.
-        return [("esp", 0), *(("udp", port) for port in _IKE_PORTS)]
-    if link.type == "vxlan":
-        return [("udp", link.options.get("port", VXLAN_PORT))]
-    return []
+    ports = link.kind.ports
+    found = ports.common(link.options)
+    if end.listen_port and (ports.listener == "each" or (ports.listener == "server" and is_server(link, end))):
+        found.append((ports.protocol_of(link.options), end.listen_port))
+    return found
 
 
 def _addresses_of(link: Link, peer: End) -> set[str]:

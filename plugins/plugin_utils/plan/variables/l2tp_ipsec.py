@@ -11,7 +11,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def l2tp_variables(node: Node, shared: Context) -> Variables:
     """Return the variables of role l2tp_ipsec."""
-    return present(l2tp_ipsec_tunnels=[_tunnel(link, end) for link, end in shared.links.get(node.name, []) if link.type == "l2tp_ipsec"])
+    return present(
+        l2tp_ipsec_tunnels=[_tunnel(link, end) for link, end in shared.links.get(node.name, []) if link.kind.role == "l2tp_ipsec"]
+    )
 
 
 def _tunnel(link: Link, end: End) -> Variables:

@@ -11,7 +11,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def openvpn_variables(node: Node, shared: Context) -> Variables:
     """Return the variables of role openvpn."""
-    return present(openvpn_tunnels=[_tunnel(link, end, shared) for link, end in shared.links.get(node.name, []) if link.type == "openvpn"])
+    return present(
+        openvpn_tunnels=[_tunnel(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "openvpn"]
+    )
 
 
 def _tunnel(link: Link, end: End, shared: Context) -> Variables:

@@ -14,7 +14,7 @@ def sysctl_variables(node: Node, shared: Context) -> Variables:
     found: Variables = {}
     if kernel["tcp_l3mdev_accept"]:
         found["sysctl_tcp_l3mdev_accept"] = 1
-    outside = any(link.type == "wireguard" and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))
+    outside = any(link.kind.main_socket and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))
     if kernel["udp_l3mdev_accept"] or outside:
         found["sysctl_udp_l3mdev_accept"] = 1
     return found

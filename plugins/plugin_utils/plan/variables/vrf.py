@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, Variables, compact, present
 
 # Who makes the interface of a tunnel; interface.service starts after it.
-_UNITS: Mapping[str, str] = {"wireguard": "wg-quick@{name}.service", "l2tp_ipsec": "xl2tpd.service"}
 
 
 def vrf_variables(node: Node, shared: Context) -> Variables:
@@ -66,14 +63,13 @@ def _segment_interfaces(segment: Segment, node: Node) -> list[Variables]:
 
 
 def _link_interface(link: Link, end: End) -> Variables:
-    if link.type == "vlan":
-        mtu = link.mtu if "mtu" in link.options else None
-        return compact(name=end.interface, kind="vlan", parent=end.device, vlan=link.options["vlan"], vrf=link.vrf or None, mtu=mtu)
-    return compact(name=end.interface, vrf=link.vrf or None, unit=tunnel_unit(link, end), dynamic=link.type == "l2tp_ipsec" or None)
+    kind = link.kind
+    if kind.tagged:
+        mtu, number = link.mtu if "mtu" in link.options else None, kind.number(link.id, link.options)
+        return compact(name=end.interface, kind=kind.kernel_kind, parent=end.device, vlan=number, vrf=link.vrf or None, mtu=mtu)
+    return compact(name=end.interface, vrf=link.vrf or None, unit=tunnel_unit(link, end), dynamic=kind.dynamic or None)
 
 
 def tunnel_unit(link: Link, end: End) -> str | None:
     """Return the unit that makes the interface of a link, or None when no unit does."""
-    if link.type == "openvpn":
-        return f"openvpn-{'server' if is_server(link, end) else 'client'}@{end.interface}.service"
-    return _UNITS[link.type].format(name=end.interface) if link.type in _UNITS else None
+    return link.kind.unit.format(name=end.interface, side="server" if is_server(link, end) else "client") or None

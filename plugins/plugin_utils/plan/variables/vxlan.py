@@ -11,14 +11,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def vxlan_variables(node: Node, shared: Context) -> Variables:
     """Return the variables of role vxlan."""
-    found = [_of_link(link, end, shared) for link, end in shared.links.get(node.name, []) if link.type == "vxlan"]
+    found = [_of_link(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "vxlan"]
     return present(vxlan_interfaces=found + [_of_segment(segment, node) for segment in shared.segments.get(node.name, [])])
 
 
 def _of_link(link: Link, end: End, shared: Context) -> Variables:
     other = link.other(end)
     over = link.options.get("over", "uplink")
-    vni = link.options.get("vni", link.id)
+    vni = link.kind.number(link.id, link.options)
     # The other end may call the uplink by another address than the one it has.
     own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
     entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}

@@ -14,7 +14,7 @@ def wireguard_variables(node: Node, shared: Context) -> Variables:
     keepalive = shared.intent.settings["xgn_wireguard"]["keepalive"]
     interfaces: list[Variables] = []
     for link, end in shared.links.get(node.name, []):
-        if link.type != "wireguard":
+        if link.kind.role != "wireguard":
             continue
         other = link.other(end)
         # A side that can be called keeps its port; only one that must call, or is told to, keeps the translation alive.

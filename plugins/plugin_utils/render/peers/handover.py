@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird import bird_configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
@@ -58,9 +59,10 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: K
     addresses = _addresses(variables)
     for interface in variables.get("wireguard_interfaces", []):
         lines += [f"## WireGuard {interface['name']}", "", "```ini", *_wg_quick(interface, addresses, public_keys), "```", ""]
-    for key, title in (("openvpn_tunnels", "OpenVPN"), ("l2tp_ipsec_tunnels", "L2TP/IPsec"), ("vxlan_interfaces", "VXLAN")):
-        for tunnel in variables.get(key, []):
-            lines += [f"## {title} {tunnel['name']}", "", f"- addresses: {', '.join(addresses.get(tunnel['name'], []))}"]
+    for kind in TUNNELS:
+        # A file of wg-quick says more than a list.
+        for tunnel in variables.get(kind.variable, []) if kind.name != "wireguard" else ():
+            lines += [f"## {kind.title} {tunnel['name']}", "", f"- addresses: {', '.join(addresses.get(tunnel['name'], []))}"]
             lines += [f"- {word.replace('_', ' ')}: {_value(tunnel[word])}" for word in tunnel if word not in ("name", "preshared_key")]
             lines.append("")
     routes = variables.get("frr_static_routes", [])

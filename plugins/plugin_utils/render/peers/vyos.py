@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node
 
 Variables = Mapping[str, Any]
 # VyOS numbers the rules of a policy from 1 to 65535.
 _LAST_RULE = 65535
+# Types of tunnels that are written as commands; the owner is told about the others.
+_WRITTEN = ("wireguard", "vxlan")
 
 
 def vyos_commands(
@@ -69,10 +72,10 @@ class _Writer:
             yield from self.bgp(instance)
 
     def left_out(self) -> Iterator[str]:
-        for name, what in (("openvpn_tunnels", "OpenVPN"), ("l2tp_ipsec_tunnels", "L2TP/IPsec")):
-            for tunnel in self.variables.get(name, []):
+        for kind in TUNNELS:
+            for tunnel in self.variables.get(kind.variable, []) if kind.name not in _WRITTEN else ():
                 details = ", ".join(f"{key} {tunnel[key]}" for key in ("role", "remote", "listen_port", "mtu") if key in tunnel)
-                yield f"{what} tunnel {tunnel['name']} to {tunnel['peer']} is yours to configure: {details}"
+                yield f"{kind.title} tunnel {tunnel['name']} to {tunnel['peer']} is yours to configure: {details}"
         if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
             yield "OSPF is yours to configure"
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
@@ -83,6 +84,7 @@ def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:
     yield from interface_mtu_problems(host, tunnel, _MTU_MAX)
     if mtu is None or uplink is None:
         return
-    room = fit(uplink, "l2tp_ipsec_gcm" if tunnel.text("cipher") == "aes-gcm" else "l2tp_ipsec", "ipv4")
+    layers = link_type("l2tp_ipsec").layers
+    room = fit(uplink, layers.get(tunnel.text("cipher") or "", layers["aes-cbc"]), "ipv4")
     if mtu > room.mtu:
         yield tunnel.problem("mtu", "does not fit into xgn_uplink_mtu", f"{room.arithmetic} is the most")

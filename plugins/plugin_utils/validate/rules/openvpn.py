@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
@@ -114,6 +115,6 @@ def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:
     yield from interface_mtu_problems(host, tunnel)
     # TCP cuts the stream to fit by itself; only a datagram can be too large.
     if mtu is not None and uplink is not None and _transport(tunnel) == "udp":
-        room = fit(uplink, "openvpn_udp", tunnel.text("family") if tunnel.text("family") in FAMILY.values() else OUTER)
+        room = fit(uplink, link_type("openvpn").layers["udp"], tunnel.text("family") if tunnel.text("family") in FAMILY.values() else OUTER)
         if mtu > room.mtu:
             yield tunnel.problem("mtu", "does not fit into xgn_uplink_mtu", f"{room.arithmetic} is the most")

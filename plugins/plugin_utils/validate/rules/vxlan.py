@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, TITLE, VNIS, VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, mac_problems, name_problems
@@ -105,7 +106,7 @@ def _mtu_of(host: Host, interface: str) -> tuple[int | None, str]:
     for view in host.root.views("wireguard_interfaces"):
         if view.text("name") == interface:
             return (view.number("mtu") if view.given("mtu") else WIREGUARD_MTU), view.at("mtu")
-    for name in ("vrf_interfaces", "openvpn_tunnels", "l2tp_ipsec_tunnels"):
+    for name in ("vrf_interfaces", *(kind.variable for kind in TUNNELS if kind.point_to_point)):
         for view in host.root.views(name):
             if view.text("name") == interface and view.given("mtu"):
                 return view.number("mtu"), view.at("mtu")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of, uses_frr, uses_vrf
 
 Units = Mapping[str, Mapping[str, Any]]
@@ -17,13 +18,11 @@ NETWORK_ONLINE = "network-online.target"
 def expected_units(variables: Variables) -> list[str]:
     """Return the units that must be enabled and active, in the order of the boot."""
     roles = roles_of(variables)
-    units = []
-    if "wireguard" in roles:
-        units += [f"wg-quick@{item['name']}.service" for item in variables.get("wireguard_interfaces", [])]
-    if "openvpn" in roles:
-        units += [f"openvpn-{item['role']}@{item['name']}.service" for item in variables.get("openvpn_tunnels", [])]
-    if "l2tp_ipsec" in roles and variables.get("l2tp_ipsec_tunnels"):
-        units += ["strongswan.service", "xl2tpd.service"]
+    units: list[str] = []
+    for kind in TUNNELS:
+        tunnels = variables.get(kind.variable, []) if kind.role in roles and kind.unit else []
+        units += kind.other_units if tunnels else ()
+        units += [kind.unit.format(name=item["name"], side=item.get("role")) for item in tunnels]
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         units += ["interface.service"] if uses_vrf(variables) else []

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOCAL_TABLE, TITLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     Variables,
@@ -74,9 +75,10 @@ def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
 def check_interfaces(ledger: Ledger, variables: Variables) -> None:
     """Check every interface the roles name: exists and up, kind, VRF, MTU, MAC address."""
     tunnels = {
-        item["name"]: {**item, "kind": kind}
-        for kind, variable in (("wireguard", "wireguard_interfaces"), ("tun", "openvpn_tunnels"), ("ppp", "l2tp_ipsec_tunnels"))
-        for item in variables.get(variable, [])
+        item["name"]: {**item, "kind": kind.kernel_kind}
+        for kind in TUNNELS
+        if kind.point_to_point
+        for item in variables.get(kind.variable, [])
     }
     declared = {item["name"]: item for item in variables.get("vrf_interfaces", [])}
     addressed = {item["name"]: item for item in variables.get("frr_interfaces", [])}

@@ -1,0 +1,318 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The types of links: one entry holds what the planner, the files, the checks and the drawings need to know of one.
+
+A new type begins here and in the intent's schema. Whoever asks for a type that has no entry is refused, so that nothing is left out in silence:
+neither the bytes of its headers nor its open ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, VXLAN_PORT
+
+
+class LinkTypeError(ValueError):
+    """A type of link, or a variant of one, that has no entry."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """How a node is addressed by its peer, and so what its packet filter opens.
+
+    Attributes:
+        protocol: ``udp`` or ``tcp``; the default where `protocol_option` names an option.
+        protocol_option: option of the link that names the protocol.
+        listener: which ends listen on a port of the plan: each that can be called, or the server of the two.
+        number_option, number: option of the link that names a port both ends have, and its default.
+        fixed: protocols and ports of the standard; 0 where the protocol has none.
+    """
+
+    protocol: Literal["udp", "tcp"] = "udp"
+    protocol_option: str = ""
+    listener: Literal["", "each", "server"] = ""
+    number_option: str = ""
+    number: int = 0
+    fixed: tuple[tuple[str, int], ...] = ()
+
+    def protocol_of(self, options: Mapping[str, Any]) -> str:
+        """Return the protocol of a link with these options."""
+        return str(options.get(self.protocol_option, self.protocol)) if self.protocol_option else self.protocol
+
+    def common(self, options: Mapping[str, Any]) -> list[tuple[str, int]]:
+        """Return protocols and ports that both ends of a link have open, whoever calls."""
+        chosen = [(self.protocol_of(options), int(options.get(self.number_option, self.number)))] if self.number_option else []
+        return [*self.fixed, *chosen]
+
+
+@dataclass(frozen=True)
+class LinkType:
+    """One type of links.
+
+    Attributes:
+        name: as the intent has it.
+        title: as the field calls it, in headings and drawings.
+        noun: what one of them is called in a list of changes.
+        legend: what the legend of the report says.
+        word: what a drawing says at a line.
+        subject: first word of the checks that are about one; empty where none is.
+        layer: 2 where it carries Ethernet frames, 3 where it carries IP packets.
+        tunnel: its packets travel in others, over an uplink or another link.
+        prefix: what the interface's name begins with, before the number; empty where the name comes from the device beneath.
+        tagged: that name has a dot and the number behind the device's.
+        number_option: option of the link that numbers the interface; the link's id where it is not given or none.
+        number_required: the option must be given.
+        layers: names in `encapsulation.LAYERS` by value of `variant`, the default first; empty where nothing is added.
+        variant: option of the link that chooses among the layers.
+        roams: its peers may change the family of the outer packets, so that the larger header is counted.
+        largest_mtu: largest MTU in bytes it is given unasked; none for no bound.
+        keys, end_keys: keys of a link and of its ends that belong to some types only, this one among them.
+        preshared_key_required: both ends need a key in common.
+        port_settings: variable of the intent whose ``port_base`` numbers the ports.
+        ports: how a node is addressed by its peer.
+        needs_both: it calls nobody, so that each end must have an address the other one reaches.
+        role, variable: role that makes the interface, and its list of them.
+        main_socket: its UDP socket is in the main table, whatever VRF its uplink is in.
+        unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none.
+        other_units: units that must run before that one and make no interface.
+        dynamic: the interface comes and goes with its session.
+        kernel_kind: kind of the interface as ``ip -details link`` tells it; empty for a NIC.
+        failover: how the test of the failover cuts it; see `plan/variables/failover_test.py`. Empty for a type that cannot be cut.
+        width: of its line in a drawing, in points.
+        mark: at both ends of that line, an arrow shape of Graphviz; empty for none.
+    """
+
+    name: str
+    title: str
+    noun: str
+    legend: str
+    word: str
+    layer: Literal[2, 3]
+    tunnel: bool
+    role: str
+    variable: str
+    kernel_kind: str
+    width: float
+    mark: str
+    failover: Literal["", "living_port", "planned_port", "nat_traversal"]
+    ports: Ports
+    layers: Mapping[str, str]
+    subject: str = ""
+    prefix: str = ""
+    tagged: bool = False
+    number_option: str = ""
+    number_required: bool = False
+    variant: str = ""
+    roams: bool = False
+    largest_mtu: int | None = None
+    keys: tuple[str, ...] = ()
+    end_keys: tuple[str, ...] = ()
+    preshared_key_required: bool = False
+    port_settings: str = ""
+    needs_both: bool = False
+    main_socket: bool = False
+    unit: str = ""
+    other_units: tuple[str, ...] = ()
+    dynamic: bool = False
+
+    @property
+    def point_to_point(self) -> bool:
+        """A tunnel for IP packets, which has two ends and no neighbors beside them."""
+        return self.tunnel and self.layer == 3
+
+    def number(self, link_id: int, options: Mapping[str, Any]) -> int:
+        """Return what numbers the interface of a link with this id and these options."""
+        return int(options.get(self.number_option, link_id)) if self.number_option else link_id
+
+    def encapsulation(self, options: Mapping[str, Any]) -> str | None:
+        """Return the name in `encapsulation.LAYERS` of what a link with these options adds, or None for nothing.
+
+        Raises:
+            LinkTypeError: the link has a variant without an entry.
+        """
+        if not self.layers:
+            return None
+        default = next(iter(self.layers))
+        chosen = options.get(self.variant, default) if self.variant else default
+        if chosen not in self.layers:
+            raise LinkTypeError(f"unknown {self.variant} {chosen!r} of a link of type {self.name}; valid: {', '.join(self.layers)}")
+        return self.layers[chosen]
+
+
+_TUNNEL_KEYS, _TUNNEL_END_KEYS = ("family",), ("endpoint", "uplink")
+
+# In the order of the boot, tunnels first. Legends and tables keep it.
+LINK_TYPES: Mapping[str, LinkType] = {
+    item.name: item
+    for item in (
+        LinkType(
+            name="wireguard",
+            title="WireGuard",
+            noun="WireGuard interface",
+            legend="WireGuard tunnel",
+            word="WireGuard",
+            subject="WireGuard",
+            layer=3,
+            tunnel=True,
+            prefix="wg",
+            layers={"": "wireguard"},
+            roams=True,
+            keys=("keepalive", "preshared_key_variable", *_TUNNEL_KEYS),
+            end_keys=("listen_port", "public_key", *_TUNNEL_END_KEYS),
+            port_settings="xgn_wireguard",
+            ports=Ports(listener="each"),
+            main_socket=True,
+            role="wireguard",
+            variable="wireguard_interfaces",
+            unit="wg-quick@{name}.service",
+            kernel_kind="wireguard",
+            failover="living_port",
+            width=4.0,
+            mark="",
+        ),
+        LinkType(
+            name="openvpn",
+            title="OpenVPN",
+            noun="OpenVPN tunnel",
+            legend="OpenVPN tunnel",
+            word="OpenVPN",
+            subject="OpenVPN",
+            layer=3,
+            tunnel=True,
+            prefix="ovpn",
+            layers={"tcp": "openvpn_tcp", "udp": "openvpn_udp"},
+            variant="transport",
+            keys=("transport", *_TUNNEL_KEYS),
+            end_keys=("listen_port", *_TUNNEL_END_KEYS),
+            port_settings="xgn_openvpn",
+            ports=Ports(protocol="tcp", protocol_option="transport", listener="server"),
+            role="openvpn",
+            variable="openvpn_tunnels",
+            unit="openvpn-{side}@{name}.service",
+            kernel_kind="tun",
+            failover="planned_port",
+            width=3.0,
+            mark="dot",
+        ),
+        LinkType(
+            name="l2tp_ipsec",
+            title="L2TP/IPsec",
+            noun="L2TP/IPsec tunnel",
+            legend="L2TP/IPsec tunnel",
+            word="L2TP/IPsec",
+            subject="IPsec",
+            layer=3,
+            tunnel=True,
+            prefix="l2tp",
+            layers={"aes-cbc": "l2tp_ipsec", "aes-gcm": "l2tp_ipsec_gcm"},
+            variant="cipher",
+            keys=("preshared_key_variable", "cipher", *_TUNNEL_KEYS),
+            end_keys=_TUNNEL_END_KEYS,
+            preshared_key_required=True,
+            # RFC 4303, RFC 7296 and RFC 3948. Either side may renew keys or look whether the other one is alive.
+            ports=Ports(fixed=(("esp", 0), ("udp", 500), ("udp", 4500))),
+            role="l2tp_ipsec",
+            variable="l2tp_ipsec_tunnels",
+            unit="xl2tpd.service",
+            other_units=("strongswan.service",),
+            dynamic=True,
+            kernel_kind="ppp",
+            failover="nat_traversal",
+            width=3.0,
+            mark="box",
+        ),
+        LinkType(
+            name="vxlan",
+            title="VXLAN",
+            noun="VXLAN",
+            legend="VXLAN",
+            word="VXLAN",
+            subject="VXLAN",
+            layer=2,
+            tunnel=True,
+            prefix="vxlan",
+            number_option="vni",
+            layers={"": "vxlan"},
+            # Beyond this nothing on a bridge or in a container expects more.
+            largest_mtu=ETHERNET_MTU,
+            keys=("vni", "port", *_TUNNEL_KEYS),
+            end_keys=("mac", *_TUNNEL_END_KEYS),
+            ports=Ports(number_option="port", number=VXLAN_PORT),
+            needs_both=True,
+            role="vxlan",
+            variable="vxlan_interfaces",
+            kernel_kind="vxlan",
+            failover="",
+            width=2.4,
+            mark="diamond",
+        ),
+        LinkType(
+            name="vlan",
+            title="VLAN",
+            noun="interface",
+            legend="VLAN",
+            word="VLAN",
+            layer=2,
+            tunnel=False,
+            tagged=True,
+            number_option="vlan",
+            number_required=True,
+            layers={"": "vlan"},
+            keys=("vlan",),
+            end_keys=("device", "mac"),
+            ports=Ports(),
+            role="vrf",
+            variable="vrf_interfaces",
+            kernel_kind="vlan",
+            failover="",
+            width=2.0,
+            mark="tee",
+        ),
+        LinkType(
+            name="direct",
+            title="direct wire",
+            noun="interface",
+            legend="direct wire",
+            word="wire",
+            layer=2,
+            tunnel=False,
+            layers={},
+            end_keys=("device",),
+            ports=Ports(),
+            role="vrf",
+            variable="vrf_interfaces",
+            kernel_kind="",
+            failover="",
+            width=2.0,
+            mark="",
+        ),
+    )
+}
+TUNNELS = tuple(item for item in LINK_TYPES.values() if item.tunnel)
+
+
+def link_type(name: str) -> LinkType:
+    """Return the entry of a type.
+
+    Parameters:
+        name: as the intent has it, for example ``wireguard``.
+
+    Raises:
+        LinkTypeError: no such type; the message names those that are.
+    """
+    if name not in LINK_TYPES:
+        raise LinkTypeError(f"unknown link type {name!r}; valid: {', '.join(LINK_TYPES)}")
+    return LINK_TYPES[name]
+
+
+def types_with(key: str) -> tuple[str, ...]:
+    """Return the names of the types that a key of a link belongs to; empty for a key of all types."""
+    return tuple(item.name for item in LINK_TYPES.values() if key in item.keys)
+
+
+def types_with_end(key: str) -> tuple[str, ...]:
+    """Return the names of the types that a key of a link's end belongs to; empty for a key of all types."""
+    return tuple(item.name for item in LINK_TYPES.values() if key in item.end_keys)

@@ -1,0 +1,53 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The roles of the collection: their order, which of them verification compares with the live state, and what tells that a host uses one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role.
+
+    Attributes:
+        name: of its directory; the names of its variables begin with it and an underscore.
+        compared: its variables can be compared with the live state.
+        optional: variable that tells whether a host uses it, for a role that few hosts use: of one that declares nothing there is nothing
+            to say. Empty for a role of every host.
+    """
+
+    name: str
+    compared: bool = True
+    optional: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its variables begin with."""
+        return f"{self.name}_"
+
+
+# In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs, too.
+ROLES: Mapping[str, Role] = {
+    item.name: item
+    for item in (
+        Role("preflight", compared=False),
+        Role("sysctl"),
+        Role("wireguard"),
+        Role("openvpn", optional="openvpn_tunnels"),
+        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels"),
+        Role("vxlan", optional="vxlan_interfaces"),
+        Role("vrf"),
+        Role("frr"),
+        Role("firewall", optional="firewall_public_interfaces"),
+        Role("docker_macvlan", optional="docker_macvlan_networks"),
+        Role("dns_anycast", optional="dns_anycast_addresses"),
+        Role("gobgp", optional="gobgp_asn"),
+        Role("frr_build", compared=False),
+        Role("failover_test", compared=False),
+        Role("verify", compared=False),
+    )
+}
+COMPARED = tuple(item for item in ROLES.values() if item.compared)

@@ -1,0 +1,41 @@
+"""The registry of roles: the roles on disk, their order in playbooks/site.yml, and what role verify may be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, Role
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def specs_of(name: str) -> dict[str, object]:
+    """Return the options of every entry point of a role."""
+    text = (ROOT / "roles" / name / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    points = yaml.safe_load(text)["argument_specs"].values()
+    return {option: spec for point in points for option, spec in (point.get("options") or {}).items()}
+
+
+def test_the_roles_are_those_on_disk() -> None:
+    assert sorted(ROLES) == sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def test_site_runs_them_in_that_order() -> None:
+    plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    ran = [item["role"].removeprefix("xuegao.net.") for play in plays for item in play.get("roles", [])]
+    assert ran == [name for name in ROLES if name in ran]
+    # Role vrf makes the VXLANs; the last three are run by playbooks of their own or by roles.
+    assert set(ROLES) - set(ran) == {"vxlan", "frr_build", "failover_test", "verify"}
+
+
+def test_role_verify_names_those_that_are_compared() -> None:
+    option = specs_of("verify")["verify_roles"]
+    assert isinstance(option, dict)
+    assert set(option["choices"]) == {item.name for item in COMPARED}
+
+
+@pytest.mark.parametrize("item", ROLES.values(), ids=lambda item: item.name)
+def test_the_variable_that_tells_is_the_roles_own(item: Role) -> None:
+    assert not item.optional or (item.optional in specs_of(item.name) and item.optional.startswith(item.prefix))
