@@ -25,6 +25,15 @@ help:
 	@echo 'make check       lint, types, unit tests, golden files (before each commit)'
 	@echo 'make test        everything CI runs'
 	@echo 'make bench       figures, also in build/bench.json'
+	@echo 'make docs        the HTML site in build/docs, its generated pages written anew'
+	@echo 'make docs-pictures   the pictures of README.md, made anew'
+	@echo 'make collection  the tarball in build, for ansible-galaxy collection install'
+	@echo
+	@echo 'demo and demo-down take'
+	@echo '  INVENTORY=inventories/t1_t2   the pair of routers; without it inventories/hybrid, the whole network'
+	@echo '  FRR=source                    an FRR built from source; without it that of the distribution'
+	@echo 'all take'
+	@echo '  PYTHON=python3.12             the Python of the virtual environment, 3.11 or newer'
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
 
