@@ -17,6 +17,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "roles").glob("*/README.md")])
 START = ROOT / "docs" / "getting-started.md"
+TERMS = ROOT / "docs" / "terms.md"
+WORDED = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page != TERMS)]
 FILE_AND_TEXT = re.compile(r"^`mine/([\w/.]+)`[^\n]*\n\n```yaml\n(.*?)```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -48,6 +50,28 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert found.exists(), target
         if anchor:
             assert anchor in anchors(found), target
+
+
+def unwanted() -> list[str]:
+    """The words that terms.md does not use for anything: those without a context in parentheses."""
+    rows = [line.split("|") for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    words = [word.strip() for row in rows for word in row[3].split(",") if row[1].strip() != "term"]
+    return [word for word in words if not word.endswith(")")]
+
+
+@pytest.mark.parametrize("page", WORDED, ids=name)
+def test_one_term_for_each_thing(page: Path) -> None:
+    prose = re.sub(r"```.*?```|`[^`]*`|^    .*?$|\]\([^)]*\)", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = " ".join(prose.split())
+    used = [word for word in unwanted() if re.search(rf"\b{re.escape(word.rstrip('e'))}(e|s|es|d|ed|ing)?\b", text, re.IGNORECASE)]
+    assert used == [], "docs/terms.md has another word for it"
+
+
+def test_terms_stand_once() -> None:
+    terms = [line.split("|")[1].strip() for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    terms = [term for term in terms if term != "term"]
+    assert len(terms) == len(set(terms)) > 30
+    assert len(unwanted()) > 20
 
 
 def test_the_intent_of_the_first_page_plans_and_is_valid() -> None:
