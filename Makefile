@@ -17,7 +17,7 @@ PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansibl
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs collection
+.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-pictures collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
@@ -26,7 +26,7 @@ help:
 	@echo 'make test        everything CI runs'
 	@echo 'make bench       figures, also in build/bench.json'
 	@echo 'make docs        the HTML site in build/docs, its generated pages written anew'
-	@echo 'make docs-pictures   the pictures of README.md, made anew'
+	@echo 'make docs-pictures   the pictures of README.md, by Graphviz and Chromium'
 	@echo 'make collection  the tarball in build, for ansible-galaxy collection install'
 	@echo
 	@echo 'demo and demo-down take'
@@ -88,6 +88,10 @@ bench: setup-python
 docs: setup-python
 	@$(BIN)/python tools/generate_docs.py
 	@$(BIN)/python docs/data-model/generate.py
+
+# Needs Graphviz and Chromium. Their versions show in the pictures, so these are made by hand and looked at.
+docs-pictures: setup-python
+	@$(BIN)/python tools/make_pictures.py
 
 collection: setup-python
 	@mkdir -p build

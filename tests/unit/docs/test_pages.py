@@ -52,6 +52,15 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(found), target
 
 
+def test_the_readme_counts_right() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = (ROOT / "inventories" / "hybrid" / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8").count("\n")
+    assert "whose intent has less than 100 lines" in text
+    assert lines < 100
+    roles = {path.name for path in (ROOT / "roles").iterdir() if path.is_dir()}
+    assert set(re.findall(r"^\| \[(\w+)\]\(roles/\1\)", text, re.MULTILINE)) == roles
+
+
 def unwanted() -> list[str]:
     """The words that terms.md does not use for anything: those without a context in parentheses."""
     rows = [line.split("|") for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
