@@ -17,7 +17,7 @@ PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansibl
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-pictures collection
+.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
@@ -25,7 +25,7 @@ help:
 	@echo 'make check       lint, types, unit tests, golden files (before each commit)'
 	@echo 'make test        everything CI runs'
 	@echo 'make bench       figures, also in build/bench.json'
-	@echo 'make docs        the HTML site in build/docs, its generated pages written anew'
+	@echo 'make docs        the HTML site in build/docs/html, and the generated pages written anew'
 	@echo 'make docs-pictures   the pictures of README.md, by Graphviz and Chromium'
 	@echo 'make collection  the tarball in build, for ansible-galaxy collection install'
 	@echo
@@ -85,9 +85,13 @@ test: setup-test
 bench: setup-python
 	@$(BIN)/python tests/bench/run.py
 
-docs: setup-python
+# Pages of the repository that are written from the code; tests keep them current.
+docs-generated: setup-python
 	@$(BIN)/python tools/generate_docs.py
 	@$(BIN)/python docs/data-model/generate.py
+
+docs: docs-generated
+	@$(BIN)/python tools/build_site.py
 
 # Needs Graphviz and Chromium. Their versions show in the pictures, so these are made by hand and looked at.
 docs-pictures: setup-python

@@ -266,7 +266,24 @@ def rule_tables(folder: str) -> str:
     return "\n".join(lines)
 
 
+# ---- filters ---------------------------------------------------------------------------------------------------------
+
+
+def filter_examples() -> str:
+    """The part of docs/filters.md that shows every filter in use, with its result."""
+    lines: list[str] = []
+    for path in sorted((ROOT / "plugins" / "filter").glob("*.yml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        documentation = content["DOCUMENTATION"]
+        about = documentation["description"]
+        text = re.sub(r"\b[BCEFIMOPV]\(([^()]*)\)", r"`\1`", " ".join(about) if isinstance(about, list) else about)
+        lines += [f"## {path.stem}", "", f"{documentation['short_description']}. {text}", ""]
+        lines += ["```yaml+jinja", content["EXAMPLES"].rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     print(check_tables())
     print(rule_tables("plan"))
     print(rule_tables("validate"))
+    print(filter_examples())

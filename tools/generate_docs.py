@@ -87,6 +87,7 @@ def pages() -> dict[Path, str]:
         for page, texts in (
             (docs / "verify.md", [doc_tables.check_tables()]),
             (docs / "validation-rules.md", [doc_tables.rule_tables("plan"), doc_tables.rule_tables("validate")]),
+            (docs / "filters.md", [doc_tables.filter_examples()]),
         )
     }
 
@@ -109,7 +110,7 @@ def main() -> int:
             if not check:
                 readme.write_text(after, encoding="utf-8")
     if stale:
-        print(("not current, run `make docs`: " if check else "written: ") + ", ".join(stale))
+        print(("not current, run `make docs-generated`: " if check else "written: ") + ", ".join(stale))
     return 1 if check and stale else 0
 
 
