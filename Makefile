@@ -17,7 +17,7 @@ PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansibl
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs collection
+.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
@@ -25,6 +25,15 @@ help:
 	@echo 'make check       lint, types, unit tests, golden files (before each commit)'
 	@echo 'make test        everything CI runs'
 	@echo 'make bench       figures, also in build/bench.json'
+	@echo 'make docs        the HTML site in build/docs/html, and the generated pages written anew'
+	@echo 'make docs-pictures   the pictures of README.md, by Graphviz and Chromium'
+	@echo 'make collection  the tarball in build, for ansible-galaxy collection install'
+	@echo
+	@echo 'demo and demo-down take'
+	@echo '  INVENTORY=inventories/t1_t2   the pair of routers; without it inventories/hybrid, the whole network'
+	@echo '  FRR=source                    an FRR built from source; without it that of the distribution'
+	@echo 'all take'
+	@echo '  PYTHON=python3.12             the Python of the virtual environment, 3.11 or newer'
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -76,9 +85,17 @@ test: setup-test
 bench: setup-python
 	@$(BIN)/python tests/bench/run.py
 
-docs: setup-python
+# Pages of the repository that are written from the code; tests keep them current.
+docs-generated: setup-python
 	@$(BIN)/python tools/generate_docs.py
 	@$(BIN)/python docs/data-model/generate.py
+
+docs: docs-generated
+	@$(BIN)/python tools/build_site.py
+
+# Needs Graphviz and Chromium. Their versions show in the pictures, so these are made by hand and looked at.
+docs-pictures: setup-python
+	@$(BIN)/python tools/make_pictures.py
 
 collection: setup-python
 	@mkdir -p build

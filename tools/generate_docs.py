@@ -1,8 +1,9 @@
-"""Write the generated part of each role's README from its argument specs.
+"""Write the generated parts of the documentation: each role's README from its argument specs, tables of docs/ from the code.
 
 Usage: tools/generate_docs.py [--check]
 
-What stands above the marker is written by hand. With --check nothing is written; exit 1 names the files that are not current.
+In a README what stands above the marker is written by hand, in docs/ what stands outside of the two markers. With --check nothing is written;
+exit 1 names the files that are not current.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import doc_tables  # noqa: E402
+
 MARKER = "<!-- Below this line: tools/generate_docs.py, from meta/argument_specs.yml. -->"
+BEGIN = "<!-- Written by tools/generate_docs.py from the code, up to the next such line. Changes made here are lost. -->"
+END = "<!-- End of what tools/generate_docs.py writes. -->"
 ENTRY_POINTS = {"main": "Variables"}
 
 
@@ -59,10 +66,41 @@ def generated(role: Path) -> str:
     return "\n".join(parts)
 
 
+def between(page: Path, texts: list[str]) -> str:
+    """A page with these texts between its markers, in order.
+
+    Raises ValueError when the page has another number of marked places.
+    """
+    before = page.read_text(encoding="utf-8")
+    parts = re.split(f"{re.escape(BEGIN)}.*?{re.escape(END)}", before, flags=re.DOTALL)
+    if len(parts) != len(texts) + 1:
+        raise ValueError(f"{page}: {len(parts) - 1} marked places, expected {len(texts)}")
+    filled = [f"{BEGIN}\n\n{text.rstrip()}\n\n{END}{part}" for text, part in zip(texts, parts[1:])]
+    return parts[0] + "".join(filled)
+
+
+def pages() -> dict[Path, str]:
+    """Every page of docs/ with generated tables."""
+    docs = ROOT / "docs"
+    return {
+        page: between(page, texts)
+        for page, texts in (
+            (docs / "verify.md", [doc_tables.check_tables()]),
+            (docs / "validation-rules.md", [doc_tables.rule_tables("plan"), doc_tables.rule_tables("validate")]),
+            (docs / "filters.md", [doc_tables.filter_examples()]),
+        )
+    }
+
+
 def main() -> int:
-    """Write or check every README."""
+    """Write or check every README and page."""
     check = "--check" in sys.argv[1:]
     stale = []
+    for page, after in pages().items():
+        if page.read_text(encoding="utf-8") != after:
+            stale.append(str(page.relative_to(ROOT)))
+            if not check:
+                page.write_text(after, encoding="utf-8")
     for role in sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir()):
         readme = role / "README.md"
         before = readme.read_text(encoding="utf-8") if readme.exists() else f"# {role.name}\n\n{MARKER}\n"
@@ -72,7 +110,7 @@ def main() -> int:
             if not check:
                 readme.write_text(after, encoding="utf-8")
     if stale:
-        print(("not current, run `make docs`: " if check else "written: ") + ", ".join(stale))
+        print(("not current, run `make docs-generated`: " if check else "written: ") + ", ".join(stale))
     return 1 if check and stale else 0
 
 

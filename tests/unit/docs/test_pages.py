@@ -1,0 +1,112 @@
+"""What the pages say is so: links lead somewhere, the intent of getting-started plans, descriptions are whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import subjects
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, variable_problems
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "roles").glob("*/README.md")])
+START = ROOT / "docs" / "getting-started.md"
+TERMS = ROOT / "docs" / "terms.md"
+WORDED = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page != TERMS)]
+FILE_AND_TEXT = re.compile(r"^`mine/([\w/.]+)`[^\n]*\n\n```yaml\n(.*?)```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+# Keys of the intent's schema; what is not among them is a description that a comma has cut in two.
+KEYS = set(
+    "type elements options choices required default no_log aliases values keys minimum maximum min_items pattern pattern_text renamed_from"
+    " description".split()
+)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub and MyST make them."""
+    titles = HEADING.findall(re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(re.sub(r"`[^`\n]*`", "", page.read_text(encoding="utf-8"))):
+        assert not target.startswith(("http:", "/")), target
+        path, _, anchor = target.partition("#")
+        if target.startswith("https:"):
+            continue
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), target
+        if anchor:
+            assert anchor in anchors(found), target
+
+
+def test_the_readme_counts_right() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = (ROOT / "inventories" / "hybrid" / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8").count("\n")
+    assert "whose intent has less than 100 lines" in text
+    assert lines < 100
+    roles = {path.name for path in (ROOT / "roles").iterdir() if path.is_dir()}
+    assert set(re.findall(r"^\| \[(\w+)\]\(roles/\1\)", text, re.MULTILINE)) == roles
+
+
+def unwanted() -> list[str]:
+    """The words that terms.md does not use for anything: those without a context in parentheses."""
+    rows = [line.split("|") for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    words = [word.strip() for row in rows for word in row[3].split(",") if row[1].strip() != "term"]
+    return [word for word in words if not word.endswith(")")]
+
+
+@pytest.mark.parametrize("page", WORDED, ids=name)
+def test_one_term_for_each_thing(page: Path) -> None:
+    # What the code says in a generated part is the code's.
+    by_hand = re.sub(r"<!-- Written by tools.*?<!-- End of", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    prose = re.sub(r"```.*?```|`[^`]*`|^    .*?$|\]\([^)]*\)", " ", by_hand, flags=re.DOTALL | re.MULTILINE)
+    text = " ".join(prose.split())
+    used = [word for word in unwanted() if re.search(rf"\b{re.escape(word.rstrip('e'))}(e|s|es|d|ed|ing)?\b", text, re.IGNORECASE)]
+    assert used == [], "docs/terms.md has another word for it"
+
+
+def test_terms_stand_once() -> None:
+    terms = [line.split("|")[1].strip() for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    terms = [term for term in terms if term != "term"]
+    assert len(terms) == len(set(terms)) > 30
+    assert len(unwanted()) > 20
+
+
+def test_the_intent_of_the_first_page_plans_and_is_valid() -> None:
+    files = dict(FILE_AND_TEXT.findall(START.read_text(encoding="utf-8")))
+    assert set(files) == {"hosts.yml", "group_vars/all/intent.yml", "group_vars/all/secrets.yml"}
+    plan = make_plan(yaml.safe_load(files["group_vars/all/intent.yml"]))
+    assert set(plan.hosts) == set(yaml.safe_load(files["hosts.yml"])["all"]["hosts"])
+    ((variable, password),) = yaml.safe_load(files["group_vars/all/secrets.yml"]).items()
+    specs = load_role_specs(ROOT / "roles")
+    for variables in plan.hosts.values():
+        assert {neighbor["password"] for neighbor in variables["frr_bgp"][0]["neighbors"]} == {"{{ %s }}" % variable}
+        templated = json.loads(json.dumps(variables).replace("{{ %s }}" % variable, password))
+        assert variable_problems(templated, specs) == []
+
+
+def options_of(options: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, option in options.items():
+        yield f"{path}.{key}", option
+        yield from options_of(option.get("options") or {}, f"{path}.{key}")
+        if "values" in option:
+            yield from options_of({"NAME": option["values"]}, f"{path}.{key}")
+
+
+def test_descriptions_of_the_data_model_are_whole() -> None:
+    for subject, content in subjects().items():
+        for path, option in options_of(content["options"], subject):
+            assert set(option) <= KEYS, f"{path}: put the description into quotes"
