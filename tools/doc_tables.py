@@ -11,7 +11,7 @@ import dataclasses
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -26,6 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_p
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check, Ledger, Status  # noqa: E402
 
 UTILS = ROOT / "plugins" / "plugin_utils"
+PACKAGE = "ansible_collections.xuegao.net.plugins.plugin_utils"
 CHECKS = UTILS / "verify" / "checks"
 # What no golden network has: a ping's name and command are known only with a live state, or stand outside of a plan.
 EXTRA: tuple[dict[str, Any], ...] = (
@@ -134,7 +135,7 @@ def checks() -> list[Row]:
 
     Raises ValueError when the code makes one that no network here has.
     """
-    module = importlib.import_module("ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks")
+    module = importlib.import_module(f"{PACKAGE}.verify.host_checks")
     rows: dict[tuple[str, str], Row] = {}
     reached: set[tuple[str, int]] = set()
     networks = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "tests" / "golden").glob("*/intent.yml"))]
@@ -216,20 +217,27 @@ def key_of(node: ast.expr) -> str:
     return last if re.fullmatch(r"[a-z0-9_.-]+", last) else ""
 
 
-def number_of(node: ast.expr, constants: Mapping[str, ast.expr]) -> str:
-    """Return a bound as a number, or as … when it depends."""
-    if isinstance(node, ast.Name):
-        return number_of(constants[node.id], constants) if node.id in constants else "…"
+def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """Return what an expression of a rule's file is, with the names of that file; None when it depends on what is looked at."""
     try:
-        return str(ast.literal_eval(node))
-    except ValueError:
-        return "…"
+        return eval(compile(ast.Expression(node), "rule", "eval"), dict(names))  # our own source
+    except NameError:
+        return None
+
+
+def bounds_of(nodes: Sequence[ast.expr], names: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the first and last number of a range as text, … for one that depends. The range is two expressions, or one with a star."""
+    if isinstance(nodes[0], ast.Starred):
+        low, high = value_of(nodes[0].value, names) or (None, None)
+    else:
+        low, high = (value_of(node, names) for node in nodes[:2])
+    return ("…" if low is None else str(low)), ("…" if high is None else str(high))
 
 
 def rules(path: Path) -> list[tuple[str, str, str]]:
     """Return key, mistake and remedy of every rule of a file, in order, each once."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    constants = {t.id: n.value for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    names = vars(importlib.import_module(".".join((PACKAGE, *path.relative_to(UTILS).with_suffix("").parts))))
     found: list[tuple[str, str, str]] = []
     for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
         local = {t.id: n.value for n in ast.walk(function) if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
@@ -243,21 +251,18 @@ def rules(path: Path) -> list[tuple[str, str, str]]:
                 hint = given or (call.args[position] if len(call.args) > position and name != "unknown" else None)
                 found.append((key, words(call.args[1], local), words(hint, local)))
             elif name == "in_range":
-                bounds: list[ast.expr] = []
-                for node in call.args[1:]:
-                    known = constants.get(node.value.id) if isinstance(node, ast.Starred) and isinstance(node.value, ast.Name) else None
-                    bounds += known.elts if isinstance(known, ast.Tuple) else [node]
-                low, high = (number_of(node, constants) for node in bounds[:2])
-                found.append((key, "is out of range", f"valid: {low} to {high}{words(bounds[2] if len(bounds) > 2 else None, local)}"))
+                low, high = bounds_of(call.args[1:], names)
+                unit = call.args[2 if isinstance(call.args[1], ast.Starred) else 3 :]
+                found.append((key, "is out of range", f"valid: {low} to {high}{words(unit[0] if unit else None, local)}"))
             elif name == "twice" and len(call.args) > 1:
                 found.append(("", f"is given twice: the same {words(call.args[1], local)}", ""))
     return list(dict.fromkeys(row for row in found if row[1]))
 
 
-def rule_tables(folder: str) -> str:
-    """The tables of one half of docs/validation-rules.md."""
+def rule_tables(files: str) -> str:
+    """The tables of one part of docs/validation-rules.md: those of the files that a pattern names."""
     lines: list[str] = []
-    for path in sorted((UTILS / folder / "rules").glob("*.py")):
+    for path in sorted(UTILS.glob(files)):
         found = rules(path)
         if found:
             lines += [f"### {path.stem}", "", cell(title(path)), "", "| key | mistake | remedy |", "|---|---|---|"]
@@ -284,6 +289,7 @@ def filter_examples() -> str:
 
 if __name__ == "__main__":
     print(check_tables())
-    print(rule_tables("plan"))
-    print(rule_tables("validate"))
+    print(rule_tables("common/limits.py"))
+    print(rule_tables("plan/rules/*.py"))
+    print(rule_tables("validate/rules/*.py"))
     print(filter_examples())

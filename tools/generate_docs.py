@@ -86,7 +86,10 @@ def pages() -> dict[Path, str]:
         page: between(page, texts)
         for page, texts in (
             (docs / "verify.md", [doc_tables.check_tables()]),
-            (docs / "validation-rules.md", [doc_tables.rule_tables("plan"), doc_tables.rule_tables("validate")]),
+            (
+                docs / "validation-rules.md",
+                [doc_tables.rule_tables(files) for files in ("common/limits.py", "plan/rules/*.py", "validate/rules/*.py")],
+            ),
             (docs / "filters.md", [doc_tables.filter_examples()]),
         )
     }
