@@ -56,7 +56,7 @@ class Runs:
         """Return a text as a block of ansible-vault."""
         (self.directory / "password").write_text("test\n", encoding="utf-8")
         command = [sys.executable, "-m", "ansible", "vault", "encrypt_string", "--vault-password-file", str(self.directory / "password")]
-        done = subprocess.run([*command, text], env=self.environment, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run([*command, text], env=self.environment, capture_output=True, text=True, timeout=600, check=True)
         return done.stdout
 
 
