@@ -115,6 +115,8 @@ def begin(boot: bool) -> Network:
     for attempt in (1, 2):
         if boot or attempt > 1:
             converged.bring_back()
+        else:
+            converged.bring_plan_back()
         network = Network()
         try:
             converged.settle(network)

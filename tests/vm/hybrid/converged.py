@@ -94,7 +94,11 @@ def make() -> int:
 def bring_back() -> None:
     """Leave the network as the scenario left it, after a boot of all machines at once."""
     lab("restore", TOPOLOGY, SNAPSHOT)
-    # What a run calls changed is also a plan other than the last.
+    bring_plan_back()
+
+
+def bring_plan_back() -> None:
+    """What a run calls changed is also a plan other than the last."""
     shutil.rmtree(PLAN, ignore_errors=True)
     shutil.copytree(KEPT_PLAN, PLAN)
 
@@ -113,11 +117,10 @@ def settle(network: Network) -> None:
 
 def traces(network: Network) -> list[str]:
     """What a group of tests would have changed if it had left something behind: each machine's files, interfaces, addresses, rules, filter, FRR's
-    configuration, running units and containers, and the plan beside them. Each line begins with its machine."""
+    configuration, running units and containers. Each line begins with its machine."""
     with ThreadPoolExecutor(len(network.on)) as pool:
         found = dict(zip(network.on, pool.map(lambda shell: shell.output(TRACES), network.on.values())))
-    lines = [f"{name}: {line}" for name, text in found.items() for line in text.splitlines()]
-    return [*lines, f"plan: {digest((PLAN,))}"]
+    return [f"{name}: {line}" for name, text in found.items() for line in text.splitlines()]
 
 
 def lab(*arguments: str, **variables: str) -> None:
