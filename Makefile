@@ -78,6 +78,7 @@ bench: setup-python
 
 docs: setup-python
 	@$(BIN)/python tools/generate_docs.py
+	@$(BIN)/python tools/generate_contract.py
 	@$(BIN)/python docs/data-model/generate.py
 
 collection: setup-python
