@@ -88,6 +88,7 @@ bench: setup-python
 # Pages of the repository that are written from the code; tests keep them current.
 docs-generated: setup-python
 	@$(BIN)/python tools/generate_docs.py
+	@$(BIN)/python tools/generate_contract.py
 	@$(BIN)/python docs/data-model/generate.py
 
 docs: docs-generated

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
@@ -46,7 +47,9 @@ class ActionModule(ActionBase):
             return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
         options = self._options()
         known = {name: self._plain(variables_of_task, name) for name in options}
-        variables = with_defaults({name: value for name, value in known.items() if value is not None}, options)
+        given = {name: value for name, value in known.items() if value is not None}
+        # The roles' own task has checked them.
+        variables = cast(HostVariables, with_defaults(given, options))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
         registry = self._registry(arguments["key_registry"], [host, *peers])
         fingerprints = self._registry(
@@ -60,7 +63,7 @@ class ActionModule(ActionBase):
         summary = host_summary(host, site, variables, state, registry, cuts)
         return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
 
-    def _gather(self, variables: Mapping[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    def _gather(self, variables: HostVariables, task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Make the remote call; returns the state, or nothing and the reason."""
         try:
             answer = self._execute_module(module_name="xuegao.net.live_state", module_args=gather_arguments(variables), task_vars=task_vars)

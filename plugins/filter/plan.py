@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 
-def plan(intent: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def plan(intent: Mapping[str, Any]) -> dict[str, HostVariables]:
     """Return the variables of every managed host of an intent."""
     return make_plan(plain(intent)).hosts
 

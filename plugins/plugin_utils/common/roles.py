@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,9 @@ ROLES: Mapping[str, Role] = {
     )
 }
 COMPARED = tuple(item for item in ROLES.values() if item.compared)
+
+
+def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:
+    """Return the entries of a variable whose name comes from a registry; none when it is not given."""
+    found: list[dict[str, Any]] = cast(Mapping[str, Any], variables).get(name, [])
+    return found

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, natural_order, report
@@ -54,8 +55,8 @@ class Plan:
         tcp_mss: the largest TCP MSS in bytes that passes every link, by family; empty without links.
     """
 
-    hosts: dict[str, dict[str, Any]]
-    peers: dict[str, dict[str, Any]]
+    hosts: dict[str, HostVariables]
+    peers: dict[str, HostVariables]
     intent: Intent
     tcp_mss: dict[str, int]
 
@@ -101,26 +102,24 @@ def _compute(raw: Mapping[str, Any]) -> Plan:
         raise IntentError(problems)
     mss = smallest_mss(intent)
     shared = context.context_of(intent)
-    managed: dict[str, dict[str, Any]] = {}
-    peers: dict[str, dict[str, Any]] = {}
+    managed: dict[str, HostVariables] = {}
+    peers: dict[str, HostVariables] = {}
     for node in intent.nodes.values():
-        variables: dict[str, Any] = {}
-        for part in (
-            sysctl.sysctl_variables(node, shared),
-            wireguard.wireguard_variables(node, shared),
-            vrf.vrf_variables(node, shared),
-            frr.frr_variables(node, shared),
-            openvpn.openvpn_variables(node, shared),
-            l2tp_ipsec.l2tp_variables(node, shared),
-            vxlan.vxlan_variables(node, shared),
-            docker_macvlan.docker_variables(node, shared),
-            gobgp.gobgp_variables(node, shared),
-            dns_anycast.dns_variables(node, shared),
-            firewall.firewall_variables(node, shared, mss),
-            verify.verify_variables(node, shared),
-            failover_test.failover_variables(node, shared),
-        ):
-            variables.update(part)
+        variables: HostVariables = {
+            **sysctl.sysctl_variables(node, shared),
+            **wireguard.wireguard_variables(node, shared),
+            **vrf.vrf_variables(node, shared),
+            **frr.frr_variables(node, shared),
+            **openvpn.openvpn_variables(node, shared),
+            **l2tp_ipsec.l2tp_variables(node, shared),
+            **vxlan.vxlan_variables(node, shared),
+            **docker_macvlan.docker_variables(node, shared),
+            **gobgp.gobgp_variables(node, shared),
+            **dns_anycast.dns_variables(node, shared),
+            **firewall.firewall_variables(node, shared, mss),
+            **verify.verify_variables(node, shared),
+            **failover_test.failover_variables(node, shared),
+        }
         (managed if node.managed else peers)[node.name] = variables
     for container in sorted(intent.containers, key=lambda item: item.name):
         managed[container.name] = containers.container_variables(container, shared)

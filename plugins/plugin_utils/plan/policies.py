@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 from zlib import crc32
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrPrefixList,
+    FrrPrefixListEntry,
+    FrrRouteMap,
+    FrrRouteMapEntry,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
 
@@ -38,12 +43,12 @@ def network_sequence(node_id: int, network_id: int) -> int:
     return 10 * node_id + network_id if network_id < 10 else _MANY_NETWORKS + 1000 * node_id + network_id
 
 
-def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+def published_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list PUBLISHED by family, in the order of their numbers.
 
     A network pool needs one line for all its subnets; networks with addresses of their own, segments and anycast addresses have one each.
     """
-    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
     covered: dict[str, list[tuple[Prefix, int]]] = {family: [] for family in FAMILIES}
     for vrf in intent.vrfs.values():
         for family, pool in vrf.pools.networks.items():
@@ -79,9 +84,9 @@ def published_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 
-def steering_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+def steering_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it."""
-    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
     boxes = intent.settings.get("xgn_services", {}).get("steering", {})
     for text in sorted({text for box in boxes.values() for text in box["prefixes"]}):
         prefix = parse_prefix(text)
@@ -92,15 +97,15 @@ def steering_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 
-def container_entries(container: Container) -> dict[str, list[dict[str, Any]]]:
+def container_entries(container: Container) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list of a container by family: what it may tell its gateway."""
-    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
     for prefix in sorted({address.prefix for address, _path in container.networks}):
         _add_by_prefix(lines[FAMILY[prefix.version]], _CONTAINERS, prefix)
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 
-def _add_by_prefix(lines: dict[int, dict[str, Any]], base: int, prefix: Prefix) -> int:
+def _add_by_prefix(lines: dict[int, FrrPrefixListEntry], base: int, prefix: Prefix) -> int:
     """Add a line whose number comes from its prefix, since nothing else about it is lasting. Returns the number."""
     number = base + crc32(str(prefix).encode()) % 100_000_000
     while number in lines:
@@ -109,20 +114,20 @@ def _add_by_prefix(lines: dict[int, dict[str, Any]], base: int, prefix: Prefix) 
     return number
 
 
-def _add(lines: dict[int, dict[str, Any]], number: int, prefix: str) -> None:
+def _add(lines: dict[int, FrrPrefixListEntry], number: int, prefix: str) -> None:
     lines[number] = {"seq": number, "action": "permit", "prefix": prefix}
 
 
-def _pool_line(number: int, pool: Prefix, length: int) -> dict[str, Any]:
-    line: dict[str, Any] = {"seq": number, "action": "permit", "prefix": str(pool)}
+def _pool_line(number: int, pool: Prefix, length: int) -> FrrPrefixListEntry:
+    line: FrrPrefixListEntry = {"seq": number, "action": "permit", "prefix": str(pool)}
     if length > pool.length:
-        line.update(ge=length, le=length)
+        line |= {"ge": length, "le": length}
     return line
 
 
-def loopback_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+def loopback_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list LOOPBACKS by family: what OSPF may install besides the published networks."""
-    lines: dict[str, dict[int, dict[str, Any]]] = {family: {} for family in FAMILIES}
+    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
     for vrf in intent.vrfs.values():
         for family, pool in vrf.pools.loopbacks.items():
             number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
@@ -135,28 +140,28 @@ def loopback_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 
-def prefix_lists(name: str, entries: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def prefix_lists(name: str, entries: dict[str, list[FrrPrefixListEntry]]) -> list[FrrPrefixList]:
     """Return a prefix list for each family that has lines. IPv4 is the role's default family and is not named."""
-    found: list[dict[str, Any]] = []
+    found: list[FrrPrefixList] = []
     for family, lines in entries.items():
         if lines:
             found.append({"name": name, "entries": lines} if family == "ipv4" else {"name": name, "family": family, "entries": lines})
     return found
 
 
-def route_map(name: str, lists: list[dict[str, Any]], changes: list[str]) -> dict[str, Any]:
+def route_map(name: str, lists: list[FrrPrefixList], changes: list[str]) -> FrrRouteMap:
     """Return a route map that lets the given prefix lists pass. Without a list it lets nothing pass."""
-    entries: list[dict[str, Any]] = []
+    entries: list[FrrRouteMapEntry] = []
     for index, item in enumerate(lists):
         words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
-        entry: dict[str, Any] = {"seq": 10 * (index + 1), "action": "permit", "match": [f"{words} prefix-list {item['name']}"]}
+        entry: FrrRouteMapEntry = {"seq": 10 * (index + 1), "action": "permit", "match": [f"{words} prefix-list {item['name']}"]}
         if changes:
             entry["set"] = changes
         entries.append(entry)
     return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
 
 
-def exchange_maps(lists: list[dict[str, Any]], *, steered: bool) -> list[dict[str, Any]]:
+def exchange_maps(lists: list[FrrPrefixList], *, steered: bool) -> list[FrrRouteMap]:
     """Return the route maps between BGP and OSPF on a border: published networks pass, in each direction once.
 
     Parameters:
@@ -165,16 +170,20 @@ def exchange_maps(lists: list[dict[str, Any]], *, steered: bool) -> list[dict[st
     """
     into_igp, out_of_igp = route_map(BGP_TO_OSPF, lists, [f"tag {BGP_TAG}"]), route_map(OSPF_TO_BGP, lists, [])
     if steered:
-        kept = [{**entry, "seq": entry["seq"] // 10, "match": [f"tag {STEERING_TAG}", *entry["match"]]} for entry in into_igp["entries"]]
-        into_igp["entries"] = [{key: value for key, value in entry.items() if key != "set"} for entry in kept] + into_igp["entries"]
+        kept: list[FrrRouteMapEntry] = [
+            {"seq": entry["seq"] // 10, "action": entry["action"], "match": [f"tag {STEERING_TAG}", *entry.get("match", [])]}
+            for entry in into_igp["entries"]
+        ]
+        into_igp["entries"] = kept + into_igp["entries"]
     tags = [BGP_TAG, STEERING_TAG] if steered else [BGP_TAG]
-    out_of_igp["entries"] = [
+    refused: list[FrrRouteMapEntry] = [
         {"seq": 5 + index, "action": "deny", "description": "came from BGP", "match": [f"tag {tag}"]} for index, tag in enumerate(tags)
-    ] + out_of_igp["entries"]
+    ]
+    out_of_igp["entries"] = refused + out_of_igp["entries"]
     return [into_igp, out_of_igp]
 
 
-def session_map(name: str, lists: list[dict[str, Any]], changes: list[str], next_hops: dict[str, str]) -> dict[str, Any]:
+def session_map(name: str, lists: list[FrrPrefixList], changes: list[str], next_hops: dict[str, str]) -> FrrRouteMap:
     """Return the route map for what comes in over a session between loopbacks.
 
     Parameters:
@@ -190,17 +199,17 @@ def session_map(name: str, lists: list[dict[str, Any]], changes: list[str], next
     return found
 
 
-def anycast_entries(intent: Intent) -> dict[str, list[dict[str, Any]]]:
+def anycast_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list ANYCAST by family: one for each anycast address."""
     dns = intent.settings["xgn_services"].get("dns") or {}
-    found: dict[str, list[dict[str, Any]]] = {family: [] for family in FAMILIES}
+    found: dict[str, list[FrrPrefixListEntry]] = {family: [] for family in FAMILIES}
     for family, key in (("ipv4", "address"), ("ipv6", "address6")):
         if key in dns:
             found[family].append({"seq": _ANYCAST, "action": "permit", "prefix": str(parse_address(dns[key]))})
     return found
 
 
-def nearest(route_map: dict[str, Any], lists: list[dict[str, Any]]) -> dict[str, Any]:
+def nearest(route_map: FrrRouteMap, lists: list[FrrPrefixList]) -> FrrRouteMap:
     """Return a route map for what comes in by BGP that leaves the region's own instance of an anycast address its place.
 
     eBGP's distance of 20 would let another region's instance win over the one beside the router, which OSPF tells about with 110.
@@ -214,7 +223,7 @@ def nearest(route_map: dict[str, Any], lists: list[dict[str, Any]]) -> dict[str,
         words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
         general = next(entry for entry in route_map["entries"] if any(line.startswith(words) for line in entry.get("match", [])))
         match = [f"{words} prefix-list {item['name']}"]
-        near = {
+        near: FrrRouteMapEntry = {
             "seq": general["seq"] - 5,
             "action": "permit",
             "match": match,
@@ -224,9 +233,9 @@ def nearest(route_map: dict[str, Any], lists: list[dict[str, Any]]) -> dict[str,
     return {**route_map, "entries": entries}
 
 
-def without_steered(route_map: dict[str, Any]) -> dict[str, Any]:
+def without_steered(route_map: FrrRouteMap) -> FrrRouteMap:
     """Return a route map that refuses what is steered before anything else."""
-    deny = {"seq": 5, "action": "deny", "match": [f"tag {STEERING_TAG}"]}
+    deny: FrrRouteMapEntry = {"seq": 5, "action": "deny", "match": [f"tag {STEERING_TAG}"]}
     return {**route_map, "entries": [deny, *route_map["entries"]]}
 
 

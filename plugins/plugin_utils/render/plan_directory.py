@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import tables
@@ -52,7 +53,7 @@ def plan_files(plan: Plan, public_keys: Keys | None = None, *, rendered: bool = 
     yield "links.md", tables.markdown_table(rows)
 
 
-def _vyos(host: str, variables: Mapping[str, Any], plan: Plan, public_keys: Keys | None) -> str:
+def _vyos(host: str, variables: HostVariables, plan: Plan, public_keys: Keys | None) -> str:
     return "\n".join([*vyos_commands(plan.intent.nodes[host], variables, plan.intent, public_keys), ""])
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-Variables = Mapping[str, Any]
+Variables = HostVariables
 _ROLES = Path(__file__).parents[3] / "roles"
 # Daemons frr.conf may speak of, with the variable that needs them.
 _FRR_DAEMONS = {"bgpd": "frr_bgp", "ospfd": "frr_ospf", "ospf6d": "frr_ospf6", "bfdd": "frr_bfd_profiles"}
@@ -127,8 +128,8 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
         yield "/etc/xgn/firewall.nft", filter_text(variables)
-    for tunnel in variables.get("l2tp_ipsec_tunnels", []):
-        yield f"/etc/ppp/xgn-{tunnel['name']}", templates["l2tp_ipsec", "ppp.j2"].render({**context, "tunnel": tunnel})
+    for l2tp in variables.get("l2tp_ipsec_tunnels", []):
+        yield f"/etc/ppp/xgn-{l2tp['name']}", templates["l2tp_ipsec", "ppp.j2"].render({**context, "tunnel": l2tp})
     for tunnel in variables.get("openvpn_tunnels", []):
         known = {
             **context,
@@ -150,7 +151,7 @@ def filter_text(variables: Variables) -> str:
     return _templates()[_FILTER].render({**_defaults(), **variables})
 
 
-def wireguard_text(host: str, interface: Variables) -> str:
+def wireguard_text(host: str, interface: WireguardInterface) -> str:
     """Return the wg-quick file of an interface, with placeholders for its keys."""
     name = interface["name"]
     peers = [

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.links import containers_of, data_of, first_hops, gathered, link_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import FAMILY_NAMES
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import NETWORK_ONLINE, expected_units
@@ -79,7 +80,7 @@ def ospf_of(variables: Variables, state: State) -> list[dict[str, Any]]:
     for version, part, variable in ((2, "ospf", "frr_ospf"), (3, "ospf6", "frr_ospf6")):
         vrfs = {
             interface["name"]: instance.get("vrf") or DEFAULT_VRF
-            for instance in variables.get(variable, [])
+            for instance in entries_of(variables, variable)
             for interface in instance.get("interfaces", [])
         }
         for item in data_of(state, part, []):

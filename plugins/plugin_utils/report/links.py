@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, State, Variables, canonical_address, duration
 
@@ -152,11 +153,11 @@ def _plain_ends(variables: Variables, links: Mapping[str, Any] | None) -> list[d
     ends: list[dict[str, Any]] = []
     for item in variables.get("frr_interfaces", []):
         name = item["name"]
-        kind = declared.get(name, {}).get("kind")
+        kind = declared[name].get("kind") if name in declared else None
         if name in vrfs or name == LOOPBACK_DEVICE or kind in ENDLESS:
             continue
         word, detail = _interface_state(links, name)
-        end = {"kind": "vlan" if kind == "vlan" else "direct", "interface": name, "state": word, "detail": detail}
+        end: dict[str, Any] = {"kind": "vlan" if kind == "vlan" else "direct", "interface": name, "state": word, "detail": detail}
         if kind == "vlan":
             end["vlan"] = declared[name]["vlan"]
         ends.append(end)
@@ -211,7 +212,7 @@ def _ospf(variables: Variables, state: State) -> dict[str, list[dict[str, Any]]]
         live = gathered(state, part)
         watching = {
             interface["name"]
-            for instance in variables.get(variable, [])
+            for instance in entries_of(variables, variable)
             for interface in instance["interfaces"]
             if interface.get("bfd_profile")
         }

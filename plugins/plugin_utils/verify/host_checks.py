@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
@@ -44,10 +44,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
 
-def relevant_variables(variables: Variables) -> dict[str, Any]:
+def relevant_variables(variables: Variables) -> Variables:
     """Return the variables without those of roles that ``verify_roles`` does not name."""
     left_out = tuple(role.prefix for role in COMPARED if role.name not in roles_of(variables))
-    return {name: value for name, value in variables.items() if not name.startswith(left_out)}
+    return cast(Variables, {name: value for name, value in variables.items() if not name.startswith(left_out)})
 
 
 def gather_arguments(variables: Variables) -> dict[str, Any]:

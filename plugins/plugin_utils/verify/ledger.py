@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Literal
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import MAIN_TABLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 
 Status = Literal["passed", "failed", "skipped"]
 Verdict = tuple[bool, str]
-Variables = Mapping[str, Any]
+# Of one host, as the plan or its owner wrote them.
+Variables = HostVariables
 State = Mapping[str, Any]
 
 DEFAULT_VRF = "default"

@@ -8,6 +8,7 @@ import csv
 import importlib.util
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.vyos impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
     RoleSpecs,
     load_role_specs,
-    role_variables,
     variable_problems,
 )
 
@@ -103,19 +103,39 @@ def specs() -> RoleSpecs:
 
 @pytest.mark.parametrize("network", GOLDEN.networks(), ids=names)
 def test_every_host_is_accepted_by_the_roles(network: Path, specs: RoleSpecs) -> None:
-    for host, variables in make_plan(read(network / "intent.yml")).hosts.items():
-        assert [str(problem) for problem in variable_problems(existing(variables, specs), specs)] == [], host
+    plan = make_plan(read(network / "intent.yml"))
+    for host, variables in {**plan.hosts, **plan.peers}.items():
+        assert refusals(variables, specs) == [], host
 
 
-def existing(variables: dict[str, Any], specs: RoleSpecs) -> dict[str, Any]:
-    """Return the variables of the roles that exist, with stand-ins for secrets. What a role does not know yet is left out."""
-    found = {name: value for name, value in role_variables(variables, specs).items() if name in specs.options}
-    kinds = specs.options["vrf_interfaces"]["options"]["kind"]["choices"]
-    if "vrf_interfaces" in found:
-        found["vrf_interfaces"] = [item for item in found["vrf_interfaces"] if item.get("kind") in (None, *kinds)]
-        left_out = {item["name"] for item in variables["vrf_interfaces"]} - {item["name"] for item in found["vrf_interfaces"]}
-        found["frr_static_routes"] = [item for item in found.get("frr_static_routes", []) if item["interface"] not in left_out]
-    return revealed(found)
+def refusals(variables: dict[str, Any], specs: RoleSpecs) -> list[str]:
+    """Return what the roles say against the variables of a host: every one of them belongs to a role, and holds what its spec allows."""
+    nobodys = [f"{name}: no role has such a variable" for name in variables if name not in specs.options]
+    return nobodys + [str(problem) for problem in variable_problems(revealed(variables), specs)]
+
+
+def misspell(value: dict[str, Any], old: str, new: str) -> None:
+    value[new] = value.pop(old)
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("wireguard_interfacs", lambda host: misspell(host, "wireguard_interfaces", "wireguard_interfacs")),
+        # No role's name stands before it.
+        ("wiregard_interfaces", lambda host: misspell(host, "wireguard_interfaces", "wiregard_interfaces")),
+        ("xgn_uplink", lambda host: host.update(xgn_uplink=1492)),
+        ("wireguard_interfaces[0].listen_prt", lambda host: misspell(host["wireguard_interfaces"][0], "listen_port", "listen_prt")),
+        ("vrf_interfaces[0].knd", lambda host: host["vrf_interfaces"][0].update(knd="dummy")),
+        ("vrf_interfaces[0].kind", lambda host: host["vrf_interfaces"][0].update(kind="dumy")),
+    ],
+    ids=["variable", "role", "of_no_role", "key", "further_key", "value"],
+)
+def test_a_misspelt_variable_is_refused(place: str, change: Callable[[dict[str, Any]], object], specs: RoleSpecs) -> None:
+    variables = pair().hosts["T1"]
+    assert refusals(variables, specs) == []
+    change(variables)
+    assert any(line.startswith(f"{place}: ") for line in refusals(variables, specs))
 
 
 def revealed(value: Any) -> Any:

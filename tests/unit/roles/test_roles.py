@@ -53,10 +53,9 @@ def test_no_failure_or_change_is_hidden(role: Path) -> None:
             assert word not in text, f"{path}: {word}"
 
 
-def test_readmes_are_current() -> None:
-    check = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "generate_docs.py"), "--check"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("tool", ["generate_docs.py", "generate_contract.py"])
+def test_what_is_made_from_the_specs_is_current(tool: str) -> None:
+    check = subprocess.run([sys.executable, str(ROOT / "tools" / tool), "--check"], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout
 
 

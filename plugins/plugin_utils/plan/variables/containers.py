@@ -7,11 +7,27 @@ Either side holds the other to the plan: the container tells and the gateway tak
 
 from __future__ import annotations
 
+from typing import TypedDict
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBfdProfile,
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrBgpNeighborFamily,
+    FrrInterface,
+    FrrPrefixList,
+    FrrRouteMap,
+    FrrVariables,
+    HostVariables,
+    VerifyReach,
+    VerifyRoute,
+    VerifyVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned, secret
 
 # Docker's name for the only interface of a container.
 _INTERFACE = "eth0"
@@ -22,62 +38,89 @@ def policy_name(container: Container) -> str:
     return policies.CONTAINER.format(name=container.name)
 
 
-def policy(container: Container) -> tuple[list[Variables], Variables]:
+def policy(container: Container) -> tuple[list[FrrPrefixList], FrrRouteMap]:
     """Return these prefix lists and the route map."""
     lists = policies.prefix_lists(policy_name(container), policies.container_entries(container))
     return lists, policies.route_map(policy_name(container), lists, [])
 
 
-def gateway_neighbors(container: Container, shared: Context) -> list[tuple[tuple[int, int], Variables]]:
+def gateway_neighbors(container: Container, shared: Context) -> list[tuple[tuple[int, int], FrrBgpNeighbor]]:
     """Return the gateway's sessions with a container, one a family, with their sort key."""
-    found = []
+    found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
     for family, address in container.addresses.items():
-        entry: Variables = {"address": address.bare, "remote_as": container.asn, "description": container.name}
-        entry |= _session_options(container, shared)
-        found.append(
-            (
-                (address.version, address.value),
-                entry | {"families": [_policies(family, policy_name(container), policies.PUBLISHED, shared)]},
-            )
-        )
+        entry: FrrBgpNeighbor = {
+            "address": address.bare,
+            "remote_as": container.asn,
+            "description": container.name,
+            **_session_options(container, shared),
+            "families": [_policies(family, policy_name(container), policies.PUBLISHED, shared)],
+        }
+        found.append(((address.version, address.value), entry))
     return found
 
 
-def _policies(family: str, inward: str, outward: str, shared: Context) -> Variables:
+def _policies(family: str, inward: str, outward: str, shared: Context) -> FrrBgpNeighborFamily:
     settings = shared.intent.settings["xgn_bgp"]
-    found: Variables = {"family": family, "route_map_in": inward, "route_map_out": outward}
-    return found | {key: settings[key] for key in ("maximum_prefix",) if key in settings}
+    found: FrrBgpNeighborFamily = {"family": family, "route_map_in": inward, "route_map_out": outward}
+    if "maximum_prefix" in settings:
+        found["maximum_prefix"] = settings["maximum_prefix"]
+    return found
 
 
-def _session_options(container: Container, shared: Context) -> Variables:
+class SessionOptions(TypedDict, total=False):
+    """What not every BGP session has."""
+
+    update_source: str
+    ebgp_multihop: int
+    ttl_security_hops: int
+    password: str
+    bfd_profile: str
+    keepalive: int
+    holdtime: int
+
+
+def _session_options(container: Container, shared: Context) -> SessionOptions:
     settings, bfd = shared.intent.settings["xgn_bgp"], shared.intent.settings["xgn_bfd"]
-    entry: Variables = {key: settings[key] for key in ("ttl_security_hops",) if key in settings}
+    entry: SessionOptions = {}
+    if "ttl_security_hops" in settings:
+        entry["ttl_security_hops"] = settings["ttl_security_hops"]
     if "password_variable" in settings:
         entry["password"] = secret(settings["password_variable"])
     if bfd["enabled"] and container.bfd:
         entry["bfd_profile"] = bfd["profile"]
-    return entry | {key: settings[key] for key in ("keepalive", "holdtime") if key in settings}
+    if "keepalive" in settings:
+        entry["keepalive"] = settings["keepalive"]
+    if "holdtime" in settings:
+        entry["holdtime"] = settings["holdtime"]
+    return entry
 
 
-def bfd_profiles(shared: Context) -> list[Variables]:
+def bfd_profiles(shared: Context) -> list[FrrBfdProfile]:
     """Return the BFD profile of the plan."""
     bfd = shared.intent.settings["xgn_bfd"]
-    return [{"name": bfd["profile"], **{key: bfd[key] for key in ("detect_multiplier", "receive_interval", "transmit_interval")}}]
+    return [
+        {
+            "name": bfd["profile"],
+            "detect_multiplier": bfd["detect_multiplier"],
+            "receive_interval": bfd["receive_interval"],
+            "transmit_interval": bfd["transmit_interval"],
+        }
+    ]
 
 
-def container_variables(container: Container, shared: Context) -> Variables:
+def container_variables(container: Container, shared: Context) -> HostVariables:
     """Return the variables of roles frr and verify for a container.
 
     Docker gives it its address, its default route and its kernel settings, so that the roles for those have nothing to do here.
     """
     gateway, segment = container.segment.gateway, container.segment
-    interfaces: list[Variables] = [
+    interfaces: list[FrrInterface] = [
         {"name": _INTERFACE, "description": gateway.name, "addresses": [str(address) for address in container.addresses.values()]}
     ]
     if container.networks:
         interfaces.append({"name": LOOPBACK_DEVICE, "addresses": [str(address) for address, _path in container.networks]})
     lists, own = policy(container)
-    found: Variables = {"frr_interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"]))}
+    found: FrrVariables = {"frr_interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"]))}
     # There is no interface.service in it: systemd starts when the interface is there.
     found["frr_after_units"] = []
     if shared.intent.settings["xgn_bfd"]["enabled"] and container.bfd:
@@ -85,27 +128,27 @@ def container_variables(container: Container, shared: Context) -> Variables:
     if shared.lists or lists:
         found["frr_prefix_lists"] = shared.lists + lists
     found["frr_route_maps"] = [own, policies.route_map(policies.PUBLISHED, shared.lists, [])]
-    instance: Variables = {"asn": container.asn, "router_id": container.router_id}
+    instance: FrrBgp = {"asn": container.asn, "router_id": planned(container.router_id)}
     if container.networks:
         instance["networks"] = [str(prefix) for prefix in sorted({address.prefix for address, _path in container.networks})]
     instance["neighbors"] = [
         {
             "address": segment.addresses[gateway.name][family].bare,
-            "remote_as": gateway.asn,
+            "remote_as": planned(gateway.asn),
             "description": gateway.name,
             **_session_options(container, shared),
             "families": [_policies(family, policies.PUBLISHED, policy_name(container), shared)],
         }
         for family in container.addresses
     ]
-    return found | {"frr_bgp": [instance], "verify_roles": ["frr"], "verify_boot_plot": False, **_expectations(container, shared)}
+    return {**found, "frr_bgp": [instance], "verify_roles": ["frr"], "verify_boot_plot": False, **_expectations(container, shared)}
 
 
-def _expectations(container: Container, shared: Context) -> Variables:
+def _expectations(container: Container, shared: Context) -> VerifyVariables:
     """Return what role verify looks for: the return routes, and the way to the gateway's own networks from what the container publishes."""
     gateway, segment = container.segment.gateway, container.segment
     own = [network for network in gateway.networks if network.published and network.vrf == segment.vrf]
-    reach: list[Variables] = []
+    reach: list[VerifyReach] = []
     for family, address in container.addresses.items():
         source = next((item for item, _path in container.networks if item.version == VERSION[family]), address)
         behind = [network.addresses[family] for network in sorted(own, key=lambda item: item.id) if family in network.addresses]
@@ -113,9 +156,12 @@ def _expectations(container: Container, shared: Context) -> Variables:
         reach.append({"source": source.bare, "destination": destination.bare, "mtu": segment.mtu})
     # What the gateway has itself; the segment's own prefix is connected here.
     published = sorted({address.prefix for network in own for address in network.addresses.values()})
-    routes = [
+    routes: list[VerifyRoute] = [
         {"prefix": str(prefix), "protocol": "bgp", "direct": True}
         for prefix in published
         if any(prefix.version == VERSION[family] for family in container.addresses)
     ]
-    return {"verify_reach": reach} | ({"verify_routes": routes} if routes else {})
+    found: VerifyVariables = {"verify_reach": reach}
+    if routes:
+        found["verify_routes"] = routes
+    return found

@@ -6,15 +6,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict, TypeVar, cast
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, End, Intent, Link, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 
-Variables = dict[str, Any]
+_Value = TypeVar("_Value")
 ANYCAST_DEVICE = "anycast0"
 """Carries the anycast addresses, and only as long as they are answered."""
+
+
+class InVrf(TypedDict):
+    """The VRF of an entry that lies in one."""
+
+    vrf: NotRequired[str]
 
 
 @dataclass(slots=True)
@@ -30,9 +37,9 @@ class Context:
     intent: Intent
     links: dict[str, list[tuple[Link, End]]] = field(default_factory=dict)
     segments: dict[str, list[Segment]] = field(default_factory=dict)
-    lists: list[Variables] = field(default_factory=list)
-    igp_lists: list[Variables] = field(default_factory=list)
-    maps: dict[str, Variables] = field(default_factory=dict)
+    lists: list[FrrPrefixList] = field(default_factory=list)
+    igp_lists: list[FrrPrefixList] = field(default_factory=list)
+    maps: dict[str, FrrRouteMap] = field(default_factory=dict)
     # Names of the GoBGP boxes by the router that listens to them.
     steered: dict[str, list[str]] = field(default_factory=dict)
     # Containers that are routers, by the gateway of their segment.
@@ -69,11 +76,11 @@ def loopback_name(vrf: str) -> str:
     return vrf or LOOPBACK_DEVICE
 
 
-def compact(**values: Any) -> Variables:
-    """Return a dictionary without the keys that have no value."""
-    return {key: value for key, value in values.items() if value is not None}
+def in_vrf(vrf: str) -> InVrf:
+    """Return the key that puts an entry into a VRF; nothing for the main table."""
+    return {"vrf": vrf} if vrf else {}
 
 
-def present(**values: list[Any]) -> Variables:
-    """Return a dictionary without empty lists: what a host does not use is not among its variables."""
-    return {key: value for key, value in values.items() if value}
+def planned(value: _Value | None) -> _Value:
+    """Return a value that an intent may lack, where the rules have refused one that does."""
+    return cast(_Value, value)

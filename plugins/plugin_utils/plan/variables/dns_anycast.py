@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastSshListen, DnsAnycastVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context
 
 _EVERYBODY = ["0.0.0.0/0", "::/0"]
 
 
-def dns_variables(node: Node, shared: Context) -> Variables:
+def dns_variables(node: Node, shared: Context) -> DnsAnycastVariables:
     """Return the variables of role dns_anycast."""
     dns = shared.intent.settings["xgn_services"].get("dns")
     if not dns or node.name not in shared.intent.dns_nodes:
@@ -20,7 +21,7 @@ def dns_variables(node: Node, shared: Context) -> Variables:
     addresses = [f"{dns['address']}/{BITS[4]}"]
     if "address6" in dns:
         addresses.append(f"{parse_address(dns['address6']).bare}/{BITS[6]}")
-    found: Variables = {"dns_anycast_addresses": addresses, "dns_anycast_interface": ANYCAST_DEVICE}
+    found: DnsAnycastVariables = {"dns_anycast_addresses": addresses, "dns_anycast_interface": ANYCAST_DEVICE}
     if node.vrf:
         # Strangers have no way into the VRF, and every network of it may ask.
         found |= {"dns_anycast_vrf": node.vrf, "dns_anycast_allow_from": list(_EVERYBODY)}
@@ -33,7 +34,7 @@ def dns_variables(node: Node, shared: Context) -> Variables:
     return found
 
 
-def _ssh_listen(node: Node) -> list[Variables]:
+def _ssh_listen(node: Node) -> list[DnsAnycastSshListen]:
     """Return where sshd listens.
 
     In a VRF the wildcard of the main table does not answer, so there it is enough to add the loopback. In the main table it does, on the anycast

@@ -4,15 +4,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import nth_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    DockerMacvlanContainer,
+    DockerMacvlanNetwork,
+    DockerMacvlanNetworkSubnet,
+    DockerMacvlanVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context
 
 
-def docker_variables(node: Node, shared: Context) -> Variables:
+def docker_variables(node: Node, shared: Context) -> DockerMacvlanVariables:
     """Return the variables of role docker_macvlan."""
     services = shared.intent.settings["xgn_services"]
-    found: Variables = {}
+    found: DockerMacvlanVariables = {}
     networks = [_docker_network(name, entry, node, shared) for name, entry in services["docker"].items() if node.name in entry["nodes"]]
     if networks:
         found["docker_macvlan_networks"] = networks
@@ -22,22 +31,24 @@ def docker_variables(node: Node, shared: Context) -> Variables:
     return found
 
 
-def _docker_network(name: str, entry: Variables, node: Node, shared: Context) -> Variables:
+def _docker_network(name: str, entry: Mapping[str, Any], node: Node, shared: Context) -> DockerMacvlanNetwork:
     segment = next(item for item in shared.intent.segments if item.id == entry["segment"])
-    subnets = []
+    subnets: list[DockerMacvlanNetworkSubnet] = []
     for family, prefix in segment.prefixes.items():
         subnets.append({"subnet": str(prefix), "gateway": segment.addresses[segment.gateway.name][family].bare})
     return {"name": name, "parent": segment.vxlan, "mtu": segment.mtu, "subnets": subnets}
 
 
-def _containers(network: str, entry: Variables, node: Node, shared: Context) -> list[Variables]:
+def _containers(network: str, entry: Mapping[str, Any], node: Node, shared: Context) -> list[DockerMacvlanContainer]:
     segment = next(item for item in shared.intent.segments if item.id == entry["segment"])
-    found = []
+    found: list[DockerMacvlanContainer] = []
     for name, container in entry["containers"].items():
         if container["node"] != node.name:
             continue
-        item: Variables = {"name": name, "image": container["image"], "network": network}
+        item: DockerMacvlanContainer = {"name": name, "image": container["image"], "network": network}
         for family, prefix in segment.prefixes.items():
-            item[family] = nth_address(prefix, container["number"]).bare
-        found.append(item | {"memory": container["memory"], "memory_swap": container["memory_swap"]})
+            address = nth_address(prefix, container["number"]).bare
+            item |= {"ipv4": address} if family == "ipv4" else {"ipv6": address}
+        item |= {"memory": container["memory"], "memory_swap": container["memory_swap"]}
+        found.append(item)
     return found

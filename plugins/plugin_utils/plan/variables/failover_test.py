@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FailoverTestPath,
+    FailoverTestPathTunnel,
+    FailoverTestVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkTypeError
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, planned
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import probe_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
 
@@ -15,9 +20,9 @@ _FAMILY_WORD = {"ipv4": "ip", "ipv6": "ip6"}
 _NAT_TRAVERSAL = 4500  # RFC 3948
 
 
-def failover_variables(node: Node, shared: Context) -> Variables:
+def failover_variables(node: Node, shared: Context) -> FailoverTestVariables:
     """Return the paths that have a reserve, at the end with the smaller id: each pair is tested once."""
-    paths: list[Variables] = []
+    paths: list[FailoverTestPath] = []
     links = shared.links.get(node.name, [])
     firsts = {link.reserve_of for link, _end in links if link.reserve_of is not None}
     for first, end in links:
@@ -28,30 +33,27 @@ def failover_variables(node: Node, shared: Context) -> Variables:
         source, destination = (probe_address(item, first.vrf, family) for item in (node, other))
         if source is None or destination is None:
             continue
-        path: Variables = {"peer": other.name}
-        if first.vrf:
-            path["vrf"] = first.vrf
-        path |= {"source": source, "destination": destination}
-        path["tunnels"] = [_tunnel(link, own) for link, own in links if first.id in (link.id, link.reserve_of) and tunnel_unit(link, own)]
-        paths.append(path)
+        tunnels = [_tunnel(link, own) for link, own in links if first.id in (link.id, link.reserve_of) and tunnel_unit(link, own)]
+        paths.append({"peer": other.name, **in_vrf(first.vrf), "source": source, "destination": destination, "tunnels": tunnels})
     return {"failover_test_paths": paths} if paths else {}
 
 
-def _tunnel(link: Link, end: End) -> Variables:
+def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     other = link.other(end)
-    entry: Variables = {"name": end.interface, "unit": tunnel_unit(link, end)}
+    name, unit = end.interface, planned(tunnel_unit(link, end))
     address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
     protocol = link.kind.ports.protocol_of(link.options)
     if link.kind.failover == "living_port":
         # Its own port is asked of the living interface: one that only calls has no other.
-        return entry | {"protocol": protocol, "port": end.listen_port or other.listen_port or 0}
+        return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}
     if link.kind.failover == "planned_port":
-        if is_server(link, end):
-            return entry | {"protocol": protocol, "port": end.listen_port, "match": [f"{protocol} sport {end.listen_port}"]}
-        return entry | {"protocol": protocol, "port": other.listen_port, "match": [f"{address}{protocol} dport {other.listen_port}"]}
+        server = is_server(link, end)
+        port = planned(end.listen_port if server else other.listen_port)
+        match = f"{protocol} sport {port}" if server else f"{address}{protocol} dport {port}"
+        return {"name": name, "unit": unit, "protocol": protocol, "port": port, "match": [match]}
     if link.kind.failover == "nat_traversal":
         # The role wraps ESP in UDP always.
-        return entry | {"protocol": "udp", "port": _NAT_TRAVERSAL, "match": [f"{address}udp dport {_NAT_TRAVERSAL}"]}
+        return {"name": name, "unit": unit, "protocol": "udp", "port": _NAT_TRAVERSAL, "match": [f"{address}udp dport {_NAT_TRAVERSAL}"]}
     raise LinkTypeError(f"the failover test cannot cut links of type {link.type}")
 
 

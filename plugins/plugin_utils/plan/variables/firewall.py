@@ -4,32 +4,35 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FirewallOpenPort, FirewallTcpMss, FirewallVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context
 
 
-def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Variables:
+def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> FirewallVariables:
     """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
     settings = shared.intent.settings.get("xgn_firewall")
     if settings is None:
         return {}
     devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
-    found: Variables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
+    found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
     found["firewall_open_ports"] = _open_ports(node, shared)
     tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.kind.tunnel]
     tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
     if tunnels:
         wanted = settings["tcp_mss"]
         found["firewall_tcp_mss_interfaces"] = tunnels
-        found["firewall_tcp_mss"] = dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted)
+        found["firewall_tcp_mss"] = cast(FirewallTcpMss, dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted))
     return found
 
 
-def _open_ports(node: Node, shared: Context) -> list[Variables]:
+def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
     """Return what the tunnels of a node need open, each from its known peers. One whose address is unknown opens the port to everybody."""
     callers: dict[tuple[str, int], list[set[str]]] = {}
     for link, end in shared.links.get(node.name, []):
@@ -41,9 +44,11 @@ def _open_ports(node: Node, shared: Context) -> list[Variables]:
                 uplink = segment.uplink_of(member)
                 addresses = {_single(address) for address in uplink.addresses.values()} if uplink is not None else set()
                 callers.setdefault(("udp", segment.port), []).append(addresses)
-    found: list[Variables] = []
+    found: list[FirewallOpenPort] = []
     for (protocol, number), peers in sorted(callers.items()):
-        entry: Variables = {"protocol": protocol} | ({"port": number} if number else {})
+        entry: FirewallOpenPort = {"protocol": protocol}
+        if number:
+            entry["port"] = number
         if all(peers):
             entry["from"] = sorted({address for addresses in peers for address in addresses}, key=natural_order)
         found.append(entry)

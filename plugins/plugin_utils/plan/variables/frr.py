@@ -5,26 +5,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrBgpNeighborFamily,
+    FrrBgpRedistribute,
+    FrrInterface,
+    FrrOspf,
+    FrrOspf6,
+    FrrOspfInterface,
+    FrrOspfRedistribute,
+    FrrRouteMap,
+    FrrStaticRoute,
+    FrrVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import bfd_profiles, gateway_neighbors, policy
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, loopback_name, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import (
+    SessionOptions,
+    bfd_profiles,
+    gateway_neighbors,
+    policy,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import hides_steering, reinjection_routes, steering_neighbor
 
 # What FRR takes for a route without one.
 _PLAIN_PREFERENCE = 100
 
 
-def frr_variables(node: Node, shared: Context) -> Variables:
+def frr_variables(node: Node, shared: Context) -> FrrVariables:
     """Return the variables of role frr."""
     links = shared.links.get(node.name, [])
     speaks_bgp = [(link, end) for link, end in links if link.routing == "bgp"]
     speaks_ospf = [(link, end) for link, end in links if link.routing == "ospf"]
-    found: Variables = {"frr_interfaces": _interfaces(node, shared)}
+    found: FrrVariables = {"frr_interfaces": _interfaces(node, shared)}
     used = {node.vrf, *(link.vrf for link, _end in links), *(network.vrf for network in node.networks)}
     used.update(segment.vrf for segment in shared.segments.get(node.name, []))
     if used != {""}:
@@ -59,10 +78,12 @@ def frr_variables(node: Node, shared: Context) -> Variables:
         found["frr_route_maps"].append(policies.without_steered(igp) if is_box else igp)
         if speaks_bgp or boxes or containers:
             found["frr_route_maps"] += policies.exchange_maps(shared.lists, steered=bool(shared.steered))
-        for family, variable in (("ipv4", "frr_ospf"), ("ipv6", "frr_ospf6")):
-            instances = _ospf(node, speaks_ospf, family, shared, with_bgp=bool(speaks_bgp or boxes or containers))
-            if instances:
-                found[variable] = instances
+        both = bool(speaks_bgp or boxes or containers)
+        if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
+            found["frr_ospf"] = instances
+        if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
+            # The same shape, but for the password, which OSPFv3 has not.
+            found["frr_ospf6"] = cast(list[FrrOspf6], instances)
     if boxes:
         steering = policies.prefix_lists(policies.STEERING, policies.steering_entries(shared.intent))
         found["frr_prefix_lists"] = found["frr_prefix_lists"] + steering
@@ -82,18 +103,19 @@ def frr_variables(node: Node, shared: Context) -> Variables:
     return found
 
 
-def _interfaces(node: Node, shared: Context) -> list[Variables]:
-    found: list[Variables] = []
+def _interfaces(node: Node, shared: Context) -> list[FrrInterface]:
+    found: list[FrrInterface] = []
     if node.loopback:
         addresses = [str(node.loopback[family]) for family in FAMILIES if family in node.loopback]
         found.append({"name": loopback_name(node.vrf), "description": "loopback", "addresses": addresses})
     for network in node.networks:
-        entry: Variables = {"name": network.interface}
+        entry: FrrInterface = {"name": network.interface}
         if network.description is not None:
             entry["description"] = network.description
-        entry["addresses"] = [str(network.addresses[family]) for family in FAMILIES if family in network.addresses]
+        addresses = [str(network.addresses[family]) for family in FAMILIES if family in network.addresses]
         if network.kind is None and "ipv6" in network.addresses:
-            entry["addresses"].append(_link_local(node))
+            addresses.append(_link_local(node))
+        entry["addresses"] = addresses
         if network.kind == "bridge":
             # Without ports it has no carrier, and its network would never be told to anybody.
             entry["link_detect"] = False
@@ -119,34 +141,32 @@ def _link_local(node: Node) -> str:
     return f"fe80::{node.id:x}/64"
 
 
-def _static_routes(links: list[tuple[Link, End]]) -> list[Variables]:
+def _static_routes(links: list[tuple[Link, End]]) -> list[FrrStaticRoute]:
     """Return the route to each neighbor's loopback over the link to it, so that a session between loopbacks needs no other protocol."""
-    found: list[Variables] = []
+    found: list[FrrStaticRoute] = []
     for link, end in links:
         if link.session != "loopback":
             continue
         other = link.other(end)
         for family in link.families:
             if family in end.node.loopback and family in other.node.loopback:
-                route: Variables = {"vrf": link.vrf} if link.vrf else {}
-                route |= {"prefix": str(other.node.loopback[family]), "next_hop": other.addresses[family].bare, "interface": end.interface}
-                found.append(route)
+                prefix, next_hop = str(other.node.loopback[family]), other.addresses[family].bare
+                found.append({**in_vrf(link.vrf), "prefix": prefix, "next_hop": next_hop, "interface": end.interface})
     return found
 
 
-def _default_routes(node: Node, shared: Context) -> list[Variables]:
+def _default_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
     """Return the default routes of a node that hangs on a segment alone: through the segment's gateway."""
     if shared.links.get(node.name):
         return []
-    found: list[Variables] = []
+    found: list[FrrStaticRoute] = []
     for segment in shared.segments.get(node.name, [])[:1]:
         if segment.gateway is node:
             continue
         for family in segment.prefixes:
-            route: Variables = {"vrf": segment.vrf} if segment.vrf else {}
-            route["prefix"] = EVERYTHING[family]
-            route["next_hop"] = segment.addresses[segment.gateway.name][family].bare
-            found.append(route | {"interface": segment.interface_of(node)})
+            next_hop = segment.addresses[segment.gateway.name][family].bare
+            interface = segment.interface_of(node)
+            found.append({**in_vrf(segment.vrf), "prefix": EVERYTHING[family], "next_hop": next_hop, "interface": interface})
     return found
 
 
@@ -157,7 +177,7 @@ def _preference(link: Link, shared: Context) -> int:
     return int(shared.intent.settings["xgn_bgp"]["reserve_preference"]) if link.reserve_of is not None else _PLAIN_PREFERENCE
 
 
-def _map_in(link: Link, end: End, shared: Context) -> Variables:
+def _map_in(link: Link, end: End, shared: Context) -> FrrRouteMap:
     """Return the route map for what a session of a link brings in."""
     preference = _preference(link, shared)
     changes = [f"local-preference {preference}"] if preference != _PLAIN_PREFERENCE else []
@@ -171,12 +191,9 @@ def _map_in(link: Link, end: End, shared: Context) -> Variables:
     return shared.maps[name]
 
 
-def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[Link, End]], shared: Context) -> Variables:
+def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[Link, End]], shared: Context) -> FrrBgp:
     settings = shared.intent.settings["xgn_bgp"]
-    instance: Variables = {"asn": node.asn}
-    if vrf:
-        instance["vrf"] = vrf
-    instance["router_id"] = node.router_id
+    instance: FrrBgp = {"asn": planned(node.asn), **in_vrf(vrf), "router_id": planned(node.router_id)}
     networks = [str(prefix) for prefix in policies.published_prefixes(node, vrf, shared.segments.get(node.name, []))]
     if networks:
         instance["networks"] = networks
@@ -195,23 +212,25 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     return instance
 
 
-def _into_bgp(node: Node, vrf: str, ospf: list[tuple[Link, End]], shared: Context) -> list[Variables]:
-    found: list[Variables] = []
+def _into_bgp(node: Node, vrf: str, ospf: list[tuple[Link, End]], shared: Context) -> list[FrrBgpRedistribute]:
+    found: list[FrrBgpRedistribute] = []
     for family, source in (("ipv4", "ospf"), ("ipv6", "ospf6")):
         if any(link.vrf == vrf and family in link.families for link, _end in ospf):
-            entry = {"source": source, "route_map": policies.OSPF_TO_BGP}
-            found.append(entry if family == "ipv4" else {**entry, "family": family})
+            entry: FrrBgpRedistribute = {"source": source, "route_map": policies.OSPF_TO_BGP}
+            if family != "ipv4":
+                entry["family"] = family
+            found.append(entry)
     dns = shared.intent.settings["xgn_services"].get("dns")
     if dns and node.name in shared.intent.dns_nodes and vrf == node.vrf:
         found.append({"source": "connected", "route_map": policies.PUBLISHED})
     return found
 
 
-def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, int], Variables]]:
+def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, int], FrrBgpNeighbor]]:
     """Return the sessions of a link, one a family, with their sort key."""
     other = link.other(end)
     settings = shared.intent.settings["xgn_bgp"]
-    found: list[tuple[tuple[int, int], Variables]] = []
+    found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
     external = end.node.asn != other.node.asn
     out = policies.UNSTEERED if hides_steering(link, end, shared) else policies.PUBLISHED
     for family in link.families:
@@ -221,47 +240,54 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             if family not in end.node.loopback or family not in other.node.loopback:
                 continue
             own, address = end.node.loopback[family], other.node.loopback[family]
-        entry: Variables = {"address": address.bare, "remote_as": other.node.asn, "description": other.node.name}
+        options: SessionOptions = {}
         if between_loopbacks:
-            entry["update_source"] = own.bare
+            options["update_source"] = own.bare
         if "ttl_security_hops" in settings:
-            entry["ttl_security_hops"] = settings["ttl_security_hops"]
+            options["ttl_security_hops"] = settings["ttl_security_hops"]
         elif between_loopbacks and external:
-            entry["ebgp_multihop"] = settings["multihop"]
-        entry |= _session_options(link, settings, shared.intent.settings["xgn_bfd"])
-        policy: Variables = {"family": family, "route_map_in": _map_in(link, end, shared)["name"], "route_map_out": out}
+            options["ebgp_multihop"] = settings["multihop"]
+        policy: FrrBgpNeighborFamily = {"family": family, "route_map_in": _map_in(link, end, shared)["name"], "route_map_out": out}
         if not external:
             policy["next_hop_self"] = True
             if end.node.route_reflector and not other.node.route_reflector:
                 policy["route_reflector_client"] = True
         if "maximum_prefix" in settings:
             policy["maximum_prefix"] = settings["maximum_prefix"]
-        entry["families"] = [policy]
+        entry: FrrBgpNeighbor = {
+            "address": address.bare,
+            "remote_as": planned(other.node.asn),
+            "description": other.node.name,
+            **options,
+            **_session_options(link, settings, shared.intent.settings["xgn_bfd"]),
+            "families": [policy],
+        }
         found.append(((address.version, address.value), entry))
     return found
 
 
-def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, Any]) -> Variables:
-    entry: Variables = {}
+def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, Any]) -> SessionOptions:
+    entry: SessionOptions = {}
     if "password_variable" in settings:
         entry["password"] = secret(settings["password_variable"])
     if bfd["enabled"] and link.options["bfd"]:
         entry["bfd_profile"] = bfd["profile"]
-    for key in ("keepalive", "holdtime"):
-        if key in settings:
-            entry[key] = settings[key]
+    if "keepalive" in settings:
+        entry["keepalive"] = settings["keepalive"]
+    if "holdtime" in settings:
+        entry["holdtime"] = settings["holdtime"]
     return entry
 
 
-def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Context, *, with_bgp: bool) -> list[Variables]:
+def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Context, *, with_bgp: bool) -> list[FrrOspf]:
     """Return the OSPF instances of a family, one a VRF; OSPFv3 takes the same shape."""
     settings = shared.intent.settings["xgn_ospf"]
     bfd = shared.intent.settings["xgn_bfd"]
-    found: list[Variables] = []
+    found: list[FrrOspf] = []
     for vrf in sorted({link.vrf for link, _end in links if family in link.families}):
         site = shared.intent.sites.get(node.site or "", {})
         area = site.get("area", "0.0.0.0")
-        interfaces: list[Variables] = []
+        interfaces: list[FrrOspfInterface] = []
         if node.vrf == vrf and family in node.loopback:
             interfaces.append({"name": loopback_name(vrf), "area": area, "passive": True})
         for network in node.networks:
@@ -270,7 +296,7 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
         for link, end in links:
             if link.vrf != vrf or family not in link.families:
                 continue
-            entry: Variables = {"name": end.interface, "area": area, "network": "point-to-point"}
+            entry: FrrOspfInterface = {"name": end.interface, "area": area, "network": "point-to-point"}
             entry |= {"hello_interval": settings["hello_interval"], "dead_interval": settings["dead_interval"]}
             if "cost" in link.options:
                 entry["cost"] = link.options["cost"]
@@ -279,10 +305,13 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
             if "password_variable" in settings and family == "ipv4":
                 entry["password"] = secret(settings["password_variable"])
             interfaces.append(entry)
-        instance: Variables = {"vrf": vrf} if vrf else {}
-        instance |= {"router_id": node.router_id, "reference_bandwidth": settings["reference_bandwidth"]}
-        instance["interfaces"] = sorted(interfaces, key=lambda entry: natural_order(entry["name"]))
-        redistribute = [{"source": "bgp", "route_map": policies.BGP_TO_OSPF}] if with_bgp else []
+        instance: FrrOspf = {
+            **in_vrf(vrf),
+            "router_id": planned(node.router_id),
+            "reference_bandwidth": settings["reference_bandwidth"],
+            "interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"])),
+        }
+        redistribute: list[FrrOspfRedistribute] = [{"source": "bgp", "route_map": policies.BGP_TO_OSPF}] if with_bgp else []
         if node.name in shared.intent.dns_nodes and vrf == node.vrf:
             redistribute.append({"source": "connected", "route_map": policies.PUBLISHED})
         if redistribute:

@@ -10,35 +10,51 @@ seen there. Steering routes carry a tag, by which they are kept from the box and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NotRequired, TypedDict, cast
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgpNeighbor,
+    FrrBgpNeighborFamily,
+    FrrStaticRoute,
+    GobgpHealth,
+    GobgpNeighbor,
+    GobgpNextHops,
+    GobgpVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, planned
 
 # A GoBGP box stands beside its router, or one router further.
 _HOPS = 2
 
 
-def gobgp_variables(node: Node, shared: Context) -> Variables:
+class _Hops(TypedDict):
+    """What a session between neighboring ASes has."""
+
+    ebgp_multihop: NotRequired[int]
+
+
+def gobgp_variables(node: Node, shared: Context) -> GobgpVariables:
     """Return the variables of role gobgp."""
     steering = shared.intent.settings["xgn_services"]["steering"].get(node.name)
     if not steering:
         return {}
     router = shared.intent.nodes[steering["router"]]
     family = session_family(node, router)
-    neighbor: Variables = {"address": router.loopback[family].bare, "remote_as": router.asn, "name": router.name}
+    neighbor: GobgpNeighbor = {"address": router.loopback[family].bare, "remote_as": planned(router.asn), "name": router.name}
     neighbor["local_address"] = node.loopback[family].bare
     if router.asn != node.asn:
         neighbor["ebgp_multihop"] = _HOPS
-    found: Variables = {"gobgp_asn": node.asn, "gobgp_router_id": node.router_id}
+    found: GobgpVariables = {"gobgp_asn": planned(node.asn), "gobgp_router_id": planned(node.router_id)}
     if node.vrf:
         found["gobgp_vrf"] = node.vrf
     found["gobgp_neighbors"] = [neighbor]
     found["gobgp_prefixes"] = list(steering["prefixes"])
-    found["gobgp_next_hops"] = {name: node.loopback[name].bare for name in FAMILIES if name in node.loopback}
+    found["gobgp_next_hops"] = cast(GobgpNextHops, {name: node.loopback[name].bare for name in FAMILIES if name in node.loopback})
     if "health" in steering:
-        found["gobgp_health"] = dict(steering["health"])
+        found["gobgp_health"] = cast(GobgpHealth, dict(steering["health"]))
     return found
 
 
@@ -47,19 +63,23 @@ def session_family(box: Node, router: Node) -> str:
     return next(name for name in FAMILIES if name in box.loopback and name in router.loopback)
 
 
-def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], Variables]:
+def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], FrrBgpNeighbor]:
     """Return the router's session with a GoBGP box, with its sort key: it tells what to steer and learns nothing. The box calls."""
     family = session_family(box, node)
     address = box.loopback[family]
-    entry: Variables = {"address": address.bare, "remote_as": box.asn, "description": f"{box.name} steering"}
-    entry["update_source"] = node.loopback[family].bare
-    entry["passive"] = True
-    if box.asn != node.asn:
-        entry["ebgp_multihop"] = _HOPS
-    families = [
+    families: list[FrrBgpNeighborFamily] = [
         {"family": name, "route_map_in": policies.STEERING, "route_map_out": policies.NOTHING} for name in FAMILIES if name in box.loopback
     ]
-    return (address.version, address.value), entry | {"families": families}
+    hops: _Hops = {"ebgp_multihop": _HOPS} if box.asn != node.asn else {}
+    return (address.version, address.value), {
+        "address": address.bare,
+        "remote_as": planned(box.asn),
+        "description": f"{box.name} steering",
+        "update_source": node.loopback[family].bare,
+        "passive": True,
+        **hops,
+        "families": families,
+    }
 
 
 def _ways_back(shared: Context) -> Iterator[tuple[str, str, Link, Link]]:
@@ -74,9 +94,9 @@ def _end_at(link: Link, name: str) -> End:
     return next(end for end in link.ends if end.node.name == name)
 
 
-def reinjection_routes(node: Node, shared: Context) -> list[Variables]:
+def reinjection_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
     """Return the default routes of the way back: of the box over the link, and of the router's other VRF into the tunnel."""
-    found: list[Variables] = []
+    found: list[FrrStaticRoute] = []
     for box, router, link, tunnel in _ways_back(shared):
         if node.name == box:
             found += _default_routes(node.vrf, link, _end_at(link, box))
@@ -85,11 +105,17 @@ def reinjection_routes(node: Node, shared: Context) -> list[Variables]:
     return found
 
 
-def _default_routes(vrf: str, link: Link, end: End) -> Iterator[Variables]:
+def _default_routes(vrf: str, link: Link, end: End) -> Iterator[FrrStaticRoute]:
     for family in link.families:
-        route: Variables = {"vrf": vrf} if vrf else {}
-        route |= {"prefix": EVERYTHING[family], "next_hop": link.other(end).addresses[family].bare, "interface": end.interface}
-        yield route if link.vrf == vrf else route | {"next_hop_vrf": link.vrf or "default"}
+        route: FrrStaticRoute = {
+            **in_vrf(vrf),
+            "prefix": EVERYTHING[family],
+            "next_hop": link.other(end).addresses[family].bare,
+            "interface": end.interface,
+        }
+        if link.vrf != vrf:
+            route["next_hop_vrf"] = link.vrf or "default"
+        yield route
 
 
 def hides_steering(link: Link, end: End, shared: Context) -> bool:

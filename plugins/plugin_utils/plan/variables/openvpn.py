@@ -4,28 +4,50 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import OpenvpnTunnel, OpenvpnVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, present
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
 
 
-def openvpn_variables(node: Node, shared: Context) -> Variables:
+class _Options(TypedDict, total=False):
+    """What not every tunnel has, and what all tunnels of a network share."""
+
+    family: str
+    peer_interface: str
+    underlay_vrf: str
+    ping_interval: int
+    ping_restart: int
+
+
+def openvpn_variables(node: Node, shared: Context) -> OpenvpnVariables:
     """Return the variables of role openvpn."""
-    return present(
-        openvpn_tunnels=[_tunnel(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "openvpn"]
-    )
+    tunnels = [_tunnel(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "openvpn"]
+    return {"openvpn_tunnels": tunnels} if tunnels else {}
 
 
-def _tunnel(link: Link, end: End, shared: Context) -> Variables:
+def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
     other, settings = link.other(end), shared.intent.settings["xgn_openvpn"]
-    entry: Variables = {"name": end.interface, "mtu": link.mtu, "transport": link.options.get("transport", "tcp"), "peer": other.node.name}
+    options: _Options = {}
     if link.outer == "ipv6":
-        entry["family"] = link.outer
+        options["family"] = link.outer
     if other.interface != end.interface:
-        entry["peer_interface"] = other.interface
+        options["peer_interface"] = other.interface
     if end.uplink is not None and end.uplink.vrf:
-        entry["underlay_vrf"] = end.uplink.vrf
-    entry |= {key: settings[key] for key in ("ping_interval", "ping_restart")}
+        options["underlay_vrf"] = end.uplink.vrf
+    options |= {"ping_interval": settings["ping_interval"], "ping_restart": settings["ping_restart"]}
+    entry: OpenvpnTunnel = {
+        "name": end.interface,
+        "mtu": link.mtu,
+        "transport": link.options.get("transport", "tcp"),
+        "peer": other.node.name,
+        **options,
+        "role": "server" if is_server(link, end) else "client",
+    }
     if is_server(link, end):
-        return entry | {"role": "server", "listen_port": end.listen_port}
-    return entry | {"role": "client", "remote": other.endpoint, "remote_port": other.listen_port}
+        entry["listen_port"] = planned(end.listen_port)
+    else:
+        entry |= {"remote": planned(other.endpoint), "remote_port": planned(other.listen_port)}
+    return entry

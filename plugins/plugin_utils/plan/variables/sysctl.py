@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import SysctlVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context
 
 
-def sysctl_variables(node: Node, shared: Context) -> Variables:
+def sysctl_variables(node: Node, shared: Context) -> SysctlVariables:
     """Return the variables of role sysctl that differ from its defaults."""
     kernel = shared.intent.settings["xgn_kernel"]
-    found: Variables = {}
+    found: SysctlVariables = {}
     if kernel["tcp_l3mdev_accept"]:
         found["sysctl_tcp_l3mdev_accept"] = 1
     outside = any(link.kind.main_socket and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyReach, VerifyRoute, VerifyVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, compact, present
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf
 
 
-def verify_variables(node: Node, shared: Context) -> Variables:
+def verify_variables(node: Node, shared: Context) -> VerifyVariables:
     """Return the variables of role verify: the networks of the neighbors, and the paths to them with their MTU."""
-    reach: list[Variables] = []
-    routes: list[Variables] = []
+    reach: list[VerifyReach] = []
+    routes: list[VerifyRoute] = []
     # What a node is connected to itself, it learns from nobody.
     seen = {(segment.vrf, str(prefix)) for segment in shared.segments.get(node.name, []) for prefix in segment.prefixes.values()}
     neighbors: dict[str, list[Link]] = defaultdict(list)
@@ -31,22 +32,29 @@ def verify_variables(node: Node, shared: Context) -> Variables:
         for family in first.families:
             source, destination = (probe_address(item, first.vrf, family) for item in (node, peer))
             if source and destination:
-                mtu = first.mtu if len(sizes) == 1 else None
-                reach.append(compact(vrf=first.vrf or None, source=source, destination=destination, mtu=mtu))
+                path: VerifyReach = {**in_vrf(first.vrf), "source": source, "destination": destination}
+                if len(sizes) == 1:
+                    path["mtu"] = first.mtu
+                reach.append(path)
         for prefix in policies.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
             if (first.vrf, str(prefix)) in seen:
                 continue
             seen.add((first.vrf, str(prefix)))
             protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
-            routes.append(compact(vrf=first.vrf or None, prefix=str(prefix), protocol=protocol, direct=True))
+            routes.append({**in_vrf(first.vrf), "prefix": str(prefix), "protocol": protocol, "direct": True})
     for container in shared.containers.get(node.name, []):
         segment = container.segment
         for family, address in container.addresses.items():
             source = segment.addresses[node.name][family].bare
-            reach.append(compact(vrf=segment.vrf or None, source=source, destination=address.bare, mtu=segment.mtu))
+            reach.append({**in_vrf(segment.vrf), "source": source, "destination": address.bare, "mtu": segment.mtu})
         for address, _path in container.networks:
-            routes.append(compact(vrf=segment.vrf or None, prefix=str(address.prefix), protocol="bgp", direct=True))
-    return present(verify_reach=reach, verify_routes=routes)
+            routes.append({**in_vrf(segment.vrf), "prefix": str(address.prefix), "protocol": "bgp", "direct": True})
+    found: VerifyVariables = {}
+    if reach:
+        found["verify_reach"] = reach
+    if routes:
+        found["verify_routes"] = routes
+    return found
 
 
 def probe_address(node: Node, vrf: str, family: str) -> str | None:

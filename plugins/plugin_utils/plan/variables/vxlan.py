@@ -4,24 +4,31 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface, VxlanVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, present
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
 
 
-def vxlan_variables(node: Node, shared: Context) -> Variables:
+def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
     """Return the variables of role vxlan."""
     found = [_of_link(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "vxlan"]
-    return present(vxlan_interfaces=found + [_of_segment(segment, node) for segment in shared.segments.get(node.name, [])])
+    found += [_of_segment(segment, node) for segment in shared.segments.get(node.name, [])]
+    return {"vxlan_interfaces": found} if found else {}
 
 
-def _of_link(link: Link, end: End, shared: Context) -> Variables:
+def _of_link(link: Link, end: End, shared: Context) -> VxlanInterface:
     other = link.other(end)
     over = link.options.get("over", "uplink")
     vni = link.kind.number(link.id, link.options)
     # The other end may call the uplink by another address than the one it has.
     own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
-    entry: Variables = {"name": end.interface, "vni": vni, "local": own.bare if own else end.endpoint, "remotes": [other.endpoint]}
+    entry: VxlanInterface = {
+        "name": end.interface,
+        "vni": vni,
+        "local": own.bare if own else planned(end.endpoint),
+        "remotes": [planned(other.endpoint)],
+    }
     entry |= {"port": link.options.get("port", VXLAN_PORT), "mtu": link.mtu}
     # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
     if isinstance(over, int):
@@ -33,11 +40,11 @@ def _of_link(link: Link, end: End, shared: Context) -> Variables:
     return _with_mac(entry, end.written.get("mac"))
 
 
-def _of_segment(segment: Segment, node: Node) -> Variables:
+def _of_segment(segment: Segment, node: Node) -> VxlanInterface:
     ends = {member.name: uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None}
     own, others = ends[node.name], [uplink for name, uplink in ends.items() if name != node.name]
     family = next(name for name in ("ipv4", "ipv6") if all(name in uplink.addresses for uplink in ends.values()))
-    entry: Variables = {
+    entry: VxlanInterface = {
         "name": segment.vxlan,
         "vni": segment.vni,
         "local": own.addresses[family].bare,
@@ -59,5 +66,7 @@ def _mac_beneath(mac: str) -> str:
     return f"{int(mac[:2], 16) ^ 4:02x}{mac[2:]}"
 
 
-def _with_mac(entry: Variables, mac: str | None) -> Variables:
-    return entry | {"mac": mac} if mac else entry
+def _with_mac(entry: VxlanInterface, mac: str | None) -> VxlanInterface:
+    if mac:
+        entry["mac"] = mac
+    return entry

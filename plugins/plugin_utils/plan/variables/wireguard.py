@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    WireguardInterface,
+    WireguardInterfacePeer,
+    WireguardVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, Variables, compact, present, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, secret
 
 
-def wireguard_variables(node: Node, shared: Context) -> Variables:
+def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
     """Return the variables of role wireguard."""
     keepalive = shared.intent.settings["xgn_wireguard"]["keepalive"]
-    interfaces: list[Variables] = []
+    interfaces: list[WireguardInterface] = []
     for link, end in shared.links.get(node.name, []):
         if link.kind.role != "wireguard":
             continue
@@ -21,17 +26,23 @@ def wireguard_variables(node: Node, shared: Context) -> Variables:
         calls = other.endpoint is not None
         alive = link.options.get("keepalive", keepalive) if calls and (end.endpoint is None or "keepalive" in link.options) else None
         variable = link.options.get("preshared_key_variable")
-        peer = compact(
-            name=other.node.name,
-            interface=other.interface if other.interface != end.interface else None,
-            public_key=other.written.get("public_key"),
-            preshared_key=secret(variable) if variable else None,
-            endpoint=with_port(other.endpoint, other.listen_port) if other.endpoint is not None and other.listen_port else None,
-            allowed_ips=[EVERYTHING[family] for family in link.families],
-            persistent_keepalive=alive,
-        )
-        interfaces.append(compact(name=end.interface, listen_port=end.listen_port, mtu=link.mtu, peers=[peer]))
-    return present(wireguard_interfaces=interfaces)
+        peer: WireguardInterfacePeer = {"name": other.node.name}
+        if other.interface != end.interface:
+            peer["interface"] = other.interface
+        if other.written.get("public_key") is not None:
+            peer["public_key"] = other.written["public_key"]
+        if variable:
+            peer["preshared_key"] = secret(variable)
+        if other.endpoint is not None and other.listen_port:
+            peer["endpoint"] = with_port(other.endpoint, other.listen_port)
+        peer["allowed_ips"] = [EVERYTHING[family] for family in link.families]
+        if alive is not None:
+            peer["persistent_keepalive"] = alive
+        interface: WireguardInterface = {"name": end.interface}
+        if end.listen_port is not None:
+            interface["listen_port"] = end.listen_port
+        interfaces.append(interface | {"mtu": link.mtu, "peers": [peer]})
+    return {"wireguard_interfaces": interfaces} if interfaces else {}
 
 
 def with_port(address: str, port: int) -> str:

@@ -5,12 +5,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrPrefixListEntry,
+    FrrRouteMap,
+    HostVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
 
-Variables = Mapping[str, Any]
+Variables = HostVariables
 # BIRD's own defaults of a BFD session are other than FRR's, so the intervals always stand here (ms, count).
 _BFD_DEFAULTS = {"receive_interval": 300, "transmit_interval": 300, "detect_multiplier": 3}
 PASSWORD = "<the TCP MD5 password>"
@@ -48,12 +54,12 @@ def bird_configuration(name: str, variables: Variables) -> str:
     return "\n".join(lines)
 
 
-def _neighbors(variables: Variables) -> Iterator[Variables]:
+def _neighbors(variables: Variables) -> Iterator[FrrBgpNeighbor]:
     for instance in variables.get("frr_bgp", []):
         yield from instance["neighbors"]
 
 
-def _speaks(neighbor: Variables, family: str) -> bool:
+def _speaks(neighbor: FrrBgpNeighbor, family: str) -> bool:
     return any(item["family"] == family for item in neighbor["families"])
 
 
@@ -83,12 +89,12 @@ def _filters(variables: Variables, family: str) -> Iterator[str]:
     yield from _filter(f"tell_{family}", own)
 
 
-def _matches(route_map: Variables) -> Iterator[str]:
+def _matches(route_map: FrrRouteMap) -> Iterator[str]:
     for entry in route_map["entries"]:
         yield from entry.get("match", [])
 
 
-def _pattern(entry: Variables, family: str) -> str:
+def _pattern(entry: FrrPrefixListEntry, family: str) -> str:
     if "ge" not in entry and "le" not in entry:
         return str(entry["prefix"])
     lowest = entry.get("ge", int(entry["prefix"].rpartition("/")[2]))
@@ -121,7 +127,7 @@ def _bfd(variables: Variables) -> Iterator[str]:
     yield ""
 
 
-def _session(instance: Variables, neighbor: Variables) -> Iterator[str]:
+def _session(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> Iterator[str]:
     version = 6 if ":" in neighbor["address"] else 4
     # Two sessions may lead to one router.
     label = re.sub(r"\W", "_", f"{neighbor['description']}_{neighbor['address']}")

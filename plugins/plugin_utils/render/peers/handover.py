@@ -7,13 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBgpNeighbor, HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird import bird_configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
 Keys = Mapping[str, Mapping[str, str]]
-Variables = Mapping[str, Any]
+Variables = HostVariables
 
 
 def peer_files(name: str, variables: Variables, intent: Intent, public_keys: Keys) -> Iterator[tuple[str, str]]:
@@ -61,7 +63,7 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: K
         lines += [f"## WireGuard {interface['name']}", "", "```ini", *_wg_quick(interface, addresses, public_keys), "```", ""]
     for kind in TUNNELS:
         # A file of wg-quick says more than a list.
-        for tunnel in variables.get(kind.variable, []) if kind.name != "wireguard" else ():
+        for tunnel in entries_of(variables, kind.variable) if kind.name != "wireguard" else ():
             lines += [f"## {kind.title} {tunnel['name']}", "", f"- addresses: {', '.join(addresses.get(tunnel['name'], []))}"]
             lines += [f"- {word.replace('_', ' ')}: {_value(tunnel[word])}" for word in tunnel if word not in ("name", "preshared_key")]
             lines.append("")
@@ -82,7 +84,7 @@ def _value(value: Any) -> str:
     return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
 
 
-def _wg_quick(interface: Variables, addresses: Mapping[str, list[str]], public_keys: Keys) -> Iterator[str]:
+def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]], public_keys: Keys) -> Iterator[str]:
     name = interface["name"]
     yield "[Interface]"
     yield "PrivateKey = <your private key>"
@@ -106,7 +108,7 @@ def _wg_quick(interface: Variables, addresses: Mapping[str, list[str]], public_k
             yield f"PersistentKeepalive = {peer['persistent_keepalive']}"
 
 
-def _session(neighbor: Variables) -> Iterator[str]:
+def _session(neighbor: FrrBgpNeighbor) -> Iterator[str]:
     source = f" from {neighbor['update_source']}" if "update_source" in neighbor else ""
     yield f"neighbor {neighbor['address']} (AS {neighbor['remote_as']}, {neighbor['description']}){source}"
     if "ebgp_multihop" in neighbor:

@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrPrefixListEntry,
+    HostVariables,
+    WireguardInterface,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 
 Keys = Mapping[str, Mapping[str, str]]
-Variables = Mapping[str, Any]
+Variables = HostVariables
 _LOOPBACK = "xgn-loopback"
 _MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
 
@@ -52,7 +58,7 @@ def _address(text: str, interface: str) -> str:
     )
 
 
-def _wireguard(interface: Variables, public_keys: Keys) -> Iterator[str]:
+def _wireguard(interface: WireguardInterface, public_keys: Keys) -> Iterator[str]:
     name = interface["name"]
     port = f" listen-port={interface['listen_port']}" if "listen_port" in interface else ""
     yield f'/interface wireguard add name={name} mtu={interface["mtu"]}{port} private-key="<your private key>"'
@@ -95,11 +101,11 @@ def _filters(variables: Variables) -> Iterator[str]:
         yield f'/routing filter rule add chain={chain} rule="reject"'
 
 
-def _verdict(entry: Variables) -> str:
+def _verdict(entry: FrrPrefixListEntry) -> str:
     return "accept" if entry["action"] == "permit" else "reject"
 
 
-def _condition(entry: Variables) -> str:
+def _condition(entry: FrrPrefixListEntry) -> str:
     prefix = entry["prefix"]
     if "ge" not in entry and "le" not in entry:
         return f"dst == {prefix}"
@@ -120,7 +126,7 @@ def _bfd(variables: Variables) -> Iterator[str]:
                 )
 
 
-def _session(instance: Variables, neighbor: Variables) -> Iterator[str]:
+def _session(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> Iterator[str]:
     role = "ibgp" if instance["asn"] == neighbor["remote_as"] else "ebgp"
     families = ",".join(
         "ip" if family == "ipv4" else "ipv6" for family in FAMILIES if any(item["family"] == family for item in neighbor["families"])

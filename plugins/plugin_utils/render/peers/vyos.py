@@ -5,13 +5,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrStaticRoute,
+    HostVariables,
+    VrfInterface,
+    VxlanInterface,
+    WireguardInterface,
+    WireguardInterfacePeer,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node
 
-Variables = Mapping[str, Any]
+Variables = HostVariables
 # VyOS numbers the rules of a policy from 1 to 65535.
 _LAST_RULE = 65535
 # Types of tunnels that are written as commands; the owner is told about the others.
@@ -62,8 +72,8 @@ class _Writer:
             yield from self.network(network)
         for interface in self.variables.get("wireguard_interfaces", []):
             yield from self.wireguard(interface)
-        for interface in self.variables.get("vxlan_interfaces", []):
-            yield from self.vxlan(interface)
+        for vxlan in self.variables.get("vxlan_interfaces", []):
+            yield from self.vxlan(vxlan)
         for route in self.variables.get("frr_static_routes", []):
             yield self.static(route)
         yield from self.bfd()
@@ -73,7 +83,7 @@ class _Writer:
 
     def left_out(self) -> Iterator[str]:
         for kind in TUNNELS:
-            for tunnel in self.variables.get(kind.variable, []) if kind.name not in _WRITTEN else ():
+            for tunnel in entries_of(self.variables, kind.variable) if kind.name not in _WRITTEN else ():
                 details = ", ".join(f"{key} {tunnel[key]}" for key in ("role", "remote", "listen_port", "mtu") if key in tunnel)
                 yield f"{kind.title} tunnel {tunnel['name']} to {tunnel['peer']} is yours to configure: {details}"
         if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
@@ -84,7 +94,7 @@ class _Writer:
             yield f"{prefix} vrf '{vrf}'"
 
     def addressed(self, prefix: str, name: str) -> Iterator[str]:
-        for address in self.addresses.get(name, {}).get("addresses", []):
+        for address in self.addresses[name].get("addresses", []) if name in self.addresses else ():
             yield f"{prefix} address '{address}'"
 
     def uplinks(self) -> Iterator[str]:
@@ -125,7 +135,7 @@ class _Writer:
             yield f"{prefix} mtu '{network.mtu}'"
         yield from self.vrf_lines(prefix, network.vrf)
 
-    def wireguard(self, interface: Variables) -> Iterator[str]:
+    def wireguard(self, interface: WireguardInterface) -> Iterator[str]:
         prefix = f"interfaces wireguard {interface['name']}"
         yield from self.addressed(prefix, interface["name"])
         yield f"{prefix} description '{self.addresses[interface['name']]['description']}'"
@@ -138,7 +148,7 @@ class _Writer:
         for peer in interface["peers"]:
             yield from self.wireguard_peer(f"{prefix} peer {peer['name']}", peer, interface["name"])
 
-    def wireguard_peer(self, prefix: str, peer: Variables, interface: str) -> Iterator[str]:
+    def wireguard_peer(self, prefix: str, peer: WireguardInterfacePeer, interface: str) -> Iterator[str]:
         for allowed in peer["allowed_ips"]:
             yield f"{prefix} allowed-ips '{allowed}'"
         if "endpoint" in peer:
@@ -153,9 +163,9 @@ class _Writer:
         if "preshared_key" in peer:
             yield f"{prefix} preshared-key '<preshared key of {peer['name']}>'"
 
-    def vxlan(self, interface: Variables) -> Iterator[str]:
+    def vxlan(self, interface: VxlanInterface) -> Iterator[str]:
         prefix = f"interfaces vxlan {interface['name']}"
-        addressed = self.macvlans.get(interface["name"], interface)
+        addressed: VrfInterface | VxlanInterface = self.macvlans.get(interface["name"]) or interface
         yield from self.addressed(prefix, addressed["name"])
         yield f"{prefix} vni '{interface['vni']}'"
         yield f"{prefix} source-address '{interface['local']}'"
@@ -170,7 +180,7 @@ class _Writer:
     def protocols(self, vrf: str | None) -> str:
         return f"vrf name {vrf} protocols" if vrf and not self.old else "protocols"
 
-    def static(self, route: Variables) -> str:
+    def static(self, route: FrrStaticRoute) -> str:
         word = "route6" if ":" in route["prefix"] else "route"
         through = "next-hop-interface" if self.old else "interface"
         line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
@@ -195,22 +205,24 @@ class _Writer:
             for index, entry in enumerate(item["entries"]):
                 prefix = f"policy prefix-list{six} {item['name']} rule {entry['seq'] if short else index + 1}"
                 yield f"{prefix} action '{entry['action']}'"
-                for key in ("prefix", "ge", "le"):
-                    if key in entry:
-                        yield f"{prefix} {key} '{entry[key]}'"
-        for item in self.variables.get("frr_route_maps", []):
-            for entry in item["entries"]:
-                prefix = f"policy route-map {item['name']} rule {entry['seq']}"
-                yield f"{prefix} action '{entry['action']}'"
+                yield f"{prefix} prefix '{entry['prefix']}'"
+                if "ge" in entry:
+                    yield f"{prefix} ge '{entry['ge']}'"
+                if "le" in entry:
+                    yield f"{prefix} le '{entry['le']}'"
+        for route_map in self.variables.get("frr_route_maps", []):
+            for clause in route_map["entries"]:
+                prefix = f"policy route-map {route_map['name']} rule {clause['seq']}"
+                yield f"{prefix} action '{clause['action']}'"
                 # The last word of a condition or change is its value; VyOS writes the next hop as one word.
-                for condition in entry.get("match", []):
+                for condition in clause.get("match", []):
                     words, _space, value = condition.rpartition(" ")
                     yield f"{prefix} match {words} '{value}'"
-                for change in entry.get("set", []):
+                for change in clause.get("set", []):
                     words, _space, value = change.replace(" next-hop", "-next-hop").rpartition(" ")
                     yield f"{prefix} set {words} '{value}'"
 
-    def bgp(self, instance: Variables) -> Iterator[str]:
+    def bgp(self, instance: FrrBgp) -> Iterator[str]:
         prefix = f"{self.protocols(instance.get('vrf'))} bgp"
         if self.old:
             prefix = f"{prefix} {instance['asn']}"
@@ -222,7 +234,7 @@ class _Writer:
         for neighbor in instance["neighbors"]:
             yield from self.neighbor(f"{prefix} neighbor {neighbor['address']}", neighbor)
 
-    def neighbor(self, prefix: str, neighbor: Variables) -> Iterator[str]:
+    def neighbor(self, prefix: str, neighbor: FrrBgpNeighbor) -> Iterator[str]:
         yield f"{prefix} remote-as '{neighbor['remote_as']}'"
         yield f"{prefix} description '{neighbor['description']}'"
         if "update_source" in neighbor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DockerMacvlanContainer, DockerMacvlanNetwork
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
 
 Live = Mapping[str, Any]
@@ -32,8 +33,8 @@ def check_docker(ledger: Ledger, variables: Variables) -> None:
     ledger.judge("Docker live-restore", "docker info", "docker", lambda live: same(True, live["live_restore"]))
     for item in variables["docker_macvlan_networks"]:
         _check_network(ledger, item)
-    for item in variables.get("docker_macvlan_containers", []):
-        _check_container(ledger, item)
+    for container in variables.get("docker_macvlan_containers", []):
+        _check_container(ledger, container)
 
 
 def _alone(live: Live) -> Verdict:
@@ -54,7 +55,7 @@ def _no_chain(chains: list[str]) -> Verdict:
     return True, ", ".join(f"{chain.split()[0]} FORWARD {chain.split()[3]}" for chain in chains if chain.split()[2] == "FORWARD") or "empty"
 
 
-def _check_network(ledger: Ledger, item: Mapping[str, Any]) -> None:
+def _check_network(ledger: Ledger, item: DockerMacvlanNetwork) -> None:
     name, parent = item["name"], item["parent"]
 
     def network(live: Live) -> Verdict:
@@ -66,8 +67,9 @@ def _check_network(ledger: Ledger, item: Mapping[str, Any]) -> None:
 
     show = f"docker network inspect {name}"
     ledger.judge(f"Docker network {name} on {parent}", show, "docker", exists)
-    for key, title in (("subnet", "subnets"), ("gateway", "gateways")):
-        wanted = [entry[key] for entry in item["subnets"] if entry.get(key)]
+    subnets = [entry["subnet"] for entry in item["subnets"] if entry.get("subnet")]
+    gateways = [entry["gateway"] for entry in item["subnets"] if entry.get("gateway")]
+    for title, wanted in (("subnets", subnets), ("gateways", gateways)):
         ledger.judge(
             f"Docker network {name} {title}",
             show,
@@ -87,7 +89,7 @@ def _described(found: Mapping[str, Any]) -> str:
     return f"{found['driver']} on {found['parent']}"
 
 
-def _check_container(ledger: Ledger, item: Mapping[str, Any]) -> None:
+def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
     name, show = item["name"], f"docker inspect {item['name']}"
 
     def of(live: Live) -> Mapping[str, Any]:
@@ -114,12 +116,12 @@ def _check_container(ledger: Ledger, item: Mapping[str, Any]) -> None:
         )
     wanted = [f"{item['network']} {canonical_address(item[key])}" for key in ("ipv4", "ipv6") if item.get(key)]
     ledger.judge(f"Docker container {name} addresses", show, "docker", lambda live: _addresses(wanted, item["network"], of(live)))
-    for key, default in (("memory", "512m"), ("memory_swap", "768m")):
+    for key, limit in (("memory", item.get("memory", "512m")), ("memory_swap", item.get("memory_swap", "768m"))):
         ledger.judge(
             f"Docker container {name} {key.replace('_', ' and ')}",
             show,
             "docker",
-            lambda live, k=key, d=default: same(_bytes(item.get(k, d)), of(live).get(k), " bytes"),
+            lambda live, k=key, w=limit: same(_bytes(w), of(live).get(k), " bytes"),
         )
     ledger.judge(f"Docker container {name} restarts always", show, "docker", lambda live: same("always", of(live).get("restart")))
     if not item.get("privileged"):

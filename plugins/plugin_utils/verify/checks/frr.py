@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBfdProfile, FrrBgp, FrrBgpNeighbor, FrrStaticRoute
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Ledger,
@@ -48,7 +49,7 @@ def no_difference(lines: list[str]) -> Verdict:
     return False, f"{len(lines)} lines differ, expected none (- runs, + is in the file): {shown}{more}"
 
 
-def check_instance(ledger: Ledger, instance: Mapping[str, Any], profiles: Mapping[str, Mapping[str, Any]]) -> None:
+def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile]) -> None:
     """Check one BGP instance and its neighbors."""
     vrf = instance.get("vrf") or DEFAULT_VRF
     addresses = {canonical_address(neighbor["address"]) for neighbor in instance.get("neighbors", [])}
@@ -105,7 +106,7 @@ def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
     ledger.judge(f"BGP {vrf} originates {prefix}", command, "originated", valid)
 
 
-def check_neighbor(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any]) -> None:
+def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
     """Check that a neighbor's session is up, from the right address, with its families and its password."""
     address = canonical_address(neighbor["address"])
     who = f"{address} AS {neighbor['remote_as']}" + (f" ({neighbor['description']})" if neighbor.get("description") else "")
@@ -151,7 +152,7 @@ def check_neighbor(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any]) -> Non
         )
 
 
-def check_bfd(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any], profile: Mapping[str, Any] | None) -> None:
+def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBfdProfile | None) -> None:
     """Check that a neighbor's BFD session is up in its VRF with the timers of its profile."""
     address = canonical_address(neighbor["address"])
     title = f"BFD {vrf} peer {address}"
@@ -195,7 +196,7 @@ def check_bfd(ledger: Ledger, vrf: str, neighbor: Mapping[str, Any], profile: Ma
     ledger.judge(f"{title} timers of profile {neighbor['bfd_profile']}", command, "bfd", timers)
 
 
-def check_static(ledger: Ledger, route: Mapping[str, Any]) -> None:
+def check_static(ledger: Ledger, route: FrrStaticRoute) -> None:
     """Check that a static route is installed in its VRF with its next hop."""
     vrf, prefix = route.get("vrf") or DEFAULT_VRF, canonical_prefix(route["prefix"])
     hop, interface = route.get("next_hop"), route.get("interface")

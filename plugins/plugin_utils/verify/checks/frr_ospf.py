@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, Ledger, Variables, Verdict, duration
 
 _INSTANCES = (("ospf", "frr_ospf", "OSPF", "show ip ospf"), ("ospf6", "frr_ospf6", "OSPFv3", "show ipv6 ospf6"))
@@ -14,7 +15,7 @@ _INSTANCES = (("ospf", "frr_ospf", "OSPF", "show ip ospf"), ("ospf6", "frr_ospf6
 
 def active_interfaces(variables: Variables, variable: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield VRF and settings of the interfaces of ``frr_ospf`` or ``frr_ospf6`` that are not passive."""
-    for instance in variables.get(variable, []):
+    for instance in entries_of(variables, variable):
         for interface in instance["interfaces"]:
             if not interface.get("passive"):
                 yield instance.get("vrf") or DEFAULT_VRF, interface

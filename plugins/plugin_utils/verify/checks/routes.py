@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyRoute, VrfDefaultRoute
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, MAIN_TABLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
@@ -34,11 +35,11 @@ def check_routes(ledger: Ledger, variables: Variables) -> None:
         vrfs = [DEFAULT_VRF, *(vrf["name"] for vrf in variables.get("vrf_vrfs", []))]
         for vrf in dict.fromkeys(vrfs):
             check_links_stay(ledger, vrf)
-    for route in variables.get("vrf_default_routes", []):
-        check_default(ledger, route, tables)
+    for default in variables.get("vrf_default_routes", []):
+        check_default(ledger, default, tables)
 
 
-def check_default(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, int]) -> None:
+def check_default(ledger: Ledger, route: VrfDefaultRoute, tables: Mapping[str, int]) -> None:
     """Check that the default route which is used is the declared one."""
     vrf, gateway, device = route.get("vrf") or DEFAULT_VRF, route["gateway"], route["interface"]
     table = tables.get(vrf, MAIN_TABLE)
@@ -58,7 +59,7 @@ def check_default(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str,
     ledger.judge(f"Route {vrf} default via {gateway}", f"ip {option}route show table {table} default", "routes", used)
 
 
-def check_route(ledger: Ledger, route: Mapping[str, Any], tables: Mapping[str, int]) -> None:
+def check_route(ledger: Ledger, route: VerifyRoute, tables: Mapping[str, int]) -> None:
     """Check that a route is installed in the table of its VRF, from its protocol, and in no other table."""
     vrf, prefix, protocol = route.get("vrf") or DEFAULT_VRF, canonical_prefix(route["prefix"]), route.get("protocol")
     table = tables.get(vrf)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of, uses_frr, uses_vrf
 
 Units = Mapping[str, Mapping[str, Any]]
@@ -20,7 +21,7 @@ def expected_units(variables: Variables) -> list[str]:
     roles = roles_of(variables)
     units: list[str] = []
     for kind in TUNNELS:
-        tunnels = variables.get(kind.variable, []) if kind.role in roles and kind.unit else []
+        tunnels = entries_of(variables, kind.variable) if kind.role in roles and kind.unit else []
         units += kind.other_units if tunnels else ()
         units += [kind.unit.format(name=item["name"], side=item.get("role")) for item in tunnels]
     if "vrf" in roles:

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VrfInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOCAL_TABLE, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     Variables,
@@ -78,15 +80,15 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
         item["name"]: {**item, "kind": kind.kernel_kind}
         for kind in TUNNELS
         if kind.point_to_point
-        for item in variables.get(kind.variable, [])
+        for item in entries_of(variables, kind.variable)
     }
-    declared = {item["name"]: item for item in variables.get("vrf_interfaces", [])}
+    declared: Mapping[str, VrfInterface] = {item["name"]: item for item in variables.get("vrf_interfaces", [])}
     addressed = {item["name"]: item for item in variables.get("frr_interfaces", [])}
     vrfs = {item["name"] for item in variables.get("vrf_vrfs", [])}
     for name in dict.fromkeys([*declared, *tunnels, *addressed]):
         if name in vrfs:
             continue
-        kind = tunnels.get(name, declared.get(name, {})).get("kind")
+        kind = tunnels[name]["kind"] if name in tunnels else declared[name].get("kind") if name in declared else None
         show = f"ip -details link show dev {name}"
 
         def up(links: Links, name: str = name, kind: str | None = kind) -> Verdict:
@@ -104,20 +106,21 @@ def check_interfaces(ledger: Ledger, variables: Variables) -> None:
         ledger.judge(f"Interface {name} up", show, "links", up)
         if name in declared:
             check_membership(ledger, name, declared[name].get("vrf"), show)
-        mtu = declared.get(name, {}).get("mtu") or tunnels.get(name, {}).get("mtu")
+        own = declared.get(name)
+        mtu = (own.get("mtu") if own else None) or tunnels.get(name, {}).get("mtu")
         if mtu:
             ledger.judge(f"Interface {name} MTU", show, "links", lambda links, n=name, m=mtu: same(m, links.get(n, {}).get("mtu")))
-        mac = declared.get(name, {}).get("mac")
+        mac = own.get("mac") if own else None
         if mac:
             ledger.judge(f"Interface {name} MAC", show, "links", lambda links, n=name, m=mac: same(m.lower(), links.get(n, {}).get("mac")))
     for name, item in addressed.items():
         check_addresses(ledger, name, item.get("addresses", []))
 
 
-def check_parent(ledger: Ledger, name: str, declared: Mapping[str, Any], command: str) -> None:
+def check_parent(ledger: Ledger, name: str, declared: VrfInterface, command: str) -> None:
     """Check what a VLAN or macvlan interface lies on, and the number of a VLAN."""
 
-    def words(link: Mapping[str, Any]) -> str:
+    def words(link: Mapping[str, Any] | VrfInterface) -> str:
         return f"{'macvlan' if declared['kind'] == 'macvlan' else 'VLAN {}'.format(link['vlan'])} on {link['parent']}"
 
     def lies(links: Links) -> Verdict:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
@@ -42,13 +43,13 @@ def check_vxlans(ledger: Ledger, variables: Variables) -> None:
             "vxlan",
             lambda found, n=name, w=item["remotes"]: same_set(map(canonical_address, w), found.get(n, {}).get("remotes", [])),
         )
-        for key, title in (("mtu", "MTU"), ("mac", "MAC")):
-            if item.get(key):
+        for key, title, declared in (("mtu", "MTU", item.get("mtu")), ("mac", "MAC", item.get("mac"))):
+            if declared:
                 ledger.judge(
                     f"VXLAN {name} {title}",
                     show,
                     "links",
-                    lambda links, n=name, k=key, w=item[key]: same(str(w).lower(), str(links.get(n, {}).get(k))),
+                    lambda links, n=name, k=key, w=declared: same(str(w).lower(), str(links.get(n, {}).get(k))),
                 )
         if "arp" in item:
             ledger.judge(f"VXLAN {name} ARP", show, "links", lambda links, n=name, w=item["arp"]: same(w, links.get(n, {}).get("arp")))
@@ -61,7 +62,7 @@ def _numbers(vni: object, port: object, vrf: object) -> str:
     return f"VNI {vni}, port {port}" + (f", underlay in VRF {vrf}" if vrf else "")
 
 
-def _check_underlay(ledger: Ledger, item: Mapping[str, Any]) -> None:
+def _check_underlay(ledger: Ledger, item: VxlanInterface) -> None:
     """Check that the interface with the local address carries the outer packets."""
     name, local = item["name"], canonical_address(item["local"])
     family = FAMILY[ip_address(local).version]

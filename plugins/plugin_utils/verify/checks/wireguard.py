@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     Variables,
@@ -21,7 +22,7 @@ Registry = Mapping[str, Mapping[str, str]]
 Live = Mapping[str, Mapping[str, Any]]
 
 
-def peer_key(interface: Mapping[str, Any], peer: Mapping[str, Any], registry: Registry) -> str | None:
+def peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, registry: Registry) -> str | None:
     """Return the public key a peer must have: its own ``public_key``, else what the registry says of the other end, else None."""
     remote = peer.get("interface") or interface["name"]
     return peer.get("public_key") or registry.get(peer["name"], {}).get(remote)
@@ -94,7 +95,9 @@ def private_file(name: str, found: Mapping[str, Any] | None) -> Verdict:
     return not problems, "; ".join(problems) or "0600 root, no Address, Table off"
 
 
-def check_peer(ledger: Ledger, interface: Mapping[str, Any], peer: Mapping[str, Any], key: str | None, max_age: int, command: str) -> None:
+def check_peer(
+    ledger: Ledger, interface: WireguardInterface, peer: WireguardInterfacePeer, key: str | None, max_age: int, command: str
+) -> None:
     """Check one peer: its key, allowed IPs, keepalive, preshared key and the age of its last handshake (seconds)."""
     name = interface["name"]
     title = f"WireGuard {name} peer {peer['name']}"
