@@ -139,7 +139,9 @@ def checks() -> list[Row]:
     rows: dict[tuple[str, str], Row] = {}
     reached: set[tuple[str, int]] = set()
     networks = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "tests" / "golden").glob("*/intent.yml"))]
-    cases = [(host, variables) for plan in map(make_plan, networks) for host, variables in plan.hosts.items()]
+    cases: list[tuple[str, Mapping[str, Any]]] = [
+        (host, variables) for plan in map(make_plan, networks) for host, variables in plan.hosts.items()
+    ]
     cases += [("router", variables) for variables in EXTRA]
     with mock.patch.object(module, "Ledger", Recorder):
         for host, variables in cases:
