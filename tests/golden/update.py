@@ -1,11 +1,17 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the expected files of every golden network again: python tests/golden/update.py. Review the difference before you commit it."""
+"""The expected files of the golden networks: what a plan consists of, and where each file of it stands. `tests/update_expected.py` writes them.
+
+`NETWORK/expected/` holds the files of a network. One of `HOST/files/` whose text is that of another, of any host of any network, stands in
+`shared/` instead, once, and `NETWORK/shared.yml` names it: path below `expected/`, then the name in `shared/`.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -16,6 +22,14 @@ sys.path.insert(0, str(GOLDEN.parents[1] / ".collections"))
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import plan_files
 
+SHARED = GOLDEN / "shared"
+INDEX = "shared.yml"
+HEADING = "# Written by tests/update_expected.py. Files whose text stands in ../shared: path below expected, and name there.\n"
+# The networks whose VyOS commands are expected files. Together they reach every step between two lines of render/peers/vyos.py that any of the
+# networks reaches; the commands of the others say the same again. They are made for all, so that none raises.
+VYOS = ("dual_stack", "full_mesh", "hybrid", "segment", "slash31", "t1_t2", "unmanaged_peer", "vxlan_in_vrf")
+VYOS_FILE = "vyos.txt"
+
 
 def networks() -> list[Path]:
     """Return the directories of the golden networks."""
@@ -23,23 +37,96 @@ def networks() -> list[Path]:
 
 
 def files_of(network: Path) -> dict[str, str]:
-    """Return every file the plan of a network consists of, by relative path."""
+    """Return every file the plan of a network consists of, by relative path; VyOS commands for the networks of VYOS only."""
     intent = yaml.safe_load((network / "intent.yml").read_text(encoding="utf-8"))
     keys = network / "public_keys.yml"
     known = yaml.safe_load(keys.read_text(encoding="utf-8")) if keys.is_file() else None
-    return dict(plan_files(make_plan(intent), known))
+    files = plan_files(make_plan(intent), known)
+    return {path: text for path, text in files if network.name in VYOS or path.rpartition("/")[2] != VYOS_FILE}
 
 
-def main() -> None:
-    """Write all of them."""
-    for network in networks():
-        expected = network / "expected"
-        shutil.rmtree(expected, ignore_errors=True)
-        for name, text in files_of(network).items():
-            path = expected / name
+def index_of(network: Path) -> dict[str, str]:
+    """Return the name in shared/ of each file of a network that stands there, by relative path."""
+    path = network / INDEX
+    found: dict[str, str] = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+    return found
+
+
+def expected_of(network: Path) -> dict[str, str]:
+    """Return the text of every expected file of a network, by relative path.
+
+    Raises:
+        ValueError: a file stands in expected/ and in the index.
+        OSError: the index names a file that shared/ does not have.
+    """
+    expected = network / "expected"
+    own = {path.relative_to(expected).as_posix(): path.read_text(encoding="utf-8") for path in expected.rglob("*") if path.is_file()}
+    index = index_of(network)
+    if twice := sorted(own.keys() & index.keys()):
+        raise ValueError(f"{network.name}: in expected/ and in {INDEX}: {', '.join(twice)}")
+    return own | {path: (SHARED / name).read_text(encoding="utf-8") for path, name in index.items()}
+
+
+def can_be_shared(path: str) -> bool:
+    """Tell whether a file is one that a role writes: those repeat, and what is about a host itself stays with it."""
+    return path.split("/")[1:2] == ["files"]
+
+
+def shared_names(files: Mapping[Path, Mapping[str, str]], former: Mapping[Path, Mapping[str, str]]) -> dict[str, str]:
+    """Return the name in shared/ of each text that occurs more than once.
+
+    A text is called as most of its files were called before, so that a change of a template changes one file and no index.
+
+    Parameters:
+        files: text by path, by network.
+        former: the indexes as they are.
+    """
+    users: dict[str, list[tuple[Path, str]]] = {}
+    for network, texts in files.items():
+        for path, text in texts.items():
+            if can_be_shared(path):
+                users.setdefault(text, []).append((network, path))
+    taken: dict[str, str] = {}
+    # The most used first: it keeps the name when a text splits, and is the one without a number.
+    groups = sorted(((text, found) for text, found in users.items() if len(found) > 1), key=lambda group: (-len(group[1]), group[1][0]))
+    for text, found in groups:
+        before = Counter(name for network, path in found if (name := former.get(network, {}).get(path)))
+        for name, _count in before.most_common():
+            if name not in taken:
+                taken[name] = text
+                break
+    names = {text: name for name, text in taken.items()}
+    for text, found in groups:
+        if text not in names:
+            names[text] = free_name(Path(found[0][1]), taken.keys())
+            taken[names[text]] = text
+    return names
+
+
+def free_name(path: Path, taken: Iterable[str]) -> str:
+    """Return the name of a file, with a number when it is taken."""
+    name, number = path.name, 1
+    while name in taken:
+        number += 1
+        name = f"{path.stem}-{number}{path.suffix}"
+    return name
+
+
+def update() -> None:
+    """Write the expected files of every golden network again."""
+    files = {network: files_of(network) for network in networks()}
+    names = shared_names(files, {network: index_of(network) for network in files})
+    shutil.rmtree(SHARED, ignore_errors=True)
+    SHARED.mkdir()
+    for text, name in names.items():
+        (SHARED / name).write_text(text, encoding="utf-8")
+    for network, texts in files.items():
+        shutil.rmtree(network / "expected", ignore_errors=True)
+        index = {path: names[text] for path, text in sorted(texts.items()) if can_be_shared(path) and text in names}
+        (network / INDEX).unlink(missing_ok=True)
+        if index:
+            (network / INDEX).write_text(HEADING + yaml.safe_dump(index, width=1000), encoding="utf-8")
+        for name in texts.keys() - index.keys():
+            path = network / "expected" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+            path.write_text(texts[name], encoding="utf-8")

@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the expected messages of every bad intent again: python tests/errors/intent/update.py. Review the difference before you commit it."""
+"""What bad intents are answered with. `tests/update_expected.py` writes the expected messages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,7 @@ def message(case: Path) -> str:
     return ""
 
 
-def main() -> None:
+def update() -> None:
     """Write all of them."""
     for case in sorted(CASES.glob("*.yml")):
         case.with_suffix(".txt").write_text(message(case), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

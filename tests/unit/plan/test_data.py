@@ -52,18 +52,14 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("network", GOLDEN.networks(), ids=names)
 def test_golden(network: Path) -> None:
-    expected = network / "expected"
-    found = {path.relative_to(expected).as_posix(): path.read_text(encoding="utf-8") for path in expected.rglob("*") if path.is_file()}
-    assert GOLDEN.files_of(network) == found, "if this is what you meant: python tests/golden/update.py"
+    assert GOLDEN.files_of(network) == GOLDEN.expected_of(network), "if this is what you meant: python tests/update_expected.py"
 
 
 @pytest.mark.parametrize("case", CASES, ids=names)
 def test_bad_intent(case: Path) -> None:
     message = ERRORS.message(case)
     assert message, "the intent is accepted"
-    assert message == case.with_suffix(".txt").read_text(encoding="utf-8"), (
-        "if this is what you meant: python tests/errors/intent/update.py"
-    )
+    assert message == case.with_suffix(".txt").read_text(encoding="utf-8"), "if this is what you meant: python tests/update_expected.py"
 
 
 def test_no_bad_intent_is_answered_with_a_secret() -> None:
