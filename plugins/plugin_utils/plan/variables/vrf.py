@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VrfDefaultRoute, VrfInterface, VrfVariables, VrfVrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, in_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, InVrf, in_vrf
 
 
 def vrf_variables(node: Node, shared: Context) -> VrfVariables:
@@ -39,9 +39,9 @@ def vrf_variables(node: Node, shared: Context) -> VrfVariables:
         if uplink.device and uplink.device not in listed and (uplink.mac or uplink.set_mtu or uplink.vrf):
             listed.add(uplink.device)
             mtu = uplink.mtu if uplink.set_mtu else None
-            interfaces.append({"name": uplink.device, **in_vrf(uplink.vrf or ""), **_size_and_mac(mtu, uplink.mac)})
+            interfaces.append({"name": uplink.device, **_as_written(uplink.vrf), **_size_and_mac(mtu, uplink.mac)})
     routes: list[VrfDefaultRoute] = [
-        {"gateway": uplink.gateway, "interface": uplink.device, **in_vrf(uplink.vrf or "")}
+        {"gateway": uplink.gateway, "interface": uplink.device, **_as_written(uplink.vrf)}
         for uplink in node.uplinks.values()
         if uplink.gateway and uplink.device
     ]
@@ -53,6 +53,10 @@ def vrf_variables(node: Node, shared: Context) -> VrfVariables:
     if routes:
         found["vrf_default_routes"] = routes
     return found
+
+
+def _as_written(vrf: str | None) -> InVrf:
+    return {} if vrf is None else {"vrf": vrf}
 
 
 class _SizeAndMac(TypedDict):
