@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import yaml
@@ -53,7 +53,7 @@ class Row:
 class Recorder(Ledger):
     """Notes which line of which module makes which check."""
 
-    rows: list[tuple[str, int, str, str]] = []
+    rows: ClassVar[list[tuple[str, int, str, str]]] = []
 
     def judge(self, name: str, command: str, parts: str, test: Any) -> None:
         """Note a check, and make none."""

@@ -2,7 +2,7 @@
 
 project = "xuegao.net"
 author = "xuegao.net maintainers"
-copyright = author
+copyright = author  # noqa: A001  Sphinx gives it this name
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 html_theme = "furo"
 html_title = "xuegao.net"
