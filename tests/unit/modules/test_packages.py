@@ -82,7 +82,7 @@ class Dpkg:
         host.program("dpkg-query", self.query)
         host.prints("dpkg-deb", {"--field": f"Package: frr\nVersion: {VERSION}\nInstalled-Size: 1\n"})
         host.program("apt-get", self.get)
-        host.prints("apt-cache", {"madison": f" frr | {VERSION} | local\n frr | 8.4.4-1 | http://deb.debian.org\n"})
+        host.prints("apt-cache", {"madison": f" frr | {VERSION} | local\n frr | 8.4.4-1 | http://mirror.example.org\n"})
         host.program("apt-mark")
         host.program("dpkg")
         host.program("systemctl", lambda command, _data: (0, next(self.pids) + "\n" if "show" in command else "", ""))

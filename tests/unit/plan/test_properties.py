@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SPECS = load_role_specs(Path(__file__).parents[3] / "roles")
-QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -110,8 +110,11 @@ def network(scenario: int | None, machines: converged.Machines, request: pytest.
 
 
 def begin(boot: bool) -> Network:
-    """Bring the network back, or go on with it as it is. One that does not come up whole is shown and counted, and brought back once more: whether a reboot ends well is what the
-    scenario asserts, and here it would hide what the group has to say."""
+    """Bring the network back, or go on with it as it is.
+
+    One that does not come up whole is shown and counted, and brought back once more: whether a reboot ends well is what the scenario asserts, and
+    here it would hide what the group has to say.
+    """
     for attempt in (1, 2):
         if boot or attempt > 1:
             converged.bring_back()

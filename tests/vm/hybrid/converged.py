@@ -10,9 +10,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TextIO
 
 from conftest import LOGS, environment
@@ -52,17 +51,10 @@ class Machines:
 
 def inputs() -> str:
     """Hash of the files that a converged network depends on."""
-    return digest([ROOT / name for name in INPUTS])
-
-
-def digest(directories: Iterable[Path]) -> str:
-    """Hash of the names and contents of all files below some directories."""
-    found = hashlib.sha256()
-    for path in sorted(
-        path for directory in directories for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    ):
-        found.update(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return found.hexdigest()
+    digest = hashlib.sha256()
+    for path in sorted(path for name in INPUTS for path in (ROOT / name).rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        digest.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def kept() -> bool:
@@ -98,7 +90,7 @@ def bring_back() -> None:
 
 
 def bring_plan_back() -> None:
-    """What a run calls changed is also a plan other than the last."""
+    """Put the scenario's plan back, since what a run calls changed is also a plan other than the last."""
     shutil.rmtree(PLAN, ignore_errors=True)
     shutil.copytree(KEPT_PLAN, PLAN)
 
