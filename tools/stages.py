@@ -37,7 +37,7 @@ FIGURES = RESULTS / "figures.jsonl"
 STOP = threading.Event()
 SHOWING = threading.Lock()
 # How much of a failed test's message its line at the end shows, in characters.
-MESSAGE_LENGTH = 160
+MESSAGE_LENGTH = 500
 
 
 @dataclasses.dataclass(frozen=True)
