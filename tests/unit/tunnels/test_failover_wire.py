@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.xuegao.net.plugins.action import failover_wire
-from ansible_collections.xuegao.net.plugins.action.failover_wire import cut_and_restore
+from ansible_collections.xuegao.net.plugins.action.failover_wire import cut_and_restore, execute
 
 
 @pytest.fixture(autouse=True)
@@ -37,12 +36,19 @@ def test_nothing_is_cut_when_nobody_measures(tmp_path: Path) -> None:
     assert said(tmp_path) == []
 
 
-def test_it_restores_as_soon_as_the_measurement_is_over(tmp_path: Path) -> None:
+def test_it_restores_as_soon_as_the_measurement_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    threading.Timer(0.3, over.set).start()
-    begin = time.monotonic()
-    assert cut_and_restore(shell("echo cut >>said"), shell("echo restored >>said"), str(tmp_path), 30, over) == ""
-    assert time.monotonic() - begin < 10
+
+    def and_over(command: str, directory: str | None) -> str:
+        over.set()
+        return execute(command, directory)
+
+    # The cut itself ends the measurement. Whoever waits for the limit all the same does so for an hour.
+    monkeypatch.setattr(failover_wire, "execute", and_over)
+    arguments = (shell("echo cut >>said"), shell("echo restored >>said"), str(tmp_path), 3600, over)
+    cutting = threading.Thread(target=cut_and_restore, args=arguments, daemon=True)
+    cutting.start()
+    cutting.join(120)
     assert said(tmp_path) == ["cut", "restored"]
 
 
