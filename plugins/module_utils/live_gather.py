@@ -202,7 +202,7 @@ class Gatherer:
             parts = frr_parse.split_vtysh(done.out, left)
             if done.problem or not parts:
                 reason = done.problem or first_line(done.err or done.out) or "vtysh printed nothing"
-                errors.update({command: reason for command in left})
+                errors.update(dict.fromkeys(left, reason))
                 break
             outputs.update(parts)
             if done.rc != 0:

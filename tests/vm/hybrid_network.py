@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import os
 import re
@@ -158,7 +159,7 @@ class Pinger:
         lines = self.background.stop()
         times = [float(match[1]) for line in lines if (match := re.match(r"\[([\d.]+)\] \d+ bytes from", line))]
         assert len(times) > 2, lines[-10:]
-        return max(after - before for before, after in zip(times, times[1:]))
+        return max(after - before for before, after in itertools.pairwise(times))
 
 
 class Network:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -212,7 +212,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(JSON)
 def test_nothing_is_raised_for_any_input(value: Any) -> None:
     problems = check(value, OPTIONS)
@@ -223,9 +223,8 @@ def test_nothing_is_raised_for_any_input(value: Any) -> None:
         assert {str(problem) for problem in check(filled, OPTIONS)} == {str(problem) for problem in problems}
 
 
-def test_ten_microseconds_a_scalar() -> None:
-    count = 20_000
+def test_fifteen_lines_a_scalar(lines: Callable[[Callable[[], object]], int]) -> None:
+    count = 1000
     value = {"peers": [{"address": "a", "remote_as": number, "passive": True} for number in range(count)]}
-    start = time.process_time()
     assert check(value, OPTIONS) == []
-    assert (time.process_time() - start) / (3 * count) < 10e-6
+    assert lines(lambda: check(value, OPTIONS)) <= 15 * 3 * count

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import sysfs
 from ansible_collections.xuegao.net.plugins.modules import frr_config
-from managed_host import Host
+
+from .managed_host import Host
 
 PASSWORD = "swordfish"
 TEMPLATE = "frr version 10\nrouter bgp 65503\n neighbor 10.0.0.1 password <secret bgp 10.0.0.1>\n"

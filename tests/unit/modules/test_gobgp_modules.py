@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import steering
 from ansible_collections.xuegao.net.plugins.modules import gobgp_config, gobgp_route
-from managed_host import Host
+
+from .managed_host import Host
 
 PASSWORD = 'sword"fish'
 TEMPLATE = '[global.config]\n  as = 65503\n[neighbors.config]\n  auth-password = "<secret bgp 10.0.0.1>"\n'

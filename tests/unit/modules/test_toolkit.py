@@ -114,10 +114,14 @@ def test_a_trial_file_is_private_and_goes(tmp_path: Path) -> None:
 
 
 def test_a_trial_file_goes_with_an_error_too(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), trial_file_beside(str(tmp_path / "frr.conf"), "x", 0o640, -1, -1) as path:
-        assert os.path.basename(path).startswith(".frr.conf.")
-        assert os.stat(path).st_mode & 0o777 == 0o640
-        raise ValueError("refused")
+    def refuse() -> None:
+        with trial_file_beside(str(tmp_path / "frr.conf"), "x", 0o640, -1, -1) as path:
+            assert os.path.basename(path).startswith(".frr.conf.")
+            assert os.stat(path).st_mode & 0o777 == 0o640
+            raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        refuse()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -251,7 +255,7 @@ def test_role_vrf_installs_every_part_of_its_program() -> None:
     for part in parts:
         text = (ROOT / "plugins/module_utils" / part).read_text(encoding="utf-8")
         for module, names in re.findall(
-            r"^from ansible_collections\.xuegao\.net\.plugins\.module_utils(?:\.(\w+))? import (.+)$", text, re.M
+            r"^from ansible_collections\.xuegao\.net\.plugins\.module_utils(?:\.(\w+))? import (.+)$", text, re.MULTILINE
         ):
             needed |= {module} if module else {name.split()[0] for name in names.split(", ")}
     assert {f"{name}.py" for name in needed} == set(parts)

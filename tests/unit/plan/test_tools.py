@@ -22,7 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_p
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import dot_source
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[3]
@@ -155,7 +155,7 @@ plain = st.none() | st.booleans() | st.integers() | words
 documents = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.dictionaries(words, documents, max_size=3))
 def test_yaml_text_is_read_back_as_it_was(value: dict[str, Any]) -> None:
     assert yaml.safe_load(yaml_text(value)) == value

@@ -49,7 +49,7 @@ class Runs:
     def run(self, inventory: Path, extra: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), "-e", json.dumps(extra), *arguments]
         return subprocess.run(
-            [*command, str(self.directory / "playbook.yml")], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            [*command, str(self.directory / "playbook.yml")], env=self.environment, capture_output=True, text=True, timeout=600, check=False
         )
 
     def encrypt(self, text: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import parse_global, parse_neighbors, settled
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import boot_pairs, expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES: dict[str, Any] = {
+VARIABLES: HostVariables = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],
     "gobgp_asn": 65503,
     "gobgp_router_id": "10.255.0.2",

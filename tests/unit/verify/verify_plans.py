@@ -8,6 +8,8 @@ from typing import Any
 
 import verify_samples as samples
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.tables import reserve_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
@@ -30,14 +32,14 @@ def registry_of(plan: Plan) -> dict[str, dict[str, str]]:
     }
 
 
-def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> dict[str, Any]:
+def state_of(variables: HostVariables, registry: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Write the parts of a live state that the drawing is made from."""
-    names = [item["name"] for key in ("frr_interfaces", "vxlan_interfaces") for item in variables.get(key, [])]
+    names = [item["name"] for key in ("frr_interfaces", "vxlan_interfaces") for item in entries_of(variables, key)]
     neighbors = [(item.get("vrf") or "default", one) for item in variables.get("frr_bgp", []) for one in item["neighbors"]]
     watched = [
         (item.get("vrf") or "default", one["name"], address)
         for key, address in (("frr_ospf", "10.0.0.9"), ("frr_ospf6", "fe80::9"))
-        for item in variables.get(key, [])
+        for item in entries_of(variables, key)
         for one in item["interfaces"]
         if one.get("bfd_profile")
     ]
@@ -53,7 +55,7 @@ def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> 
     ospf = {
         key: [
             {"router_id": "10.255.0.9", "state": "Full", "full": True, "interface": one["name"], "uptime": 200}
-            for item in variables.get(f"frr_{key}", [])
+            for item in entries_of(variables, f"frr_{key}")
             for one in item["interfaces"]
             if not one.get("passive")
         ]
@@ -83,7 +85,7 @@ def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> 
     }
 
 
-def own_address(variables: dict[str, Any], neighbor: str) -> str | None:
+def own_address(variables: HostVariables, neighbor: str) -> str | None:
     """Find the own address in the subnet of a neighbor."""
     for item in variables.get("frr_interfaces", []):
         for address in map(ip_interface, item["addresses"]):
@@ -92,7 +94,7 @@ def own_address(variables: dict[str, Any], neighbor: str) -> str | None:
     return None
 
 
-def loopback_routes(variables: dict[str, Any]) -> list[dict[str, Any]]:
+def loopback_routes(variables: HostVariables) -> list[dict[str, Any]]:
     """Give what OSPF would learn: the loopbacks of neighbors behind the interfaces it looks at."""
     found = []
     for item in variables.get("frr_ospf", []):

@@ -19,8 +19,8 @@ _GROUPS = ("all", "containers", "ungrouped")
 
 def container_problems(intent: Intent) -> Iterator[Problem]:
     """Names, AS numbers and router IDs that others have; gateways without what a session needs; networks outside the plan."""
-    names: dict[str, str] = {name: "a node" for name in intent.nodes}
-    names |= {name: "a site or group" for name in (*intent.selectors, *_GROUPS)}
+    names: dict[str, str] = dict.fromkeys(intent.nodes, "a node")
+    names |= dict.fromkeys((*intent.selectors, *_GROUPS), "a site or group")
     asns = {node.asn: f"node {node.name}" for node in reversed(intent.nodes.values()) if node.asn is not None}
     routers = {node.router_id: f"node {node.name}" for node in intent.nodes.values() if node.router_id is not None}
     for container in intent.containers:
