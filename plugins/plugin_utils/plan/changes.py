@@ -103,5 +103,7 @@ def _words(old: Any, new: Any) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or "nothing"
+        return ", ".join(map(_short, value)) or "nothing"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_short(item)}" for key, item in value.items()) or "nothing"
     return str(value)
