@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 Variables = HostVariables
@@ -157,7 +158,7 @@ def wireguard_text(host: str, interface: WireguardInterface) -> str:
     peers = [
         {
             **peer,
-            "public_key": peer.get("public_key") or f"<public key of {peer['name']} {peer.get('interface', name)}>",
+            "public_key": shown_peer_key(interface, peer, {}),
             **({"preshared_key": f"<secret preshared key of {peer['name']}>"} if "preshared_key" in peer else {}),
         }
         for peer in interface["peers"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
@@ -27,7 +28,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units imp
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vrf import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vxlan import check_vxlans
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.wireguard import Registry, check_wireguard
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.wireguard import check_wireguard
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Check,

@@ -82,7 +82,7 @@ CONFIGURED = {"prefixes": ["192.0.2.0/24"], "next_hops": {}, "health": {"command
 
 def test_what_is_wanted_is_announced_again(box: dict[str, dict[str, Any]]) -> None:
     steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": True}})
-    assert steering.replay(CONFIGURED) == ["announced: " + steering.sentence({**ROUTE, "persistent": True})]
+    assert steering.replay(CONFIGURED) == ["advertised: " + steering.sentence({**ROUTE, "persistent": True})]
     assert box == {ROUTE["prefix"]: ROUTE}
     assert steering.replay(CONFIGURED) == []
 
@@ -104,7 +104,7 @@ def test_what_may_no_longer_be_steered_goes(box: dict[str, dict[str, Any]]) -> N
     steering.replay(CONFIGURED)
     said = steering.replay({**CONFIGURED, "prefixes": ["198.51.100.0/24"]})
     assert box == {}
-    assert said[0].startswith("not announced, since it may not be steered")
+    assert said[0].startswith("not advertised, since it may not be steered")
 
 
 def test_a_daemon_that_refuses_in_silence_is_found_out(box: dict[str, dict[str, Any]]) -> None:

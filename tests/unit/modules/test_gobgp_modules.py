@@ -184,7 +184,7 @@ def test_while_the_box_is_ill_a_route_is_only_written_down(host: Host, box: Daem
 
 def test_a_daemon_that_refuses_in_silence_is_found_out(host: Host, box: Daemon, tmp_path: Path) -> None:
     box.silent = True
-    assert "gobgpd did not take it: not announced ['192.0.2.0/24']" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
+    assert "gobgpd did not take it: not advertised ['192.0.2.0/24']" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
     assert not (tmp_path / "volatile").exists()
 
 

@@ -104,6 +104,27 @@ def test_changes_are_said_in_words() -> None:
     assert plan_changes({"gone": {}}, {"new": {}}) == {"new": ["new host"], "gone": ["no longer in the plan"]}
 
 
+GOLDEN_PLANS = sorted(path.parent.name for path in (ROOT / "tests" / "golden").glob("*/intent.yml"))
+
+
+@pytest.mark.parametrize("network", GOLDEN_PLANS)
+def test_no_change_is_a_raw_dictionary(network: str) -> None:
+    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8")))
+    nothing: dict[str, dict[str, Any]] = {host: {} for host in plan.hosts}
+    for sentences in (*plan_changes(nothing, plan.hosts).values(), *plan_changes(plan.hosts, nothing).values()):
+        assert [sentence for sentence in sentences if "{'" in sentence] == []
+
+
+def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
+    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / "hybrid" / "intent.yml").read_text(encoding="utf-8")))
+    before = copy.deepcopy(plan.hosts)
+    paths = before["hq-core"]["failover_test_paths"]
+    del paths[0]["tunnels"][-1]
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE, tunnel l2tp6: added"]}
+    del before["hq-core"]["failover_test_paths"]
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE: added"]}
+
+
 def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(pair())
     first = plan_directory.write_plan(plan, tmp_path)

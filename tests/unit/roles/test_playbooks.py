@@ -61,3 +61,37 @@ def test_containers_come_after_the_machines_are_not_rebooted_and_nothing_is_inst
     site, *others = plays("hybrid", ["site", "reboot", "upgrade_frr"])
     assert site == [everything, MACHINES, {"igp"}]
     assert others == [[MACHINES, everything, everything]] * 2
+
+
+def test_site_takes_each_host_to_the_roles_it_has_a_use_for(tmp_path: Path) -> None:
+    """Offline: only the roles' own checks of their variables run, and the conditions of the roles are evaluated."""
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "--inventory",
+            str(ROOT / "inventories" / "hybrid"),
+            "xuegao.net.site",
+            "--tags",
+            "validate",
+            "--extra-vars",
+            f"xgn_plan_directory={tmp_path}",
+        ],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    included = {
+        role: set(hosts.split(", ")) for role, hosts in re.findall(r"^included: xuegao\.net\.(\w+) for (.*)$", done.stdout, re.MULTILINE)
+    }
+    assert included == {
+        "preflight": {*MACHINES, "igp"},
+        "openvpn": {"hq-core", "cloud-edge"},
+        "l2tp_ipsec": {"hq-core", "cloud-edge"},
+        "firewall": {"hq-core", "cloud-edge", "cloud-node"},
+        "docker_macvlan": {"cloud-edge", "cloud-node"},
+        "dns_anycast": {"hq-nfv", "cloud-edge"},
+        "gobgp": {"hq-nfv"},
+    }

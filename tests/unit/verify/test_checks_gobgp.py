@@ -30,9 +30,14 @@ FAULTS = [
     ("GoBGP neighbors", "gobgp_neighbors", {"10.255.0.1": True, "10.255.0.9": False}, "extra 10.255.0.9"),
     ("GoBGP neighbor 10.255.0.1 established", "gobgp_neighbors", {"10.255.0.1": False}, "(hq-core) is not established"),
     ("Steering not held back", "steering", {"held": "exit status 1", "wanted": [], "announced": []}, "held back: exit status 1"),
-    ("Steering announced as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": []}, "192.0.2.0/25 is not announced"),
-    ("Steering announced as wanted", "steering", {"held": None, "wanted": [], "announced": [ROUTE]}, "announced by hand"),
-    ("Steering announced as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": [{**ROUTE, "med": 1}]}, "other attributes"),
+    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": []}, "192.0.2.0/25 is not advertised"),
+    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [], "announced": [ROUTE]}, "advertised by hand"),
+    (
+        "Steering advertised as wanted",
+        "steering",
+        {"held": None, "wanted": [ROUTE], "announced": [{**ROUTE, "med": 1}]},
+        "other attributes",
+    ),
     (
         "Steering within what may be steered",
         "steering",

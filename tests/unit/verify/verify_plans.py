@@ -11,7 +11,6 @@ import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.tables import reserve_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import canonical_address
 
@@ -105,23 +104,25 @@ def loopback_routes(variables: HostVariables) -> list[dict[str, Any]]:
 
 
 def golden_report(
-    network: str, states: dict[str, dict[str, Any]] | None = None, checks: list[dict[str, str]] | None = None, planned: bool = True
+    network: str,
+    states: dict[str, dict[str, Any]] | None = None,
+    checks: list[dict[str, str]] | None = None,
+    without: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return the report of a golden network.
 
     Parameters:
         states: parts of the live state that are otherwise, by host.
         checks: the checks that failed.
-        planned: also what only the plan knows.
+        without: variables that the hosts do not have, as roles used without a plan.
     """
     plan = plan_of(network)
     registry = registry_of(plan)
     results = []
-    for host, variables in plan.hosts.items():
+    for host, planned in plan.hosts.items():
+        variables = {name: value for name, value in planned.items() if name not in without}
         state = state_of(variables, registry) | (states or {}).get(host, {})
-        node = plan.intent.nodes.get(host)
-        site = (node.site if node else "") or next((item.node.site for item in plan.intent.containers if item.name == host), "") or ""
-        summary = host_summary(host, site, variables, state, registry)
+        summary = host_summary(host, [], variables, state, registry)
         passed = {"host": host, "name": "Host reachable", "status": "passed", "command": "", "detail": "the live state was read"}
         results.append({"host": host, "checks": [passed, *(item for item in checks or [] if item["host"] == host)], "summary": summary})
-    return build_report(results, META, reserve_ends(plan.intent) if planned else ())
+    return build_report(results, META)

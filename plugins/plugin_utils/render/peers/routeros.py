@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -13,16 +13,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     HostVariables,
     WireguardInterface,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 
-Keys = Mapping[str, Mapping[str, str]]
 Variables = HostVariables
 _LOOPBACK = "xgn-loopback"
 _MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
 
 
-def routeros_commands(node: Node, variables: Variables, public_keys: Keys) -> list[str]:
+def routeros_commands(node: Node, variables: Variables, public_keys: Registry) -> list[str]:
     """Return the commands in the order in which they are to be typed. Placeholders in angle brackets stand for secrets and unknown keys.
 
     Parameters:
@@ -58,13 +58,12 @@ def _address(text: str, interface: str) -> str:
     )
 
 
-def _wireguard(interface: WireguardInterface, public_keys: Keys) -> Iterator[str]:
+def _wireguard(interface: WireguardInterface, public_keys: Registry) -> Iterator[str]:
     name = interface["name"]
     port = f" listen-port={interface['listen_port']}" if "listen_port" in interface else ""
     yield f'/interface wireguard add name={name} mtu={interface["mtu"]}{port} private-key="<your private key>"'
     for peer in interface["peers"]:
-        remote = peer.get("interface", name)
-        key = public_keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
+        key = shown_peer_key(interface, peer, public_keys)
         words = [f'/interface wireguard peers add interface={name} comment={peer["name"]} public-key="{key}"']
         words.append(f"allowed-address={','.join(peer['allowed_ips'])}")
         if "preshared_key" in peer:
