@@ -17,15 +17,26 @@ from jinja2.nativetypes import NativeEnvironment
 
 FILTERS = Path(__file__).parents[3] / "plugins" / "filter"
 NAMES = (
+    "dns_anycast_values",
+    "docker_macvlan_values",
+    "failover_test_values",
+    "firewall_values",
+    "frr_values",
+    "gobgp_values",
     "interface_name",
+    "l2tp_ipsec_values",
     "link_address",
     "link_subnet",
+    "openvpn_values",
     "peer_address",
     "plan",
     "prefixes_published",
     "router_id",
+    "steering_routes",
+    "sysctl_values",
     "tcp_mss",
     "tunnel_mtu",
+    "vrf_values",
 )
 
 

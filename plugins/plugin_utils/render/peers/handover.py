@@ -11,6 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird import bird_configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
@@ -87,7 +88,7 @@ def _value(value: Any) -> str:
 def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]], public_keys: Keys) -> Iterator[str]:
     name = interface["name"]
     yield "[Interface]"
-    yield "PrivateKey = <your private key>"
+    yield f"PrivateKey = {unknown.PRIVATE_KEY}"
     if "listen_port" in interface:
         yield f"ListenPort = {interface['listen_port']}"
     yield f"Address = {', '.join(addresses.get(name, []))}"
@@ -97,10 +98,10 @@ def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]],
         remote = peer.get("interface", name)
         yield ""
         yield "[Peer]"
-        key = public_keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
+        key = public_keys.get(peer["name"], {}).get(remote) or unknown.public_key(peer["name"], remote)
         yield f"PublicKey = {key}"
         if "preshared_key" in peer:
-            yield "PresharedKey = <the preshared key>"
+            yield f"PresharedKey = {unknown.PRESHARED_KEY}"
         yield f"AllowedIPs = {', '.join(peer['allowed_ips'])}"
         if "endpoint" in peer:
             yield f"Endpoint = {peer['endpoint']}"

@@ -20,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FA
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 
 Variables = HostVariables
 # VyOS numbers the rules of a policy from 1 to 65535.
@@ -158,7 +159,7 @@ class _Writer:
         if "persistent_keepalive" in peer:
             yield f"{prefix} persistent-keepalive '{peer['persistent_keepalive']}'"
         remote = peer.get("interface", interface)
-        key = peer.get("public_key") or self.keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
+        key = peer.get("public_key") or self.keys.get(peer["name"], {}).get(remote) or unknown.public_key(peer["name"], remote)
         yield f"{prefix} {'pubkey' if self.old else 'public-key'} '{key}'"
         if "preshared_key" in peer:
             yield f"{prefix} preshared-key '<preshared key of {peer['name']}>'"
