@@ -511,12 +511,8 @@ def test_what_the_units_need_after_a_change(changed: list[str], unbound: str, gu
 
 
 def test_firewall_rules_by_family() -> None:
-    assert firewall_values({"firewall_ssh_port": 22}) == {
-        "public_interfaces": [],
-        "accepted": ["tcp dport 22 accept"],
-        "tunnels": [],
-        "tcp_mss": {},
-    }
+    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}}
+    assert firewall_values({"firewall_public_interfaces": ["eth0"], "firewall_ssh_port": 22})["accepted"] == ["tcp dport 22 accept"]
     values = firewall_values(
         {
             "firewall_ssh_port": 2222,

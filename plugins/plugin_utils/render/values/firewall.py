@@ -18,7 +18,7 @@ class FirewallValues(TypedDict):
 
     Attributes:
         public_interfaces, tunnels: each name once.
-        accepted: the rules of what is let in from outside, a line each.
+        accepted: the rules of what is let in by public interfaces, a line each.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.
     """
 
@@ -32,14 +32,15 @@ def firewall_values(variables: HostVariables) -> FirewallValues:
     """Return what the template of role firewall prints.
 
     Parameters:
-        variables: those of the role; what is not given counts as empty, but for ``firewall_ssh_port``.
+        variables: those of the role; what is not given counts as empty, but for ``firewall_ssh_port`` where there is a public interface.
     """
     tunnels = variables.get("firewall_tcp_mss_interfaces", [])
     given = cast(Mapping[str, int], variables.get("firewall_tcp_mss", {}))
     mss = {family: given[family] for family in FAMILIES if family in given}
+    public = variables.get("firewall_public_interfaces", [])
     return {
-        "public_interfaces": list(dict.fromkeys(variables.get("firewall_public_interfaces", []))),
-        "accepted": list(_accepted(variables)),
+        "public_interfaces": list(dict.fromkeys(public)),
+        "accepted": list(_accepted(variables)) if public else [],
         "tunnels": list(dict.fromkeys(tunnels)) if mss else [],
         "tcp_mss": mss if tunnels else {},
     }

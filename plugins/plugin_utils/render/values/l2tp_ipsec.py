@@ -69,4 +69,4 @@ def _printed(tunnel: L2tpIpsecTunnel) -> dict[str, Any]:
 
 def _session(tunnel: L2tpIpsecTunnel, variables: HostVariables) -> str:
     echo = {"interval": variables["l2tp_ipsec_echo_interval"], "failure": variables["l2tp_ipsec_echo_failure"]}
-    return rendered("l2tp_ipsec", "ppp.j2", {"tunnel": tunnel, "echo": echo})
+    return rendered("l2tp_ipsec", "ppp.j2", {"tunnel": {**tunnel}, "echo": echo})
