@@ -29,6 +29,7 @@ def as_filter(name: str, function: Callable[P, R]) -> Callable[P, R]:
         except (ValueError, RuntimeError, TypeError) as error:
             raise AnsibleFilterError(f"xuegao.net.{name}: {error}") from error
         except KeyError as error:
-            raise AnsibleFilterError(f"xuegao.net.{name}: {error.args[0]} is required") from error
+            # Ansible would show the key once more as its cause.
+            raise AnsibleFilterError(f"xuegao.net.{name}: {error.args[0]} is required") from None
 
     return call
