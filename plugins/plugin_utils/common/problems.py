@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-SECRET = "<secret>"
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY
+
+SECRET = ANY
 _LONGEST_SHOWN = 60
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NUMBER = re.compile(r"(\d+)")

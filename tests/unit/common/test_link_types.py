@@ -201,5 +201,5 @@ def test_the_registry_stands_in_one_file() -> None:
                 keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
                 if len(keys & set(LINK_TYPES)) > 1:
                     tables.append(f"{path.relative_to(UTILS).as_posix()}")
-    # The encapsulations themselves; the templates of roles; how each kind of live state is read.
-    assert sorted(set(tables)) == ["common/encapsulation.py", "render/role_files.py", "report/links.py"]
+    # The encapsulations themselves; how each kind of live state is read.
+    assert sorted(set(tables)) == ["common/encapsulation.py", "report/links.py"]

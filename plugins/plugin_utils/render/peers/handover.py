@@ -12,6 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird import bird_configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
@@ -87,7 +88,7 @@ def _value(value: Any) -> str:
 def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]], public_keys: Registry) -> Iterator[str]:
     name = interface["name"]
     yield "[Interface]"
-    yield "PrivateKey = <your private key>"
+    yield f"PrivateKey = {unknown.PRIVATE_KEY}"
     if "listen_port" in interface:
         yield f"ListenPort = {interface['listen_port']}"
     yield f"Address = {', '.join(addresses.get(name, []))}"
@@ -98,7 +99,7 @@ def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]],
         yield "[Peer]"
         yield f"PublicKey = {shown_peer_key(interface, peer, public_keys)}"
         if "preshared_key" in peer:
-            yield "PresharedKey = <the preshared key>"
+            yield f"PresharedKey = {unknown.PRESHARED_KEY}"
         yield f"AllowedIPs = {', '.join(peer['allowed_ips'])}"
         if "endpoint" in peer:
             yield f"Endpoint = {peer['endpoint']}"
