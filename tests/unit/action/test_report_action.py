@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 import verify_demo
 import verify_samples as samples
-import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.xuegao.net.plugins.action import report
 from ansible_collections.xuegao.net.plugins.action.report import ActionModule, shown_path
 from ansible_collections.xuegao.net.plugins.action.verify_checks import FACT
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report
 
 Act = Callable[..., dict[str, Any]]
 HYBRID = Path(__file__).parents[2] / "golden" / "hybrid" / "intent.yml"
@@ -70,21 +68,6 @@ def test_what_was_measured_of_failovers_is_shown(act: Act, tmp_path: Path, said:
     act(ActionModule, {"dest": str(tmp_path), "hosts": ["T1", "T2"]}, known)
     assert any("ovpn2" in text and "wg1" in text for text in said[1:-1])
     assert (tmp_path / "failover.svg").is_file()
-
-
-def test_reserves_come_from_the_plan_and_a_mistake_in_it_keeps_nobody(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[set[tuple[str, str]]] = []
-
-    def build(results: Any, meta: Any, reserves: set[tuple[str, str]]) -> Any:
-        given.append(reserves)
-        return build_report(results, meta, reserves)
-
-    monkeypatch.setattr(report, "build_report", build)
-    intent = yaml.safe_load(HYBRID.read_text(encoding="utf-8"))
-    for known in (intent, {**intent, "xgn_links": "none"}, {}):
-        act(ActionModule, {"dest": str(tmp_path), "hosts": ["T1"]}, variables(faults=False, **known))
-    assert ("hq-core", "ovpn2") in given[0] and ("cloud-edge", "ovpn2") in given[0]
-    assert given[1:] == [set(), set()]
 
 
 def test_a_report_that_cannot_be_written_is_an_error(act: Act, tmp_path: Path) -> None:
