@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         raw = intent_of(variables, self._templar.template)
         intent, _problems = check_intent(raw)
-        missing = missing_ids(raw, [link.id for link in intent.links if link.path.startswith("xgn_patterns")])
+        missing = missing_ids(raw, [link.id for link in intent.links if link.pattern])
         files = [Path(name) for name in options["files"] or []] or _intent_files(Path(str(variables.get("inventory_dir") or ".")))
         left = list(missing)
         diffs: list[dict[str, str]] = []

@@ -69,7 +69,7 @@ def _missing(section: str, entries: list[tuple[str | int, object]], first: int, 
 
 def id_problems(raw: Mapping[str, Any], intent: Intent) -> list[Problem]:
     """Return missing and duplicate ids of nodes, links and segments. Entries concerned are marked as broken."""
-    taken = [link.id for link in intent.links if link.path.startswith("xgn_patterns")]
+    taken = [link.id for link in intent.links if link.pattern]
     problems = []
     for missing in missing_ids(raw, taken):
         hint = f"the next free one is {missing.proposal}; playbook xuegao.net.assign_ids writes it into the file"
@@ -95,7 +95,7 @@ def _duplicates(items: Iterable[Link] | Iterable[Segment], noun: str) -> list[Pr
     owners: dict[int, str] = {}
     problems: list[Problem] = []
     for item in listed:
-        where = item.path if "(" in item.path else f"{item.path}.id"
+        where = item.path if isinstance(item, Link) and item.pattern else f"{item.path}.id"
         if _claim(owners, item.id, item.path, where, noun, problems, free) and isinstance(item, Link):
             item.broken = True
     return problems

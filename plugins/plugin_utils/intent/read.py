@@ -13,7 +13,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, Intent, Network, Node, Pools, Uplink, Vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, Intent, Network, Node, Pools, Site, Uplink, Vrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -76,11 +76,14 @@ class _Reader:
         self.problems = problems
 
     def intent(self) -> Intent:
-        self.sites = self._entries("xgn_sites")
+        self.sites = {name: _site(entry) for name, entry in self._entries("xgn_sites").items()}
         vrfs = self._vrfs()
         nodes = self._nodes(vrfs)
         selectors = _selectors(nodes, self.problems)
-        intent = Intent(vrfs, nodes, [], [], self._settings(), selectors, sites=self.sites)
+        # A site needs no entry of its own.
+        plain = _site(with_defaults({}, self.options["xgn_sites"]["values"]["options"]))
+        sites = {**{node.site: plain for node in nodes.values() if node.site}, **self.sites}
+        intent = Intent(vrfs, nodes, [], [], self._settings(), selectors, sites=sites)
         intent.broken = frozenset(self.broken)
         dns = intent.settings.get("xgn_services", {}).get("dns")
         if dns:
@@ -209,16 +212,18 @@ class _Reader:
 
     def _node(self, name: str, path: str, entry: Mapping[str, Any], vrfs: Mapping[str, Vrf]) -> Node:
         site = entry.get("site")
-        shared: Mapping[str, Any] = self.sites.get(site, {}) if site else {}
+        shared = self.sites.get(site) if site else None
         if site and "xgn_sites" in self.written and site not in self.sites and key_path("xgn_sites", site) not in self.broken:
             self.problems.append(unknown(f"{path}.site", f"{show(site)} is no site of xgn_sites", site, self.sites, "valid sites"))
-        vrf = entry.get("vrf", shared.get("vrf", ""))
+        vrf = entry.get("vrf", (shared.vrf if shared else None) or "")
         self._known_vrf(vrf, f"{path}.vrf" if "vrf" in entry else f"{key_path('xgn_sites', site)}.vrf", vrfs)
         base = self.written.get("xgn_bgp")
         asn_base = base.get("asn_base") if isinstance(base, Mapping) and "xgn_bgp.asn_base" not in self.broken else None
         number = entry.get("id", 0)
         node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], vrf=vrf)
-        node.asn = entry.get("asn", shared.get("asn", asn_base + number if asn_base and number else None))
+        node.asn = entry.get("asn", shared.asn if shared else None)
+        if node.asn is None and asn_base and number:
+            node.asn = asn_base + number
         for family in FAMILIES:
             loopback = self.address(entry.get("loopback", {}).get(family), family, f"{path}.loopback.{family}")
             if loopback is not None:
@@ -287,6 +292,10 @@ class _Reader:
             entry["published"],
             pooled="address" not in entry and "address6" not in entry,
         )
+
+
+def _site(entry: Mapping[str, Any]) -> Site:
+    return Site(entry.get("vrf"), entry.get("asn"), entry.get("igp"), entry["area"])
 
 
 def _selectors(nodes: Mapping[str, Node], problems: list[Problem]) -> dict[str, list[Node]]:

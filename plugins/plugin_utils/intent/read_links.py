@@ -12,7 +12,20 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FA
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, link_type, types_with, types_with_end
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, End, Intent, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    LOOPBACK,
+    MAIN_UPLINK,
+    UPLINK,
+    End,
+    Intent,
+    Link,
+    LinkOptions,
+    Node,
+    Nowhere,
+    Segment,
+    SegmentOptions,
+    WrittenEnd,
+)
 
 Options = Mapping[str, Any]
 # Keys of a link and of its ends that belong to some types only.
@@ -20,7 +33,7 @@ _ONLY_FOR: Mapping[str, tuple[str, ...]] = {key: types_with(key) for kind in LIN
 _END_ONLY_FOR: Mapping[str, tuple[str, ...]] = {key: types_with_end(key) for kind in LINK_TYPES.values() for key in kind.end_keys}
 # They have a default, so that they say nothing about what was written.
 _VARIANTS = frozenset(kind.variant for kind in LINK_TYPES.values())
-_NOTHING_WRITTEN: Mapping[str, Any] = {}
+_NOTHING_WRITTEN = WrittenEnd()
 _PATTERN_KEYS: Mapping[str, tuple[str, ...]] = {"full_mesh": ("nodes",), "hub_spoke": ("hub", "spokes"), "pairs": ("pairs",)}
 
 
@@ -90,13 +103,53 @@ def _written_link(entry: dict[str, Any], path: str, intent: Intent, problems: li
     if ends[0].node is ends[1].node:
         problems.append(Problem(f"{path}.ends", f"both are {show(ends[0].node.name)}", hint="a link joins two nodes"))
         return None
-    link = Link(entry.get("id", -1), path, entry["type"], (ends[0], ends[1]), entry, entry.get("reserve_of"))
-    _settle(link, intent, problems)
+    number = entry.get("id", -1)
+    link = Link(number, path, entry["type"], (ends[0], ends[1]), _options(entry), _number(number, entry), entry.get("reserve_of"))
+    _settle(link, entry, intent, problems)
     return link
 
 
+def _options(entry: Options) -> LinkOptions:
+    """Return what an entry, or what the links of a pattern have in common, says about a link. The defaults of its type are applied here and nowhere else."""
+    kind = link_type(entry["type"])
+    over = entry.get("over", UPLINK)
+    usable = over in (UPLINK, LOOPBACK) or (isinstance(over, int) and not isinstance(over, bool))
+    return LinkOptions(
+        over if usable else Nowhere(over),
+        entry.get("family"),
+        entry.get("mtu"),
+        entry["bfd"],
+        entry.get("preference"),
+        entry.get("cost"),
+        entry.get("keepalive"),
+        entry.get("preshared_key_variable"),
+        kind.encapsulation(entry),
+        entry[kind.variant] if kind.variant else "",
+        kind.ports.protocol_of(entry),
+        tuple(kind.ports.common(entry)),
+    )
+
+
+def _number(link_id: int, entry: Options) -> int:
+    """Return what numbers the interface of a link, or 0 where its type demands what the entry does not give."""
+    kind = link_type(entry["type"])
+    return kind.number(0 if kind.number_required else link_id, entry)
+
+
 def _end(node: Node, path: str, written: Mapping[str, Any], problems: list[Problem]) -> End:
-    end = End(node, path, written)
+    end = End(
+        node,
+        path,
+        WrittenEnd(
+            written.get("interface"),
+            written.get("device"),
+            tuple(family for family in FAMILIES if family in written),
+            written.get("listen_port"),
+            written.get("endpoint"),
+            written.get("public_key"),
+            written.get("mac"),
+        ),
+    )
     label = written.get("uplink", MAIN_UPLINK)
     end.uplink = node.uplinks.get(label)
     if "uplink" in written and end.uplink is None and not node.broken:
@@ -121,10 +174,10 @@ def _address(text: str, family: str, path: str, problems: list[Problem]) -> Addr
     return address
 
 
-def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _settle(link: Link, entry: Options, intent: Intent, problems: list[Problem]) -> None:
     """Decide VRF, protocol and session of a link from what it, its nodes and their site say."""
     first, second = link.ends[0].node, link.ends[1].node
-    given = link.options.get("vrf")
+    given = entry.get("vrf")
     if given is not None:
         link.vrf = given
         if given and given not in intent.vrfs and key_path("xgn_vrfs", given) not in intent.broken:
@@ -138,12 +191,12 @@ def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
             problems.append(Problem(link.path, f"joins two VRFs: {ends}", hint="name the VRF of the link in its key 'vrf'"))
     link.broken = link.broken or first.broken or second.broken
     same_site = first.site is not None and first.site == second.site
-    site = intent.sites.get(first.site, {}) if same_site and first.site else {}
-    link.routing = link.options.get("routing") or ("ospf" if site.get("igp") == "ospf" else "bgp")
+    site = intent.sites.get(first.site) if same_site and first.site else None
+    link.routing = entry.get("routing") or ("ospf" if site is not None and site.igp == "ospf" else "bgp")
     at_home = link.vrf == first.vrf == second.vrf
     # With a router that is not ours the plain session is also the one whose BFD works: BIRD sends multihop BFD with TTL 64, which FRR drops.
     on_link = link.reserve_of is not None or not at_home or not (first.managed and second.managed)
-    link.session = link.options.get("session") or ("link" if on_link else "loopback")
+    link.session = entry.get("session") or ("link" if on_link else "loopback")
     if link.session == "loopback" and not at_home and not link.broken:
         problems.append(
             Problem(f"{link.path}.session", "cannot be: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'")
@@ -167,19 +220,20 @@ def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems
                 Problem(f"{path}.{key}.type", "needs a device at each end", show(spec["type"]), "write such links under xgn_links")
             )
             return
-    # One dictionary for all links of the pattern: there may be thousands.
-    kinds = [(entry["first_id"], {"over": "uplink", **entry["link"]})]
+    # The options are resolved once for all links of the pattern: there may be thousands.
+    kinds = [(entry["first_id"], entry["link"], _options(entry["link"]))]
     if reserve is not None:
-        kinds.append((reserve["first_id"], {"over": "uplink", **reserve}))
+        kinds.append((reserve["first_id"], reserve, _options(reserve)))
     for first, second, number in _pairs(entry, path, intent, problems):
         label = f"{path} ({first.name} - {second.name})"
-        for index, (first_id, options) in enumerate(kinds):
+        for index, (first_id, common, options) in enumerate(kinds):
             ends = (
                 End(first, label, _NOTHING_WRITTEN, first.uplinks.get(MAIN_UPLINK)),
                 End(second, label, _NOTHING_WRITTEN, second.uplinks.get(MAIN_UPLINK)),
             )
-            link = Link(first_id + number, label, options["type"], ends, options, entry["first_id"] + number if index else None)
-            _settle(link, intent, problems)
+            link_id, reserve_of = first_id + number, entry["first_id"] + number if index else None
+            link = Link(link_id, label, common["type"], ends, options, _number(link_id, common), reserve_of, pattern=True)
+            _settle(link, common, intent, problems)
             yield link
 
 
@@ -265,5 +319,6 @@ def read_segments(written: Options, options: Options, broken: set[str], intent: 
         networks = [item for item in intent.settings["xgn_services"]["docker"].values() if item["segment"] == number]
         # Where containers of a node that Ansible does not manage run is its owner's business.
         runs = frozenset(node.name for node in members if node.managed and any(node.name in item["nodes"] for item in networks))
-        segment = Segment(number, path, entry.get("vni", number), members, gateway, prefixes, vrf, entry["port"], entry, runs)
-        intent.segments.append(segment)
+        vni, mtu = entry.get("vni", number), entry.get("mtu")
+        decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"])
+        intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs))

@@ -10,7 +10,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, FAMILIES, mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Intent, Link, Nowhere, Segment
 
 
 def size_links(intent: Intent, problems: list[Problem]) -> None:
@@ -20,7 +20,7 @@ def size_links(intent: Intent, problems: list[Problem]) -> None:
     for link in intent.links:
         if link.broken:
             continue
-        if link.options.get("over", "uplink") == "loopback":
+        if link.options.over == LOOPBACK:
             pending.append(link)
         else:
             _size(link, by_id, [], problems)
@@ -31,21 +31,21 @@ def size_links(intent: Intent, problems: list[Problem]) -> None:
 def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem]) -> None:
     if link.mtu or link.broken:
         return
-    over = link.options.get("over", "uplink")
-    if over == "uplink":
+    over = link.options.over
+    if over == UPLINK:
         if link.kind.tunnel:
             uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
             _settle_mtu(link, _inside(link, min(uplinks, default=ETHERNET_MTU), link.outer), problems)
         else:
-            mtu = link.options.get("mtu", ETHERNET_MTU)
+            mtu = link.options.mtu if link.options.mtu is not None else ETHERNET_MTU
             link.mtu, link.arithmetic = mtu, str(mtu)
             problems += mtu_problems(f"{link.path}.mtu", mtu, link.families)
         return
-    below = by_id.get(over) if isinstance(over, int) and not isinstance(over, bool) else None
+    below = by_id.get(over) if isinstance(over, int) else None
     if below is None:
-        if not any(problem.path == f"{link.path}.over" for problem in problems):
-            known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
-            problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", show(over), known))
+        known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
+        shown = show(over.written if isinstance(over, Nowhere) else over)
+        problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
         link.broken = True
         return
     if below is link or below in above:
@@ -69,7 +69,7 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
     if below.broken:
         link.broken = True
         return
-    link.outer = link.options.get("family") or (below.families[0] if below.families else "ipv4")
+    link.outer = link.options.family or (below.families[0] if below.families else "ipv4")
     for end in link.ends:
         under = next(item for item in below.ends if item.node is end.node)
         if link.outer in under.addresses:
@@ -87,9 +87,9 @@ def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None
     carriers = [
         item
         for item in intent.links
-        if item is not link and item.vrf == link.vrf and item.mtu and item.routing != "none" and item.options.get("over") != "loopback"
+        if item is not link and item.vrf == link.vrf and item.mtu and item.routing != "none" and item.options.over != LOOPBACK
     ]
-    family = link.options.get("family") or "ipv4"
+    family = link.options.family or "ipv4"
     for end in link.ends:
         if family in end.node.loopback:
             end.endpoint = end.node.loopback[family].bare
@@ -104,15 +104,15 @@ def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None
 
 
 def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
-    layer = link.kind.encapsulation(link.options)
+    layer = link.options.encapsulation
     if layer is None:
         return Fit(underlay, str(underlay))
     # Where peers roam the larger header counts, unless the family is fixed in the intent.
-    return fit(underlay, layer, link.options.get("family") if link.kind.roams else outer)
+    return fit(underlay, layer, link.options.family if link.kind.roams else outer)
 
 
 def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
-    wanted = link.options.get("mtu")
+    wanted = link.options.mtu
     link.arithmetic = room.arithmetic
     link.mtu = wanted if wanted is not None else min(room.mtu, link.kind.largest_mtu or room.mtu)
     if wanted is not None and wanted > room.mtu:
@@ -143,7 +143,7 @@ def number_segment(segment: Segment, problems: list[Problem]) -> None:
         problems.append(Problem(f"{segment.path}.members", "no family that all uplinks have"))
         return
     room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
-    wanted = segment.written.get("mtu")
+    wanted = segment.options.mtu
     segment.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU)
     if wanted is not None and wanted > room.mtu:
         problems.append(Problem(f"{segment.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))

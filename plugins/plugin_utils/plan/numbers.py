@@ -19,7 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link, Node, Vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Intent, Link, Node, Vrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
 
 
@@ -96,13 +96,11 @@ def _vrf(intent: Intent, name: str) -> Vrf:
 def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
     _address_link(link, intent, problems)
     kind = link.kind
-    missing = kind.number_required and kind.number_option not in link.options
-    if missing:
+    if kind.number_required and not link.number:
         hint = f"a link of type {link.type} has a {kind.title} id, {VLANS}"
         problems.append(Problem(f"{link.path}.{kind.number_option}", "is required", hint=hint))
-    number = kind.number(0 if missing else link.id, link.options)
     for end in link.ends:
-        _name_end(end, link, number, carriers, problems)
+        _name_end(end, link, carriers, problems)
     if kind.tunnel:
         _call(link, intent, problems)
 
@@ -127,7 +125,7 @@ def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
             try:
                 pair = link_addresses(nth_subnet(pool, pools.link_length[family], link.id))
             except PoolExhaustedError as error:
-                where = link.path if "(" in link.path else f"{link.path}.id"
+                where = link.path if link.pattern else f"{link.path}.id"
                 hint = f"enlarge {pools.path}.links.{family}"
                 problems.append(Problem(where, f"has no {family} subnet: {error}", str(link.id), hint))
                 continue
@@ -140,12 +138,12 @@ def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
         problems.append(Problem(link.path, "has no addresses", hint=hint))
 
 
-def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
+def _name_end(end: End, link: Link, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
     if not link.kind.prefix:
-        end.device = end.written.get("device") or _device_below(end, link, carriers)
-        if end.device is None and link.options.get("over", "uplink") == "uplink":
+        end.device = end.written.device or _device_below(end, link, carriers)
+        if end.device is None and link.options.over == UPLINK:
             problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
-    given = end.written.get("interface")
+    given = end.written.interface
     if given is not None:
         end.interface = given
         trouble = name_problem(given)
@@ -155,24 +153,23 @@ def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], p
     if not link.kind.prefix and end.device is None:
         return
     try:
-        end.interface = interface_name(link.type, number, end.device)
+        end.interface = interface_name(link.type, link.number, end.device)
     except InterfaceNameError as error:
         problems.append(Problem(end.path, str(error), hint="give the end an 'interface' of its own"))
 
 
 def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | None:
     """Return the interface of the VXLAN, or what else carries Ethernet, that a VLAN travels over, at the same node."""
-    over = link.options.get("over")
-    below = carriers.get(over) if isinstance(over, int) else None
+    below = carriers.get(link.options.over) if isinstance(link.options.over, int) else None
     if below is None or not below.kind.tunnel or below.kind.layer != 2:
         return None
     own = next((item for item in below.ends if item.node is end.node), None)
-    return None if own is None else own.written.get("interface") or interface_name(below.type, below.kind.number(below.id, below.options))
+    return None if own is None else own.written.interface or interface_name(below.type, below.number)
 
 
 def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
     """Decide who calls whom, under which address and port."""
-    if link.options.get("over", "uplink") == "uplink":
+    if link.options.over == UPLINK:
         before = len(problems)
         _meet(link, problems)
         if len(problems) > before:
@@ -184,9 +181,9 @@ def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
 def _meet(link: Link, problems: list[Problem]) -> None:
     """Choose the family of the outer packets, and the address each end is called under."""
     choices = [_outer_families(end) for end in link.ends]
-    wanted = link.options.get("family")
+    wanted = link.options.family
     common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
-    missing = [end for end in link.ends if end.uplink is None and "endpoint" not in end.written and end.node.managed]
+    missing = [end for end in link.ends if end.uplink is None and end.written.endpoint is None and end.node.managed]
     for end in missing:
         hint = f"give {end.node.path} an uplink, or the end an endpoint"
         problems.append(Problem(end.path, f"{end.node.name} has no uplink for a link of type {link.type}", hint=hint))
@@ -222,10 +219,10 @@ def is_server(link: Link, end: End) -> bool:
 
 def _listen(link: Link, base: int, problems: list[Problem]) -> None:
     """Give each end that can be called its port."""
-    inside = link.options.get("over", "uplink") != "uplink"
+    inside = link.options.over != UPLINK
     for end in link.ends:
         peer = link.other(end).node
-        given = end.written.get("listen_port")
+        given = end.written.listen_port
         reachable = inside or end.endpoint is not None
         if given is None and reachable and base + peer.id > PORTS.high:
             text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than {PORTS.high}"
@@ -235,7 +232,7 @@ def _listen(link: Link, base: int, problems: list[Problem]) -> None:
 
 def _outer_families(end: End) -> tuple[str, ...]:
     """Return the families an end can speak on the outside; both when that is unknown, as behind address translation."""
-    public = end.written.get("endpoint") or (end.uplink.public if end.uplink else None)
+    public = end.written.endpoint or (end.uplink.public if end.uplink else None)
     if public:
         try:
             return ("ipv4",) if parse_address(public).version == VERSION["ipv4"] else ("ipv6",)
@@ -247,8 +244,8 @@ def _outer_families(end: End) -> tuple[str, ...]:
 
 
 def _endpoint(end: End, family: str) -> str | None:
-    if "endpoint" in end.written:
-        return str(end.written["endpoint"])
+    if end.written.endpoint is not None:
+        return end.written.endpoint
     if end.uplink is None:
         return None
     if end.uplink.public:

@@ -65,7 +65,7 @@ def published_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
                 if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
                     _add(lines[family], network_sequence(node.id, network.id), str(prefix))
     for segment in intent.segments:
-        if segment.written["published"]:
+        if segment.options.published:
             for family, prefix in segment.prefixes.items():
                 _add(lines[family], _SEGMENTS + segment.id, str(prefix))
     for container in intent.containers:
@@ -245,6 +245,6 @@ def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Pr
         address.prefix for network in node.networks if network.published and network.vrf == vrf for address in network.addresses.values()
     }
     for segment in segments:
-        if segment.gateway is node and segment.vrf == vrf and segment.written["published"]:
+        if segment.gateway is node and segment.vrf == vrf and segment.options.published:
             found.update(segment.prefixes.values())
     return sorted(found)

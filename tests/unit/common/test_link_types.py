@@ -14,7 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import LAYERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import interface_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType, LinkTypeError, link_type
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, LinkOptions, Node, WrittenEnd
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.failover_test import _tunnel
@@ -121,7 +121,7 @@ def test_a_link_comes_out_as_an_entry_of_its_role_with_open_ports_and_an_mtu(kin
         assert end.interface in [item["name"] for item in variables[kind.variable]]
         opened = variables["firewall_open_ports"] if "firewall_open_ports" in variables else []
         listens = kind.ports.listener == "each" or (kind.ports.listener == "server" and end.node.id == 1)
-        assert bool(opened) == bool(kind.ports.common(link.options) or listens)
+        assert bool(opened) == bool(link.options.open_ports or listens)
 
 
 # ---- unknown -------------------------------------------------------------------------------------------------------------------------------
@@ -129,8 +129,9 @@ def test_a_link_comes_out_as_an_entry_of_its_role_with_open_ports_and_an_mtu(kin
 
 def unknown_link() -> Link:
     one, two = Node("a", "xgn_nodes.a", id=1), Node("b", "xgn_nodes.b", id=2)
-    ends = (End(one, "", {}, interface="gre1"), End(two, "", {}, interface="gre1"))
-    return Link(1, "xgn_links[0]", "carrier-pigeon", ends, {"over": "uplink"})
+    ends = (End(one, "", WrittenEnd(), interface="gre1"), End(two, "", WrittenEnd(), interface="gre1"))
+    options = LinkOptions("uplink", None, None, True, None, None, None, None, None, "", "udp", ())
+    return Link(1, "xgn_links[0]", "carrier-pigeon", ends, options, 1)
 
 
 def test_an_unknown_type_raises_wherever_one_asks() -> None:

@@ -196,7 +196,7 @@ def _prefixes(intent: Intent, vrf: str, family: str) -> Iterator[tuple[Prefix, s
                 inside = family in pools.networks and pools.networks[family].holds(address.prefix)
                 yield address.prefix, path, "inside" if inside else "network"
     for link in intent.links:
-        if link.vrf == vrf and not link.broken and family in link.ends[0].written and family in link.ends[0].addresses:
+        if link.vrf == vrf and not link.broken and family in link.ends[0].written.families and family in link.ends[0].addresses:
             prefix = link.ends[0].addresses[family].prefix
             inside = family in pools.links and pools.links[family].holds(prefix)
             yield prefix, link.path, "inside link" if inside else "link"

@@ -59,7 +59,7 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
 def address_problems(intent: Intent) -> Iterator[Problem]:
     """Addresses of the two ends that are equal or in different subnets; addresses of one link that another one has."""
     links = _sound(intent)
-    if not any("ipv4" in end.written or "ipv6" in end.written for link in links for end in link.ends):
+    if not any(end.written.families for link in links for end in link.ends):
         # Subnets that all come from pools by id cannot meet.
         return
     owners: dict[tuple[str, str, int], str] = {}
@@ -67,13 +67,13 @@ def address_problems(intent: Intent) -> Iterator[Problem]:
         first, second = link.ends
         for family in link.families:
             one, two = first.addresses[family], second.addresses[family]
-            if family in first.written:
+            if family in first.written.families:
                 yield from _pair_problem(one, two, f"{second.path}.{family}")
             for end, address in ((first, one), (second, two)):
                 key = (link.vrf, family, address.value)
                 if key in owners and one.value != two.value:
                     yield Problem(
-                        f"{end.path}.{family}" if family in end.written else link.path, f"{address} is also an address of {owners[key]}"
+                        f"{end.path}.{family}" if family in end.written.families else link.path, f"{address} is also an address of {owners[key]}"
                     )
                 owners.setdefault(key, link.path)
 
@@ -93,20 +93,20 @@ def _pair_problem(one: Address, two: Address, path: str) -> Iterator[Problem]:
 def key_problems(intent: Intent) -> Iterator[Problem]:
     """Keys, variables and MAC addresses of links."""
     for link in _sound(intent):
-        variable = link.options.get("preshared_key_variable")
+        variable = link.options.preshared_key_variable
         yield from variable_problem(variable, f"{link.path}.preshared_key_variable")
         if link.kind.preshared_key_required and variable is None:
             yield Problem(
                 f"{link.path}.preshared_key_variable", "is required", hint="both ends of IPsec share a key; name the variable that holds it"
             )
         for end in link.ends:
-            yield from mac_problem(end.written.get("mac"), f"{end.path}.mac")
+            yield from mac_problem(end.written.mac, f"{end.path}.mac")
             if "public_key" in link.kind.end_keys:
                 yield from _public_key(end)
 
 
 def _public_key(end: End) -> Iterator[Problem]:
-    key = end.written.get("public_key")
+    key = end.written.public_key
     path = f"{end.path}.public_key"
     if key is None:
         if not end.node.managed:
@@ -154,13 +154,13 @@ def _host_end(
     name = (node, end.interface)
     # A direct link and the uplink may be the same NIC: the wire carries both.
     if end.interface and name in names:
-        path = f"{end.path}.interface" if "interface" in end.written else end.path
+        path = f"{end.path}.interface" if end.written.interface is not None else end.path
         yield Problem(
             path, f"interface {end.interface} of {node} is also that of {names[name]}", hint="give the end an 'interface' of its own"
         )
     names.setdefault(name, link.path)
     if link.kind.number_option == "vni":
-        vni = (node, link.kind.number(link.id, link.options))
+        vni = (node, link.number)
         if vni[1] > VNIS.high:
             yield Problem(f"{link.path}.vni", "is required", hint=f"the id {link.id} is too large for a VNI; valid: {VNIS}")
         if vni in vnis:
@@ -168,10 +168,10 @@ def _host_end(
         vnis.setdefault(vni, link.path)
     if end.listen_port is None or (link.kind.ports.listener == "server" and not is_server(link, end)):
         return
-    protocol = link.kind.ports.protocol_of(link.options)
+    protocol = link.options.protocol
     port = (node, protocol, end.listen_port)
     if port in ports:
-        where = f"{end.path}.listen_port" if "listen_port" in end.written else end.path
+        where = f"{end.path}.listen_port" if end.written.listen_port is not None else end.path
         taken = {number for owner, kind, number in ports if (owner, kind) == (node, protocol)}
         free = min(set(range(end.listen_port + 1, end.listen_port + len(taken) + 2)) - taken)
         what = f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}"

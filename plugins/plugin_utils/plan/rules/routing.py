@@ -40,7 +40,7 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
         yield Problem("xgn_ospf.dead_interval", "is less than two hellos", str(ospf["dead_interval"]), text)
     yield from _keepalives(intent)
     for name, site in intent.sites.items():
-        yield from _area(site["area"], f"{key_path('xgn_sites', name)}.area")
+        yield from _area(site.area, f"{key_path('xgn_sites', name)}.area")
 
 
 def _area(area: str, path: str) -> Iterator[Problem]:
@@ -60,7 +60,7 @@ def _keepalives(intent: Intent) -> Iterator[Problem]:
         return
     usual = intent.settings["xgn_wireguard"]["keepalive"]
     found = [("xgn_wireguard.keepalive", usual)] if any(link.kind.port_settings == "xgn_wireguard" for link in intent.links) else []
-    found += [(f"{link.path}.keepalive", link.options["keepalive"]) for link in intent.links if "keepalive" in link.options]
+    found += [(f"{link.path}.keepalive", link.options.keepalive) for link in intent.links if link.options.keepalive is not None]
     for path, seconds in found:
         if seconds * 1000 < bfd["transmit_interval"]:
             text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"

@@ -25,14 +25,14 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
         if not segment.prefixes:
             yield Problem(segment.path, "has no addresses", hint="give it ipv4 or ipv6")
         names = {node.name for node in segment.members}
-        for name, label in segment.written["uplinks"].items():
+        for name, label in segment.options.uplinks.items():
             path = key_path(f"{segment.path}.uplinks", name)
             member = next((node for node in segment.members if node.name == name), None)
             if member is None:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
             elif not member.broken and label not in member.uplinks:
                 yield unknown(path, f"{name} has no uplink {label!r}", label, member.uplinks, "its uplinks")
-        for name, mac in segment.written["macs"].items():
+        for name, mac in segment.options.macs.items():
             path = key_path(f"{segment.path}.macs", name)
             if name not in names:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")

@@ -52,7 +52,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     if routes:
         found["frr_static_routes"] = routes
     containers = shared.containers.get(node.name, [])
-    watched = [link.options["bfd"] for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
+    watched = [link.options.bfd for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
     if shared.intent.settings["xgn_bfd"]["enabled"] and any(watched):
         found["frr_bfd_profiles"] = bfd_profiles(shared)
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
@@ -171,9 +171,8 @@ def _default_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
 
 
 def _preference(link: Link, shared: Context) -> int:
-    given = link.options.get("preference")
-    if given is not None:
-        return int(given)
+    if link.options.preference is not None:
+        return link.options.preference
     return int(shared.intent.settings["xgn_bgp"]["reserve_preference"]) if link.reserve_of is not None else _PLAIN_PREFERENCE
 
 
@@ -270,7 +269,7 @@ def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, 
     entry: SessionOptions = {}
     if "password_variable" in settings:
         entry["password"] = secret(settings["password_variable"])
-    if bfd["enabled"] and link.options["bfd"]:
+    if bfd["enabled"] and link.options.bfd:
         entry["bfd_profile"] = bfd["profile"]
     if "keepalive" in settings:
         entry["keepalive"] = settings["keepalive"]
@@ -285,8 +284,7 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
     bfd = shared.intent.settings["xgn_bfd"]
     found: list[FrrOspf] = []
     for vrf in sorted({link.vrf for link, _end in links if family in link.families}):
-        site = shared.intent.sites.get(node.site or "", {})
-        area = site.get("area", "0.0.0.0")
+        area = shared.intent.sites[planned(node.site)].area
         interfaces: list[FrrOspfInterface] = []
         if node.vrf == vrf and family in node.loopback:
             interfaces.append({"name": loopback_name(vrf), "area": area, "passive": True})
@@ -298,9 +296,9 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
                 continue
             entry: FrrOspfInterface = {"name": end.interface, "area": area, "network": "point-to-point"}
             entry |= {"hello_interval": settings["hello_interval"], "dead_interval": settings["dead_interval"]}
-            if "cost" in link.options:
-                entry["cost"] = link.options["cost"]
-            if bfd["enabled"] and link.options["bfd"]:
+            if link.options.cost is not None:
+                entry["cost"] = link.options.cost
+            if bfd["enabled"] and link.options.bfd:
                 entry["bfd_profile"] = bfd["profile"]
             if "password_variable" in settings and family == "ipv4":
                 entry["password"] = secret(settings["password_variable"])

@@ -41,7 +41,7 @@ def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
     entry: OpenvpnTunnel = {
         "name": end.interface,
         "mtu": link.mtu,
-        "transport": link.options.get("transport", "tcp"),
+        "transport": link.options.protocol,
         "peer": other.node.name,
         **options,
         "role": "server" if is_server(link, end) else "client",

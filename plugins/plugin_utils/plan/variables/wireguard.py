@@ -24,19 +24,20 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
         other = link.other(end)
         # A side that can be called keeps its port; only one that must call, or is told to, keeps the translation alive.
         calls = other.endpoint is not None
-        alive = link.options.get("keepalive", keepalive) if calls and (end.endpoint is None or "keepalive" in link.options) else None
-        variable = link.options.get("preshared_key_variable")
+        own = link.options.keepalive
+        alive = own if own is not None else keepalive if end.endpoint is None else None
+        variable = link.options.preshared_key_variable
         peer: WireguardInterfacePeer = {"name": other.node.name}
         if other.interface != end.interface:
             peer["interface"] = other.interface
-        if other.written.get("public_key") is not None:
-            peer["public_key"] = other.written["public_key"]
+        if other.written.public_key is not None:
+            peer["public_key"] = other.written.public_key
         if variable:
             peer["preshared_key"] = secret(variable)
         if other.endpoint is not None and other.listen_port:
             peer["endpoint"] = with_port(other.endpoint, other.listen_port)
         peer["allowed_ips"] = [EVERYTHING[family] for family in link.families]
-        if alive is not None:
+        if calls and alive is not None:
             peer["persistent_keepalive"] = alive
         interface: WireguardInterface = {"name": end.interface}
         if end.listen_port is not None:
