@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         if self._task.diff:
             result["diff"] = diffs
         if left:
-            where = ", ".join(item.path for item in left)
+            where = ", ".join(str(item.path) for item in left)
             searched = ", ".join(str(path) for path in files) or "no file"
             return {**result, "failed": True, "msg": f"{where} stand in none of the files searched: {searched}"}
         result["msg"] = f"{len(missing)} ids written." if missing else "Every entry has its id."

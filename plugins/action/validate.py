@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, report
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
     RoleSpecs,
     load_role_specs,
@@ -47,14 +47,14 @@ class ActionModule(ActionBase):
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
         specs = _role_specs()
-        unresolved: list[Problem] = []
+        problems = Findings()
         templated = {
-            name: self._resolve(value, name, specs.secrets(), unresolved) for name, value in role_variables(variables, specs).items()
+            name: self._resolve(value, Place.of(name), specs, problems) for name, value in role_variables(variables, specs).items()
         }
         # A name given by a template may turn out to be null or omitted.
-        problems = variable_problems(role_variables(templated, specs), specs)
-        failed_paths = tuple(problem.path for problem in unresolved)
-        problems = unresolved + [problem for problem in problems if not _below(problem.path, failed_paths)]
+        found = variable_problems(role_variables(templated, specs), specs)
+        # What a rule says about a value that could not be resolved, or about something in it, follows from that.
+        problems.extend([problem for problem in found if not problems.above(problem.path)])
         result["changed"] = False
         result["problems"] = sorted({str(problem) for problem in problems})
         if problems:
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
             result["msg"] = "The variables are valid."
         return result
 
-    def _resolve(self, value: Any, path: str, secrets: frozenset[str], unresolved: list[Problem]) -> Any:
+    def _resolve(self, value: Any, path: Place, specs: RoleSpecs, problems: Findings) -> Any:
         """Template a value; where that fails, go down to the very place and go on with the rest."""
         try:
             return self._templar.template(value)
@@ -72,25 +72,21 @@ class ActionModule(ActionBase):
             return None
         except AnsibleError as error:
             if isinstance(value, Mapping):
-                return {key: self._resolve(item, key_path(path, key), secrets, unresolved) for key, item in value.items()}
+                return {key: self._resolve(item, path.at(key), specs, problems) for key, item in value.items()}
             if isinstance(value, (list, tuple)):
-                return [self._resolve(item, f"{path}[{index}]", secrets, unresolved) for index, item in enumerate(value)]
-            unresolved.append(Problem(path, *_reason(error, path, secrets)))
+                return [self._resolve(item, path.at(index), specs, problems) for index, item in enumerate(value)]
+            problems.add(Problem(path, *_reason(error, secret=specs.may_hold_secret(path))))
             return _Unresolved()
 
 
-def _reason(error: AnsibleError, path: str, secrets: frozenset[str]) -> tuple[str, str, str]:
+def _reason(error: AnsibleError, *, secret: bool) -> tuple[str, str, str]:
     """Return message, value and hint. The words of an undefined variable name it; those of other errors may quote a secret."""
     if isinstance(error, AnsibleUndefinedVariable):
         return f"uses what is not defined: {_one_line(error)}", "", ""
-    if path.rpartition(".")[2].partition("[")[0] in secrets:
+    if secret:
         return "cannot be templated or decrypted", "", "it may hold a secret, so see the details with ansible.builtin.debug"
     return f"cannot be templated: {_one_line(error)}", "", ""
 
 
 def _one_line(error: AnsibleError) -> str:
     return " ".join(str(error.message).split())
-
-
-def _below(path: str, parents: tuple[str, ...]) -> bool:
-    return any(path == parent or path.startswith((f"{parent}.", f"{parent}[")) for parent in parents)

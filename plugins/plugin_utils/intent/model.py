@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place
 
 # What a link travels over: an uplink of each node, the loopbacks, or the link with an id.
 UPLINK: Literal["uplink"] = "uplink"
@@ -30,7 +31,7 @@ class Pools:
         path: where the pools stand in the intent.
     """
 
-    path: str
+    path: Place
     links: dict[str, Prefix] = field(default_factory=dict)
     loopbacks: dict[str, Prefix] = field(default_factory=dict)
     networks: dict[str, Prefix] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Vrf:
     """A VRF, or the main table under the name of an empty string."""
 
     name: str
-    path: str
+    path: Place
     table: int
     pools: Pools
 
@@ -53,7 +54,7 @@ class Vrf:
 class Uplink:
     """What tunnels travel over. MTU in bytes; addresses by family."""
 
-    path: str
+    path: Place
     device: str | None
     addresses: dict[str, Address]
     nat: bool
@@ -71,7 +72,7 @@ class Network:
     """A network behind a node. `planned` tells the families whose address comes from the pool."""
 
     interface: str
-    path: str
+    path: Place
     id: int
     kind: str | None
     parent: str | None
@@ -90,7 +91,7 @@ class Node:
     """A router. `broken` marks one whose own entry has mistakes, so that nothing is concluded from it."""
 
     name: str
-    path: str
+    path: Place
     id: int = 0
     site: str | None = None
     groups: tuple[str, ...] = ()
@@ -144,7 +145,7 @@ class End:
     """One end of a link. `addresses` holds what the intent fixes, then what the plan adds."""
 
     node: Node
-    path: str
+    path: Place
     written: WrittenEnd
     uplink: Uplink | None = None
     interface: str = ""
@@ -213,7 +214,7 @@ class Link:
     """
 
     id: int
-    path: str
+    path: Place
     type: str
     ends: tuple[End, End]
     options: LinkOptions
@@ -270,7 +271,7 @@ class Segment:
     """
 
     id: int
-    path: str
+    path: Place
     members: list[Node]
     gateway: Node
     prefixes: dict[str, Prefix]
@@ -313,14 +314,14 @@ class Container:
     """
 
     name: str
-    path: str
+    path: Place
     node: Node
     segment: Segment
     asn: int
     router_id: str | None
     bfd: bool
     addresses: dict[str, Address] = field(default_factory=dict)
-    networks: list[tuple[Address, str]] = field(default_factory=list)
+    networks: list[tuple[Address, Place]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -338,5 +339,5 @@ class Intent:
     dns_nodes: frozenset[str] = frozenset()
     sites: Mapping[str, Site] = field(default_factory=dict)
     containers: list[Container] = field(default_factory=list)
-    # Entries of the intent with mistakes of form, so that rules do not draw conclusions from them.
-    broken: frozenset[str] = frozenset()
+    # What was found when it was read, so that rules do not draw conclusions from what could not be.
+    reading: Findings = field(default_factory=Findings)

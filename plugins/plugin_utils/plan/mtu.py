@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator, Mapping
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import nth_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, FAMILIES, mtu_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Intent, Link, Nowhere, Segment
 
 
-def size_links(intent: Intent, problems: list[Problem]) -> None:
+def size_links(intent: Intent, problems: Findings) -> None:
     """Give every link its MTU, from what it travels over upwards. Adds what does not fit to the problems."""
     by_id = {link.id: link for link in intent.links if not link.broken}
     pending: list[Link] = []
@@ -28,7 +28,7 @@ def size_links(intent: Intent, problems: list[Problem]) -> None:
         _over_loopbacks(link, intent, problems)
 
 
-def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem]) -> None:
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Findings) -> None:
     if link.mtu or link.broken:
         return
     over = link.options.over
@@ -39,30 +39,28 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
         else:
             mtu = link.options.mtu if link.options.mtu is not None else ETHERNET_MTU
             link.mtu, link.arithmetic = mtu, str(mtu)
-            problems += mtu_problems(f"{link.path}.mtu", mtu, link.families)
+            problems.extend(mtu_problems(link.path.at("mtu"), mtu, link.families))
         return
     below = by_id.get(over) if isinstance(over, int) else None
     if below is None:
         known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
         shown = show(over.written if isinstance(over, Nowhere) else over)
-        problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
+        problems.add(Problem(link.path.at("over"), "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
         link.broken = True
         return
     if below is link or below in above:
         chain = " over ".join(str(item.id) for item in [*above, link, below])
-        problems.append(Problem(f"{link.path}.over", f"runs in a circle: {chain}", show(over)))
+        problems.add(Problem(link.path.at("over"), f"runs in a circle: {chain}", show(over)))
         link.broken = True
         return
     if {end.node.name for end in below.ends} != {end.node.name for end in link.ends}:
         names = " and ".join(end.node.name for end in below.ends)
-        problems.append(Problem(f"{link.path}.over", f"joins {names}, not the two nodes of this link", show(over)))
+        problems.add(Problem(link.path.at("over"), f"joins {names}, not the two nodes of this link", show(over)))
         link.broken = True
         return
     if not link.kind.tunnel and not (link.kind.tagged and below.kind.tunnel and below.kind.layer == 2):
         what = "Ethernet, which only a VXLAN carries" if link.kind.tagged else "a NIC"
-        problems.append(
-            Problem(f"{link.path}.over", f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over))
-        )
+        problems.add(Problem(link.path.at("over"), f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over)))
         link.broken = True
         return
     _size(below, by_id, [*above, link], problems)
@@ -77,11 +75,11 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
     _settle_mtu(link, _inside(link, below.mtu, link.outer), problems)
 
 
-def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _over_loopbacks(link: Link, intent: Intent, problems: Findings) -> None:
     """A tunnel between loopbacks may take any path, so the smallest MTU of its VRF counts."""
     if not link.kind.tunnel:
         hint = f"a link of type {link.type} has no outer packets"
-        problems.append(Problem(f"{link.path}.over", "is for tunnels only", show("loopback"), hint))
+        problems.add(Problem(link.path.at("over"), "is for tunnels only", show("loopback"), hint))
         return
     # What speaks no routing protocol carries nothing between loopbacks.
     carriers = [
@@ -94,10 +92,10 @@ def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None
         if family in end.node.loopback:
             end.endpoint = end.node.loopback[family].bare
         else:
-            problems.append(Problem(f"{link.path}.over", f"{end.node.name} has no {family} loopback", show("loopback")))
+            problems.add(Problem(link.path.at("over"), f"{end.node.name} has no {family} loopback", show("loopback")))
     link.outer = family
     if not carriers:
-        problems.append(Problem(f"{link.path}.over", "there is no other link in this VRF to travel over", show("loopback")))
+        problems.add(Problem(link.path.at("over"), "there is no other link in this VRF to travel over", show("loopback")))
         return
     smallest = min(carriers, key=lambda item: (item.mtu, item.id))
     _settle_mtu(link, _inside(link, smallest.mtu, family), problems)
@@ -111,43 +109,43 @@ def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
     return fit(underlay, layer, link.options.family if link.kind.roams else outer)
 
 
-def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
+def _settle_mtu(link: Link, room: Fit, problems: Findings) -> None:
     wanted = link.options.mtu
     link.arithmetic = room.arithmetic
     link.mtu = wanted if wanted is not None else min(room.mtu, link.kind.largest_mtu or room.mtu)
     if wanted is not None and wanted > room.mtu:
-        problems.append(Problem(f"{link.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    problems += _floor_problems(link.path, link.mtu, link.families, "" if wanted is not None else room.arithmetic)
+        problems.add(Problem(link.path.at("mtu"), "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    problems.extend(_floor_problems(link.path, link.mtu, link.families, "" if wanted is not None else room.arithmetic))
 
 
-def _floor_problems(path: str, mtu: int, families: Collection[str], arithmetic: str) -> Iterator[Problem]:
+def _floor_problems(path: Place, mtu: int, families: Collection[str], arithmetic: str) -> Iterator[Problem]:
     """An MTU that is too small: at its key when it was written, else with its arithmetic at what it belongs to."""
     if arithmetic:
         yield from mtu_problems(path, mtu, families, arithmetic=arithmetic, title="an MTU of")
     else:
-        yield from mtu_problems(f"{path}.mtu", mtu, families)
+        yield from mtu_problems(path.at("mtu"), mtu, families)
 
 
-def number_segment(segment: Segment, problems: list[Problem]) -> None:
+def number_segment(segment: Segment, problems: Findings) -> None:
     """Give a segment its MTU and its members their addresses. Adds what does not fit to the problems."""
     uplinks = {node.name: segment.uplink_of(node) for node in segment.members}
     lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
     if lacking:
-        problems.append(
-            Problem(f"{segment.path}.members", f"{', '.join(lacking)} without an uplink", hint="a segment travels over the uplinks")
+        problems.add(
+            Problem(segment.path.at("members"), f"{', '.join(lacking)} without an uplink", hint="a segment travels over the uplinks")
         )
         return
     present = [uplink for uplink in uplinks.values() if uplink is not None]
     common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
     if present and not common:
-        problems.append(Problem(f"{segment.path}.members", "no family that all uplinks have"))
+        problems.add(Problem(segment.path.at("members"), "no family that all uplinks have"))
         return
     room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
     wanted = segment.options.mtu
     segment.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU)
     if wanted is not None and wanted > room.mtu:
-        problems.append(Problem(f"{segment.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    problems += _floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic)
+        problems.add(Problem(segment.path.at("mtu"), "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    problems.extend(_floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic))
     for family, prefix in segment.prefixes.items():
         for node in segment.members:
             number = 1 if node is segment.gateway else node.id + 1
@@ -156,8 +154,6 @@ def number_segment(segment: Segment, problems: list[Problem]) -> None:
             # The last address of an IPv4 subnet is its broadcast address.
             if number > prefix.size - (2 if family == "ipv4" else 1):
                 text = f"{node.name} would have number {node.id} + 1 = {number}"
-                problems.append(
-                    Problem(f"{segment.path}.{family}", f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix")
-                )
+                problems.add(Problem(segment.path.at(family), f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix"))
                 continue
             segment.addresses.setdefault(node.name, {})[family] = nth_address(prefix, number)

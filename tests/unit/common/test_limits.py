@@ -36,12 +36,12 @@ def intent_refuses(change: Callable[[Variables], object]) -> list[str]:
     """Return the paths of the mistakes in the small intent after a change."""
     raw = deepcopy(INTENT)
     change(raw)
-    return [problem.path for problem in check_intent(raw)[1]]
+    return [str(problem.path) for problem in check_intent(raw)[1]]
 
 
 def variables_refuse(variables: Mapping[str, Any]) -> list[str]:
     """Return the paths of the mistakes in a host's variables."""
-    return [problem.path for problem in variable_problems(role_variables(variables, SPECS), SPECS)]
+    return [str(problem.path) for problem in variable_problems(role_variables(variables, SPECS), SPECS)]
 
 
 def network(raw: Variables, **keys: Any) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import LAYERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import interface_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType, LinkTypeError, link_type
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, LinkOptions, Node, WrittenEnd
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
@@ -128,10 +129,10 @@ def test_a_link_comes_out_as_an_entry_of_its_role_with_open_ports_and_an_mtu(kin
 
 
 def unknown_link() -> Link:
-    one, two = Node("a", "xgn_nodes.a", id=1), Node("b", "xgn_nodes.b", id=2)
-    ends = (End(one, "", WrittenEnd(), interface="gre1"), End(two, "", WrittenEnd(), interface="gre1"))
+    one, two = Node("a", Place.of("xgn_nodes", "a"), id=1), Node("b", Place.of("xgn_nodes", "b"), id=2)
+    ends = (End(one, Place(), WrittenEnd(), interface="gre1"), End(two, Place(), WrittenEnd(), interface="gre1"))
     options = LinkOptions("uplink", None, None, True, None, None, None, None, None, "", "udp", ())
-    return Link(1, "xgn_links[0]", "carrier-pigeon", ends, options, 1)
+    return Link(1, Place.of("xgn_links", 0), "carrier-pigeon", ends, options, 1)
 
 
 def test_an_unknown_type_raises_wherever_one_asks() -> None:
@@ -153,7 +154,7 @@ def test_an_unknown_type_raises_wherever_one_asks() -> None:
 def test_an_intent_with_an_unknown_type_is_answered_by_the_schema() -> None:
     raw = intent_with(LINK_TYPES["direct"])
     raw["xgn_links"][0]["type"] = "carrier-pigeon"
-    assert [problem.path for problem in check_intent(raw)[1]] == ["xgn_links[0].type"]
+    assert [str(problem.path) for problem in check_intent(raw)[1]] == ["xgn_links[0].type"]
 
 
 def test_an_unknown_variant_raises() -> None:
