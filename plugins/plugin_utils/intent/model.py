@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Settings
 
 # What a link travels over: an uplink of each node, the loopbacks, or the link with an id.
 UPLINK: Literal["uplink"] = "uplink"
@@ -332,7 +333,7 @@ class Intent:
     nodes: dict[str, Node]
     links: list[Link]
     segments: list[Segment]
-    settings: Mapping[str, Any]
+    settings: Settings
     # Names of groups and sites that stand for nodes.
     selectors: dict[str, list[Node]]
     # Names of the nodes that answer the anycast address.

@@ -16,14 +16,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAI
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import SECTIONS, Settings, settings_of
 
 # Other parts of the collection have variables with this prefix too; only what is this near to one of ours is a slip of the pen.
 _NEAR = 0.85
-# The sections that are one object: a mistake in one of their keys leaves the others usable.
-_SETTINGS = ("xgn_bgp", "xgn_bfd", "xgn_ospf", "xgn_kernel", "xgn_wireguard", "xgn_openvpn", "xgn_vyos", "xgn_firewall", "xgn_services")
-
-# Milliseconds between BFD's packets by the name of the timers: FRR's default, and what an emulated processor keeps.
-_BFD_INTERVALS = {"quiet": 300, "emulated": 1000}
 
 
 def read_intent(raw: Mapping[str, Any]) -> Intent:
@@ -78,9 +74,9 @@ class _Reader:
         plain = _site(with_defaults({}, self.options["xgn_sites"]["values"]["options"]))
         sites = {**{node.site: plain for node in nodes.values() if node.site}, **self.sites}
         intent = Intent(vrfs, nodes, [], [], self._settings(), selectors, sites=sites, reading=self.problems)
-        dns = intent.settings.get("xgn_services", {}).get("dns")
-        if dns:
-            chosen = select(dns["nodes"], Place.of("xgn_services", "dns", "nodes"), intent, self.problems)
+        dns = intent.settings.services.dns
+        if dns is not None:
+            chosen = select(dns.nodes, Place.of("xgn_services", "dns", "nodes"), intent, self.problems)
             intent.dns_nodes = frozenset(node.name for node in chosen)
         read_links(self.written, self.options, intent, self.problems)
         read_segments(self.written, self.options, intent, self.problems)
@@ -95,19 +91,17 @@ class _Reader:
         spec = self.options[section]["values"]["options"]
         return {name: with_defaults(entry, spec) for name, entry in value.items() if not self.problems.within(Place.of(section, name))}
 
-    def _settings(self) -> dict[str, Any]:
-        settings: dict[str, Any] = {}
-        for name in _SETTINGS:
+    def _settings(self) -> Settings:
+        written: dict[str, Mapping[str, Any]] = {}
+        # Each section is one object: a mistake in one of their keys leaves the others usable.
+        for name in SECTIONS:
             default = self.options[name].get("default")
             value = self.written.get(name, default)
             if self.problems.within(Place.of(name)) or not isinstance(value, Mapping):
                 value = default
             if value is not None:
-                settings[name] = with_defaults(value, self.options[name]["options"])
-        bfd = settings["xgn_bfd"]
-        for key in ("receive_interval", "transmit_interval"):
-            bfd.setdefault(key, _BFD_INTERVALS[bfd["timers"]])
-        return settings
+                written[name] = with_defaults(value, self.options[name]["options"])
+        return settings_of(written)
 
     def address(self, text: str | None, family: str, path: Place) -> Address | None:
         """Parse an address of the intent; a mistake becomes a problem."""

@@ -4,37 +4,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, nth_address, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import ContainerBgp
 
 
 def read_containers(intent: Intent, problems: Findings) -> None:
     """Add the containers with BGP to the intent. One whose segment, node or number is wrong is left out: the rules of Docker name that."""
     segments = {segment.id: segment for segment in intent.segments}
-    for network, entry in intent.settings.get("xgn_services", {}).get("docker", {}).items():
-        segment = segments.get(entry["segment"])
-        for name, written in entry["containers"].items():
-            node = intent.nodes.get(written["node"])
-            if "bgp" in written and segment is not None and node is not None:
+    for network, entry in intent.settings.services.docker.items():
+        segment = segments.get(entry.segment)
+        for name, written in entry.containers.items():
+            node = intent.nodes.get(written.node)
+            if written.bgp is not None and segment is not None and node is not None:
                 path = Place.of("xgn_services", "docker", network, "containers", name)
-                container = _container(name, path, written, node, segment, problems)
+                container = _container(name, path, written.number, written.bgp, node, segment, problems)
                 if container is not None:
                     intent.containers.append(container)
 
 
-def _container(name: str, path: Place, written: Mapping[str, Any], node: Node, segment: Segment, problems: Findings) -> Container | None:
-    bgp = written["bgp"]
-    container = Container(name, path, node, segment, bgp["asn"], bgp.get("router_id"), bgp["bfd"])
+def _container(
+    name: str, path: Place, number: int, bgp: ContainerBgp, node: Node, segment: Segment, problems: Findings
+) -> Container | None:
+    container = Container(name, path, node, segment, bgp.asn, bgp.router_id, bgp.bfd)
     for family, prefix in segment.prefixes.items():
-        if written["number"] >= prefix.size:
+        if number >= prefix.size:
             return None
-        container.addresses[family] = nth_address(prefix, written["number"])
-    for index, text in enumerate(bgp["networks"]):
+        container.addresses[family] = nth_address(prefix, number)
+    for index, text in enumerate(bgp.networks):
         here = path.at("bgp", "networks", index)
         try:
             container.networks.append((parse_address(text), here))

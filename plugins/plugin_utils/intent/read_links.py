@@ -314,9 +314,9 @@ def read_segments(written: Options, options: Options, intent: Intent, problems: 
         if len(problems) > before or gateway is None:
             continue
         number = entry.get("id", -1)
-        networks = [item for item in intent.settings["xgn_services"]["docker"].values() if item["segment"] == number]
+        networks = [item for item in intent.settings.services.docker.values() if item.segment == number]
         # Where containers of a node that Ansible does not manage run is its owner's business.
-        runs = frozenset(node.name for node in members if node.managed and any(node.name in item["nodes"] for item in networks))
+        runs = frozenset(node.name for node in members if node.managed and any(node.name in item.nodes for item in networks))
         vni, mtu = entry.get("vni", number), entry.get("mtu")
         decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"])
         intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs))

@@ -177,7 +177,7 @@ def _call(link: Link, intent: Intent, problems: Findings) -> None:
         if len(problems) > before:
             return
     if link.kind.port_settings:
-        _listen(link, intent.settings[link.kind.port_settings]["port_base"], problems)
+        _listen(link, intent.settings.port_bases[link.kind.port_settings], problems)
 
 
 def _meet(link: Link, problems: Findings) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import runpy
 from copy import deepcopy
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Findings, Pair, Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent import settings
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, LinkOptions, SegmentOptions, Site, WrittenEnd
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
 
@@ -21,6 +23,10 @@ ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden"
 NETWORKS = sorted(path.parent.name for path in GOLDEN.glob("*/intent.yml"))
 OF_A_TYPE = runpy.run_path(str(Path(__file__).parents[1] / "common" / "test_link_types.py"))["intent_with"]
+
+
+def names(kind: type[Any]) -> set[str]:
+    return {field.name for field in fields(kind)}
 
 
 def golden(name: str) -> dict[str, Any]:
@@ -86,6 +92,48 @@ def test_what_was_decided_does_not_change() -> None:
         intent.segments[0].options.port = 1  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         intent.links[0].ends[0].written.mac = ""  # type: ignore[misc]
+
+
+def test_every_key_of_a_link_has_its_field() -> None:
+    """A key of the schema without a field would be read by nobody, in silence."""
+    schema = intent_options()["xgn_links"]["options"]
+    of_the_link = {"id", "ends", "type", "reserve_of", "vrf", "routing", "session"}
+    of_the_type = {name for kind in LINK_TYPES.values() for name in (kind.variant, kind.number_option, kind.ports.number_option)}
+    derived = {"encapsulation", "variant", "protocol", "open_ports"}
+    assert set(schema) - of_the_link - of_the_type == names(LinkOptions) - derived
+    ends = {"families" if key in FAMILIES else key for key in schema["ends"]["options"]}
+    assert ends - {"node", "uplink"} == names(WrittenEnd)
+    segments = set(intent_options()["xgn_segments"]["options"])
+    assert segments - {"id", "members", "gateway", "ipv4", "ipv6", "vrf"} == names(SegmentOptions)
+    assert set(intent_options()["xgn_sites"]["values"]["options"]) == names(Site)
+
+
+def test_every_key_of_a_setting_has_its_field() -> None:
+    options = intent_options()
+    services = options["xgn_services"]["options"]
+    container = services["docker"]["values"]["options"]["containers"]["values"]["options"]
+    steering = services["steering"]["values"]["options"]
+    for kind, schema in (
+        (settings.Bgp, options["xgn_bgp"]["options"]),
+        # The name of the timers is resolved into the intervals.
+        (settings.Bfd, options["xgn_bfd"]["options"].keys() - {"timers"}),
+        (settings.Ospf, options["xgn_ospf"]["options"]),
+        (settings.Kernel, options["xgn_kernel"]["options"]),
+        (settings.Wireguard, options["xgn_wireguard"]["options"]),
+        (settings.Openvpn, options["xgn_openvpn"]["options"]),
+        (settings.Vyos, options["xgn_vyos"]["options"]),
+        (settings.Firewall, options["xgn_firewall"]["options"]),
+        (settings.Services, services),
+        (settings.Dns, services["dns"]["options"]),
+        (settings.DockerNetwork, services["docker"]["values"]["options"]),
+        (settings.DockerContainer, container),
+        (settings.ContainerBgp, container["bgp"]["options"]),
+        (settings.Steering, steering),
+        (settings.Reinjection, steering["reinject"]["options"]),
+    ):
+        assert set(schema) == names(kind), kind
+    others = {"xgn_pools", "xgn_vrfs", "xgn_sites", "xgn_nodes", "xgn_links", "xgn_patterns", "xgn_segments"}
+    assert set(options) - others == set(settings.SECTIONS)
 
 
 # ---- findings ------------------------------------------------------------------------------------------------------------------------------

@@ -16,29 +16,29 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import
 
 def setting_problems(intent: Intent) -> Iterator[Problem]:
     """Settings that exclude or contradict each other."""
-    bgp, kernel, ospf = (intent.settings[name] for name in ("xgn_bgp", "xgn_kernel", "xgn_ospf"))
-    yield from variable_problem(bgp.get("password_variable"), Place.of("xgn_bgp", "password_variable"))
-    yield from variable_problem(ospf.get("password_variable"), Place.of("xgn_ospf", "password_variable"))
-    if "ttl_security_hops" in bgp and bgp["multihop"] != 5:
-        value = str(bgp["ttl_security_hops"])
+    bgp, kernel, ospf = intent.settings.bgp, intent.settings.kernel, intent.settings.ospf
+    yield from variable_problem(bgp.password_variable, Place.of("xgn_bgp", "password_variable"))
+    yield from variable_problem(ospf.password_variable, Place.of("xgn_ospf", "password_variable"))
+    if bgp.ttl_security_hops is not None and bgp.multihop != 5:
+        value = str(bgp.ttl_security_hops)
         yield Problem(
             Place.of("xgn_bgp", "ttl_security_hops"),
-            f"excludes multihop, which is {bgp['multihop']}",
+            f"excludes multihop, which is {bgp.multihop}",
             value,
             "GTSM counts the hops itself; keep one of them",
         )
-    if "password_variable" in bgp and kernel["tcp_l3mdev_accept"]:
+    if bgp.password_variable is not None and kernel.tcp_l3mdev_accept:
         hint = "TCP MD5 passwords do not work in a VRF while sockets of the main table answer there; set it to false"
         yield Problem(Place.of("xgn_kernel", "tcp_l3mdev_accept"), "excludes xgn_bgp.password_variable", "true", hint)
-    if ("keepalive" in bgp) != ("holdtime" in bgp):
-        missing = "holdtime" if "keepalive" in bgp else "keepalive"
+    if (bgp.keepalive is None) != (bgp.holdtime is None):
+        missing = "holdtime" if bgp.holdtime is None else "keepalive"
         yield Problem(Place.of("xgn_bgp", missing), "is required", hint="keepalive and holdtime go together")
-    elif "keepalive" in bgp and bgp["holdtime"] < 3 * bgp["keepalive"]:
-        text = f"3 x {bgp['keepalive']} = {3 * bgp['keepalive']}"
-        yield Problem(Place.of("xgn_bgp", "holdtime"), "is less than three keepalives", str(bgp["holdtime"]), text)
-    if ospf["dead_interval"] < 2 * ospf["hello_interval"]:
-        text = f"2 x {ospf['hello_interval']} = {2 * ospf['hello_interval']}"
-        yield Problem(Place.of("xgn_ospf", "dead_interval"), "is less than two hellos", str(ospf["dead_interval"]), text)
+    elif bgp.keepalive is not None and bgp.holdtime is not None and bgp.holdtime < 3 * bgp.keepalive:
+        text = f"3 x {bgp.keepalive} = {3 * bgp.keepalive}"
+        yield Problem(Place.of("xgn_bgp", "holdtime"), "is less than three keepalives", str(bgp.holdtime), text)
+    if ospf.dead_interval < 2 * ospf.hello_interval:
+        text = f"2 x {ospf.hello_interval} = {2 * ospf.hello_interval}"
+        yield Problem(Place.of("xgn_ospf", "dead_interval"), "is less than two hellos", str(ospf.dead_interval), text)
     yield from _keepalives(intent)
     for name, site in intent.sites.items():
         yield from _area(site.area, Place.of("xgn_sites", name, "area"))
@@ -55,11 +55,11 @@ def _area(area: str, path: Place) -> Iterator[Problem]:
 
 def _keepalives(intent: Intent) -> Iterator[Problem]:
     """A keepalive more frequent than BFD only adds packets; the source asks for one beyond BFD's interval."""
-    bfd = intent.settings["xgn_bfd"]
+    bfd = intent.settings.bfd
     yield from _pings(intent)
-    if not bfd["enabled"]:
+    if not bfd.enabled:
         return
-    usual = intent.settings["xgn_wireguard"]["keepalive"]
+    usual = intent.settings.wireguard.keepalive
     found = (
         [(Place.of("xgn_wireguard", "keepalive"), usual)]
         if any(link.kind.port_settings == "xgn_wireguard" for link in intent.links)
@@ -67,24 +67,24 @@ def _keepalives(intent: Intent) -> Iterator[Problem]:
     )
     found += [(link.path.at("keepalive"), link.options.keepalive) for link in intent.links if link.options.keepalive is not None]
     for path, seconds in found:
-        if seconds * 1000 < bfd["transmit_interval"]:
-            text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
+        if seconds * 1000 < bfd.transmit_interval:
+            text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd.transmit_interval} ms"
             yield Problem(path, "is shorter than BFD's interval", str(seconds), text)
 
 
 def _pings(intent: Intent) -> Iterator[Problem]:
     """OpenVPN's own watch: slower than BFD, which decides where traffic goes, and patient enough for one lost ping."""
-    openvpn, bfd = intent.settings["xgn_openvpn"], intent.settings["xgn_bfd"]
-    interval, restart = openvpn["ping_interval"], openvpn["ping_restart"]
+    openvpn, bfd = intent.settings.openvpn, intent.settings.bfd
+    interval, restart = openvpn.ping_interval, openvpn.ping_restart
     if restart < 2 * interval:
         text = f"2 x {interval} = {2 * interval}"
         yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is less than two ping_interval", str(restart), text)
-    if not bfd["enabled"] or not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
+    if not bfd.enabled or not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
         return
-    if interval * 1000 < bfd["transmit_interval"]:
-        text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
+    if interval * 1000 < bfd.transmit_interval:
+        text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd.transmit_interval} ms"
         yield Problem(Place.of("xgn_openvpn", "ping_interval"), "is shorter than BFD's interval", str(interval), text)
-    detection = bfd["detect_multiplier"] * max(bfd["receive_interval"], bfd["transmit_interval"])
+    detection = bfd.detect_multiplier * max(bfd.receive_interval, bfd.transmit_interval)
     if restart * 1000 <= detection:
         text = f"{restart} s = {restart * 1000} ms; BFD notices after {detection} ms, and has to be first"
         yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is not longer than BFD's detection time", str(restart), text)

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MSS_FLOOR, TITLE, VERSION, VNIS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Reinjection
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
 
 
@@ -41,21 +41,19 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
 
 def dns_problems(intent: Intent) -> Iterator[Problem]:
     """An anycast address that is none, or that lies where it would never be published."""
-    dns = intent.settings["xgn_services"].get("dns")
-    if not dns:
+    dns = intent.settings.services.dns
+    if dns is None:
         return
-    for family, key in (("ipv4", "address"), ("ipv6", "address6")):
-        if key not in dns:
-            continue
-        path = Place.of("xgn_services", "dns", key)
+    for family, text in dns.addresses().items():
+        path = Place.of("xgn_services", "dns", "address" if family == "ipv4" else "address6")
         try:
-            address = parse_address(dns[key])
+            address = parse_address(text)
         except AddressError as error:
             yield Problem(path, str(error))
             continue
         whole = BITS[VERSION[family]]
         if address.length != whole or address.version != VERSION[family]:
-            yield Problem(path, f"is no single {TITLE[family]} address", show(dns[key]))
+            yield Problem(path, f"is no single {TITLE[family]} address", show(text))
             continue
         seen: set[Place] = set()
         for vrf in intent.vrfs.values():
@@ -63,10 +61,8 @@ def dns_problems(intent: Intent) -> Iterator[Problem]:
                 where = vrf.pools.path.at(name, family)
                 if family in pools and where not in seen and pools[family].holds(Prefix(address.version, address.value, whole)):
                     seen.add(where)
-                    yield Problem(
-                        path, f"lies inside {pools[family]} of {where}", show(dns[key]), "an anycast address has a prefix of its own"
-                    )
-    for index, text in enumerate(dns["forwarders"]):
+                    yield Problem(path, f"lies inside {pools[family]} of {where}", show(text), "an anycast address has a prefix of its own")
+    for index, text in enumerate(dns.forwarders):
         try:
             parse_address(text)
         except AddressError as error:
@@ -76,31 +72,31 @@ def dns_problems(intent: Intent) -> Iterator[Problem]:
 def docker_problems(intent: Intent) -> Iterator[Problem]:
     """Docker networks on segments or nodes that do not fit, and addresses that are taken."""
     segments = {segment.id: segment for segment in intent.segments}
-    for name, network in intent.settings["xgn_services"]["docker"].items():
+    for name, network in intent.settings.services.docker.items():
         path = Place.of("xgn_services", "docker", name)
-        segment = segments.get(network["segment"])
+        segment = segments.get(network.segment)
         if segment is None:
             if intent.reading.doubtful(Place.of("xgn_segments")):
                 continue
             yield Problem(
                 path.at("segment"),
                 "is the id of no segment",
-                str(network["segment"]),
+                str(network.segment),
                 f"ids: {', '.join(map(str, sorted(segments))) or 'none'}",
             )
             continue
         names = [node.name for node in segment.members]
-        for index, node in enumerate(network["nodes"]):
+        for index, node in enumerate(network.nodes):
             if node not in names:
                 yield unknown(path.at("nodes", index), f"{show(node)} is no member of segment {segment.id}", node, names, "members")
         taken = {address.value: f"node {owner}" for owner, found in segment.addresses.items() for address in found.values()}
-        for label, container in network["containers"].items():
+        for label, container in network.containers.items():
             here = path.at("containers").at(label)
-            if container["node"] not in network["nodes"]:
-                listed = ", ".join(network["nodes"])
-                yield Problem(here.at("node"), "does not run this network", show(container["node"]), f"valid nodes: {listed}")
+            if container.node not in network.nodes:
+                listed = ", ".join(network.nodes)
+                yield Problem(here.at("node"), "does not run this network", show(container.node), f"valid nodes: {listed}")
             for family, prefix in segment.prefixes.items():
-                number = container["number"]
+                number = container.number
                 if number > prefix.size - (2 if family == "ipv4" else 1):
                     yield Problem(here.at("number"), f"is beyond {prefix}, which holds {prefix.size} addresses", str(number))
                     continue
@@ -112,9 +108,9 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
 
 def steering_problems(intent: Intent) -> Iterator[Problem]:
     """Steering boxes and routers that do not exist, and prefixes that are none."""
-    for name, entry in intent.settings["xgn_services"]["steering"].items():
+    for name, entry in intent.settings.services.steering.items():
         path = Place.of("xgn_services", "steering", name)
-        for node, here in ((name, path), (entry["router"], path.at("router"))):
+        for node, here in ((name, path), (entry.router, path.at("router"))):
             found = intent.nodes.get(node)
             if found is None:
                 yield unknown(here, f"{show(node)} is no node of xgn_nodes", node, intent.nodes, "valid nodes")
@@ -123,28 +119,27 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
             elif not found.broken and not found.loopback:
                 yield Problem(here, f"{node} has no loopback", hint="the session runs between loopbacks")
         for link in intent.links:
-            if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry["router"]}:
+            if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry.router}:
                 hint = "a second session with the same box cannot be; let the link speak OSPF"
-                yield Problem(path.at("router"), f"speaks BGP with the box over {link.path} already", show(entry["router"]), hint)
-        for index, text in enumerate(entry["prefixes"]):
+                yield Problem(path.at("router"), f"speaks BGP with the box over {link.path} already", show(entry.router), hint)
+        for index, text in enumerate(entry.prefixes):
             try:
                 parse_prefix(text)
             except AddressError as error:
                 yield Problem(path.at("prefixes", index), str(error))
-        if "reinject" in entry:
-            yield from _reinjection_problems(intent, name, entry, path.at("reinject"))
+        if entry.reinject is not None:
+            yield from _reinjection_problems(intent, name, entry.router, entry.reinject, path.at("reinject"))
 
 
-def _reinjection_problems(intent: Intent, box: str, entry: Mapping[str, Any], path: Place) -> Iterator[Problem]:
+def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinjection, path: Place) -> Iterator[Problem]:
     """A way back into the tunnel that leads elsewhere, or in a circle."""
     links = {link.id: link for link in intent.links}
-    for key in ("link", "into"):
-        if entry["reinject"][key] not in links:
+    for key, number in (("link", reinject.link), ("into", reinject.into)):
+        if number not in links:
             if intent.reading.doubtful(Place.of("xgn_links"), Place.of("xgn_patterns")):
                 continue
-            yield Problem(path.at(key), "is the id of no link", str(entry["reinject"][key]), f"ids: {', '.join(map(str, sorted(links)))}")
-    link, tunnel = links.get(entry["reinject"]["link"]), links.get(entry["reinject"]["into"])
-    router = entry["router"]
+            yield Problem(path.at(key), "is the id of no link", str(number), f"ids: {', '.join(map(str, sorted(links)))}")
+    link, tunnel = links.get(reinject.link), links.get(reinject.into)
     if link is not None and not link.broken:
         if {end.node.name for end in link.ends} != {box, router}:
             yield Problem(path.at("link"), f"does not join {box} and {router}", str(link.id), f"{link.path} is another link")
@@ -166,15 +161,15 @@ def _reinjection_problems(intent: Intent, box: str, entry: Mapping[str, Any], pa
 
 def firewall_problems(intent: Intent) -> Iterator[Problem]:
     """Prefixes that are none, and an MSS that some link cannot carry."""
-    settings = intent.settings.get("xgn_firewall")
+    settings = intent.settings.firewall
     if settings is None:
         return
-    for index, text in enumerate(settings["ssh_from"]):
+    for index, text in enumerate(settings.ssh_from):
         try:
             parse_prefix(text)
         except AddressError as error:
             yield Problem(Place.of("xgn_firewall", "ssh_from", index), str(error))
-    wanted = settings["tcp_mss"]
+    wanted = settings.tcp_mss
     if wanted == "path":
         return
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < MSS_FLOOR:

@@ -17,16 +17,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> FirewallVariables:
     """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
-    settings = shared.intent.settings.get("xgn_firewall")
+    settings = shared.intent.settings.firewall
     if settings is None:
         return {}
     devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
-    found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
+    found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings.ssh_from)}
     found["firewall_open_ports"] = _open_ports(node, shared)
     tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.kind.tunnel]
     tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
     if tunnels:
-        wanted = settings["tcp_mss"]
+        wanted = settings.tcp_mss
         found["firewall_tcp_mss_interfaces"] = tunnels
         found["firewall_tcp_mss"] = cast(FirewallTcpMss, dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted))
     return found

@@ -16,7 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
     """Return the variables of role wireguard."""
-    keepalive = shared.intent.settings["xgn_wireguard"]["keepalive"]
+    keepalive = shared.intent.settings.wireguard.keepalive
     interfaces: list[WireguardInterface] = []
     for link, end in shared.links.get(node.name, []):
         if link.kind.role != "wireguard":
