@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import NamedTuple
 
 SECRET = "<secret>"
 _LONGEST_SHOWN = 60
@@ -19,16 +20,14 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NUMBER = re.compile(r"(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """The key of a link that a pattern makes: it has no entry of its own, only its two nodes."""
 
     first: str
     second: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a value stands: the keys of the dictionaries and the numbers in the lists that lead to it. Without any, all variables.
 
     As a text it reads ``frr_bgp[0].neighbors[1].remote_as``, and ``xgn_nodes['odd.name']`` where a key is no plain word.

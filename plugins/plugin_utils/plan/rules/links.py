@@ -95,28 +95,32 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
     """Keys, variables and MAC addresses of links."""
     for link in _sound(intent):
         variable = link.options.preshared_key_variable
-        yield from variable_problem(variable, link.path.at("preshared_key_variable"))
-        if link.kind.preshared_key_required and variable is None:
+        if variable is not None:
+            yield from variable_problem(variable, link.path.at("preshared_key_variable"))
+        elif link.kind.preshared_key_required:
             yield Problem(
                 link.path.at("preshared_key_variable"),
                 "is required",
                 hint="both ends of IPsec share a key; name the variable that holds it",
             )
         for end in link.ends:
-            yield from mac_problem(end.written.mac, end.path.at("mac"))
+            if end.written.mac is not None:
+                yield from mac_problem(end.written.mac, end.path.at("mac"))
             if "public_key" in link.kind.end_keys:
                 yield from _public_key(end)
 
 
 def _public_key(end: End) -> Iterator[Problem]:
     key = end.written.public_key
-    path = end.path.at("public_key")
     if key is None:
         if not end.node.managed:
             yield Problem(
-                path, "is required", hint=f"{end.node.name} is not managed, so its owner must tell the key (wg show … public-key)"
+                end.path.at("public_key"),
+                "is required",
+                hint=f"{end.node.name} is not managed, so its owner must tell the key (wg show … public-key)",
             )
         return
+    path = end.path.at("public_key")
     if end.node.managed:
         yield Problem(path, f"belongs to nodes that are not managed; {end.node.name} makes its own key")
         return
