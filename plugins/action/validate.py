@@ -4,29 +4,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+import re
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
-    RoleSpecs,
     load_role_specs,
     role_variables,
     variable_problems,
 )
 
-# From the plugin's own place, so that it is right in an installed collection and in a checkout.
-_ROLES = Path(__file__).parents[2] / "roles"
-
-
-@lru_cache(maxsize=1)
-def _role_specs() -> RoleSpecs:
-    """Read the specs once a process: the play's workers are forked from it for every host."""
-    return load_role_specs(_ROLES)
+# From the plugin's own place, so that it is right in an installed collection and in a checkout. Read when Ansible loads the plugin, before it
+# forks a worker for each host: what a worker reads is lost with it.
+SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+# A template that is one variable and nothing else.
+_WHOLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 
 
 class _Unresolved:
@@ -46,25 +44,26 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
-        specs = _role_specs()
-        problems = Findings()
+        unresolved: dict[Place, list[Problem]] = {}
         templated = {
-            name: self._resolve(value, Place.of(name), specs, problems) for name, value in role_variables(variables, specs).items()
+            name: self._resolve(value, Place.of(name), variables, unresolved) for name, value in role_variables(variables, SPECS).items()
         }
         # A name given by a template may turn out to be null or omitted.
-        found = variable_problems(role_variables(templated, specs), specs)
+        found = variable_problems(role_variables(templated, SPECS), SPECS)
         # What a rule says about a value that could not be resolved, or about something in it, follows from that.
-        problems.extend([problem for problem in found if not problems.above(problem.path)])
+        problems = [problem for reasons in unresolved.values() for problem in reasons]
+        problems += [problem for problem in found if not _below(problem.path, unresolved)]
         result["changed"] = False
-        result["problems"] = sorted({str(problem) for problem in problems})
+        result["problems"] = sentences(problems)
         if problems:
+            # The mistakes themselves stand in `problems` alone, so that they are printed once.
             result["failed"] = True
-            result["msg"] = report(problems, str(variables.get("inventory_hostname", "")))
+            result["msg"] = counted(len(result["problems"]), f"the variables of {variables.get('inventory_hostname', 'this host')}")
         else:
             result["msg"] = "The variables are valid."
         return result
 
-    def _resolve(self, value: Any, path: Place, specs: RoleSpecs, problems: Findings) -> Any:
+    def _resolve(self, value: Any, path: Place, variables: Mapping[str, Any], unresolved: dict[Place, list[Problem]]) -> Any:
         """Template a value; where that fails, go down to the very place and go on with the rest."""
         try:
             return self._templar.template(value)
@@ -72,20 +71,35 @@ class ActionModule(ActionBase):
             return None
         except AnsibleError as error:
             if isinstance(value, Mapping):
-                return {key: self._resolve(item, path.at(key), specs, problems) for key, item in value.items()}
+                return {key: self._resolve(item, path.at(key), variables, unresolved) for key, item in value.items()}
             if isinstance(value, (list, tuple)):
-                return [self._resolve(item, path.at(index), specs, problems) for index, item in enumerate(value)]
-            problems.add(Problem(path, *_reason(error, secret=specs.may_hold_secret(path))))
+                return [self._resolve(item, path.at(index), variables, unresolved) for index, item in enumerate(value)]
+            unresolved[path] = _reasons(error, value, path, variables)
             return _Unresolved()
 
 
-def _reason(error: AnsibleError, *, secret: bool) -> tuple[str, str, str]:
-    """Return message, value and hint. The words of an undefined variable name it; those of other errors may quote a secret."""
+def _reasons(error: AnsibleError, value: Any, path: Place, variables: Mapping[str, Any]) -> list[Problem]:
+    """Return what to say of a template that failed. The words of an undefined variable name it; those of other errors may quote a secret."""
     if isinstance(error, AnsibleUndefinedVariable):
-        return f"uses what is not defined: {_one_line(error)}", "", ""
-    if secret:
-        return "cannot be templated or decrypted", "", "it may hold a secret, so see the details with ansible.builtin.debug"
-    return f"cannot be templated: {_one_line(error)}", "", ""
+        whole = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+        if whole and whole[1] not in variables:
+            # What the plan took over from the intent is corrected there.
+            places = [place for place, name in named_variables(_intent_of(variables)) if name == whole[1]] or [path]
+            return [undefined(place, whole[1], variables) for place in places]
+        return [Problem(path, f"uses a variable that is not defined: {_one_line(error)}")]
+    if SPECS.may_hold_secret(path):
+        return [
+            Problem(path, "cannot be templated or decrypted", hint="it may hold a secret, so see the details with ansible.builtin.debug")
+        ]
+    return [Problem(path, f"cannot be templated: {_one_line(error)}")]
+
+
+def _intent_of(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if is_intent(name)}
+
+
+def _below(path: Place, places: Container[Place]) -> bool:
+    return any(Place(path.keys[:length]) in places for length in range(1, len(path.keys) + 1))
 
 
 def _one_line(error: AnsibleError) -> str:

@@ -154,7 +154,7 @@ class End:
     device: str | None = None
     addresses: dict[str, Address] = field(default_factory=dict)
     listen_port: int | None = None
-    # Address or name the other end calls, without port; none when this end must call first.
+    # Address or name to which the other end sends, without port; none when this end must initiate.
     endpoint: str | None = None
 
 
@@ -342,3 +342,8 @@ class Intent:
     containers: list[Container] = field(default_factory=list)
     # What was found when it was read, so that rules do not draw conclusions from what could not be.
     reading: Findings = field(default_factory=Findings)
+
+    @property
+    def lacks_links(self) -> bool:
+        """Whether a link could not be read, so that an id which no link has may be its own."""
+        return self.reading.doubtful(Place.of("xgn_links"), Place.of("xgn_patterns"))

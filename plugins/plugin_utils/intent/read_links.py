@@ -193,7 +193,9 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
     link.session = entry.get("session") or ("link" if on_link else "loopback")
     if link.session == "loopback" and not at_home and not link.broken:
         problems.add(
-            Problem(link.path.at("session"), "cannot be: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'")
+            Problem(
+                link.path.at("session"), "is not possible: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'"
+            )
         )
 
 

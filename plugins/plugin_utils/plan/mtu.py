@@ -23,12 +23,12 @@ def size_links(intent: Intent, problems: Findings) -> None:
         if link.options.over == LOOPBACK:
             pending.append(link)
         else:
-            _size(link, by_id, [], problems)
+            _size(link, by_id, [], problems, unread=intent.lacks_links)
     for link in pending:
         _over_loopbacks(link, intent, problems)
 
 
-def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Findings) -> None:
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Findings, *, unread: bool) -> None:
     if link.mtu or link.broken:
         return
     over = link.options.over
@@ -43,9 +43,11 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Fi
         return
     below = by_id.get(over) if isinstance(over, int) else None
     if below is None:
-        known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
-        shown = show(over.written if isinstance(over, Nowhere) else over)
-        problems.add(Problem(link.path.at("over"), "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
+        # An id that no link has may be that of one that could not be read.
+        if not (unread and isinstance(over, int)):
+            known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
+            shown = show(over.written if isinstance(over, Nowhere) else over)
+            problems.add(Problem(link.path.at("over"), "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
         link.broken = True
         return
     if below is link or below in above:
@@ -63,7 +65,7 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Fi
         problems.add(Problem(link.path.at("over"), f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over)))
         link.broken = True
         return
-    _size(below, by_id, [*above, link], problems)
+    _size(below, by_id, [*above, link], problems, unread=unread)
     if below.broken:
         link.broken = True
         return
@@ -132,7 +134,11 @@ def number_segment(segment: Segment, problems: Findings) -> None:
     lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
     if lacking:
         problems.add(
-            Problem(segment.path.at("members"), f"{', '.join(lacking)} without an uplink", hint="a segment travels over the uplinks")
+            Problem(
+                segment.path.at("members"),
+                f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no uplink",
+                hint="a segment travels over the uplinks",
+            )
         )
         return
     present = [uplink for uplink in uplinks.values() if uplink is not None]

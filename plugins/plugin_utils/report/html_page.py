@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import END_MARKS, WIDTHS
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import problem_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import duration
@@ -26,6 +27,15 @@ KIND_LEGEND = {
     **{kind.name: kind.legend for kind in LINK_TYPES.values() if not kind.tunnel},
     "bgp": "BGP session over no link of its own",
     "both": "all links and sessions of two hosts",
+}
+# The legend's drawings of Graphviz' arrow shapes.
+ARROWS = {
+    "": "",
+    "dot": '<circle cx="3" cy="6" r="3"/><circle cx="35" cy="6" r="3"/>',
+    "box": '<path d="M0 3h6v6H0zM32 3h6v6h-6z"/>',
+    "diamond": '<path d="M0 6l5-3 5 3-5 3zM28 6l5-3 5 3-5 3z"/>',
+    "odiamond": '<path class="open" d="M0 6l5-3 5 3-5 3zM28 6l5-3 5 3-5 3z"/>',
+    "tee": '<path d="M2 1v10M36 1v10" stroke-width="3"/>',
 }
 STATE_LEGEND = {
     "up": "✓ up: solid",
@@ -68,6 +78,8 @@ def render_page(report: Mapping[str, Any], svg: str | None, reason: str = "") ->
         cuts_plot=plot(cuts) if cuts else None,
         topology=None if svg is None else Markup(svg),
         legend=legend_of(svg or ""),
+        widths=WIDTHS,
+        end_marks={kind: Markup(ARROWS[mark]) for kind, mark in END_MARKS.items()},
         topology_reason=reason,
         style=Markup((ROLE / "files" / "report.css").read_text(encoding="utf-8")),
         script=Markup((ROLE / "files" / "report.js").read_text(encoding="utf-8")),

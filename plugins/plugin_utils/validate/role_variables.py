@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ class RoleSpecs:
         """Return the names of a role's options."""
         return sorted(name for name in self.options if self.role_of(name) == role)
 
+    def options_of(self, *roles: str) -> dict[str, Mapping[str, Any]]:
+        """Return the options of some roles."""
+        return {name: option for name, option in self.options.items() if self.role_of(name) in roles}
+
     def may_hold_secret(self, place: Place) -> bool:
         """Tell whether a value is marked no_log, stands in one that is, or holds such a key."""
         spec: Mapping[str, Any] = {"options": self.options}
@@ -52,8 +57,9 @@ def _holds_secret(spec: Mapping[str, Any]) -> bool:
     return any(inner.get("no_log") or _holds_secret(inner) for inner in spec.get("options", {}).values())
 
 
+@lru_cache(maxsize=1)
 def load_role_specs(roles: Path) -> RoleSpecs:
-    """Read the argument specs of every role below a directory.
+    """Read the argument specs of every role below a directory, once a process.
 
     Parameters:
         roles: the directory ``roles`` of the collection.

@@ -70,7 +70,7 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
             for family, address in uplink.addresses.items():
                 key = uplink.path.at("address" if family == "ipv4" else "address6")
                 yield from host_address_problem(address, key)
-                # Behind address translation the same private address may stand at several sites.
+                # Behind a NAT the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
                 if not uplink.nat:
                     if owner in owners:
@@ -99,9 +99,12 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
         return
     own = uplink.addresses.get(FAMILY[gateway.version])
     if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, BITS[gateway.version])):
-        what = f"is not in {own.prefix}" if own else "has another family than the uplink"
+        what = f"is not in {own.prefix}" if own else "is of another family than the addresses of the uplink"
         yield Problem(
-            uplink.path.at("gateway"), what, show(uplink.gateway), "a next hop must be directly connected, else it would need recursion"
+            uplink.path.at("gateway"),
+            what,
+            show(uplink.gateway),
+            "the gateway is a neighbor on the uplink, so it has an address of its subnet",
         )
 
 
@@ -157,16 +160,17 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
         if network.kind == "vlan" and value is None:
             yield Problem(network.path.at(key), "is required", hint="a network of kind vlan has a parent and a VLAN id")
         elif network.kind != "vlan" and value is not None:
-            yield Problem(network.path.at(key), "needs kind: vlan", show(value))
-    pools = intent.vrfs[network.vrf].pools.networks if network.vrf in intent.vrfs else {}
+            yield Problem(network.path.at(key), "is for networks of kind vlan only", show(value))
+    vrf = intent.vrfs.get(network.vrf)
     for family, address in network.addresses.items():
         path = network.path.at("address" if family == "ipv4" else "address6")
         if not network.pooled:
             yield from host_address_problem(address, path)
-        if network.published and family in pools and not pools[family].holds(address.prefix):
-            yield Problem(
-                path, f"lies outside the plan {pools[family]}", show(str(address)), "leave the address out, or set published to false"
-            )
+        pool = vrf.pools.networks.get(family) if vrf else None
+        if network.published and vrf and pool and not pool.holds(address.prefix):
+            what = f"lies outside {vrf.pools.path}.networks.{family} ({pool}), and is to be advertised"
+            hint = "leave the address out to get one from there, enlarge the pool, or set published: false"
+            yield Problem(path, what, show(str(address)), hint)
 
 
 def overlap_problems(intent: Intent) -> Iterator[Problem]:

@@ -80,7 +80,7 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
                 continue
             yield Problem(
                 path.at("segment"),
-                "is the id of no segment",
+                "is not the id of a segment",
                 str(network.segment),
                 f"ids: {', '.join(map(str, sorted(segments))) or 'none'}",
             )
@@ -120,7 +120,7 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
                 yield Problem(here, f"{node} has no loopback", hint="the session runs between loopbacks")
         for link in intent.links:
             if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry.router}:
-                hint = "a second session with the same box cannot be; let the link speak OSPF"
+                hint = "a router has one session with a box; give the link routing: ospf"
                 yield Problem(path.at("router"), f"speaks BGP with the box over {link.path} already", show(entry.router), hint)
         for index, text in enumerate(entry.prefixes):
             try:
@@ -136,9 +136,9 @@ def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinj
     links = {link.id: link for link in intent.links}
     for key, number in (("link", reinject.link), ("into", reinject.into)):
         if number not in links:
-            if intent.reading.doubtful(Place.of("xgn_links"), Place.of("xgn_patterns")):
+            if intent.lacks_links:
                 continue
-            yield Problem(path.at(key), "is the id of no link", str(number), f"ids: {', '.join(map(str, sorted(links)))}")
+            yield Problem(path.at(key), "is not the id of a link", str(number), f"ids: {', '.join(map(str, sorted(links)))}")
     link, tunnel = links.get(reinject.link), links.get(reinject.into)
     if link is not None and not link.broken:
         if {end.node.name for end in link.ends} != {box, router}:
@@ -149,7 +149,10 @@ def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinj
         if link.routing != "none":
             hint = f"give {link.path} routing: none"
             yield Problem(
-                path.at("link"), f"speaks {link.routing}, and the VRF of the link is to have its default route only", str(link.id), hint
+                path.at("link"),
+                f"runs {link.routing}, and the VRF of this link must have nothing but its default route",
+                str(link.id),
+                hint,
             )
     if tunnel is not None and not tunnel.broken:
         names = {end.node.name for end in tunnel.ends}

@@ -44,7 +44,7 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
     protocol = link.options.protocol
     if link.kind.failover == "living_port":
-        # Its own port is asked of the living interface: one that only calls has no other.
+        # Its own port is asked of the living interface: one that only initiates has no other.
         return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}
     if link.kind.failover == "planned_port":
         server = is_server(link, end)

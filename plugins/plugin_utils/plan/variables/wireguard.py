@@ -22,8 +22,8 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
         if link.kind.role != "wireguard":
             continue
         other = link.other(end)
-        # A side that can be called keeps its port; only one that must call, or is told to, keeps the translation alive.
-        calls = other.endpoint is not None
+        # An end that has an endpoint keeps its port; only one that must initiate, or is told to, sends keepalives.
+        initiates = other.endpoint is not None
         own = link.options.keepalive
         alive = own if own is not None else keepalive if end.endpoint is None else None
         variable = link.options.preshared_key_variable
@@ -37,7 +37,7 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
         if other.endpoint is not None and other.listen_port:
             peer["endpoint"] = with_port(other.endpoint, other.listen_port)
         peer["allowed_ips"] = [EVERYTHING[family] for family in link.families]
-        if calls and alive is not None:
+        if initiates and alive is not None:
             peer["persistent_keepalive"] = alive
         interface: WireguardInterface = {"name": end.interface}
         if end.listen_port is not None:

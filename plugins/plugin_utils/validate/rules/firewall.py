@@ -45,7 +45,7 @@ def checkpoint_problems(root: View, key: str) -> Iterator[Problem]:
 def _entry(entry: View) -> Iterator[Problem]:
     if entry.text("protocol") == "esp":
         if entry.given("port"):
-            yield entry.problem("port", "has no meaning: ESP knows no ports", "leave it out")
+            yield entry.problem("port", "does not go with protocol esp, which has no ports", "leave it out")
     elif entry.text("protocol") in ("tcp", "udp") and not entry.given("port"):
         yield Problem(entry.at("port"), "is missing", hint=f"valid: {PORTS}")
     yield from entry.in_range("port", *PORTS)
