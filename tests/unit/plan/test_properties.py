@@ -122,7 +122,7 @@ def test_no_mtu_exceeds_its_underlay(raw: dict[str, Any]) -> None:
     plan = make_plan(raw)
     by_id = {link.id: link for link in plan.intent.links}
     for link in plan.intent.links:
-        over = link.options.get("over", "uplink")
+        over = link.options.over
         beneath = by_id[over].mtu if isinstance(over, int) else min(end.uplink.mtu for end in link.ends if end.uplink)
         layer = "openvpn_tcp" if link.type == "openvpn" else link.type
         headers = sum(size for _name, size in LAYERS[layer].headers) + 20

@@ -59,8 +59,8 @@ def context_of(intent: Intent) -> Context:
     published = policies.prefix_lists(policies.PUBLISHED, policies.published_entries(intent))
     loopbacks = policies.prefix_lists(policies.LOOPBACKS, policies.loopback_entries(intent))
     shared = Context(intent, dict(links), dict(segments), published, loopbacks)
-    for name, box in sorted(intent.settings["xgn_services"]["steering"].items()):
-        shared.steered.setdefault(box["router"], []).append(name)
+    for name, box in sorted(intent.settings.services.steering.items()):
+        shared.steered.setdefault(box.router, []).append(name)
     for container in sorted(intent.containers, key=lambda item: item.name):
         shared.containers.setdefault(container.segment.gateway.name, []).append(container)
     return shared

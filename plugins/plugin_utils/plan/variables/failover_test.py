@@ -42,7 +42,7 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     other = link.other(end)
     name, unit = end.interface, planned(tunnel_unit(link, end))
     address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
-    protocol = link.kind.ports.protocol_of(link.options)
+    protocol = link.options.protocol
     if link.kind.failover == "living_port":
         # Its own port is asked of the living interface: one that only initiates has no other.
         return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface, VxlanVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import VXLAN_PORT
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, End, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
 
 
@@ -19,25 +18,25 @@ def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
 
 def _of_link(link: Link, end: End, shared: Context) -> VxlanInterface:
     other = link.other(end)
-    over = link.options.get("over", "uplink")
-    vni = link.kind.number(link.id, link.options)
+    over = link.options.over
     # The other end may call the uplink by another address than the one it has.
-    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
+    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == UPLINK else None
     entry: VxlanInterface = {
         "name": end.interface,
-        "vni": vni,
+        "vni": link.number,
         "local": own.bare if own else planned(end.endpoint),
         "remotes": [planned(other.endpoint)],
     }
-    entry |= {"port": link.options.get("port", VXLAN_PORT), "mtu": link.mtu}
+    (_protocol, port) = link.options.open_ports[0]
+    entry |= {"port": port, "mtu": link.mtu}
     # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
     if isinstance(over, int):
         beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)
     else:
-        beneath = end.node.vrf if over == "loopback" else end.uplink.vrf if end.uplink is not None else None
+        beneath = end.node.vrf if over == LOOPBACK else end.uplink.vrf if end.uplink is not None else None
     if beneath:
         entry["underlay_vrf"] = beneath
-    return _with_mac(entry, end.written.get("mac"))
+    return _with_mac(entry, end.written.mac)
 
 
 def _of_segment(segment: Segment, node: Node) -> VxlanInterface:
@@ -49,12 +48,12 @@ def _of_segment(segment: Segment, node: Node) -> VxlanInterface:
         "vni": segment.vni,
         "local": own.addresses[family].bare,
         "remotes": [uplink.addresses[family].bare for uplink in others],
-        "port": segment.port,
+        "port": segment.options.port,
         "mtu": segment.mtu,
     }
     if own.vrf:
         entry["underlay_vrf"] = own.vrf
-    mac = segment.written["macs"].get(node.name)
+    mac = segment.options.macs.get(node.name)
     if segment.interface_of(node) != segment.vxlan:
         entry["arp"] = False
         mac = _mac_beneath(mac) if mac else None

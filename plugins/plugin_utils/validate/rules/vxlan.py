@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, TITLE, VNIS, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, mac_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address, twice
@@ -77,7 +77,7 @@ def _ends(view: View) -> Iterator[Problem]:
     yield from twice(remotes, "address")
 
 
-def _end(path: str, text: str) -> Iterator[Problem]:
+def _end(path: Place, text: str) -> Iterator[Problem]:
     yield from address_problems(path, text)
     address = parse_address(text)
     if address is not None and (address.is_multicast or address.is_unspecified):
@@ -91,7 +91,7 @@ def _underlay(host: Host, view: View) -> Iterator[Problem]:
         return
     family = FAMILY[local.version]
     holder = next((own.interface for own in host.addresses if own.value.ip == local), None)
-    found = _mtu_of(host, holder) if holder is not None else (host.root.number("xgn_uplink_mtu"), "xgn_uplink_mtu")
+    found = _mtu_of(host, holder) if holder is not None else (host.root.number("xgn_uplink_mtu"), host.root.at("xgn_uplink_mtu"))
     if found[0] is None:
         return
     inside: Fit = fit(found[0], "vxlan", family)
@@ -101,7 +101,7 @@ def _underlay(host: Host, view: View) -> Iterator[Problem]:
         yield view.problem("mtu", f"does not fit {found[1]}", hint)
 
 
-def _mtu_of(host: Host, interface: str) -> tuple[int | None, str]:
+def _mtu_of(host: Host, interface: str) -> tuple[int | None, Place]:
     """Return the MTU that the variables give an interface, and where."""
     for view in host.root.views("wireguard_interfaces"):
         if view.text("name") == interface:
@@ -110,7 +110,7 @@ def _mtu_of(host: Host, interface: str) -> tuple[int | None, str]:
         for view in host.root.views(name):
             if view.text("name") == interface and view.given("mtu"):
                 return view.number("mtu"), view.at("mtu")
-    return None, ""
+    return None, EVERYTHING
 
 
 def _ports(host: Host) -> Iterator[Problem]:
