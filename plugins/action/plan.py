@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables 
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import previous_hosts, write_drawing, write_plan
 
 
@@ -51,10 +53,10 @@ class ActionModule(ActionBase):
             return {**result, **_refused(error.problems)}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
-        undefined_names = _undefined_names(intent, plan, variables)
-        if undefined_names and options["needs_secrets"]:
-            return {**result, **_refused(undefined_names)}
-        warnings = sentences(undefined_names)
+        needed, others = _undefined_names(intent, plan, variables)
+        if needed and options["needs_secrets"]:
+            return {**result, **_refused(needed)}
+        warnings = sentences([*needed, *others])
         directory = Path(options["directory"]).absolute()
         changes = plan_changes(previous_hosts(directory), {**plan.hosts, **plan.peers})
         result["changes"] = changes
@@ -96,14 +98,23 @@ def _refused(problems: Sequence[Problem]) -> dict[str, Any]:
     return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": lines}
 
 
-def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[str, Any]) -> list[Problem]:
-    """Return the problem of each variable that the intent names and no host of the plan has; one that only some have is judged on each host."""
+def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
+    """Return the problem of each variable that the intent names and no host of this run has; one that only some have is judged on each host.
+
+    Those that a host of this run uses come first; the others, of hosts that a slice of the inventory lacks or that nobody manages, are second.
+    """
     missing = [(path, name) for path, name in named_variables(intent) if name not in variables]
     if not missing:
-        return []
+        return [], []
     known = variables.get("hostvars") or {}
-    elsewhere = {str(name) for host in plan.hosts if host in known for name in known[host]}
-    return [undefined(path, name, {*variables, *elsewhere}) for path, name in missing if name not in elsewhere]
+    hosts = [host for host in plan.hosts if host in known]
+    elsewhere = {str(name) for host in hosts for name in known[host]}
+    used = json.dumps([plan.hosts[host] for host in hosts])
+    found: tuple[list[Problem], list[Problem]] = [], []
+    for path, name in missing:
+        if name not in elsewhere:
+            found[secret(name) not in used].append(undefined(path, name, {*variables, *elsewhere}))
+    return found
 
 
 def _in_words(changes: dict[str, list[str]]) -> str:

@@ -239,7 +239,7 @@ class Gatherer:
         except FileNotFoundError:
             return []  # then frr-reload.py has said so
         except (OSError, PolicyError) as error:
-            return [f"+ {error}"]
+            return [f"+ {frr_parse.hide_secrets(str(error))}"]
 
     def pings(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Ping all at once; one result per request, in order, with the request's ``id`` and the command line."""

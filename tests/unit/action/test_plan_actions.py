@@ -65,6 +65,17 @@ def test_without_graphviz_there_is_a_warning(act: Act, tmp_path: Path, monkeypat
     assert len(done["warnings"]) == 1 and "Graphviz is not installed" in done["warnings"][0]
 
 
+def test_a_secret_is_missed_by_hosts_of_this_run_alone(act: Act, tmp_path: Path) -> None:
+    """A slice of the inventory lacks what stands with the hosts of the others, and says so at most."""
+    arguments = {"directory": str(tmp_path / "plan"), **QUICK, "needs_secrets": True}
+    missed = "xgn_bgp.password_variable: 'bgp_password' is not a defined variable"
+    refused = act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {}}})
+    assert refused["failed"] and refused["problems"][0].startswith(missed)
+    assert not act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {"bgp_password": "swordfish"}}}).get("failed")
+    elsewhere = act(plan.ActionModule, arguments, pair() | {"hostvars": {"another": {}}})
+    assert not elsewhere.get("failed") and elsewhere["warnings"][0].startswith(missed)
+
+
 def test_a_directory_that_cannot_be_written_is_named(act: Act, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(AnsibleError, match=rf"cannot write the plan to {tmp_path}/file/plan: "):

@@ -179,7 +179,7 @@ def test_a_file_that_others_can_read_is_closed(host: Host, path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-POLICY = "ip prefix-list OWN seq 5 permit 10.0.0.0/8\nroute-map IN permit 10\n match ip address prefix-list OWN\n set tag 5\nexit\n"
+POLICY = "ip prefix-list OWN seq 5 permit 10.0.0.0/8\nroute-map IN permit 10\n match ip address prefix-list OWN\n match ip address prefix-len 24\n set tag 5\nexit\n"
 
 
 class Daemons(Router):
@@ -196,6 +196,8 @@ class Daemons(Router):
         if "-d" not in command:
             return super().vtysh(command, data)
         daemon = command[command.index("-d") + 1]
+        if daemon not in self.copies:
+            return 1, "", f"Exiting: failed to connect to {daemon}"
         if "-f" not in command:
             return 0, self.copies[daemon], ""
         if self.gets:
@@ -217,8 +219,9 @@ def with_policy(host: Host, path: Path, check: bool = False) -> dict[str, Any]:
             POLICY.replace(" match ip address prefix-list OWN\n", ""),
             ["mgmtd lacks route-map IN permit 10: match ip address prefix-list OWN"],
         ),
-        # What is one daemon's own, as a tag is bgpd's, is not missed in another.
+        # What is one daemon's own, as a tag is bgpd's and a prefix's length zebra's, is not missed in another.
         ("mgmtd", POLICY.replace(" set tag 5\n", ""), []),
+        ("zebra", POLICY.replace(" match ip address prefix-len 24\n", ""), []),
     ],
 )
 def test_a_daemon_without_its_copy_of_the_policy_gets_it(host: Host, path: Path, keeper: str, left: str, lacks: list[str]) -> None:
@@ -236,3 +239,19 @@ def test_a_daemon_that_never_takes_the_policy_is_named(host: Host, path: Path) -
     Daemons(host, path, {"zebra": POLICY, "bgpd": ""}, takes=False)
     message = with_policy(host, path)["msg"]
     assert message.startswith("FRR's daemons do not take all of the policy:\nbgpd lacks ip prefix-list OWN")
+
+
+def test_with_both_daemons_for_zebra_the_policy_goes_to_both(host: Host, path: Path) -> None:
+    """In FRR 9 mgmtd runs, and zebra still keeps its own policy."""
+    router = Daemons(host, path, {"mgmtd": "", "zebra": ""})
+    assert with_policy(host, path)["applied"][0].startswith("mgmtd lacks ip prefix-list OWN")
+    assert router.copies["zebra"] and with_policy(host, path)["changed"] is False
+
+
+def test_a_vtysh_that_fails_shows_no_configuration(host: Host, path: Path) -> None:
+    Daemons(host, path, {"zebra": POLICY})
+    broken = (1, f"neighbor 10.0.0.1 password {PASSWORD}", "")
+    host.program("vtysh", lambda command, _data: broken if "-d" in command else (0, "zebra staticd", ""))
+    result = with_policy(host, path)
+    assert result["msg"].endswith("-d zebra -c show running-config: exit status 1")
+    assert PASSWORD not in json.dumps(result)

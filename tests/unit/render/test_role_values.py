@@ -586,6 +586,13 @@ def test_kernel_settings() -> None:
     assert (values["net.ipv4.tcp_rmem"], values["net.ipv4.conf.all.accept_local"]) == ("4096 131072 6291456", "1")
 
 
+@pytest.mark.parametrize(("said", "forward"), [("false", "0"), ("no", "0"), ("True", "1"), (False, "0"), (1, "1")])
+def test_a_boolean_may_come_as_a_text(said: Any, forward: str) -> None:
+    """As with --extra-vars sysctl_ip_forward=false."""
+    values = sysctl_values({"sysctl_ip_forward": said})
+    assert (values["net.ipv4.ip_forward"], values["net.ipv6.conf.all.forwarding"]) == (forward, forward)
+
+
 def test_cuts_are_made_in_turn() -> None:
     tunnels: Any = [{"name": "wg1"}, {"name": "ovpn2"}]
     paths: Any = [{"peer": "a", "tunnels": tunnels}, {"peer": "b", "tunnels": tunnels[:1]}]

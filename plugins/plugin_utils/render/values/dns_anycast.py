@@ -133,7 +133,7 @@ def _zone(zone: DnsAnycastZone, addresses: list[str]) -> File:
 def _ssh(listen: Iterable[DnsAnycastSshListen], port: int) -> Ssh:
     sockets: dict[str, list[str]] = {}
     for item in listen:
-        sockets.setdefault(item.get("vrf", ""), []).append(socket_text(item["address"], port))
+        sockets.setdefault(item.get("vrf") or "", []).append(socket_text(item["address"], port))
     main = sockets.pop("", [])
     files: list[File] = []
     if main:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 
 
@@ -13,7 +14,8 @@ def sysctl_values(variables: HostVariables) -> dict[str, str]:
     Parameters:
         variables: those of role sysctl. A key of ``sysctl_settings`` wins over the variable for it, and one whose value is null is left to others.
     """
-    forward = int(bool(variables.get("sysctl_ip_forward", True)))
+    # On the command line and in an INI inventory a boolean is a text.
+    forward = int(boolean(variables.get("sysctl_ip_forward", True)))
     multipath = variables.get("sysctl_multipath_hash_policy", 1)
     settings: dict[str, object] = {
         "net.ipv4.ip_forward": forward,
