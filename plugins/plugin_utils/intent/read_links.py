@@ -82,9 +82,7 @@ def _written_link(entry: dict[str, Any], path: str, intent: Intent, problems: li
                 problems.append(
                     Problem(f"{here}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
                 )
-    for key, types in _ONLY_FOR.items():
-        if key in entry and entry["type"] not in types and key not in _VARIANTS:
-            problems.append(Problem(f"{path}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}"))
+    problems += _foreign_keys(entry, path)
     if len(ends) != 2:
         return None
     if ends[0].node is ends[1].node:
@@ -93,6 +91,13 @@ def _written_link(entry: dict[str, Any], path: str, intent: Intent, problems: li
     link = Link(entry.get("id", -1), path, entry["type"], (ends[0], ends[1]), entry, entry.get("reserve_of"))
     _settle(link, intent, problems)
     return link
+
+
+def _foreign_keys(entry: Options, path: str) -> Iterator[Problem]:
+    """Keys of a link, or of what the links of a pattern have in common, that belong to other types."""
+    for key, types in _ONLY_FOR.items():
+        if key in entry and entry["type"] not in types and key not in _VARIANTS:
+            yield Problem(f"{path}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
 
 
 def _end(node: Node, path: str, written: Mapping[str, Any], problems: list[Problem]) -> End:
@@ -162,6 +167,8 @@ def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems
         problems.append(Problem(f"{path}.reserve.first_id", "is required", hint="the reserve links need ids of their own"))
         reserve = None
     for key, spec in (("link", entry["link"]), ("reserve", reserve or {})):
+        if "type" in spec:
+            problems += _foreign_keys(spec, f"{path}.{key}")
         if "type" in spec and "device" in link_type(spec["type"]).end_keys:
             problems.append(
                 Problem(f"{path}.{key}.type", "needs a device at each end", show(spec["type"]), "write such links under xgn_links")

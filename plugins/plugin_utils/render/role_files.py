@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 Variables = HostVariables
@@ -120,11 +122,12 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         if template is not None and all(variables.get(name) for name in row.needs):
             yield row.destination, template.render(context, **row.extra(variables))
     if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
-        declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
+        declared: dict[str, Any] = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
         if "vrf_default_routes" in variables:
             declared["default_routes"] = variables["vrf_default_routes"]
-        if variables.get("vxlan_interfaces"):
-            declared["vxlans"] = variables["vxlan_interfaces"]
+        for kind in TUNNELS:
+            if kind.made_as and entries_of(variables, kind.variable):
+                declared[kind.made_as] = entries_of(variables, kind.variable)
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
         yield "/etc/xgn/firewall.nft", filter_text(variables)

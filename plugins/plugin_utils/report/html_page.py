@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import END_MARKS, WIDTHS
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import problem_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import duration
@@ -68,6 +69,8 @@ def render_page(report: Mapping[str, Any], svg: str | None, reason: str = "") ->
         cuts_plot=plot(cuts) if cuts else None,
         topology=None if svg is None else Markup(svg),
         legend=legend_of(svg or ""),
+        widths=WIDTHS,
+        marks=END_MARKS,
         topology_reason=reason,
         style=Markup((ROLE / "files" / "report.css").read_text(encoding="utf-8")),
         script=Markup((ROLE / "files" / "report.js").read_text(encoding="utf-8")),

@@ -15,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall 
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gre import check_gre
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.l2tp_ipsec import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
@@ -77,6 +78,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
         "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
         "vxlan": bool(known.get("vxlan_interfaces")),
+        "gre": bool(known.get("gre_interfaces")),
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
@@ -133,6 +135,7 @@ def host_checks(
     check_openvpn(ledger, known, fingerprints or {})
     check_l2tp(ledger, known)
     check_vxlans(ledger, known)
+    check_gre(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)
     check_gobgp(ledger, known)

@@ -101,7 +101,7 @@ def asn_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def session_problems(intent: Intent) -> Iterator[Problem]:
-    """Two sessions between the same loopbacks; sessions between loopbacks that are not there; OSPF outside a site."""
+    """Two sessions between the same loopbacks; sessions between loopbacks that are not there, or over what travels there; OSPF outside a site."""
     sessions: dict[tuple[str, str, str], Link] = {}
     for link in intent.links:
         if link.broken:
@@ -110,6 +110,11 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
         if link.routing == "ospf" and (first.site is None or first.site != second.site):
             names = f"{first.name} in {first.site or 'none'}, {second.name} in {second.site or 'none'}"
             yield Problem(f"{link.path}.routing", "runs inside a site only", show("ospf"), names)
+        learned = link.routing == "ospf" or (link.routing == "bgp" and link.session == "loopback")
+        if learned and link.options.get("over") == "loopback":
+            why = "travels between the loopbacks, and the route to them would lead into it"
+            yield Problem(link.path, why, hint="write routing: bgp with session: link, or routing: none")
+            continue
         if link.routing != "bgp" or link.session != "loopback":
             continue
         if not any(family in first.loopback and family in second.loopback for family in link.families):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface, VxlanVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, outer_address, planned, underlay_vrf
 
 
 def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
@@ -18,23 +18,15 @@ def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
 
 
 def _of_link(link: Link, end: End, shared: Context) -> VxlanInterface:
-    other = link.other(end)
-    over = link.options.get("over", "uplink")
-    vni = link.kind.number(link.id, link.options)
-    # The other end may call the uplink by another address than the one it has.
-    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == "uplink" else None
     entry: VxlanInterface = {
         "name": end.interface,
-        "vni": vni,
-        "local": own.bare if own else planned(end.endpoint),
-        "remotes": [planned(other.endpoint)],
+        "vni": link.kind.number(link.id, link.options),
+        "local": outer_address(link, end),
+        "remotes": [planned(link.other(end).endpoint)],
+        "port": link.options.get("port", VXLAN_PORT),
+        "mtu": link.mtu,
     }
-    entry |= {"port": link.options.get("port", VXLAN_PORT), "mtu": link.mtu}
-    # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
-    if isinstance(over, int):
-        beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)
-    else:
-        beneath = end.node.vrf if over == "loopback" else end.uplink.vrf if end.uplink is not None else None
+    beneath = underlay_vrf(link, end, shared)
     if beneath:
         entry["underlay_vrf"] = beneath
     return _with_mac(entry, end.written.get("mac"))
