@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
@@ -77,8 +78,8 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
         "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
-        "vxlan": bool(known.get("vxlan_interfaces")),
-        "gre": bool(known.get("gre_interfaces")),
+        # What the interface layer makes has a part of the name of its type.
+        **{kind.name: bool(entries_of(known, kind.variable)) for kind in TUNNELS if kind.made_as},
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],

@@ -205,6 +205,8 @@ RANGES = {
     "port": limits.PORTS,
     "listen_port": limits.PORTS,
     "table": limits.TABLES,
+    "key": limits.GRE_KEYS,
+    "ttl": limits.TTLS,
 }
 
 
