@@ -138,7 +138,7 @@ def test_what_the_interface_layer_makes_is_declared_to_it() -> None:
         assert set(interface_layer.TUNNELS[key].KINDS) == {kind.kernel_kind, kind.kernel_kind_ipv6} - {""}
         plan = make_plan(intent_with(kind))
         files = dict(rendered_files("a", plan.hosts["a"]))
-        assert json.loads(files["/etc/xgn/interface.json"])[key] == plan.hosts["a"][kind.variable]  # type: ignore[literal-required]
+        assert json.loads(files["/etc/xgn/interface.json"])[key] == plan.hosts["a"][kind.variable]
 
 
 @pytest.mark.parametrize(("kind", "tunnel"), [("vxlan", {}), ("gre", {}), ("gre", {"key": 0})])
@@ -161,7 +161,7 @@ def test_verify_asks_for_it_and_judges_it(kind: LinkType) -> None:
     assert all(check.status == "failed" for check in checks if check.name.startswith(f"{kind.subject} "))
     bare = {name: value for name, value in variables.items() if name != kind.variable}
     # WireGuard and the interfaces themselves are read on every host.
-    assert gather_arguments(variables) != gather_arguments(bare) or kind.name == "wireguard"  # type: ignore[arg-type]
+    assert gather_arguments(variables) != gather_arguments(bare) or kind.name == "wireguard"
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=names)

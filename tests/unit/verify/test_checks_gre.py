@@ -73,13 +73,13 @@ def state() -> dict[str, Any]:
 
 def results(live: dict[str, Any], status: str) -> dict[str, str]:
     """Return detail by name of the checks of tunnels with a status."""
-    checks = host_checks("node", VARIABLES, live)  # type: ignore[arg-type]
+    checks = host_checks("node", VARIABLES, live)
     return {check.name: check.detail for check in checks if check.status == status and check.name.startswith(("GRE", "Interface gre"))}
 
 
 def test_arguments() -> None:
-    assert gather_arguments(VARIABLES)["gre"] is True  # type: ignore[arg-type]
-    assert gather_arguments({**VARIABLES, "verify_roles": ["vrf"]})["gre"] is False  # type: ignore[typeddict-item]
+    assert gather_arguments(VARIABLES)["gre"] is True
+    assert gather_arguments({**VARIABLES, "verify_roles": ["vrf"]})["gre"] is False
 
 
 def test_as_declared() -> None:
@@ -130,8 +130,8 @@ def test_a_fault_fails_its_check(name: str, change: Callable[[dict[str, Any]], A
 
 
 def test_the_report_tells_its_key_and_its_state() -> None:
-    ends = {end["interface"]: end for end in link_ends(VARIABLES, state(), [])}  # type: ignore[arg-type]
+    ends = {end["interface"]: end for end in link_ends(VARIABLES, state(), [])}
     assert (ends["gre1"]["kind"], ends["gre1"]["state"], ends["gre1"]["detail"], ends["gre1"]["peer"]) == ("gre", "up", "key 256", "b")
     live = state()
     live["links"]["data"]["gre2"]["up"] = False
-    assert [end["state"] for end in link_ends(VARIABLES, live, []) if end["interface"] == "gre2"] == ["down"]  # type: ignore[arg-type]
+    assert [end["state"] for end in link_ends(VARIABLES, live, []) if end["interface"] == "gre2"] == ["down"]

@@ -144,8 +144,8 @@ def test_what_does_not_fit_its_underlay_is_told_with_the_arithmetic() -> None:
 
     links = {"eth0": {"kind": None, "mtu": 1500}}
     large = [(interface_layer.TUNNELS["gre_tunnels"], {**tunnel, "mtu": tunnel["mtu"] + 1}) for tunnel in (OVER_IPV4, OVER_IPV6)]
-    found = interface_tunnel.too_large(Told(), links, {}, large)  # type: ignore[arg-type]
+    found = interface_tunnel.too_large(Told(), links, {}, large)
     assert found[0].startswith("gre1: MTU 1473 does not fit its underlay eth0: 1500 - 20 (IPv4) - 4 (GRE) - 4 (key) = 1472 is the most.")
     assert found[1].startswith("gre2: MTU 1457 does not fit its underlay eth0: 1500 - 40 (IPv6) - 4 (GRE) = 1456 is the most.")
     fitting = [(interface_layer.TUNNELS["gre_tunnels"], tunnel) for tunnel in (OVER_IPV4, OVER_IPV6)]
-    assert interface_tunnel.too_large(Told(), links, {}, fitting) == []  # type: ignore[arg-type]
+    assert interface_tunnel.too_large(Told(), links, {}, fitting) == []

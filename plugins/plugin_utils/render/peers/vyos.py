@@ -193,8 +193,10 @@ class _Writer:
         """Return why VyOS has no words for a GRE tunnel; empty when it has."""
         if self.old and ":" in tunnel["local"]:
             return "VyOS 1.2 has no GRE over IPv6"
+        if self.old and not tunnel.get("pmtudisc", True):
+            return "VyOS 1.2 always forbids fragments of the outer packets"
         if "underlay_vrf" in tunnel:
-            return f"VyOS cannot send the outer packets of a tunnel in VRF {tunnel['underlay_vrf']}"
+            return f"its outer packets are routed in VRF {tunnel['underlay_vrf']}, which tunnels of VyOS cannot"
         number = self.tunnels[tunnel["name"]]
         if not _TUNNEL_NAME.match(number) or list(self.tunnels.values()).count(number) > 1:
             return "VyOS numbers its tunnels; give the end an interface with letters and a number of its own"
