@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / ".collections") not in sys.path:
     sys.path.insert(0, str(ROOT / ".collections"))
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check, Ledger, Status  # noqa: E402
 
@@ -75,10 +76,7 @@ def placeholders(variables: Mapping[str, Any]) -> dict[str, str]:
         "vrf_vrfs": "VRF",
         "vrf_interfaces": "INTERFACE",
         "frr_interfaces": "INTERFACE",
-        "vxlan_interfaces": "INTERFACE",
-        "wireguard_interfaces": "INTERFACE",
-        "openvpn_tunnels": "INTERFACE",
-        "l2tp_ipsec_tunnels": "INTERFACE",
+        **{kind.variable: "INTERFACE" for kind in TUNNELS},
         "frr_bfd_profiles": "PROFILE",
         "docker_macvlan_networks": "NETWORK",
         "docker_macvlan_containers": "CONTAINER",

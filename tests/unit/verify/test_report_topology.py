@@ -376,7 +376,7 @@ def test_each_gre_tunnel_is_a_line_of_its_own() -> None:
     links = [link for link in graph_of(golden_report("gre"))[1] if link.kind == "gre"]
     assert sorted((*link.ends, link.label.partition("\n")[0]) for link in links) == [
         ("a", "b", "gre1 · GRE up"),
-        ("a", "b", "gre2 / branch · GRE up · reserve"),
+        ("a", "b", "gre2 – branch · GRE up · reserve"),
         ("a", "b", "gre3 · GRE up"),
         ("a", "b", "gre4 · GRE up"),
         ("a", "c", "gre6 · GRE up"),
