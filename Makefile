@@ -17,11 +17,13 @@ PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansibl
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
+.PHONY: help demo demo-down unit coverage check test bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
 	@echo 'make demo-down   remove all of it'
+	@echo 'make unit        the unit tests alone, on all processors (the inner loop)'
+	@echo 'make coverage    the unit tests, and which lines and branches of plugins they reach'
 	@echo 'make check       lint, types, unit tests, golden files (before each commit)'
 	@echo 'make test        everything CI runs'
 	@echo 'make bench       figures, also in build/bench.json'
@@ -75,6 +77,12 @@ demo: setup-demo setup-frr-$(FRR)
 
 demo-down: setup-python
 	@$(BIN)/python -m lab down $(TOPOLOGY)
+
+unit: setup-python
+	@$(BIN)/python tools/stages.py unit
+
+coverage: setup-python
+	@$(BIN)/python tools/stages.py coverage
 
 check: setup-python
 	@$(BIN)/python tools/stages.py check

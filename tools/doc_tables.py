@@ -1,4 +1,4 @@
-"""Tables of the documentation that come from the code: every check of verify, every rule on intent and variables.
+"""Tables of the documentation that come from the code: every check of verify, every rule on intent and variables, every type of link.
 
 The checks are those of the golden networks, made with no live state, with the names of hosts, interfaces and so on replaced by placeholders. A
 check in the code that none of these networks has is an error here. The rules are read from the source, since each needs a mistake of its own.
@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT / ".collections") not in sys.path:
     sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check, Ledger, Status  # noqa: E402
 
@@ -74,9 +76,8 @@ def placeholders(variables: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     lists = {
         "vrf_vrfs": "VRF",
-        "vrf_interfaces": "INTERFACE",
         "frr_interfaces": "INTERFACE",
-        **{kind.variable: "INTERFACE" for kind in TUNNELS},
+        **{kind.variable: "INTERFACE" for kind in LINK_TYPES.values()},
         "frr_bfd_profiles": "PROFILE",
         "docker_macvlan_networks": "NETWORK",
         "docker_macvlan_containers": "CONTAINER",
@@ -269,6 +270,52 @@ def rule_tables(files: str) -> str:
             lines += [f"| {f'`{key}`' if key else ''} | {cell(mistake)} | {cell(remedy)} |" for key, mistake, remedy in found]
             lines += [""]
     return "\n".join(lines)
+
+
+# ---- types of links --------------------------------------------------------------------------------------------------
+
+
+def link_types() -> str:
+    """The table of docs/planner.md: what the plan makes of a link of each type."""
+    head = ("type", "interface", "outer packets", "MTU over IPv4", "over IPv6", "role")
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for kind in LINK_TYPES.values():
+        name = (
+            f"`{kind.prefix}` and {_number(kind)}"
+            if kind.prefix
+            else "that of its device" + (" with `.` and the VLAN id" if kind.tagged else "")
+        )
+        row = (f"`{kind.name}`", name, _outer(kind), *(_sizes(kind, family) for family in ("ipv4", "ipv6")), f"`{kind.role}`")
+        lines.append(f"| {' | '.join(map(cell, row))} |")
+    return "\n".join(lines)
+
+
+def _number(kind: LinkType) -> str:
+    return f"`{kind.number_option}`, else the id" if kind.number_option else "the id"
+
+
+def _outer(kind: LinkType) -> str:
+    """Say which packets travel over the underlay, as the packet filter lets them in."""
+    ports = kind.ports
+    protocol = ports.protocol.upper()
+    if kind.port_settings:
+        chosen = f" (`{ports.protocol_option}`)" if ports.protocol_option else ""
+        where = " at the server of the two" if ports.listener == "server" else ""
+        return f"{protocol}{chosen}, port `{kind.port_settings}.port_base` + id of the other node{where}"
+    parts = [f"{name.upper()} {number}" if number else name.upper() for name, number in ports.fixed]
+    parts += [f"{protocol} {ports.number} (`{ports.number_option}`)"] if ports.number_option else []
+    return ", ".join(parts)
+
+
+def _sizes(kind: LinkType, family: str) -> str:
+    """Say what is left of an uplink of 1500 bytes, by variant."""
+    if not kind.tunnel:
+        return "that of its device"
+    sizes = {variant: fit(ETHERNET_MTU, layer, family).mtu for variant, layer in kind.layers.items()}
+    unasked = {fit(ETHERNET_MTU, layer).mtu for layer in kind.layers.values()}
+    if kind.roams and unasked != set(sizes.values()):
+        return f"{', '.join(map(str, unasked))}; {', '.join(map(str, sizes.values()))} with `family: {family}`"
+    return ", ".join(f"{size} (`{variant}`)" if variant else str(size) for variant, size in sizes.items())
 
 
 # ---- filters ---------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def rows(options: dict[str, Any], prefix: str = "") -> list[str]:
         default = (
             "required"
             if option.get("required")
-            else f"`{yaml.safe_dump(option['default'], default_flow_style=True).split(chr(10))[0]}`"
+            else f"`{yaml.safe_dump(option['default'], default_flow_style=True, width=10_000).split(chr(10))[0]}`"
             if "default" in option
             else ""
         )
@@ -91,6 +91,7 @@ def pages() -> dict[Path, str]:
                 [doc_tables.rule_tables(files) for files in ("common/limits.py", "plan/rules/*.py", "validate/rules/*.py")],
             ),
             (docs / "filters.md", [doc_tables.filter_examples()]),
+            (docs / "planner.md", [doc_tables.link_types()]),
         )
     }
 

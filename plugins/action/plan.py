@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
@@ -36,17 +39,22 @@ class ActionModule(ActionBase):
                 "vyos": {"type": "bool", "default": True},
                 "drawing": {"type": "bool", "default": True},
                 "key_registry": {"type": "path"},
+                "needs_secrets": {"type": "bool", "default": False},
             }
         )
         variables = task_vars or {}
         result["changed"] = False
         try:
-            plan = make_plan(intent_of(variables, self._templar.template))
+            intent = intent_of(variables, self._templar.template)
+            plan = make_plan(intent)
         except IntentError as error:
-            problems = [str(problem) for problem in error.problems]
-            return {**result, "failed": True, "msg": str(error), "problems": problems}
+            return {**result, **_refused(error.problems)}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
+        undefined_names = _undefined_names(intent, plan, variables)
+        if undefined_names and options["needs_secrets"]:
+            return {**result, **_refused(undefined_names)}
+        warnings = sentences(undefined_names)
         directory = Path(options["directory"]).absolute()
         changes = plan_changes(previous_hosts(directory), {**plan.hosts, **plan.peers})
         result["changes"] = changes
@@ -63,7 +71,9 @@ class ActionModule(ActionBase):
                 raise AnsibleError(f"cannot write the plan to {directory}: {error.strerror or error}") from None
             result["changed"] = bool(written)
             if reason:
-                result["warnings"] = [f"no drawing: {reason}"]
+                warnings.append(f"no drawing: {reason}")
+        if warnings:
+            result["warnings"] = warnings
         result.update(directory=str(directory), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss)
         result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; written to {directory}"
         return result
@@ -78,6 +88,22 @@ class ActionModule(ActionBase):
             return {host: read_keys(path, host) for host in plan.hosts}
         except ValueError as error:
             raise AnsibleError(str(error)) from None
+
+
+def _refused(problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return what the task answers: the mistakes stand in ``problems`` alone, so that they are printed once."""
+    lines = sentences(problems)
+    return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": lines}
+
+
+def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[str, Any]) -> list[Problem]:
+    """Return the problem of each variable that the intent names and no host of the plan has; one that only some have is judged on each host."""
+    missing = [(path, name) for path, name in named_variables(intent) if name not in variables]
+    if not missing:
+        return []
+    known = variables.get("hostvars") or {}
+    elsewhere = {str(name) for host in plan.hosts if host in known for name in known[host]}
+    return [undefined(path, name, {*variables, *elsewhere}) for path, name in missing if name not in elsewhere]
 
 
 def _in_words(changes: dict[str, list[str]]) -> str:

@@ -11,14 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.tables import reserve_ends
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot, table
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.text import junit_xml, terminal_table
@@ -54,7 +50,7 @@ class ActionModule(ActionBase):
             "calls": {str(host): int(number) for host, number in arguments["calls"].items()},
         }
         results = [result_of(host, known["hostvars"]) for host in arguments["hosts"]]
-        report = build_report(results, meta, self._reserves(known))
+        report = build_report(results, meta)
         directory = Path(arguments["dest"]).expanduser().absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(directory, report)
@@ -66,15 +62,6 @@ class ActionModule(ActionBase):
         failed = bool(counts["failed"]) and bool(arguments["fail"])
         result.update(changed=False, counts=counts, paths=paths, msg=verdict(report, paths["html"]), failed=failed)
         return result
-
-    def _reserves(self, variables: Mapping[str, Any]) -> set[tuple[str, str]]:
-        """Return host and interface of the ends of reserve links; none without a plan, and none that must keep the report from being written."""
-        if "xgn_nodes" not in variables:
-            return set()
-        try:
-            return reserve_ends(make_plan(intent_of(variables, self._templar.template)).intent)
-        except (AnsibleError, IntentError, MissingLibraryError):
-            return set()
 
     @staticmethod
     def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
@@ -109,7 +96,7 @@ def result_of(host: str, hostvars: Mapping[str, Any]) -> dict[str, Any]:
     left = (known.get("ansible_facts") or {}).get(FACT)
     if left:
         return {key: left[key] for key in ("host", "checks", "summary")}
-    summary = host_summary(host, site_of(host, known.get("group_names") or [], known.get("xgn_nodes")), {}, {})
+    summary = host_summary(host, known.get("group_names") or [], drawn_without_result(known), {})
     checks = unreachable(host, "no result: the checks of this host were not made")
     return {"host": host, "checks": [check.as_dict() for check in checks], "summary": summary}
 

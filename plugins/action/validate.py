@@ -4,29 +4,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, key_path, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
-    RoleSpecs,
     load_role_specs,
     role_variables,
     variable_problems,
 )
 
-# From the plugin's own place, so that it is right in an installed collection and in a checkout.
-_ROLES = Path(__file__).parents[2] / "roles"
-
-
-@lru_cache(maxsize=1)
-def _role_specs() -> RoleSpecs:
-    """Read the specs once a process: the play's workers are forked from it for every host."""
-    return load_role_specs(_ROLES)
+# From the plugin's own place, so that it is right in an installed collection and in a checkout. Read when Ansible loads the plugin, before it
+# forks a worker for each host: what a worker reads is lost with it.
+SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+# A template that is one variable and nothing else.
+_WHOLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 
 
 class _Unresolved:
@@ -46,25 +44,23 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
-        specs = _role_specs()
-        unresolved: list[Problem] = []
-        templated = {
-            name: self._resolve(value, name, specs.secrets(), unresolved) for name, value in role_variables(variables, specs).items()
-        }
+        unresolved: dict[str, list[Problem]] = {}
+        templated = {name: self._resolve(value, name, variables, unresolved) for name, value in role_variables(variables, SPECS).items()}
         # A name given by a template may turn out to be null or omitted.
-        problems = variable_problems(role_variables(templated, specs), specs)
-        failed_paths = tuple(problem.path for problem in unresolved)
-        problems = unresolved + [problem for problem in problems if not _below(problem.path, failed_paths)]
+        problems = variable_problems(role_variables(templated, SPECS), SPECS)
+        reasons = [problem for found in unresolved.values() for problem in found]
+        problems = reasons + [problem for problem in problems if not _below(problem.path, tuple(unresolved))]
         result["changed"] = False
-        result["problems"] = sorted({str(problem) for problem in problems})
+        result["problems"] = sentences(problems)
         if problems:
+            # The mistakes themselves stand in `problems` alone, so that they are printed once.
             result["failed"] = True
-            result["msg"] = report(problems, str(variables.get("inventory_hostname", "")))
+            result["msg"] = counted(len(result["problems"]), f"the variables of {variables.get('inventory_hostname', 'this host')}")
         else:
             result["msg"] = "The variables are valid."
         return result
 
-    def _resolve(self, value: Any, path: str, secrets: frozenset[str], unresolved: list[Problem]) -> Any:
+    def _resolve(self, value: Any, path: str, variables: Mapping[str, Any], unresolved: dict[str, list[Problem]]) -> Any:
         """Template a value; where that fails, go down to the very place and go on with the rest."""
         try:
             return self._templar.template(value)
@@ -72,20 +68,31 @@ class ActionModule(ActionBase):
             return None
         except AnsibleError as error:
             if isinstance(value, Mapping):
-                return {key: self._resolve(item, key_path(path, key), secrets, unresolved) for key, item in value.items()}
+                return {key: self._resolve(item, key_path(path, key), variables, unresolved) for key, item in value.items()}
             if isinstance(value, (list, tuple)):
-                return [self._resolve(item, f"{path}[{index}]", secrets, unresolved) for index, item in enumerate(value)]
-            unresolved.append(Problem(path, *_reason(error, path, secrets)))
+                return [self._resolve(item, f"{path}[{index}]", variables, unresolved) for index, item in enumerate(value)]
+            unresolved[path] = _reasons(error, value, path, variables)
             return _Unresolved()
 
 
-def _reason(error: AnsibleError, path: str, secrets: frozenset[str]) -> tuple[str, str, str]:
-    """Return message, value and hint. The words of an undefined variable name it; those of other errors may quote a secret."""
+def _reasons(error: AnsibleError, value: Any, path: str, variables: Mapping[str, Any]) -> list[Problem]:
+    """Return what to say of a template that failed. The words of an undefined variable name it; those of other errors may quote a secret."""
     if isinstance(error, AnsibleUndefinedVariable):
-        return f"uses what is not defined: {_one_line(error)}", "", ""
-    if path.rpartition(".")[2].partition("[")[0] in secrets:
-        return "cannot be templated or decrypted", "", "it may hold a secret, so see the details with ansible.builtin.debug"
-    return f"cannot be templated: {_one_line(error)}", "", ""
+        whole = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+        if whole and whole[1] not in variables:
+            # What the plan took over from the intent is corrected there.
+            places = [place for place, name in named_variables(_intent_of(variables)) if name == whole[1]] or [path]
+            return [undefined(place, whole[1], variables) for place in places]
+        return [Problem(path, f"uses a variable that is not defined: {_one_line(error)}")]
+    if path.rpartition(".")[2].partition("[")[0] in SPECS.secrets():
+        return [
+            Problem(path, "cannot be templated or decrypted", hint="it may hold a secret, so see the details with ansible.builtin.debug")
+        ]
+    return [Problem(path, f"cannot be templated: {_one_line(error)}")]
+
+
+def _intent_of(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if is_intent(name)}
 
 
 def _one_line(error: AnsibleError) -> str:

@@ -15,13 +15,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import host_summary, site_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import drawn_without_result, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
-KNOWN = (*(role.name for role in COMPARED), "verify")
+# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
+OPTIONS = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options_of(*(role.name for role in COMPARED), "verify")
 FACT = "xgn_verify"
 
 
@@ -40,16 +41,14 @@ class ActionModule(ActionBase):
         )
         host = str(variables_of_task["inventory_hostname"])
         groups = [str(name) for name in variables_of_task.get("group_names", [])]
-        site = site_of(host, groups, self._plain(variables_of_task, "xgn_nodes"))
         if arguments["error"]:
             # Wrong variables: nothing can be compared, and the report has to say so.
-            checks, summary = unreachable(host, arguments["error"]), host_summary(host, site, {}, {})
+            checks, summary = unreachable(host, arguments["error"]), host_summary(host, groups, drawn_without_result(variables_of_task), {})
             return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
-        options = self._options()
-        known = {name: self._plain(variables_of_task, name) for name in options}
+        known = {name: self._plain(variables_of_task, name) for name in OPTIONS}
         given = {name: value for name, value in known.items() if value is not None}
         # The roles' own task has checked them.
-        variables = cast(HostVariables, with_defaults(given, options))
+        variables = cast(HostVariables, with_defaults(given, OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
         registry = self._registry(arguments["key_registry"], [host, *peers])
         fingerprints = self._registry(
@@ -57,10 +56,10 @@ class ActionModule(ActionBase):
         )
         state, problem = self._gather(variables, variables_of_task)
         checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
-        checks = redact(checks, secrets_of(variables, options))
+        checks = redact(checks, secrets_of(variables, OPTIONS))
         cuts = plain(variables_of_task.get(FAILOVER_FACT) or [])
         checks += failover_checks(host, cuts)
-        summary = host_summary(host, site, variables, state, registry, cuts)
+        summary = host_summary(host, groups, variables, state, registry, cuts)
         return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
 
     def _gather(self, variables: HostVariables, task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -80,15 +79,6 @@ class ActionModule(ActionBase):
     def _plain(self, task_vars: Mapping[str, Any], name: str) -> Any:
         """Return a variable with its templates resolved, as plain Python values."""
         return plain(self._templar.template(task_vars[name])) if name in task_vars else None
-
-    @staticmethod
-    def _options() -> dict[str, Any]:
-        """Return the options of every role that is compared: the contract is their argument_specs."""
-        options: dict[str, Any] = {}
-        for role in KNOWN:
-            text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-            options.update(yaml.safe_load(text)["argument_specs"]["main"]["options"])
-        return options
 
     @staticmethod
     def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ The far end's kernel answers (RFC 792, RFC 4443), so nothing has to run there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -74,11 +75,9 @@ class Prober:
                 check = checksum(header + body)
                 header = struct.pack("!BBHHH", _ECHO_REQUEST[4], 0, check, self.identifier, number % _SEQUENCES)
             self.sent.append(time.monotonic())
-            try:
+            # No route, or refused by a filter: this one is lost, which is what is being counted.
+            with contextlib.suppress(OSError):
                 self.socket.sendto(header + body, (self.destination, 0))
-            except OSError:
-                # No route, or refused by a filter: this one is lost, which is what is being counted.
-                pass
             due += self.spacing
             # A host that was held up goes on at the spacing, and does not catch up with a burst.
             due = max(due, time.monotonic() - self.spacing)

@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -201,7 +202,7 @@ class Gatherer:
             parts = frr_parse.split_vtysh(done.out, left)
             if done.problem or not parts:
                 reason = done.problem or first_line(done.err or done.out) or "vtysh printed nothing"
-                errors.update({command: reason for command in left})
+                errors.update(dict.fromkeys(left, reason))
                 break
             outputs.update(parts)
             if done.rc != 0:
@@ -223,7 +224,22 @@ class Gatherer:
         if done.problem or done.rc != 0:
             text = done.problem or last_line(done.err or done.out) or f"exit status {done.rc}"
             return part(line, error=frr_parse.hide_secrets(text))
-        return part(line, data=frr_parse.parse_reload_test(done.out))
+        return part(line, data=frr_parse.parse_reload_test(done.out) + self.lacking_policy(path))
+
+    def lacking_policy(self, path: str) -> list[str]:
+        """Give what single daemons lack of the file's prefix lists and route maps: the comparison above knows only all of them together."""
+
+        def ask(command: list[str]) -> tuple[int, str, str]:
+            done = self.run(command)
+            return done.rc, done.out, done.problem or done.err
+
+        try:
+            with open(path, encoding="utf-8") as file:
+                return [f"+ {line}" for line in told(lacking_anywhere(ask, "vtysh", file.read()))]
+        except FileNotFoundError:
+            return []  # then frr-reload.py has said so
+        except (OSError, PolicyError) as error:
+            return [f"+ {error}"]
 
     def pings(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Ping all at once; one result per request, in order, with the request's ``id`` and the command line."""

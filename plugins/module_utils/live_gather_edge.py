@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Gather what a host lets in and answers: the packet filter beside the declared one, the anycast addresses, the TCP sockets that listen."""
+"""Gather what a host accepts and answers: the packet filter beside the declared one, the anycast addresses, the TCP sockets that listen."""
 
 from __future__ import annotations
 

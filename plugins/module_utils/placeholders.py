@@ -8,10 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-PLACEHOLDER = re.compile(r"<secret ([^>\n]+)>")
+OPENING = "<secret "
+PLACEHOLDER = re.compile(OPENING + r"([^>\n]+)>")
 # For a secret whose name is not known: one that was there before, and any.
 FORMER = "<former secret>"
 ANY = "<secret>"
+
+
+def placeholder(name: str) -> str:
+    """Give what stands for the secret of this name."""
+    return "%s%s>" % (OPENING, name)
 
 
 def put_in(text: str, secrets: Mapping[str, str], written: Callable[[str], str] = str) -> str:
@@ -49,7 +55,7 @@ def take_out(
         names = [name for name, value in (secrets or {}).items() if written(value) == match["secret"]]
         # Several neighbors may share one password: take the name that the line itself mentions.
         named = [name for name in names if name.split()[-1] in opening] or names
-        shown = "<secret %s>" % named[0] if named else unknown
+        shown = placeholder(named[0]) if named else unknown
         return match.string[match.start() : begin] + shown + match.string[end : match.end()]
 
     return where.sub(cover, text)
@@ -60,7 +66,7 @@ def where_like(template: str) -> re.Pattern[str]:
 
     For languages this collection does not know. template: the new text with its placeholders.
     """
-    openings = [line.partition("<secret ")[0] for line in template.splitlines() if "<secret " in line]
+    openings = [line.partition(OPENING)[0] for line in template.splitlines() if OPENING in line]
     if not openings:
         return re.compile(r"(?!)(?P<secret>)")
     # Nothing follows the last line's end.

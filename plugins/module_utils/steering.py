@@ -1,17 +1,17 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Steering routes of a GoBGP box: which are wanted, which are announced, and what to do about the difference.
+"""Steering routes of a GoBGP box: which are wanted, which are advertised, and what to do about the difference.
 
 One program with two uses. The module C(gobgp_route) imports it, and role C(gobgp) installs it unchanged as
 /usr/local/sbin/xgn-steering, which gobgpd.service runs at its start and xgn-steering-health (steering_health.py) when health changes.
 It needs Python 3 and the client C(gobgp), which speaks gRPC with the daemon.
 
-    xgn-steering show           print the wanted and the announced routes as JSON
-    xgn-steering replay         announce what is wanted and withdraw what is not
+    xgn-steering show           print the wanted and the advertised routes as JSON
+    xgn-steering replay         advertise what is wanted and withdraw what is not
     xgn-steering start          the same for a daemon that has just started; with a health command, nothing before it has succeeded
     xgn-steering hold REASON    withdraw everything; what is wanted stays wanted
-    xgn-steering resume         announce it again
+    xgn-steering resume         advertise it again
 
 A wanted route is kept in one of two files: a persistent one outlives the daemon, any other is forgotten with it.
 """
@@ -107,7 +107,7 @@ def live_route(prefix: str, attributes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def same(wanted: dict[str, Any], live: dict[str, Any] | None) -> bool:
-    """Whether a route is announced with the attributes that are wanted."""
+    """Whether a route is advertised with the attributes that are wanted."""
     return live is not None and {key: value for key, value in wanted.items() if key != "persistent"} == live
 
 
@@ -194,7 +194,7 @@ def locked() -> Iterator[None]:
 
 
 def held(configured: dict[str, Any]) -> str | None:
-    """Why nothing may be announced now, or None."""
+    """Why nothing may be advertised now, or None."""
     if not configured.get("health"):
         return None
     try:
@@ -262,7 +262,7 @@ def established() -> list[str]:
 
 
 def announce(route: dict[str, Any]) -> None:
-    """Announce a route, or replace it by one with other attributes. Raises SteeringError."""
+    """Advertise a route, or replace it by one with other attributes. Raises SteeringError."""
     words = ["global", "rib", "add", "-a", family_of(route["prefix"]), route["prefix"], "nexthop", route["next_hop"]]
     for key, word in (("med", "med"), ("local_pref", "local-pref")):
         if key in route:
@@ -279,7 +279,7 @@ def withdraw(prefix: str) -> None:
 
 
 def bring_in_line(wanted: dict[str, dict[str, Any]], live: dict[str, dict[str, Any]]) -> list[str]:
-    """Announce and withdraw until gobgpd's table is what is wanted, and read it back.
+    """Advertise and withdraw until gobgpd's table is what is wanted, and read it back.
 
     wanted, live: routes by prefix. Returns one sentence a step. Raises SteeringError also where the client reported success
     and the table says otherwise: it does so for what gobgpd's policy refuses.
@@ -291,13 +291,13 @@ def bring_in_line(wanted: dict[str, dict[str, Any]], live: dict[str, dict[str, A
     for prefix in sorted(wanted):
         if not same(wanted[prefix], live.get(prefix)):
             announce(wanted[prefix])
-            done.append("announced: " + sentence(wanted[prefix]))
+            done.append("advertised: " + sentence(wanted[prefix]))
     if done:
         now = announced(families={family_of(prefix) for prefix in [*wanted, *live]})
         lost = [prefix for prefix in sorted(wanted) if not same(wanted[prefix], now.get(prefix))]
         left = sorted(now.keys() - wanted.keys())
         if lost or left:
-            raise SteeringError("gobgpd did not take it: not announced %s, not withdrawn %s" % (lost or "none", left or "none"))
+            raise SteeringError("gobgpd did not take it: not advertised %s, not withdrawn %s" % (lost or "none", left or "none"))
     return done
 
 
@@ -305,7 +305,7 @@ def replay(configured: dict[str, Any], starting: bool = False) -> list[str]:
     """Bring gobgpd in line with the files. Call it locked. Returns one sentence a step. Raises SteeringError."""
     wanted = {} if held(configured) is not None else wanted_routes()
     allowed = {prefix: route for prefix, route in wanted.items() if permitted(prefix, configured["prefixes"])}
-    done = ["not announced, since it may not be steered: " + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
+    done = ["not advertised, since it may not be steered: " + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
     return done + bring_in_line(allowed, announced(starting))
 
 
@@ -316,7 +316,7 @@ def hold(configured: dict[str, Any], reason: str) -> list[str]:
 
 
 def resume(configured: dict[str, Any]) -> list[str]:
-    """Announce again what is wanted. Call it locked. Raises SteeringError."""
+    """Advertise again what is wanted. Call it locked. Raises SteeringError."""
     if os.path.exists(HELD):
         os.unlink(HELD)
     return replay(configured)

@@ -78,6 +78,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
@@ -164,6 +165,23 @@ class Frr:
         """Lines that running and file differ in, without secrets."""
         return [line for line in self.covered(self.reload("--test", path)).splitlines() if line.strip()]
 
+    def lacking_policy(self, text: str) -> list[str]:
+        """What single daemons lack of the prefix lists and route maps, which the running configuration of all of them does not show."""
+        try:
+            return told(lacking_anywhere(self.module.run_command, self.vtysh, text))
+        except PolicyError as error:
+            raise FrrError(self.covered(str(error))) from error
+
+    def give_policy_again(self, text: str) -> list[str]:
+        """Give each daemon the prefix lists and route maps that it lacks; returns what was lacking. Raises FrrError when one still lacks some."""
+        try:
+            lacked, left = give_again(self.module.run_command, self.vtysh, text)
+        except PolicyError as error:
+            raise FrrError(self.covered(str(error))) from error
+        if left:
+            raise FrrError("FRR's daemons do not take all of the policy:\n" + "\n".join(left))
+        return lacked
+
     def lost_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Interface and address for each address that its interface lacks. An interface that does not exist lacks nothing."""
         links = json_links(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1])
@@ -231,7 +249,7 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
             left = frr.pending(frr.path)
             if left:
                 raise FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
-        return changes
+        return changes + frr.give_policy_again(text)
     except FrrError as error:
         if before == text:
             raise
@@ -249,7 +267,7 @@ def predict(frr: Frr, text: str, before: str) -> list[str]:
     A daemon that is about to be enabled knows nothing yet, so a prediction needs only those that run.
     """
     if before == text:
-        return frr.pending(frr.path)
+        return frr.pending(frr.path) + (frr.lacking_policy(text) if frr.answering() else [])
     with trial_file(frr, text) as trial:
         frr.check_syntax(trial)
         return frr.pending(trial) if frr.answering() else []

@@ -9,11 +9,11 @@ module: gobgp_route
 short_description: Steering routes of a GoBGP box
 version_added: 0.1.0
 description:
-  - Announces and withdraws routes of a host that role C(gobgp) made a steering box, over gRPC with the client C(gobgp) on that host.
+  - Advertises and withdraws routes of a host that role C(gobgp) made a steering box, over gRPC with the client C(gobgp) on that host.
   - Every route is checked before the first is changed, and gobgpd's table is read back afterwards, since the client reports success also for
     routes that gobgpd does not take.
   - Routes that are not named are left alone.
-  - While the health command of the box fails (role C(gobgp)), a route is only written down, and announced when the command succeeds again.
+  - While the health command of the box fails (role C(gobgp)), a route is only written down, and advertised when the command succeeds again.
 author: xuegao.net maintainers (@xuegao)
 options:
   routes:
@@ -49,7 +49,7 @@ options:
         default: []
       persistent:
         description:
-          - Announce the route again when gobgpd starts again, also after a boot. Any other is gone with the daemon, and the traffic takes
+          - Advertise the route again when gobgpd starts again, also after a boot. Any other is gone with the daemon, and the traffic takes
             the plain path until somebody steers it again.
         type: bool
         default: false
@@ -58,7 +58,7 @@ options:
     type: bool
     default: false
   state:
-    description: Whether the routes are to be announced or withdrawn.
+    description: Whether the routes are to be advertised or withdrawn.
     type: str
     choices: [present, absent]
     default: present
@@ -85,7 +85,7 @@ announced:
   type: list
   elements: str
 held:
-  description: Why nothing is announced now although it is wanted; empty when it is.
+  description: Why nothing is advertised now although it is wanted; empty when it is.
   returned: always
   type: str
 routers:
@@ -181,13 +181,13 @@ def route_of(item: dict[str, Any], configured: dict[str, Any]) -> dict[str, Any]
 
 
 def report(live: dict[str, dict[str, Any]], wanted: dict[str, dict[str, Any]]) -> list[str]:
-    """The routes as sentences: those announced, and those only wanted."""
+    """The routes as sentences: those advertised, and those only wanted."""
     lines = []
     for prefix in sorted(live.keys() | wanted.keys()):
         if prefix in live:
             lines.append(steering.sentence({**live[prefix], "persistent": wanted.get(prefix, {}).get("persistent", False)}))
         else:
-            lines.append(steering.sentence(wanted[prefix]) + " (not announced)")
+            lines.append(steering.sentence(wanted[prefix]) + " (not advertised)")
     return lines
 
 

@@ -38,6 +38,12 @@ options:
       Directory with the WireGuard public keys the hosts told, see role P(xuegao.net.wireguard#role). C(wireguard_keys) beside the inventory
       when not given.
     type: path
+  needs_secrets:
+    description:
+      - Refuse an intent that names a variable which no host has, such as a misspelt C(password_variable). Otherwise that is a warning, since a plan
+        holds the name only.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
 author:
@@ -61,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: Size of the plan and where it is; the report of all mistakes when there are any.
+  description: Size of the plan and where it is; the number of mistakes when there are any.
   returned: always
   type: str
   sample: 4 hosts, 5 links; written to /srv/net/build/plan

@@ -32,14 +32,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: The report, one line a mistake in the order of their paths, and one closing sentence.
+  description: The number of mistakes, and whose they are.
   returned: always
   type: str
-  sample: |-
-    frr_bgp[0].neighbors[0].remote_ass: unknown key; did you mean 'remote_as'? Valid keys: address, remote_as
-    1 mistake in the variables of T1. No host was touched.
+  sample: 1 mistake in the variables of T1. No host was touched.
 problems:
-  description: The mistakes, one sentence each. Empty when there are none.
+  description: The mistakes, one sentence each, in the order of their paths. Empty when there are none.
   returned: always
   type: list
   elements: str

@@ -38,7 +38,7 @@ def full_mesh(size: int) -> dict[str, Any]:
 
 
 def hub_and_spoke(size: int, hubs: int = 2) -> dict[str, Any]:
-    """Return hubs and spokes behind address translation, every spoke linked to every hub."""
+    """Return hubs and spokes behind a NAT, every spoke linked to every hub."""
     raw = _intent()
     for number in range(1, size + 1):
         if number <= hubs:

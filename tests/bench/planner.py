@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / ".collections"), str(Path(__file__).parent)]
 
 import networks
 from ansible_collections.xuegao.net.plugins.filter.link_subnet import FilterModule
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import rendered_files
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import graphviz
@@ -66,7 +67,7 @@ addEventListener("load", () => {
 """
 
 
-def open_page(tmp_path: Path, page: str, size: str = "1280,900") -> tuple[dict[str, object], str]:
+def open_page(tmp_path: Path, page: str, size: str = "1280,900") -> tuple[dict[str, Any], str]:
     """Open a page with the probe in it; returns the probe's answer and the browser's log."""
     assert BROWSER is not None
     path = tmp_path / "report.html"
@@ -87,18 +88,18 @@ def test_the_report_in_a_browser(tmp_path: Path, count: int, size: str) -> None:
     answer, log = open_page(tmp_path, render_page(report, svg), size)
     assert "CONSOLE" not in log, "no message, no refused resource"
     assert answer["resources"] == []
-    width, height = answer["svg"]  # type: ignore[misc]
+    width, height = answer["svg"]
     assert width > 200
     assert height > 100
     assert answer["page"] <= int(size.partition(",")[0]), "the page does not scroll sideways"
-    assert {host["host"] for host in report["hosts"]} <= set(answer["titles"])  # type: ignore[call-overload]
+    assert {host["host"] for host in report["hosts"]} <= set(answer["titles"])
     assert answer["before"] == answer["all"] == len(report["checks"])
     assert answer["failed"] == report["counts"]["failed"]
     assert answer["text"] == f"{report['counts']['failed']} shown"
     assert answer["none"] == [0, False]
     texts = [f"{check['host']} {check['name']} {check['detail']}".lower() for check in report["checks"]]
     assert answer["found"] == sum("bfd" in text and "up" in text for text in texts)
-    assert answer["command"] > 10, "the command shows when a check is opened"  # type: ignore[operator]
+    assert answer["command"] > 10, "the command shows when a check is opened"
 
 
 def test_the_plot_of_a_failover_is_shown(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_the_plot_of_a_failover_is_shown(tmp_path: Path) -> None:
     answer, log = open_page(tmp_path, render_page(report, None, "no drawing"), "500,900")
     assert "CONSOLE" not in log, "no message, no refused resource"
     assert answer["plot"] == [960, 140], "an image that is not shown has no size"
-    assert answer["page"] <= 500, "the page does not scroll sideways"  # type: ignore[operator]
+    assert answer["page"] <= 500, "the page does not scroll sideways"
 
 
 def test_the_probe_notices_a_message(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import os
 import re
@@ -33,6 +34,10 @@ COMMAND_SECONDS = 120
 # Emulated machines on a busy controller.
 PATIENCE_SECONDS = 180
 POLL_SECONDS = 1.0
+UNFINISHED = (
+    "systemctl is-system-running; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1; "
+    "systemctl list-jobs --plain --no-legend | sed 's/^ *[0-9]* *//; s/  */ /g'; cut -d' ' -f1 /proc/uptime"
+)
 CLOCK_SAMPLES = 10
 # Programs that run on the machines; two are those of a container scenario. In memory, so that nothing stays over a boot, and in a directory of this
 # process: two people may look at one running lab.
@@ -154,7 +159,7 @@ class Pinger:
         lines = self.background.stop()
         times = [float(match[1]) for line in lines if (match := re.match(r"\[([\d.]+)\] \d+ bytes from", line))]
         assert len(times) > 2, lines[-10:]
-        return max(after - before for before, after in zip(times, times[1:]))
+        return max(after - before for before, after in itertools.pairwise(times))
 
 
 class Network:
@@ -179,6 +184,18 @@ class Network:
                 lambda shell: shell.run("systemctl is-system-running --wait", PATIENCE_SECONDS).stdout.strip(), self.on.values()
             )
             assert dict(zip(self.on, states)) == dict.fromkeys(self.on, "running")
+
+    def unfinished(self) -> list[str]:
+        """One line for each machine that has not booted whole: how long it is up, and which of its units have failed or are not done."""
+        lines = []
+        for name, shell in self.on.items():
+            try:
+                said = shell.run(UNFINISHED).stdout.split("\n")
+            except subprocess.TimeoutExpired as error:
+                said = [f"no answer within {error.timeout:.0f} s"]
+            if said[0] != "running":
+                lines.append(" ".join([f"{name}:", *said]).strip())
+        return lines
 
     def wire(self, name: str, *change: str) -> None:
         """Change a wire's conditions."""
@@ -263,12 +280,19 @@ class Network:
         return Clock(ahead, error)
 
     def sessions(self) -> dict[str, int]:
-        """Since when each BGP session of each machine is up, in seconds since 1970; one that is not up is missing."""
+        """Since when each BGP session of each machine is up, in seconds since 1970; one that is not up is missing.
+
+        While FRR starts, vtysh fails or answers in words: none of that machine's is up then.
+        """
         found: dict[str, int] = {}
         for name, shell in self.on.items():
-            if "bgpd" not in shell.output("vtysh -c 'show daemons'").split():
+            if "bgpd" not in shell.run("vtysh -c 'show daemons'").stdout.split():
                 continue
-            for address, peer in shell.vtysh("show bgp vrf CORE neighbors").items():
+            try:
+                neighbors = json.loads(shell.run("vtysh -c 'show bgp vrf CORE neighbors json'").stdout)
+            except json.JSONDecodeError:
+                continue
+            for address, peer in neighbors.items():
                 if isinstance(peer, dict) and peer.get("bgpState") == "Established":
                     found[f"{name} {address}"] = int(peer["bgpTimerUpEstablishedEpoch"])
         return found

@@ -10,6 +10,8 @@ lists who answered, in order.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import select
 import socket
@@ -64,15 +66,14 @@ def main() -> None:
         due = started + number / rate
         if number < most and now >= due:
             sent[number] = now
-            try:
+            with contextlib.suppress(OSError):  # no route at this moment: the question is lost
                 client.sendto(question(name, number), (address, 53))
-            except OSError:
-                pass  # no route at this moment: the question is lost
             number += 1
             continue
         if number >= most and not sent:
             break
-        ready = select.select([client, *watched], [], [], max(0.0, min(due - now, 0.05) if number < most else 0.05))[0]
+        waiting: list[int | socket.socket] = [client, *watched]
+        ready = select.select(waiting, [], [], max(0.0, min(due - now, 0.05) if number < most else 0.05))[0]
         if watched and watched[0] in ready:
             watched, most, last = [], number, now
         if client in ready:
@@ -85,7 +86,7 @@ def main() -> None:
     for _at, who in answers:
         if not by or by[-1] != who:
             by.append(who)
-    gap = max((later - earlier for earlier, later in zip(times, times[1:])), default=seconds)
+    gap = max((later - earlier for earlier, later in itertools.pairwise(times)), default=seconds)
     print(json.dumps({"sent": number, "lost": number - len(answers), "gap": round(gap, 2), "by": by}))
 
 

@@ -190,7 +190,7 @@ def test_guard_that_dies_takes_the_address_along(host: Any) -> None:
     host.check_output(f"kill -KILL {pid}")
     wait_for(lambda: host.check_output("systemctl show --property=MainPID --value xgn-anycast.service") not in ("0", pid))
     journal = host.check_output("journalctl --unit=xgn-anycast.service --lines=20 --output=cat")
-    assert "announced" in journal
+    assert "advertised" in journal
     wait_for(lambda: addresses(host) == ADDRESSES)
 
 

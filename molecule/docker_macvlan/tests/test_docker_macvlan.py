@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from host_state import link, wait_for
@@ -119,13 +120,17 @@ def test_interface_beside_the_containers(host: Any, own: int) -> None:
     assert host.run("/usr/local/sbin/xgn-interface check").rc == 0
 
 
+def status_of(host: Any, command: str) -> int:
+    return int(host.run(command).rc)
+
+
 def test_the_host_and_containers_reach_each_other(host: Any, own: int, peer: int) -> None:
     """Its own ones, which a parent never reaches, and one of the other host; full packets, and the neighbor is on the link."""
     address = f"10.100.0.{own - 11}"
     host.check_output("ip address replace %s/24 dev seg1000", address)
     for last in (own, own + 100, peer):
         ping = f"ping -c 1 -W 2 -M do -s 1472 10.100.0.{last}"
-        wait_for(lambda command=ping: host.run(command).rc, 0, BOOT_LIMIT_S)
+        wait_for(partial(status_of, host, ping), 0, BOOT_LIMIT_S)
         assert host.run(f"ping -c 1 -W 2 -M do -s 1473 10.100.0.{last}").failed
     for name in ("igp", "app"):
         assert inside(host, name, f"ping -c 1 -W 2 {address}").rc == 0

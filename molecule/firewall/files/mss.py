@@ -89,6 +89,19 @@ def endpoint(name: str) -> None:
     print(json.dumps({"seen": seen, "used": used}))
 
 
+def tell(end: subprocess.Popen[str], line: str) -> None:
+    """Give an end a line."""
+    assert end.stdin is not None
+    end.stdin.write(line + "\n")
+    end.stdin.flush()
+
+
+def answer_of(end: subprocess.Popen[str]) -> str:
+    """Wait for the next line of an end."""
+    assert end.stdout is not None
+    return end.stdout.readline()
+
+
 def main() -> None:
     """Make the namespaces, connect, print."""
     subprocess.run(["sh", "-c", SETUP], check=True)
@@ -97,12 +110,11 @@ def main() -> None:
         prefix = [] if name == "router" else ["ip", "netns", "exec", name]
         command = [*prefix, sys.executable, __file__, name]
         ends[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        ends[name].stdout.readline()
+        answer_of(ends[name])
     for client, server in (("lan", "far"), ("far", "lan"), ("router", "far"), ("far", "router")):
         for address in ADDRESSES[server]:
-            ends[client].stdin.write(address + "\n")
-            ends[client].stdin.flush()
-            ends[client].stdout.readline()
+            tell(ends[client], address)
+            answer_of(ends[client])
     print(json.dumps({name: json.loads(end.communicate()[0].splitlines()[-1]) for name, end in ends.items()}))
 
 

@@ -38,16 +38,18 @@ def answering(address: str, ports: list[int], kind: socket.SocketKind) -> list[i
             continue
         if kind == socket.SOCK_DGRAM:
             probe.send(b"?")
-        selector.register(probe, selectors.EVENT_WRITE if kind == socket.SOCK_STREAM else selectors.EVENT_READ, port)
+        selector.register(probe, selectors.EVENT_WRITE if kind == socket.SOCK_STREAM else selectors.EVENT_READ, (probe, port))
     deadline = time.monotonic() + WAIT_S
     while selector.get_map() and (left := deadline - time.monotonic()) > 0:
         for key, _events in selector.select(left):
-            if key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED):
-                found.append(key.data)
-            selector.unregister(key.fileobj)
-            key.fileobj.close()
+            probe, port = key.data
+            if probe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED):
+                found.append(port)
+            selector.unregister(probe)
+            probe.close()
     for key in list(selector.get_map().values()):
-        key.fileobj.close()
+        probe, _port = key.data
+        probe.close()
     return sorted(found)
 
 

@@ -17,6 +17,7 @@ FILES = {
     "/etc/frr/daemons": ("frr", "frr", 0o640),
     "/etc/frr/vtysh.conf": ("frr", "frrvty", 0o640),
     "/etc/systemd/system/frr.service": ("root", "root", 0o644),
+    "/usr/local/sbin/xgn-frr-policy": ("root", "root", 0o755),
 }
 
 
@@ -53,6 +54,17 @@ def test_routes_of_the_peer(host: Any, own: int, peer: int) -> None:
     assert path.get("locPrf", path.get("localPref")) == 200
     # The peer originates this prefix too; had its policy let it out, there would be a second path.
     assert len(routes["203.0.113.0/24"]) == 1
+
+
+def test_every_daemon_has_the_policy(host: Any) -> None:
+    """The running configuration is that of all daemons merged, so each is asked alone: by our program, and by counting."""
+    run = host.run("/usr/local/sbin/xgn-frr-policy /etc/frr/frr.conf")
+    assert (run.rc, run.stdout) == (0, "")
+    pattern = "'^(ip prefix-list|route-map) '"
+    wanted = host.check_output(f"grep --count --extended-regexp {pattern} /etc/frr/frr.conf")
+    running = host.check_output("vtysh -c 'show daemons'").split()
+    for daemon in ("mgmtd" if "mgmtd" in running else "zebra", "bgpd", "ospfd"):
+        assert host.check_output(f"vtysh -d {daemon} -c 'show running-config' | grep --count --extended-regexp {pattern}") == wanted, daemon
 
 
 def test_ospf(host: Any, own: int, peer: int) -> None:

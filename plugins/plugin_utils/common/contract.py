@@ -567,6 +567,8 @@ class VerifyVariables(TypedDict):
     verify_roles: NotRequired[list[str]]
     verify_reach: NotRequired[list[VerifyReach]]
     verify_routes: NotRequired[list[VerifyRoute]]
+    verify_site: NotRequired[str]
+    verify_reserves: NotRequired[list[str]]
     verify_handshake_max_age: NotRequired[int]
     verify_wait: NotRequired[int]
     verify_frr_config: NotRequired[bool]

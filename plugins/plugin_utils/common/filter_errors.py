@@ -19,7 +19,7 @@ def as_filter(name: str, function: Callable[P, R]) -> Callable[P, R]:
 
     Parameters:
         name: short name of the filter.
-        function: raises ValueError, RuntimeError or TypeError for what it cannot take.
+        function: raises ValueError, RuntimeError or TypeError for what it cannot take, and KeyError for what it misses.
     """
 
     @wraps(function)
@@ -28,5 +28,8 @@ def as_filter(name: str, function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except (ValueError, RuntimeError, TypeError) as error:
             raise AnsibleFilterError(f"xuegao.net.{name}: {error}") from error
+        except KeyError as error:
+            # Ansible would show the key once more as its cause.
+            raise AnsibleFilterError(f"xuegao.net.{name}: {error.args[0]} is required") from None
 
     return call

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
+
+Registry = Mapping[str, Mapping[str, str]]
 
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
@@ -56,6 +59,23 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool 
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     return before, after
+
+
+def peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, registry: Registry) -> str | None:
+    """Return the public key a peer must have: its own ``public_key``, else what the registry says of the other end, else None.
+
+    Parameters:
+        interface, peer: as role ``wireguard`` takes them.
+        registry: public key by WireGuard interface by host.
+    """
+    remote = peer.get("interface") or interface["name"]
+    return peer.get("public_key") or registry.get(peer["name"], {}).get(remote)
+
+
+def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, registry: Registry) -> str:
+    """Return that key, or a placeholder in angle brackets for one that is not known yet. Parameters as in `peer_key`."""
+    placeholder = f"<public key of {peer['name']} {peer.get('interface') or interface['name']}>"
+    return peer_key(interface, peer, registry) or placeholder
 
 
 def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:

@@ -26,7 +26,7 @@ class Ports:
     Attributes:
         protocol: ``udp`` or ``tcp``; the default where `protocol_option` names an option.
         protocol_option: option of the link that names the protocol.
-        listener: which ends listen on a port of the plan: each that can be called, or the server of the two.
+        listener: which ends listen on a port of the plan: each that has an endpoint, or the server of the two.
         number_option, number: option of the link that names a port both ends have, and its default.
         fixed: protocols and ports of the standard; 0 where the protocol has none, as the protocol of IP itself.
     """
@@ -43,7 +43,7 @@ class Ports:
         return str(options.get(self.protocol_option, self.protocol)) if self.protocol_option else self.protocol
 
     def common(self, options: Mapping[str, Any]) -> list[tuple[str, int]]:
-        """Return protocols and ports that both ends of a link have open, whoever calls."""
+        """Return protocols and ports that both ends of a link have open, whoever initiates."""
         chosen = [(self.protocol_of(options), int(options.get(self.number_option, self.number)))] if self.number_option else []
         return [*self.fixed, *chosen]
 
@@ -74,7 +74,7 @@ class LinkType:
         preshared_key_required: both ends need a key in common.
         port_settings: variable of the intent whose ``port_base`` numbers the ports.
         ports: how a node is addressed by its peer.
-        needs_both: it calls nobody, so that each end must have an address the other one reaches.
+        needs_both: either end sends first, so that each must have an address the other one reaches.
         told_apart_by: option of the link by which the ends tell several between the same outer addresses apart; empty where something else does.
         probed: nothing of its own tells whether the peer is there, so that `verify` sends packets of the planned size over each of them.
         role, variable: role that makes the interface, and its list of them.

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-SECRET = "<secret>"
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY
+
+SECRET = ANY
 _LONGEST_SHOWN = 60
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NUMBER = re.compile(r"(\d+)")
@@ -97,10 +99,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-def nearest(word: str, valid: Iterable[str]) -> str:
-    """Return the valid word nearest to a mistyped one, or an empty string when none is near."""
-    found = get_close_matches(word[:100], list(valid), n=1, cutoff=0.6)
-    return found[0] if found else ""
+def nearest(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return the valid word nearest to a mistyped one, or an empty string when none is near: less alike than ``cutoff``, 0 to 1."""
+    # Upper and lower case are a slip of the pen as well, so that `core` is near CORE.
+    by_form = {name.lower(): name for name in valid}
+    found = get_close_matches(word[:100].lower(), list(by_form), n=1, cutoff=cutoff)
+    return by_form[found[0]] if found else ""
 
 
 def unknown(path: str, message: str, word: str, valid: Iterable[str], label: str) -> Problem:
@@ -135,9 +139,16 @@ def report(problems: Iterable[Problem], subject: str = "") -> str:
     Returns:
         An empty string when there are no problems.
     """
+    lines = sentences(problems)
+    return "\n".join([*lines, counted(len(lines), f"the variables of {subject}" if subject else "the variables")]) if lines else ""
+
+
+def sentences(problems: Iterable[Problem]) -> list[str]:
+    """Return one line a problem, in the order of paths, each once."""
     lines = sorted({str(problem): problem.path for problem in problems}.items(), key=lambda line: (natural_order(line[1]), line[0]))
-    if not lines:
-        return ""
-    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    owner = f" of {subject}" if subject else ""
-    return "\n".join([text for text, _path in lines] + [f"{count} in the variables{owner}. No host was touched."])
+    return [text for text, _path in lines]
+
+
+def counted(number: int, place: str) -> str:
+    """Return the sentence that closes a report, or stands for one: how many mistakes there are, and where."""
+    return f"{number} mistake{'' if number == 1 else 's'} in {place}. No host was touched."

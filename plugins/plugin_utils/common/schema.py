@@ -17,6 +17,8 @@ The intent model may add these keys; the roles' specs must not, so that they sta
     Bounds of an int or float, both inclusive.
 ``min_items``
     Fewest elements of a list or entries of a dictionary.
+``min_length``
+    Fewest characters of a string, also of one that is written where anything fits.
 ``pattern``, ``pattern_text``
     Regular expression that a whole string must match, and the words that say so (``must be …``).
 ``renamed_from``
@@ -109,7 +111,7 @@ def _fill(value: Any, spec: Spec) -> Any:
 
 def _element_spec(spec: Spec) -> Spec:
     """Return the spec of a list's elements; Ansible puts their ``options`` and ``choices`` beside ``elements``."""
-    moved = ("options", "choices", "no_log", "keys", "values", "minimum", "maximum", "pattern", "pattern_text")
+    moved = ("options", "choices", "no_log", "keys", "values", "minimum", "maximum", "min_length", "pattern", "pattern_text")
     return {"type": spec.get("elements", "raw"), **{key: spec[key] for key in moved if key in spec}}
 
 
@@ -155,10 +157,19 @@ def _check_string(value: object, spec: Spec, path: str, problems: list[Problem])
         hint = "put it in quotes" if isinstance(value, (int, float)) else ""
         problems.append(_mismatch(value, spec, path, "is not a string", hint))
         return
+    if len(value) < spec.get("min_length", 0):
+        problems.append(_too_short(value, spec, path))
+        return
     if "choices" in spec:
         _check_choice(value, spec, path, problems)
     if "pattern" in spec and not _compiled(spec["pattern"]).fullmatch(value):
         problems.append(Problem(path, spec.get("pattern_text", f"does not match {spec['pattern']}"), _shown(value, spec)))
+
+
+def _too_short(value: str, spec: Spec, path: str) -> Problem:
+    if not value:
+        return Problem(path, "is empty", hint=_GIVE_A_VALUE)
+    return Problem(path, "is too short", _shown(value, spec), f"it needs at least {spec['min_length']} characters")
 
 
 def _check_integer(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
@@ -240,8 +251,10 @@ def _check_length(value: Mapping[Any, Any] | Sequence[Any], spec: Spec, path: st
         problems.append(Problem(path, f"has {len(value)} entries", hint=f"it needs at least {fewest}"))
 
 
-def _check_raw(_value: object, _spec: Spec, _path: str, _problems: list[Problem]) -> None:
-    """Anything fits."""
+def _check_raw(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+    """Anything fits but a string that is too short."""
+    if isinstance(value, str) and len(value) < spec.get("min_length", 0):
+        problems.append(_too_short(value, spec, path))
 
 
 def _check_choice(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,13 +103,13 @@ def frr_plan(settings: Mapping[str, Any], host: Mapping[str, Any], candidates: M
     """Plan the build of FRR on one host.
 
     Parameters:
-        settings: variables of role frr_build, without the prefix.
+        settings: variables of role frr_build, without the prefix; archives lie below ``directory``.
         host: the fact xgn_host of module host_facts.
         candidates: what module package_candidates returned: ``architecture``, ``packages`` and ``sources`` (name to version or None).
 
     Returns:
-        ``problems`` (why it is refused; empty when it is not), ``version``, ``components`` (archives, each with the ``file`` it is kept as),
-        ``libyang`` (``bundled``, ``version``),
+        ``problems`` (why it is refused; empty when it is not), ``version``, ``components`` (where archives come from, each with the ``file`` it is
+        kept as), ``archives`` (the same as module deb_build takes them), ``libyang`` (``bundled``, ``version``),
         ``build_depends`` (packages), ``options`` (of configure).
     """
     problems = list(_host_problems(host))
@@ -136,6 +136,7 @@ def frr_plan(settings: Mapping[str, Any], host: Mapping[str, Any], candidates: M
         "problems": problems,
         "version": frr["version"],
         "components": components,
+        "archives": _archives(components, settings),
         "libyang": libyang,
         "build_depends": sorted(depends),
         "options": [*settings["options"], *settings["extra_options"]],
@@ -151,6 +152,7 @@ def wireguard_tools_plan(settings: Mapping[str, Any], host: Mapping[str, Any], c
         "problems": problems,
         "version": component["version"],
         "components": [component],
+        "archives": _archives([component], settings),
         "libyang": {"bundled": False, "version": None},
         "build_depends": sorted(WIREGUARD_BUILD_DEPENDS),
         "options": [],
@@ -163,6 +165,13 @@ def _host_problems(host: Mapping[str, Any]) -> Iterator[str]:
         yield f"the artifact is a .deb, which {name} cannot make. Remedy: build on a Debian host or container of the release it is for."
     elif host["distribution"] == "debian" and version_numbers(host["distribution_version"] or "0")[0] < OLDEST_DEBIAN:
         yield f"Debian {host['distribution_version']} is older than {OLDEST_DEBIAN}; its debhelper and Python cannot build it."
+
+
+def _archives(components: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"path": f"{settings['directory']}/sources/{item['file']}", "directory": item["directory"], "checksum": item["checksum"]}
+        for item in components
+    ]
 
 
 def _component(

@@ -115,7 +115,7 @@ class End:
     device: str | None = None
     addresses: dict[str, Address] = field(default_factory=dict)
     listen_port: int | None = None
-    # Address or name the other end calls, without port; none when this end must call first.
+    # Address or name to which the other end sends, without port; none when this end must initiate.
     endpoint: str | None = None
 
 
@@ -235,3 +235,8 @@ class Intent:
     containers: list[Container] = field(default_factory=list)
     # Entries of the intent with mistakes of form, so that rules do not draw conclusions from them.
     broken: frozenset[str] = frozenset()
+
+    @property
+    def lacks_links(self) -> bool:
+        """Whether a link could not be read, so that an id which no link has may be its own."""
+        return any(path.startswith(("xgn_links", "xgn_patterns")) for path in self.broken)

@@ -151,7 +151,9 @@ def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
     link.session = link.options.get("session") or ("link" if on_link else "loopback")
     if link.session == "loopback" and not at_home and not link.broken:
         problems.append(
-            Problem(f"{link.path}.session", "cannot be: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'")
+            Problem(
+                f"{link.path}.session", "is not possible: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'"
+            )
         )
 
 

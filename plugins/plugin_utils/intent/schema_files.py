@@ -20,7 +20,22 @@ SUBJECTS = ("pools", "nodes", "links", "routing", "tunnels", "services")
 def subjects() -> Mapping[str, Mapping[str, Any]]:
     """Return the fragments by name: each has ``title``, ``about`` and ``options``."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return {name: yaml.load((_DIRECTORY / f"{name}.yml").read_text(encoding="utf-8"), Loader=loader) for name in SUBJECTS}
+    found = {name: yaml.load((_DIRECTORY / f"{name}.yml").read_text(encoding="utf-8"), Loader=loader) for name in SUBJECTS}
+    for subject in found.values():
+        for spec in subject["options"].values():
+            _refuse_empty(spec)
+    return found
+
+
+def _refuse_empty(spec: dict[str, Any]) -> None:
+    """Let no string of the intent be empty: a key that says nothing is left out, and half of the rules would take it for one that is."""
+    if {"str", "raw"} & {spec.get("type", "str"), spec.get("elements")}:
+        spec.setdefault("min_length", 1)
+    if "values" in spec:
+        _refuse_empty(spec["values"])
+        _refuse_empty(spec.setdefault("keys", {"type": "str"}))
+    for inner in spec.get("options", {}).values():
+        _refuse_empty(inner)
 
 
 @lru_cache(maxsize=1)

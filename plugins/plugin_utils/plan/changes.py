@@ -33,6 +33,11 @@ _NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "docker_macvlan_networks": ("Docker network", ("name",)),
     "docker_macvlan_containers": ("container", ("name",)),
     "gobgp_neighbors": ("GoBGP neighbor", ("address",)),
+    "subnets": ("subnet", ("subnet",)),
+    "dns_anycast_ssh_listen": ("sshd at", ("address", "vrf")),
+    "vrf_default_routes": ("default route via", ("gateway", "vrf")),
+    "failover_test_paths": ("failover test to", ("peer", "vrf")),
+    "tunnels": ("tunnel", ("name",)),
 }
 _NOTHING = object()
 
@@ -98,5 +103,7 @@ def _words(old: Any, new: Any) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or "nothing"
+        return ", ".join(map(_short, value)) or "nothing"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_short(item)}" for key, item in value.items()) or "nothing"
     return str(value)

@@ -23,12 +23,12 @@ def size_links(intent: Intent, problems: list[Problem]) -> None:
         if link.options.get("over", "uplink") == "loopback":
             pending.append(link)
         else:
-            _size(link, by_id, [], problems)
+            _size(link, by_id, [], problems, unread=intent.lacks_links)
     for link in pending:
         _over_loopbacks(link, intent, problems)
 
 
-def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem]) -> None:
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem], *, unread: bool) -> None:
     if link.mtu or link.broken:
         return
     over = link.options.get("over", "uplink")
@@ -43,7 +43,9 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
         return
     below = by_id.get(over) if isinstance(over, int) and not isinstance(over, bool) else None
     if below is None:
-        if not any(problem.path == f"{link.path}.over" for problem in problems):
+        # An id that no link has may be that of one that could not be read.
+        may_exist = unread and isinstance(over, int)
+        if not may_exist and not any(problem.path == f"{link.path}.over" for problem in problems):
             known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
             problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", show(over), known))
         link.broken = True
@@ -65,7 +67,7 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
         )
         link.broken = True
         return
-    _size(below, by_id, [*above, link], problems)
+    _size(below, by_id, [*above, link], problems, unread=unread)
     if below.broken:
         link.broken = True
         return
@@ -134,7 +136,11 @@ def number_segment(segment: Segment, problems: list[Problem]) -> None:
     lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
     if lacking:
         problems.append(
-            Problem(f"{segment.path}.members", f"{', '.join(lacking)} without an uplink", hint="a segment travels over the uplinks")
+            Problem(
+                f"{segment.path}.members",
+                f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no uplink",
+                hint="a segment travels over the uplinks",
+            )
         )
         return
     present = [uplink for uplink in uplinks.values() if uplink is not None]

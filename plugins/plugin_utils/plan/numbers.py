@@ -182,7 +182,7 @@ def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
 
 
 def _meet(link: Link, problems: list[Problem]) -> None:
-    """Choose the family of the outer packets, and the address each end is called under."""
+    """Choose the family of the outer packets, and the endpoint of each end."""
     choices = [_outer_families(end) for end in link.ends]
     wanted = link.options.get("family")
     common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
@@ -203,17 +203,19 @@ def _meet(link: Link, problems: list[Problem]) -> None:
     if all(end.endpoint is None for end in link.ends):
         names = " and ".join(end.node.name for end in link.ends)
         problems.append(
-            Problem(link.path, f"nobody can call: {names} are both behind address translation", hint="give one uplink a 'public' address")
+            Problem(
+                link.path, f"neither end can initiate it: {names} are both behind a NAT", hint="give the uplink of one a 'public' address"
+            )
         )
     elif link.kind.needs_both:
         for end in link.ends:
             if end.endpoint is None:
-                hint = f"{link.kind.title} calls nobody, so both ends need an address the other reaches; let it travel over a tunnel with 'over'"
-                problems.append(Problem(end.path, f"{end.node.name} is behind address translation", hint=hint))
+                hint = f"either end of a {link.kind.noun} sends first, so both need an address that the other reaches; let it travel over a tunnel with 'over'"
+                problems.append(Problem(end.path, f"{end.node.name} is behind a NAT", hint=hint))
 
 
 def is_server(link: Link, end: End) -> bool:
-    """Tell which end of a tunnel waits to be called: the one that can be; of two, the one with the smaller node id."""
+    """Tell which end of a tunnel responds: the one that has an endpoint; of two, the one with the smaller node id."""
     other = link.other(end)
     if (end.endpoint is None) != (other.endpoint is None):
         return end.endpoint is not None
@@ -221,7 +223,7 @@ def is_server(link: Link, end: End) -> bool:
 
 
 def _listen(link: Link, base: int, problems: list[Problem]) -> None:
-    """Give each end that can be called its port."""
+    """Give each end that has an endpoint its port."""
     inside = link.options.get("over", "uplink") != "uplink"
     for end in link.ends:
         peer = link.other(end).node
@@ -234,7 +236,7 @@ def _listen(link: Link, base: int, problems: list[Problem]) -> None:
 
 
 def _outer_families(end: End) -> tuple[str, ...]:
-    """Return the families an end can speak on the outside; both when that is unknown, as behind address translation."""
+    """Return the families an end can speak on the outside; both when that is unknown, as behind a NAT."""
     public = end.written.get("endpoint") or (end.uplink.public if end.uplink else None)
     if public:
         try:

@@ -87,11 +87,6 @@ def page(svg: str, rows: Sequence[Sequence[str]]) -> str:
     return f"{start}\n<h1>Plan of the network</h1>\n{svg}\n<h2>Links</h2>\n<table><tr>{head}</tr>\n{body}\n</table></body></html>\n"
 
 
-def reserve_ends(intent: Intent) -> set[tuple[str, str]]:
-    """Return node and interface of both ends of every reserve link."""
-    return {(end.node.name, end.interface) for link in intent.links if link.reserve_of is not None for end in link.ends}
-
-
 def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
     """Return nodes and links for `graphviz.draw`. A plan knows no state, so every link's is ``unknown``."""
     nodes = []

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.links import containers_of, data_of, first_hops, gathered, link_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import FAMILY_NAMES
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import NETWORK_ONLINE, expected_units
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.wireguard import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     State,
@@ -26,13 +26,18 @@ ROUTES_SHOWN = 500
 
 
 def host_summary(
-    host: str, site: str, variables: Variables, state: State, registry: Registry | None = None, cuts: Sequence[Mapping[str, Any]] = ()
+    host: str,
+    groups: Sequence[str],
+    variables: Variables,
+    state: State,
+    registry: Registry | None = None,
+    cuts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the facts, tables and sessions of a host that the report shows.
 
     Parameters:
         host: inventory name.
-        site: name of the region or group the host is drawn in; empty for none.
+        groups: names of the groups the host is in, ``all`` and ``ungrouped`` among them or not.
         variables: the roles' variables with their defaults.
         state: what module ``live_state`` returned; empty for a host that could not be reached.
         registry: public key by WireGuard interface by host.
@@ -47,7 +52,7 @@ def host_summary(
     tunnels = tunnels_of(variables, state, registry or {})
     return {
         "host": host,
-        "site": site,
+        "site": site_of(variables, groups),
         "reachable": bool(system),
         "kernel": system.get("kernel"),
         "os": system.get("os"),
@@ -201,27 +206,23 @@ def families_of(neighbor: Mapping[str, Any], found: Mapping[str, Any] | None, st
     }
 
 
-def site_of(host: str, groups: Sequence[str], intent: Mapping[str, Any] | None = None) -> str:
-    """Return the region a host is drawn in: its ``site`` in the intent, else its first group of its own, else nothing.
-
-    Parameters:
-        groups: names of the groups the host is in, ``all`` and ``ungrouped`` among them or not.
-        intent: ``xgn_nodes``, if the inventory has it.
-    """
-    node = (intent or {}).get(host) or {}
+def site_of(variables: Variables, groups: Sequence[str]) -> str:
+    """Return the site in which a host is drawn: that of its variables, else the first group of its own, else nothing."""
     named = sorted(name for name in groups if name not in ("all", "ungrouped"))
-    return str(node.get("site") or (named[0] if named else ""))
+    return variables.get("verify_site") or (named[0] if named else "")
 
 
-def build_report(
-    results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any], reserves: Collection[tuple[str, str]] = ()
-) -> dict[str, Any]:
+def drawn_without_result(variables: Mapping[str, Any]) -> Variables:
+    """Return the part of a host's variables by which it is drawn although nothing could be compared."""
+    return {"verify_site": str(variables["verify_site"])} if variables.get("verify_site") else {}
+
+
+def build_report(results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) -> dict[str, Any]:
     """Put the results of all hosts together.
 
     Parameters:
         results: per host ``{"host": str, "checks": [dict], "summary": dict}``.
         meta: ``title, inventory, made (ISO 8601 text), calls (remote calls by host, may be empty)``.
-        reserves: host and interface of the ends of reserve links. Only a plan knows them.
 
     Returns:
         ``title, inventory, made, calls, counts, checks, hosts``: what ``report.json`` holds. ``counts`` is by status.
@@ -232,10 +233,5 @@ def build_report(
         **meta,
         "counts": {status: counts.get(status, 0) for status in ("passed", "failed", "skipped")},
         "checks": checks,
-        "hosts": [{**result["summary"], "links": marked(result["summary"], reserves)} for result in results],
+        "hosts": [result["summary"] for result in results],
     }
-
-
-def marked(summary: Mapping[str, Any], reserves: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return a host's ends of links, each with ``reserve``."""
-    return [{**end, "reserve": (summary["host"], end["interface"]) in reserves} for end in summary["links"]]

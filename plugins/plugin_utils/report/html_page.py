@@ -28,6 +28,16 @@ KIND_LEGEND = {
     "bgp": "BGP session over no link of its own",
     "both": "all links and sessions of two hosts",
 }
+# The legend's drawings of Graphviz' arrow shapes.
+ARROWS = {
+    "": "",
+    "dot": '<circle cx="3" cy="6" r="3"/><circle cx="35" cy="6" r="3"/>',
+    "odot": '<circle class="open" cx="4" cy="6" r="3"/><circle class="open" cx="34" cy="6" r="3"/>',
+    "box": '<path d="M0 3h6v6H0zM32 3h6v6h-6z"/>',
+    "diamond": '<path d="M0 6l5-3 5 3-5 3zM28 6l5-3 5 3-5 3z"/>',
+    "odiamond": '<path class="open" d="M0 6l5-3 5 3-5 3zM28 6l5-3 5 3-5 3z"/>',
+    "tee": '<path d="M2 1v10M36 1v10" stroke-width="3"/>',
+}
 STATE_LEGEND = {
     "up": "✓ up: solid",
     "half": "up, but not whole: dashed; the label says what is missing",
@@ -70,7 +80,7 @@ def render_page(report: Mapping[str, Any], svg: str | None, reason: str = "") ->
         topology=None if svg is None else Markup(svg),
         legend=legend_of(svg or ""),
         widths=WIDTHS,
-        marks=END_MARKS,
+        end_marks={kind: Markup(ARROWS[mark]) for kind, mark in END_MARKS.items()},
         topology_reason=reason,
         style=Markup((ROLE / "files" / "report.css").read_text(encoding="utf-8")),
         script=Markup((ROLE / "files" / "report.js").read_text(encoding="utf-8")),

@@ -40,7 +40,8 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
 
     Returns:
         Per end ``kind`` (the name of a type of link), ``interface``, ``state``, ``detail``,
-        ``vrf``, ``description``, ``addresses`` (with length; without host prefixes and link-local ones, which no other end shares), ``ospf``;
+        ``vrf``, ``description``, ``reserve`` (bool), ``addresses`` (with length; without host prefixes and link-local ones, which no other end
+        shares), ``ospf``;
         of a tunnel ``peer`` and, to find the other end, ``own`` and ``remote``; of a VXLAN ``vni, own`` and ``remotes``; of a VLAN ``vlan``;
         ``upper`` of a VXLAN whose addresses are on another interface: the bridge it is a port of, or a macvlan on it.
     """
@@ -57,11 +58,13 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
     ends += [end for end in _plain_ends(variables, live) if end["interface"] not in taken]
     vrfs, descriptions, uppers = vrf_by_interface(variables), _descriptions(variables), _uppers(variables)
     addresses, watched = _addresses(variables), _ospf(variables, state)
+    reserves = variables.get("verify_reserves", [])
     for end in ends:
         # Where its addresses are, it has its neighbors.
         name = uppers.get(end["interface"], end["interface"])
         end["vrf"] = vrfs.get(name, DEFAULT_VRF)
         end["description"] = descriptions.get(name, "")
+        end["reserve"] = end["interface"] in reserves
         end["addresses"] = addresses.get(name, [])
         end["ospf"] = watched.get(name, [])
         if name != end["interface"]:

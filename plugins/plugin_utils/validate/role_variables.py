@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ class RoleSpecs:
         """Return the names of a role's options."""
         return sorted(name for name in self.options if self.role_of(name) == role)
 
+    def options_of(self, *roles: str) -> dict[str, Mapping[str, Any]]:
+        """Return the options of some roles."""
+        return {name: option for name, option in self.options.items() if self.role_of(name) in roles}
+
     def secrets(self) -> frozenset[str]:
         """Return the names of all keys, at any depth, that are marked no_log or hold such a key."""
         return frozenset(_secret_names(self.options))
@@ -51,8 +56,9 @@ def _secret_names(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield from below
 
 
+@lru_cache(maxsize=1)
 def load_role_specs(roles: Path) -> RoleSpecs:
-    """Read the argument specs of every role below a directory.
+    """Read the argument specs of every role below a directory, once a process.
 
     Parameters:
         roles: the directory ``roles`` of the collection.

@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import NETWORK_PRE, check_firewall, uses_firewall
@@ -20,7 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gre impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.l2tp_ipsec import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls, expected_sysctls
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
     NETWORK_MANAGER,
     NETWORK_ONLINE,
@@ -29,7 +32,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units imp
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vrf import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vxlan import check_vxlans
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.wireguard import Registry, check_wireguard
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.wireguard import check_wireguard
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Check,
@@ -72,7 +75,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         expect["routes"].append({"vrf": route.get("vrf") or DEFAULT_VRF, "prefix": canonical_prefix(route["prefix"])})
     asks_frr = uses_frr(known) or bool(expect["routes"])
     return {
-        "sysctls": list(expected_sysctls(known)) if "sysctl" in roles_of(known) else [],
+        "sysctls": list(sysctl_values(known)) if "sysctl" in roles_of(known) else [],
         "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE, *([NETWORK_PRE] if uses_firewall(known) else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
@@ -163,7 +166,7 @@ def redact(checks: list[Check], secrets: Mapping[str, str]) -> list[Check]:
 
     def cover(text: str) -> str:
         for value in ordered:
-            text = text.replace(value, f"<secret {secrets[value]}>")
+            text = text.replace(value, placeholder(secrets[value]))
         return text
 
     return [Check(item.host, cover(item.name), item.status, cover(item.command), cover(item.detail)) for item in checks]

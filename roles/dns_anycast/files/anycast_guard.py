@@ -230,7 +230,7 @@ class Guard:
         for address, answered in self.ask().items():
             watch = self.watches[address]
             if watch.note(answered, now):
-                say(f"{address}: {'answered, announced' if watch.up else 'not answered, withdrawn'}")
+                say(f"{address}: {'answered, advertised' if watch.up else 'not answered, withdrawn'}")
             if watch.up and address not in present:
                 self.announce(address)
             elif not watch.up and address in present:
@@ -308,7 +308,7 @@ def run(path: str = CONFIG) -> int:
         if changes.since_last():
             present = guard.present()
         guard.step(present)
-        shown = ", ".join(f"{address} {'announced' if watch.up else 'withdrawn'}" for address, watch in guard.watches.items())
+        shown = ", ".join(f"{address} {'advertised' if watch.up else 'withdrawn'}" for address, watch in guard.watches.items())
         notify(f"WATCHDOG=1\nSTATUS={shown}")
         left = guard.config["interval"] - (time.monotonic() - started)
         if left > 0 and not wishes["stop"]:
@@ -348,7 +348,7 @@ def leave(guard: Guard) -> None:
         notify("STOPPING=1\nSTATUS=withdrawn; waiting for the network to turn away")
         time.sleep(guard.config["grace"])
         guard.drain(served, "delete")
-        # Hosts behind this one come here as long as they are let in: what came last is answered before the resolver is stopped.
+        # Hosts behind this one come here as long as they are accepted: what came last is answered before the resolver is stopped.
         time.sleep(LAST_S)
 
 

@@ -1,7 +1,7 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Steer only while the NFV box does its work: withdraw everything when its health command fails, announce again when it succeeds.
+"""Steer only while the NFV box does its work: withdraw everything when its health command fails, advertise again when it succeeds.
 
 Role C(gobgp) installs this unchanged as /usr/local/sbin/xgn-steering-health, which xgn-steering-health.service runs. It changes
 nothing itself: C(xgn-steering hold) and C(xgn-steering resume) do.

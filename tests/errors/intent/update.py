@@ -12,7 +12,7 @@ import yaml
 CASES = Path(__file__).parent
 sys.path.insert(0, str(CASES.parents[2] / ".collections"))
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan
 
 
 def message(case: Path) -> str:

@@ -74,6 +74,13 @@ def test_libyang_is_built_where_the_distributions_is_too_old() -> None:
     assert not {"libyang-dev", "libyang2-dev"} & set(plan["build_depends"])
     assert [(component["name"], component["directory"]) for component in plan["components"]] == [("frr", ""), ("libyang", "libyang")]
     assert plan["components"][1]["checksum"] == PINNED["libyang"]["3.12.2"]
+    frr, libyang = plan["archives"]
+    assert frr == {
+        "path": f"/var/lib/xgn-build/sources/{plan['components'][0]['file']}",
+        "directory": "",
+        "checksum": plan["components"][0]["checksum"],
+    }
+    assert libyang["path"].endswith("-ly.tar.gz") and libyang["directory"] == "libyang"
 
 
 def test_libyang_is_built_when_asked_for() -> None:

@@ -8,7 +8,7 @@ import ipaddress
 import sys
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.common import addresses, link_arithmetic
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_arithmetic
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import (
     AddressError,
     MissingLibraryError,
@@ -23,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import EncapsulationError, fit, tcp_mss, tunnel_mtu
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ from hypothesis import strategies as st
 @given(st.data())
 def test_nth_subnet_is_the_one_ipaddress_enumerates(data: st.DataObject) -> None:
     version = data.draw(st.sampled_from((4, 6)))
-    bits = addresses.BITS[version]
+    bits = BITS[version]
     length = data.draw(st.integers(bits - 12, bits - 2))
     value = data.draw(st.integers(0, (1 << bits) - 1))
     pool = ipaddress.ip_network((value, length), strict=False)

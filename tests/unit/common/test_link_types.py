@@ -7,15 +7,17 @@ import json
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer, interface_tunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import LAYERS, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import interface_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType, LinkTypeError, link_type
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
@@ -138,7 +140,7 @@ def test_what_the_interface_layer_makes_is_declared_to_it() -> None:
         assert set(interface_layer.TUNNELS[key].KINDS) == {kind.kernel_kind, kind.kernel_kind_ipv6} - {""}
         plan = make_plan(intent_with(kind))
         files = dict(rendered_files("a", plan.hosts["a"]))
-        assert json.loads(files["/etc/xgn/interface.json"])[key] == plan.hosts["a"][kind.variable]
+        assert json.loads(files["/etc/xgn/interface.json"])[key] == entries_of(plan.hosts["a"], kind.variable)
 
 
 @pytest.mark.parametrize(("kind", "tunnel"), [("vxlan", {}), ("gre", {}), ("gre", {"key": 0})])
@@ -159,7 +161,7 @@ def test_verify_asks_for_it_and_judges_it(kind: LinkType) -> None:
     checks = host_checks("a", variables, {})
     assert any(check.name.startswith(f"{kind.subject} ") for check in checks)
     assert all(check.status == "failed" for check in checks if check.name.startswith(f"{kind.subject} "))
-    bare = {name: value for name, value in variables.items() if name != kind.variable}
+    bare = cast(HostVariables, {name: value for name, value in variables.items() if name != kind.variable})
     # WireGuard and the interfaces themselves are read on every host.
     assert gather_arguments(variables) != gather_arguments(bare) or kind.name == "wireguard"
 
@@ -239,8 +241,8 @@ def test_a_link_comes_out_as_an_entry_of_its_role_with_open_ports_and_an_mtu(kin
     assert (link.mtu < 1500) == kind.tunnel
     for end in link.ends:
         variables = plan.hosts[end.node.name]
-        assert end.interface in [item["name"] for item in variables[kind.variable]]
-        opened = variables["firewall_open_ports"] if "firewall_open_ports" in variables else []
+        assert end.interface in [item["name"] for item in entries_of(variables, kind.variable)]
+        opened = variables.get("firewall_open_ports", [])
         listens = kind.ports.listener == "each" or (kind.ports.listener == "server" and end.node.id == 1)
         assert bool(opened) == bool(kind.ports.common(link.options) or listens)
 
@@ -321,5 +323,5 @@ def test_the_registry_stands_in_one_file() -> None:
                 keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
                 if len(keys & set(LINK_TYPES)) > 1:
                     tables.append(f"{path.relative_to(UTILS).as_posix()}")
-    # The encapsulations themselves; the templates of roles; how each kind of live state is read.
-    assert sorted(set(tables)) == ["common/encapsulation.py", "render/role_files.py", "report/links.py"]
+    # The encapsulations themselves; how each kind of live state is read.
+    assert sorted(set(tables)) == ["common/encapsulation.py", "report/links.py"]

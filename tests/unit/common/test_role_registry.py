@@ -9,6 +9,7 @@ import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, Role
 
 ROOT = Path(__file__).resolve().parents[3]
+INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
 
 
 def specs_of(name: str) -> dict[str, object]:
@@ -24,8 +25,15 @@ def test_the_roles_are_those_on_disk() -> None:
 
 def test_site_runs_them_in_that_order() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
-    ran = [item["role"].removeprefix("xuegao.net.") for play in plays for item in play.get("roles", [])]
+    (build,) = [play for play in plays if play["name"] == "Build the network"]
+    steps = {task[kind]["name"].removeprefix("xuegao.net."): (kind, task) for task in build["tasks"] for kind in INCLUSION if kind in task}
+    ran = list(steps)
+    assert len(ran) == len(build["tasks"])
     assert ran == [name for name in ROLES if name in ran]
+    for name, (kind, task) in steps.items():
+        # A condition on an import is one on each of the role's tasks, so that each is skipped, and printed.
+        assert (kind == "ansible.builtin.include_role") == ("when" in task), name
+        assert ("always" in task.get("tags", [])) == ("when" in task), f"--tags would not reach the tasks of {name}"
     # Role vrf makes VXLANs and GRE tunnels; the last three are run by playbooks of their own or by roles.
     assert set(ROLES) - set(ran) == {"vxlan", "gre", "frr_build", "failover_test", "verify"}
 

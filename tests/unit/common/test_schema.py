@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -48,6 +48,7 @@ def said(value: object, options: dict[str, Any], path: str = "") -> list[str]:
         ({"type": "list", "elements": "str", "choices": ["a", "b"]}, ["b", "a"]),
         ({"type": "int", "minimum": 1, "maximum": 2}, 2),
         ({"type": "str", "pattern": "[a-z]+"}, "abc"),
+        ({"type": "str", "min_length": 2}, "ab"),
         ({"type": "dict", "values": {"type": "int"}}, {"hq.core": 1}),
         ({"type": "dict", "values": {"type": "int"}, "keys": {"type": "int"}}, {7: 1}),
     ],
@@ -94,6 +95,11 @@ def test_fits(spec: dict[str, Any], value: object) -> None:
         ({"type": "int", "minimum": 1, "maximum": 4094}, 4095, "x: 4095 is out of range; valid: 1 to 4094"),
         ({"type": "int", "minimum": 1}, 0, "x: 0 is out of range; valid: 1 or more"),
         ({"type": "float", "maximum": 1}, float("nan"), "x: nan is out of range; valid: at most 1"),
+        ({"type": "str", "min_length": 1}, "", "x: is empty; leave the key out or give it a value"),
+        ({"type": "str", "min_length": 1, "choices": ["a"]}, "", "x: is empty; leave the key out or give it a value"),
+        ({"type": "raw", "min_length": 1}, "", "x: is empty; leave the key out or give it a value"),
+        ({"type": "str", "min_length": 3}, "ab", "x: 'ab' is too short; it needs at least 3 characters"),
+        ({"type": "list", "elements": "str", "min_length": 1}, ["a", ""], "x[1]: is empty; leave the key out or give it a value"),
         ({"type": "str", "pattern": "[a-z]+"}, "a\n", "x: 'a\\n' does not match [a-z]+"),
     ],
 )
@@ -212,7 +218,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(JSON)
 def test_nothing_is_raised_for_any_input(value: Any) -> None:
     problems = check(value, OPTIONS)
@@ -223,9 +229,8 @@ def test_nothing_is_raised_for_any_input(value: Any) -> None:
         assert {str(problem) for problem in check(filled, OPTIONS)} == {str(problem) for problem in problems}
 
 
-def test_ten_microseconds_a_scalar() -> None:
-    count = 20_000
+def test_sixteen_lines_a_scalar(lines: Callable[[Callable[[], object]], int]) -> None:
+    count = 1000
     value = {"peers": [{"address": "a", "remote_as": number, "passive": True} for number in range(count)]}
-    start = time.process_time()
     assert check(value, OPTIONS) == []
-    assert (time.process_time() - start) / (3 * count) < 10e-6
+    assert lines(lambda: check(value, OPTIONS)) <= 16 * 3 * count

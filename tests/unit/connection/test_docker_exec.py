@@ -1,10 +1,11 @@
-"""Connection plugin docker_exec under real Ansible, with a docker that notes how it was called and runs the command here."""
+"""Connection plugin docker_exec under real Ansible, with a docker that notes how it was called and runs the command here.
+
+One run of ansible-playbook for all of them: each start of it costs more than what is asked."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,16 +15,31 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-NODE = {
-    "ansible_host": "192.0.2.4",
-    "ansible_port": 2222,
-    "ansible_user": "admin",
-    "ansible_ssh_private_key_file": "/keys/node",
-    "ansible_ssh_common_args": "-o UserKnownHostsFile=/keys/known",
+# Nodes by name, and the containers on each.
+NODES: dict[str, dict[str, Any]] = {
+    "node": {
+        "ansible_host": "192.0.2.4",
+        "ansible_port": 2222,
+        "ansible_user": "admin",
+        "ansible_ssh_private_key_file": "/keys/node",
+        "ansible_ssh_common_args": "-o UserKnownHostsFile=/keys/known",
+    },
+    "plain": {},
+    "keyed": {"ansible_private_key_file": "/keys/other"},
+    "bare": {},
+}
+CONTAINERS: dict[str, dict[str, Any]] = {
+    "igp": {"ansible_docker_exec_node": "node"},
+    "stopped": {"ansible_docker_exec_node": "node"},
+    "gone": {"ansible_docker_exec_node": "node"},
+    "misled": {"ansible_docker_exec_node": "node", "ansible_docker_exec_via": "no.such.plugin"},
+    "named": {"ansible_docker_exec_node": "plain"},
+    "unlocked": {"ansible_docker_exec_node": "keyed"},
+    "dockerless": {"ansible_docker_exec_node": "bare", "ansible_docker_exec_command": "docker"},
 }
 # Runs what follows the container's name; the containers `stopped` and `gone` answer as Docker 26 does.
 DOCKER = """#!/bin/sh
-printf '%s\\n' "$*" | head --lines=1 >>"$CALLS"
+printf '%s\\n' "$*" | head --lines=1 >"$CALLS/docker-$$"
 shift
 while [ "${1#--}" != "$1" ]; do [ "$1" = --user ] && shift; shift; done
 case "$1" in
@@ -33,20 +49,23 @@ esac
 shift
 exec "$@"
 """
-# Takes its own options away and hands the rest to a shell, as sshd does.
+# Takes its own options away and hands the rest to a shell, as sshd does. The node `bare` has no program at all.
 SSH = """#!/bin/sh
-printf 'ssh %s\\n' "$*" | head --lines=1 >>"$CALLS"
+printf '%s\\n' "$*" | head --lines=1 >"$CALLS/ssh-$$"
 for last; do :; done
+case " $* " in *" bare "*) PATH=/nowhere ;; esac
 exec /bin/sh -c "$last"
 """
+CONTENT = {"binary": bytes(range(256)) * 400, "empty": b""}
 
 
-class Site:
-    """An inventory of a node and its containers, in a directory of its own."""
+class Run:
+    """Plays on containers as the playbooks have them, with become and without facts, in a directory of its own."""
 
-    def __init__(self, directory: Path, node: dict[str, Any]) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.calls = directory / "calls"
+        self.calls.mkdir()
         for name, text in (("docker", DOCKER), ("ssh", SSH)):
             (directory / name).write_text(text, encoding="utf-8")
             (directory / name).chmod(0o755)
@@ -54,50 +73,76 @@ class Site:
         (directory / "group_vars").mkdir()
         shared = (ROOT / "inventories" / "hybrid" / "group_vars" / "containers.yml").read_text(encoding="utf-8")
         (directory / "group_vars" / "containers.yml").write_text(shared, encoding="utf-8")
-        containers = {name: {"ansible_docker_exec_node": "node"} for name in ("igp", "stopped", "gone")}
         variables = {
             "ansible_python_interpreter": sys.executable,
             "ansible_remote_tmp": str(directory / "tmp"),
             "ansible_docker_exec_command": f"env CALLS={self.calls} {directory / 'docker'}",
         }
-        inventory = {"all": {"hosts": {"node": node}, "children": {"containers": {"hosts": containers}}, "vars": variables}}
+        inventory = {"all": {"hosts": NODES, "children": {"containers": {"hosts": CONTAINERS}}, "vars": variables}}
         (directory / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-        self.environment = {
+        play = {"gather_facts": False, "become": True}
+        plays = [
+            {**play, "hosts": "containers", "tasks": [{"name": "ping", "ansible.builtin.ping": {}}]},
+            {**play, "hosts": "igp", "tasks": [FAILING, *self.copies()]},
+        ]
+        (directory / "plays.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+        environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_FORKS": str(len(CONTAINERS)),
+            "ANSIBLE_HOME": str(directory / "home"),
             "ANSIBLE_SSH_EXECUTABLE": str(directory / "ssh"),
-            "ANSIBLE_LOCAL_TEMP": str(directory / "local"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
             "CALLS": str(self.calls),
         }
-
-    def play(self, host: str, *tasks: dict[str, Any], **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run tasks on a container as the playbooks do: become, no facts."""
-        play = [{"hosts": host, "gather_facts": False, "become": True, "tasks": list(tasks)}]
-        (self.directory / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
-        return subprocess.run(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "hosts.yml", "play.yml"],
-            cwd=self.directory,
-            env={**self.environment, **environment},
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "hosts.yml", "plays.yml"],
+            cwd=directory,
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
+        self.output = done.stdout + done.stderr
+        answer = json.loads(done.stdout)
+        self.stats: dict[str, dict[str, int]] = answer["stats"]
+        self.tasks: dict[str, dict[str, dict[str, Any]]] = {
+            task["task"]["name"]: task["hosts"] for play in answer["plays"] for task in play["tasks"]
+        }
 
-    def called(self) -> list[str]:
-        """What was called, first lines only."""
-        return self.calls.read_text(encoding="utf-8").splitlines()
+    def copies(self) -> list[dict[str, Any]]:
+        """Tasks that copy files into the container and fetch them from there. What is to be copied is written here."""
+        inside = self.directory / "inside it's"
+        inside.mkdir()
+        tasks: list[dict[str, Any]] = []
+        for name, content in CONTENT.items():
+            source = self.directory / name
+            source.write_bytes(content)
+            place = str(inside / name)
+            tasks += [
+                {"ansible.builtin.copy": {"src": str(source), "dest": place}},
+                {"ansible.builtin.fetch": {"src": place, "dest": f"{self.directory}/back/", "flat": True}},
+            ]
+        return tasks
+
+    def called(self, program: str, container: str) -> str:
+        """The first call of a program on behalf of a container, first line only."""
+        calls = sorted(self.calls.glob(f"{program}-*"), key=lambda path: path.stat().st_mtime_ns)
+        return next(text for text in (path.read_text(encoding="utf-8") for path in calls) if f" {container} /bin/sh -c " in text)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path, NODE)
+FAILING = {"name": "fail", "ansible.builtin.raw": "echo Error from inside >&2; exit 1", "register": "r", "failed_when": "r.rc != 1"}
 
 
-def test_a_module_is_one_call_through_the_node(site: Site) -> None:
-    done = site.play("igp", {"ansible.builtin.ping": {}})
-    assert done.returncode == 0, done.stdout + done.stderr
-    ssh, docker = site.called()
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run(tmp_path_factory.mktemp("docker_exec"))
+
+
+def test_a_module_is_one_call_through_the_node(run: Run) -> None:
+    assert run.tasks["ping"]["igp"].get("ping") == "pong", run.output
+    ssh, docker = run.called("ssh", "igp"), run.called("docker", "igp")
     for part in ("-o Port=2222", 'IdentityFile="/keys/node"', 'User="admin"', "-o UserKnownHostsFile=/keys/known", " 192.0.2.4 "):
         assert part in ssh
     # Root there, so that become has nothing to do.
@@ -105,65 +150,50 @@ def test_a_module_is_one_call_through_the_node(site: Site) -> None:
     assert "sudo" not in docker
 
 
-def test_a_node_without_variables_is_reached_by_its_name(tmp_path: Path) -> None:
-    site = Site(tmp_path, {})
-    done = site.play("igp", {"ansible.builtin.ping": {}})
-    assert done.returncode == 0, done.stdout + done.stderr
-    ssh = site.called()[0]
-    assert " node " in ssh and "IdentityFile" not in ssh and 'User="root"' in ssh
+@pytest.mark.parametrize("container", ["named", "unlocked"])
+def test_a_module_is_one_call(run: Run, container: str) -> None:
+    for program in ("ssh", "docker"):
+        calls = [path.read_text(encoding="utf-8") for path in run.calls.glob(f"{program}-*")]
+        assert sum(f" {container} /bin/sh -c " in call for call in calls) == 1
 
 
-def test_the_other_name_of_the_key_counts_too(tmp_path: Path) -> None:
-    site = Site(tmp_path, {"ansible_private_key_file": "/keys/other"})
-    assert site.play("igp", {"ansible.builtin.ping": {}}).returncode == 0
-    assert 'IdentityFile="/keys/other"' in site.called()[0]
+def test_a_node_without_variables_is_reached_by_its_name(run: Run) -> None:
+    assert run.tasks["ping"]["named"].get("ping") == "pong", run.output
+    ssh = run.called("ssh", "named")
+    assert " plain " in ssh and "IdentityFile" not in ssh and 'User="root"' in ssh
 
 
-def test_files_go_in_and_come_out(site: Site, tmp_path: Path) -> None:
-    content = bytes(range(256)) * 400
-    (tmp_path / "binary").write_bytes(content)
-    (tmp_path / "empty").write_bytes(b"")
-    tasks = []
-    for name in ("binary", "empty"):
-        inside = str(tmp_path / "inside it's" / name)
-        tasks += [
-            {"ansible.builtin.copy": {"src": str(tmp_path / name), "dest": inside}},
-            {"ansible.builtin.fetch": {"src": inside, "dest": f"{tmp_path}/back/", "flat": True}},
-        ]
-    (tmp_path / "inside it's").mkdir()
-    done = site.play("igp", *tasks)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "back" / "binary").read_bytes() == content
-    assert (tmp_path / "back" / "empty").read_bytes() == b""
+def test_the_other_name_of_the_key_counts_too(run: Run) -> None:
+    assert run.tasks["ping"]["unlocked"].get("ping") == "pong", run.output
+    assert 'IdentityFile="/keys/other"' in run.called("ssh", "unlocked")
 
 
-def test_a_failed_command_is_no_lost_connection(site: Site) -> None:
-    done = site.play("igp", {"ansible.builtin.raw": "echo Error from inside >&2; exit 1", "register": "r", "failed_when": "r.rc != 1"})
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_files_go_in_and_come_out(run: Run) -> None:
+    assert run.stats["igp"] | {"failures": 0, "unreachable": 0} == run.stats["igp"], run.output
+    for name, content in CONTENT.items():
+        assert (run.directory / "inside it's" / name).read_bytes() == content
+        assert (run.directory / "back" / name).read_bytes() == content
+
+
+def test_a_failed_command_is_no_lost_connection(run: Run) -> None:
+    answer = run.tasks["fail"]["igp"]
+    assert (answer["rc"], answer["failed_when_result"], "unreachable" in answer) == (1, False, False)
+    assert answer["stderr"].strip() == "Error from inside"
 
 
 @pytest.mark.parametrize(
-    ("host", "reason"),
+    ("container", "reason"),
     [
         ("stopped", "Error response from daemon: container 0123 is not running"),
         ("gone", "Error response from daemon: No such container: gone"),
+        ("dockerless", "/bin/sh: 1: docker: not found"),
     ],
 )
-def test_a_container_that_is_not_there_is_unreachable(site: Site, host: str, reason: str) -> None:
-    done = site.play(host, {"ansible.builtin.ping": {}}, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
-    assert done.returncode == 4, done.stdout + done.stderr
-    answer = re.search(rf"fatal: \[{host}\]: UNREACHABLE! => (\{{.*?\n?\}})", done.stdout, re.DOTALL)
-    assert answer, done.stdout
-    assert json.loads(answer[1])["msg"].endswith(f"container {host} cannot be reached on its host: {reason}")
+def test_a_container_that_is_not_there_is_unreachable(run: Run, container: str, reason: str) -> None:
+    assert run.stats[container]["unreachable"] == 1, run.output
+    assert run.tasks["ping"][container]["msg"].endswith(f"container {container} cannot be reached on its host: {reason}")
 
 
-def test_a_host_without_docker_is_said_to_be_one(site: Site) -> None:
-    done = site.play("igp", {"ansible.builtin.ping": {}, "vars": {"ansible_docker_exec_command": "docker"}}, PATH="/nowhere")
-    assert done.returncode == 4, done.stdout + done.stderr
-    assert "cannot be reached on its host" in done.stdout + done.stderr
-
-
-def test_a_plugin_that_is_none_is_named(site: Site) -> None:
-    done = site.play("igp", {"ansible.builtin.ping": {}, "vars": {"ansible_docker_exec_via": "no.such.plugin"}})
-    assert done.returncode != 0
-    assert "there is no connection plugin 'no.such.plugin' (ansible_docker_exec_via)" in done.stdout + done.stderr
+def test_a_plugin_that_is_none_is_named(run: Run) -> None:
+    assert run.stats["misled"]["ok"] == 0, run.output
+    assert "there is no connection plugin 'no.such.plugin' (ansible_docker_exec_via)" in run.tasks["ping"]["misled"]["msg"]

@@ -24,7 +24,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 # Keys of the intent's schema; what is not among them is a description that a comma has cut in two.
 KEYS = set(
-    "type elements options choices required default no_log aliases values keys minimum maximum min_items pattern pattern_text renamed_from"
+    "type elements options choices required default no_log aliases values keys minimum maximum min_length min_items pattern pattern_text renamed_from"
     " description".split()
 )
 

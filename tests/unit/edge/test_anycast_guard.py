@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,14 +86,27 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """A resolver on the loopback that the test answers for."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
-    server.settimeout(5)
+    server.settimeout(60)
     monkeypatch.setattr(guard, "DNS_PORT", server.getsockname()[1])
     yield server
     server.close()
 
 
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the guard has done: the words of each call of ip(8), which always succeeds."""
+    calls: list[str] = []
+
+    def ip(*words: str, quiet: bool = False) -> bool:
+        calls.append(" ".join(words))
+        return True
+
+    monkeypatch.setattr(guard, "ip", ip)
+    return calls
+
+
 def test_ask(resolver: socket.socket) -> None:
-    one = guard.Guard({"addresses": ["192.0.2.1/32"], "timeout": 2.0})
+    one = guard.Guard({"addresses": ["192.0.2.1/32"], "timeout": 60.0})
 
     def serve() -> None:
         packet, client = resolver.recvfrom(512)
@@ -122,11 +136,11 @@ def test_ask(resolver: socket.socket) -> None:
         ([False, False, False], ["address delete 192.0.2.1/32 dev lo"]),
     ],
 )
-def test_only_a_resolver_that_answers_gets_time_to_leave(monkeypatch: pytest.MonkeyPatch, answers: list[bool], expected: list[str]) -> None:
-    done: list[str] = []
+def test_only_a_resolver_that_answers_gets_time_to_leave(
+    monkeypatch: pytest.MonkeyPatch, done: list[str], answers: list[bool], expected: list[str]
+) -> None:
     asked = iter(answers)
-    monkeypatch.setattr(guard, "ip", lambda *words, quiet=False: done.append(" ".join(words)) or True)
-    monkeypatch.setattr(guard.time, "sleep", lambda seconds: done.append(f"sleep {seconds}"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: done.append(f"sleep {seconds}"))
     monkeypatch.setattr(guard.Guard, "present", lambda self: set(self.watches))
     monkeypatch.setattr(guard.Guard, "ask", lambda self: dict.fromkeys(self.watches, next(asked)))
     guard.leave(guard.Guard({"addresses": ["192.0.2.1/32"]}))
@@ -163,9 +177,7 @@ def test_configuration(tmp_path: Path) -> None:
         guard.load(str(path))
 
 
-def test_reload_keeps_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
-    monkeypatch.setattr(guard, "ip", lambda *words, quiet=False: done.append(" ".join(words)) or True)
+def test_reload_keeps_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
     monkeypatch.setattr(guard.Guard, "present", lambda self: set(self.watches))
     old = guard.Guard({"addresses": ["192.0.2.1/32", "192.0.2.2/32"]})
     for watch in old.watches.values():

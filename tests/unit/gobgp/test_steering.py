@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ PATH = (
     '{"type":5,"value":200},{"type":8,"communities":[4292804708,4294967041]},'
     '{"type":32,"value":[{"ASN":65503,"LocalData1":1,"LocalData2":2}]},{"type":3,"nexthop":"10.255.0.2"}],"stale":false}]}'
 )
-ROUTE = {
+ROUTE: dict[str, Any] = {
     "prefix": "192.0.2.0/24",
     "next_hop": "10.255.0.2",
     "local_pref": 200,
@@ -46,7 +47,7 @@ def test_a_known_community_by_number_is_the_same() -> None:
 
 @pytest.mark.parametrize("text", ["no-exit", "65536:1", "1", "1:2:3", "-1:2", "", "1:"])
 def test_what_is_no_community(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         steering.community_number(text)
 
 
@@ -80,14 +81,14 @@ CONFIGURED = {"prefixes": ["192.0.2.0/24"], "next_hops": {}, "health": {"command
 
 
 def test_what_is_wanted_is_announced_again(box: dict[str, dict[str, Any]]) -> None:
-    steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": True}})  # type: ignore[index]
-    assert steering.replay(CONFIGURED) == ["announced: " + steering.sentence({**ROUTE, "persistent": True})]
+    steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": True}})
+    assert steering.replay(CONFIGURED) == ["advertised: " + steering.sentence({**ROUTE, "persistent": True})]
     assert box == {ROUTE["prefix"]: ROUTE}
     assert steering.replay(CONFIGURED) == []
 
 
 def test_hold_and_resume(box: dict[str, dict[str, Any]]) -> None:
-    steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": False}})  # type: ignore[index]
+    steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": False}})
     steering.replay(CONFIGURED)
     steering.hold(CONFIGURED, "exit status 1")
     assert (box, steering.held(CONFIGURED)) == ({}, "exit status 1")
@@ -99,11 +100,11 @@ def test_hold_and_resume(box: dict[str, dict[str, Any]]) -> None:
 
 
 def test_what_may_no_longer_be_steered_goes(box: dict[str, dict[str, Any]]) -> None:
-    steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": True}})  # type: ignore[index]
+    steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": True}})
     steering.replay(CONFIGURED)
     said = steering.replay({**CONFIGURED, "prefixes": ["198.51.100.0/24"]})
     assert box == {}
-    assert said[0].startswith("not announced, since it may not be steered")
+    assert said[0].startswith("not advertised, since it may not be steered")
 
 
 def test_a_daemon_that_refuses_in_silence_is_found_out(box: dict[str, dict[str, Any]]) -> None:

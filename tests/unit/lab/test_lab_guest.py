@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +26,7 @@ from lab.uml import Uml
 from lab.vm import Definition, is_free
 
 IMAGES = frozenset({"trixie"})
-DATA = {
+DATA: dict[str, Any] = {
     "vms": {
         "r1": {
             "image": "trixie",
@@ -200,13 +201,23 @@ def test_the_definition_tells_a_new_disk_from_new_hardware(tmp_path: Path) -> No
     assert not Definition.of(vm, files, disk, b"seed", TCG).same_disk(first)
 
 
+def bind_quiet_port(other: socket.socket) -> int:
+    """Bind a port below those that the kernel gives away: nobody takes it in the moment after it was closed."""
+    for port in range(20000, 30000):
+        try:
+            other.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no port from 20000 to 29999 is free")
+
+
 def test_a_port_is_free_when_nobody_listens_on_it() -> None:
     with socket.socket() as other:
         # As QEMU and the management network of User Mode Linux do.
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", 0))
+        port = bind_quiet_port(other)
         other.listen()
-        port = other.getsockname()[1]
         assert not is_free(port)
         # A connection that ended leaves the port in TIME_WAIT for a minute.
         with socket.create_connection(("127.0.0.1", port)), other.accept()[0]:

@@ -329,7 +329,7 @@ def test_another_list_of_modules_is_refused_with_the_difference(cache: Path, tmp
     made = load_kernel_recipe().builtin.splitlines(keepends=True)
     made[2:3] = ["kernel/new/one.ko\n", "kernel/new/two.ko\n"]
     (cache.parent / "made" / "modules.builtin").write_text("".join(made))
-    with pytest.raises(LabError, match="another list of built-in modules than lab/kernels/modules.builtin") as caught:
+    with pytest.raises(LabError, match=r"another list of built-in modules than lab/kernels/modules\.builtin") as caught:
         build_it(cache, load_kernel_recipe())
     assert only_the_lock(cache)
     # The message is the remedy: it turns the committed list into the one that was made.

@@ -19,7 +19,7 @@ MARKER = "/lab/vms/T1/"
 
 
 def sleeper(*arguments: str, prepare: str = "pass") -> subprocess.Popen[bytes]:
-    code = f"import signal, time; {prepare}; print('ready', flush=True); time.sleep(60)"
+    code = f"import signal, time; {prepare}; print('ready', flush=True); time.sleep(3600)"
     child = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"
@@ -80,13 +80,13 @@ def test_a_process_deaf_to_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest
     pid_file = tmp_path / "pid"
     pid_file.write_text(str(child.pid))
     assert process.stop(pid_file, MARKER)
-    assert child.wait(5) == -signal.SIGKILL
+    assert child.wait(60) == -signal.SIGKILL
 
 
 def test_a_detached_process_has_a_session_of_its_own(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = process.start_detached([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], log)
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
     assert log.read_text() == "True\n"
 
 
@@ -95,7 +95,7 @@ def test_a_detached_process_writes_its_own_id_and_parts_output_from_errors(tmp_p
     output.write_text("before\n")
     code = "import os, sys; print(os.getpid()); print('wrong', file=sys.stderr)"
     child = process.start_detached([sys.executable, "-c", code], log, output=output, pid_file=pid_file)
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
     assert pid_file.read_text() == f"{child.pid}\n"
     assert output.read_text() == f"before\n{child.pid}\n"
     assert log.read_text() == "wrong\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import subprocess
 import tarfile
 import threading
 from collections.abc import Callable
@@ -110,8 +112,8 @@ def test_a_killed_build_is_removed_without_following_its_mounts(tmp_path: Path, 
             mounted.remove(Path(command[-1]))
 
     monkeypatch.setattr(build, "mount_points", lambda: list(mounted))
-    monkeypatch.setattr(build.subprocess, "run", umount)
-    monkeypatch.setattr(build.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(subprocess, "run", umount)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(LabError, match=f"umount {re.escape(str(work / 'proc'))}$"):
         build.remove_tree(work)
     assert work.exists() and mounted == [Path("/proc"), work / "proc"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from managed_host import Host
+
+from .managed_host import Host
 
 
 @pytest.fixture

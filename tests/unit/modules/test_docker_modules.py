@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished
 from ansible_collections.xuegao.net.plugins.modules import docker_booted, docker_differences, docker_engine, docker_image_tar
-from managed_host import Host
+
+from .managed_host import Host
 
 
 class Daemon:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint as way_back
 from ansible_collections.xuegao.net.plugins.modules import checkpoint, nft_table, ssh_listen
-from managed_host import Host
+
+from .managed_host import Host
 
 
 @pytest.fixture(autouse=True)

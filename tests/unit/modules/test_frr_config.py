@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import sysfs
 from ansible_collections.xuegao.net.plugins.modules import frr_config
-from managed_host import Host
+
+from .managed_host import Host
 
 PASSWORD = "swordfish"
 TEMPLATE = "frr version 10\nrouter bgp 65503\n neighbor 10.0.0.1 password <secret bgp 10.0.0.1>\n"
@@ -176,3 +177,62 @@ def test_a_file_that_others_can_read_is_closed(host: Host, path: Path) -> None:
     Router(host, path, running=TEXT)
     assert run(host, path)["applied"] == [f"mode of {path}"]
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+POLICY = "ip prefix-list OWN seq 5 permit 10.0.0.0/8\nroute-map IN permit 10\n match ip address prefix-list OWN\n set tag 5\nexit\n"
+
+
+class Daemons(Router):
+    """An FRR whose daemons have each their own copy of the policy; ``copies``: by daemon."""
+
+    def __init__(self, host: Host, path: Path, copies: dict[str, str], takes: bool = True) -> None:
+        super().__init__(host, path, running=TEXT + POLICY)
+        self.copies, self.gets = copies, takes
+        self.daemons = " ".join([*copies, "staticd"])
+        path.write_text(TEXT + POLICY, encoding="utf-8")
+        path.chmod(0o640)
+
+    def vtysh(self, command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "-d" not in command:
+            return super().vtysh(command, data)
+        daemon = command[command.index("-d") + 1]
+        if "-f" not in command:
+            return 0, self.copies[daemon], ""
+        if self.gets:
+            self.copies[daemon] += Path(command[-1]).read_text(encoding="utf-8")
+        return 0, "", ""
+
+
+def with_policy(host: Host, path: Path, check: bool = False) -> dict[str, Any]:
+    return run(host, path, check, content=TEMPLATE + POLICY, daemons=["zebra", "staticd"])
+
+
+@pytest.mark.parametrize(
+    ("keeper", "left", "lacks"),
+    [
+        ("mgmtd", "", ["mgmtd lacks ip prefix-list OWN seq 5 permit 10.0.0.0/8", "mgmtd lacks route-map IN permit 10"]),
+        ("zebra", "ip prefix-list OWN seq 5 permit 10.0.0.0/8\n", ["zebra lacks route-map IN permit 10"]),
+        (
+            "mgmtd",
+            POLICY.replace(" match ip address prefix-list OWN\n", ""),
+            ["mgmtd lacks route-map IN permit 10: match ip address prefix-list OWN"],
+        ),
+        # What is one daemon's own, as a tag is bgpd's, is not missed in another.
+        ("mgmtd", POLICY.replace(" set tag 5\n", ""), []),
+    ],
+)
+def test_a_daemon_without_its_copy_of_the_policy_gets_it(host: Host, path: Path, keeper: str, left: str, lacks: list[str]) -> None:
+    copies = {"zebra": "", keeper: left, "bgpd": POLICY}
+    router = Daemons(host, path, copies)
+    assert with_policy(host, path, check=True)["applied"] == lacks
+    assert router.copies[keeper] == left
+    result = with_policy(host, path)
+    assert (result["applied"], result["changed"]) == (lacks, bool(lacks))
+    assert with_policy(host, path)["changed"] is False
+    assert router.copies["bgpd"] == POLICY
+
+
+def test_a_daemon_that_never_takes_the_policy_is_named(host: Host, path: Path) -> None:
+    Daemons(host, path, {"zebra": POLICY, "bgpd": ""}, takes=False)
+    message = with_policy(host, path)["msg"]
+    assert message.startswith("FRR's daemons do not take all of the policy:\nbgpd lacks ip prefix-list OWN")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import steering
 from ansible_collections.xuegao.net.plugins.modules import gobgp_config, gobgp_route
-from managed_host import Host
+
+from .managed_host import Host
 
 PASSWORD = 'sword"fish'
 TEMPLATE = '[global.config]\n  as = 65503\n[neighbors.config]\n  auth-password = "<secret bgp 10.0.0.1>"\n'
@@ -183,7 +184,7 @@ def test_while_the_box_is_ill_a_route_is_only_written_down(host: Host, box: Daem
 
 def test_a_daemon_that_refuses_in_silence_is_found_out(host: Host, box: Daemon, tmp_path: Path) -> None:
     box.silent = True
-    assert "gobgpd did not take it: not announced ['192.0.2.0/24']" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
+    assert "gobgpd did not take it: not advertised ['192.0.2.0/24']" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
     assert not (tmp_path / "volatile").exists()
 
 

@@ -13,7 +13,8 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_layer 
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
-from managed_host import Host
+
+from .managed_host import Host
 
 # ---- host_facts ----------------------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import sysctl
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer
 from ansible_collections.xuegao.net.plugins.modules import kernel_settings
-from managed_host import Host
+
+from .managed_host import Host
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
-from managed_host import Host
+
+from .managed_host import Host
 
 UNIT = "openvpn-server@ovpn2.service"
 TUNNEL = {

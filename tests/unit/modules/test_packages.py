@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.build_process import Builder
 from ansible_collections.xuegao.net.plugins.modules import deb_artifact, deb_build, package_candidates
-from managed_host import Host
+
+from .managed_host import Host
 
 # ---- package_candidates --------------------------------------------------------------------------------------------------------------------
 

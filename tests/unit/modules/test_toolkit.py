@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import frr, wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects, link_addresses
-from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, put_in, take_out, where_like
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, placeholder, put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file, trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -113,10 +113,14 @@ def test_a_trial_file_is_private_and_goes(tmp_path: Path) -> None:
 
 
 def test_a_trial_file_goes_with_an_error_too(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), trial_file_beside(str(tmp_path / "frr.conf"), "x", 0o640, -1, -1) as path:
-        assert os.path.basename(path).startswith(".frr.conf.")
-        assert os.stat(path).st_mode & 0o777 == 0o640
-        raise ValueError("refused")
+    def refuse() -> None:
+        with trial_file_beside(str(tmp_path / "frr.conf"), "x", 0o640, -1, -1) as path:
+            assert os.path.basename(path).startswith(".frr.conf.")
+            assert os.stat(path).st_mode & 0o777 == 0o640
+            raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        refuse()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,6 +128,8 @@ def test_a_trial_file_goes_with_an_error_too(tmp_path: Path) -> None:
 
 
 def test_placeholders_are_filled() -> None:
+    assert placeholder("bgp default 192.0.2.1") == "<secret bgp default 192.0.2.1>"
+    assert put_in(placeholder("one"), {"one": "1"}) == "1"
     assert put_in("a <secret one> b <secret two>", {"one": "1", "two": "2"}) == "a 1 b 2"
     # Nothing of a value is an instruction.
     assert put_in("<secret one>", {"one": r"\1<secret two>"}) == r"\1<secret two>"
@@ -245,7 +251,9 @@ def test_objects_of_iproute2() -> None:
 
 def test_role_vrf_installs_every_part_of_its_program() -> None:
     """The program for the boot has no collection to import from: each file it needs is named."""
-    parts = yaml.safe_load((ROOT / "roles/vrf/vars/main.yml").read_text(encoding="utf-8"))["__vrf_parts"]
+    files = yaml.safe_load((ROOT / "roles/vrf/vars/main.yml").read_text(encoding="utf-8"))["__vrf_program"]
+    parts = [file["path"].rpartition("/")[2] for file in files]
+    assert all(f"~ '/{part}')" in file["content"] for part, file in zip(parts, files))
     needed = {"interface_layer"}
     package = "ansible_collections.xuegao.net.plugins.module_utils"
     for part in parts:

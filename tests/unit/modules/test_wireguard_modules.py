@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.modules import wireguard_interfaces, wireguard_key
-from managed_host import Host
+
+from .managed_host import Host
 
 PRIVATE = "GIVPLIIU8TTwKqCO7ERqLq1qQ0RZ4jHmGqpmnPtTdlk="
 OTHER = "mKD2VsN0dOzlTBc4sXkmlIYAx5GkRw5C6wBuq1uAuWc="

@@ -8,13 +8,15 @@ import csv
 import importlib.util
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.vyos import vyos_commands
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
@@ -104,7 +106,7 @@ def test_every_host_is_accepted_by_the_roles(network: Path, specs: RoleSpecs) ->
         assert refusals(variables, specs) == [], host
 
 
-def refusals(variables: dict[str, Any], specs: RoleSpecs) -> list[str]:
+def refusals(variables: Mapping[str, Any], specs: RoleSpecs) -> list[str]:
     """Return what the roles say against the variables of a host: every one of them belongs to a role, and holds what its spec allows."""
     nobodys = [f"{name}: no role has such a variable" for name in variables if name not in specs.options]
     return nobodys + [str(problem) for problem in variable_problems(revealed(variables), specs)]
@@ -179,8 +181,8 @@ def test_a_container_and_its_gateway_agree(network: str, gateway: str, container
         assert told == own.get("networks", [])
 
 
-def policies(variables: dict[str, Any], variable: str, container: str) -> list[dict[str, Any]]:
-    return [item for item in variables[variable] if item["name"] == f"CONTAINER-{container}"]
+def policies(variables: HostVariables, variable: str, container: str) -> list[dict[str, Any]]:
+    return [item for item in entries_of(variables, variable) if item["name"] == f"CONTAINER-{container}"]
 
 
 def test_a_container_more_changes_no_other_line() -> None:

@@ -17,15 +17,26 @@ from jinja2.nativetypes import NativeEnvironment
 
 FILTERS = Path(__file__).parents[3] / "plugins" / "filter"
 NAMES = (
+    "dns_anycast_values",
+    "docker_macvlan_values",
+    "failover_test_values",
+    "firewall_values",
+    "frr_values",
+    "gobgp_values",
     "interface_name",
+    "l2tp_ipsec_values",
     "link_address",
     "link_subnet",
+    "openvpn_values",
     "peer_address",
     "plan",
     "prefixes_published",
     "router_id",
+    "steering_routes",
+    "sysctl_values",
     "tcp_mss",
     "tunnel_mtu",
+    "vrf_values",
 )
 
 
@@ -71,6 +82,10 @@ def test_examples_are_true(expression: str, result: str) -> None:
         ("{{ '0.0.0.0' | xuegao.net.router_id }}", "0.0.0.0 is no router ID"),
         ("{{ 'fd00::/64' | xuegao.net.router_id(0) }}", "0 is no router ID"),
         ("{{ {} | xuegao.net.plan }}", "xgn_nodes: is required"),
+        (
+            "{{ {'firewall_public_interfaces': ['eth0']} | xuegao.net.firewall_values }}",
+            "xuegao.net.firewall_values: firewall_ssh_port is required",
+        ),
     ],
 )
 def test_mistakes_are_named(expression: str, message: str) -> None:

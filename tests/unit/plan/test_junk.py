@@ -68,8 +68,9 @@ def put(document: Any, path: tuple[Any, ...], junk: Any) -> Any:
 def answer(raw: Any) -> None:
     try:
         plan = make_plan(raw)
-    except IntentError as error:
-        assert error.problems
+    except IntentError as refusal:
+        if not refusal.problems:
+            raise AssertionError("refused without a reason") from refusal
         return
     for _file in plan_files(plan):
         pass

@@ -22,7 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_p
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import dot_source
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[3]
@@ -104,6 +104,27 @@ def test_changes_are_said_in_words() -> None:
     assert plan_changes({"gone": {}}, {"new": {}}) == {"new": ["new host"], "gone": ["no longer in the plan"]}
 
 
+GOLDEN_PLANS = sorted(path.parent.name for path in (ROOT / "tests" / "golden").glob("*/intent.yml"))
+
+
+@pytest.mark.parametrize("network", GOLDEN_PLANS)
+def test_no_change_is_a_raw_dictionary(network: str) -> None:
+    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8")))
+    nothing: dict[str, dict[str, Any]] = {host: {} for host in plan.hosts}
+    for sentences in (*plan_changes(nothing, plan.hosts).values(), *plan_changes(plan.hosts, nothing).values()):
+        assert [sentence for sentence in sentences if "{'" in sentence] == []
+
+
+def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
+    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / "hybrid" / "intent.yml").read_text(encoding="utf-8")))
+    before = copy.deepcopy(plan.hosts)
+    paths = before["hq-core"]["failover_test_paths"]
+    del paths[0]["tunnels"][-1]
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE, tunnel l2tp6: added"]}
+    del before["hq-core"]["failover_test_paths"]
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE: added"]}
+
+
 def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
     plan = make_plan(pair())
     first = plan_directory.write_plan(plan, tmp_path)
@@ -155,7 +176,7 @@ plain = st.none() | st.booleans() | st.integers() | words
 documents = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.dictionaries(words, documents, max_size=3))
 def test_yaml_text_is_read_back_as_it_was(value: dict[str, Any]) -> None:
     assert yaml.safe_load(yaml_text(value)) == value

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ ROOT = Path(__file__).resolve().parents[3]
 MACHINES = {"hq-core", "hq-nfv", "cloud-edge", "cloud-node"}
 
 
-def plays(playbook: str, inventory: str, *arguments: str) -> list[set[str]]:
-    """The hosts of each play, in order."""
+def plays(inventory: str, playbooks: Sequence[str], *arguments: str) -> list[list[set[str]]]:
+    """The hosts of each play of each playbook, in order."""
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "ansible-playbook"),
             "--inventory",
             str(ROOT / "inventories" / inventory),
-            f"xuegao.net.{playbook}",
+            *(f"xuegao.net.{playbook}" for playbook in playbooks),
             "--list-hosts",
             *arguments,
         ],
@@ -33,30 +34,64 @@ def plays(playbook: str, inventory: str, *arguments: str) -> list[set[str]]:
     )
     # A group that does not exist would be one.
     assert "[WARNING]" not in done.stderr + done.stdout
-    return [set(part.split()) for part in re.findall(r"hosts \(\d+\):\n((?:      \S+\n?)*)", done.stdout)]
+    _, *texts = re.split(r"^playbook: .*$", done.stdout, flags=re.MULTILINE)
+    return [[set(part.split()) for part in re.findall(r"hosts \(\d+\):\n((?:      \S+\n?)*)", text)] for text in texts]
 
 
 @pytest.mark.parametrize(
     ("limit", "machines", "containers"),
     [
-        ((), MACHINES, {"igp"}),
         (("--limit", "igp"), set(), {"igp"}),
         (("--limit", "cloud-node"), {"cloud-node"}, set()),
         (("--extra-vars", "xgn_hosts=on_prem"), {"hq-core", "hq-nfv"}, set()),
         (("--extra-vars", "xgn_hosts=cloud"), {"cloud-edge", "cloud-node"}, {"igp"}),
     ],
-    ids=["all", "container", "node", "on_prem", "cloud"],
+    ids=["container", "node", "on_prem", "cloud"],
 )
-def test_site_configures_containers_after_the_machines(limit: tuple[str, ...], machines: set[str], containers: set[str]) -> None:
-    assert plays("site", "hybrid", *limit) == [machines | containers, machines, containers]
+def test_a_limit_takes_hosts_from_each_play_of_site(limit: tuple[str, ...], machines: set[str], containers: set[str]) -> None:
+    assert plays("hybrid", ["site"], *limit) == [[machines | containers, machines, containers]]
 
 
 def test_site_without_containers() -> None:
-    assert plays("site", "t1_t2") == [{"T1", "T2"}, {"T1", "T2"}, set()]
+    assert plays("t1_t2", ["site"]) == [[{"T1", "T2"}, {"T1", "T2"}, set()]]
 
 
-@pytest.mark.parametrize("playbook", ["reboot", "upgrade_frr"])
-def test_containers_are_not_rebooted_and_nothing_is_installed_in_them(playbook: str) -> None:
-    first, *verify = plays(playbook, "hybrid")
-    assert first == MACHINES
-    assert verify == [MACHINES | {"igp"}] * 2
+def test_containers_come_after_the_machines_are_not_rebooted_and_nothing_is_installed_in_them() -> None:
+    everything = MACHINES | {"igp"}
+    site, *others = plays("hybrid", ["site", "reboot", "upgrade_frr"])
+    assert site == [everything, MACHINES, {"igp"}]
+    assert others == [[MACHINES, everything, everything]] * 2
+
+
+def test_site_takes_each_host_to_the_roles_it_has_a_use_for(tmp_path: Path) -> None:
+    """Offline: only the roles' own checks of their variables run, and the conditions of the roles are evaluated."""
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "--inventory",
+            str(ROOT / "inventories" / "hybrid"),
+            "xuegao.net.site",
+            "--tags",
+            "validate",
+            "--extra-vars",
+            f"xgn_plan_directory={tmp_path}",
+        ],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    included = {
+        role: set(hosts.split(", ")) for role, hosts in re.findall(r"^included: xuegao\.net\.(\w+) for (.*)$", done.stdout, re.MULTILINE)
+    }
+    assert included == {
+        "preflight": {*MACHINES, "igp"},
+        "openvpn": {"hq-core", "cloud-edge"},
+        "l2tp_ipsec": {"hq-core", "cloud-edge"},
+        "firewall": {"hq-core", "cloud-edge", "cloud-node"},
+        "docker_macvlan": {"cloud-edge", "cloud-node"},
+        "dns_anycast": {"hq-nfv", "cloud-edge"},
+        "gobgp": {"hq-nfv"},
+    }

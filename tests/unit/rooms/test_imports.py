@@ -16,6 +16,9 @@ DECISION = "docs/decisions/0019-rooms-by-stage.md"
 # The way of the data. Each room may import those before it.
 WAY = ("common", "intent", "plan", "render", "verify", "report")
 MAY_IMPORT = {room: frozenset(WAY[:place]) for place, room in enumerate(WAY)} | {
+    # They read what the plan wrote into the hosts' variables, which somebody may have written by hand as well.
+    "verify": frozenset({"common", "render"}),
+    "report": frozenset({"common", "render", "verify"}),
     # What a build from source consists of: a subject of its own, beside the way.
     "frr_build": frozenset({"common"}),
     # Beside verify and render. It judges variables that somebody wrote by hand, so it must not know a plan or an intent: a host without
@@ -78,6 +81,14 @@ def test_every_room_is_a_package_with_files() -> None:
     assert {path.parent for path in FILES} == {path.parent for path in UTILS.rglob("__init__.py")}
 
 
+@pytest.mark.parametrize("name", ["report", "verify_checks"])
+def test_verify_and_report_plan_nothing(name: str) -> None:
+    source = (UTILS.parent / "action" / f"{name}.py").read_text(encoding="utf-8")
+    parts = [found.removeprefix(f"{PLUGINS}.plugin_utils.").split(".")[0] for _line, found in imported(source, f"{PLUGINS}.action.{name}")]
+    assert "report" in parts
+    assert not {"intent", "plan"} & set(parts), f"plugins/action/{name}.py reads the hosts' variables; the plan says there what it needs"
+
+
 @pytest.mark.parametrize(
     ("path", "source", "shown"),
     [
@@ -95,6 +106,12 @@ def test_every_room_is_a_package_with_files() -> None:
         ("report/data.py", f"from {PLUGINS}.plugin_utils.validate.host import Host", "imports validate.host.Host, "),
         ("validate/host.py", f"from {PLUGINS}.plugin_utils.intent.model import Node", "but validate may import common and frr_build only"),
         ("verify/ledger.py", f"from {PLUGINS}.action.report import verdict", "imports plugins.action, "),
+        ("verify/ledger.py", f"from {PLUGINS}.plugin_utils.plan.plan import make_plan", "but verify may import common and render only"),
+        (
+            "report/data.py",
+            f"from {PLUGINS}.plugin_utils.intent.model import Link",
+            "but report may import common and render and verify only",
+        ),
     ],
 )
 def test_a_back_import_is_told(path: str, source: str, shown: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import parse_sas
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import parse_state
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import L2tpIpsecTunnel, OpenvpnTunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 
 SAS = """\
@@ -23,7 +24,7 @@ l2tp5: #1, ESTABLISHED, IKEv2, 2222222222222222_i 3333333333333333_r*
   l2tp5: #2, reqid 1, INSTALLED, TRANSPORT-in-UDP, ESP:AES_CBC-256/HMAC_SHA2_256_128
     installed 12s ago, rekeying in 3200s, expires in 3900s
 """
-TUNNEL = {"name": "ovpn2", "role": "server", "peer": "cloud", "mtu": 1414, "listen_port": 11942}
+TUNNEL: OpenvpnTunnel = {"name": "ovpn2", "role": "server", "peer": "cloud", "mtu": 1414, "listen_port": 11942}
 GOOD = {"state": "CONNECTED", "remote": "198.51.100.1", "fingerprint": "AA", "peer_fingerprint": "BB", "mode": "0600", "problem": None}
 
 
@@ -84,7 +85,7 @@ def test_checks_of_openvpn(change: dict[str, str | None], name: str, detail: str
 
 
 def test_checks_of_l2tp() -> None:
-    tunnel = {"name": "l2tp5", "role": "lns", "peer": "old", "mtu": 1402, "cipher": "aes-gcm"}
+    tunnel: L2tpIpsecTunnel = {"name": "l2tp5", "role": "lns", "peer": "old", "mtu": 1402, "preshared_key": "stand-in", "cipher": "aes-gcm"}
     state = {"ipsec": {"command": "", "data": parse_sas(SAS), "error": None}, "l2tp_guard": {"command": "", "data": False, "error": None}}
     failed = {
         item.name: item.detail for item in host_checks("hq", {"l2tp_ipsec_tunnels": [tunnel]}, state) if item.name.startswith("IPsec")

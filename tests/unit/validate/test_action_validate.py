@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,18 @@ PLAYBOOK = [
 SECRET = "hunter2-hunter2"
 
 
+PLAN = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "any_errors_fatal": True,
+        "tasks": [
+            {"ansible.builtin.include_role": {"name": "xuegao.net.preflight", "tasks_from": tasks}} for tasks in ("plan", "validate")
+        ],
+    },
+]
+
+
 class Runs:
     """Runs the playbook in a directory of its own, with an ssh that only notes that it was called."""
 
@@ -34,7 +48,6 @@ class Runs:
         ssh = directory / "ssh"
         ssh.write_text(f"#!/bin/sh\necho called >> '{self.calls}'\nexit 255\n", encoding="utf-8")
         ssh.chmod(0o755)
-        (directory / "playbook.yml").write_text(yaml.safe_dump(PLAYBOOK), encoding="utf-8")
         (directory / "ansible.cfg").write_text("", encoding="utf-8")  # keeps a developer's own settings out
         self.environment = {
             **os.environ,
@@ -46,10 +59,13 @@ class Runs:
             "ANSIBLE_SSH_RETRIES": "0",
         }
 
-    def run(self, inventory: Path, extra: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, inventory: Path, extra: dict[str, Any], *arguments: str, play: list[dict[str, Any]] = PLAYBOOK
+    ) -> subprocess.CompletedProcess[str]:
+        (self.directory / "playbook.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
         command = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), "-e", json.dumps(extra), *arguments]
         return subprocess.run(
-            [*command, str(self.directory / "playbook.yml")], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            [*command, str(self.directory / "playbook.yml")], env=self.environment, capture_output=True, text=True, timeout=600, check=False
         )
 
     def encrypt(self, text: str) -> str:
@@ -75,7 +91,7 @@ def test_inventory_t1_t2_passes_and_only_then_is_connected(runs: Runs) -> None:
 def test_a_mistake_ends_the_run_before_any_connection(runs: Runs) -> None:
     done = runs.run(ROOT / "inventories" / "t1_t2", {"frr_bpg": []}, "--check")
     assert done.returncode != 0
-    assert "frr_bpg: unknown variable of role frr; did you mean 'frr_bgp'?" in done.stderr + done.stdout
+    assert (done.stdout + done.stderr).count("frr_bpg: unknown variable of role frr; did you mean 'frr_bgp'?") == 2, "once for each host"
     assert "1 mistake in the variables of T1. No host was touched." in done.stderr + done.stdout
     assert not runs.calls.exists()
 
@@ -97,6 +113,7 @@ all:
         table: "{{{{ 100 + 100 }}}}"
     frr_log_level: "{{{{ omit }}}}"
     frr_after_units: "{{{{ units }}}}"
+    frr_hostname: "{{{{ units + 1 }}}}"
     frr_vrfs: "{{{{ [1] + 2 }}}}"
     wireguard_interfaces: "{{{{ [secret] + 2 }}}}"
     frr_route_maps:
@@ -118,17 +135,43 @@ all:
     )
     done = runs.run(inventory, {}, "--vault-password-file", str(runs.directory / "password"), "-vvv")
     output = done.stdout + done.stderr
-    lines = [line.rpartition("Action failed: ")[2] for line in output.splitlines()]
+    (answer,) = re.findall(r"^fatal: \[R1\]: FAILED! => (\{.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)
+    lines = json.loads(answer)["problems"]
+    assert "8 mistakes in the variables of R1. No host was touched." in output
     for expected in (
-        "frr_after_units: uses what is not defined: 'units' is undefined",
+        "frr_after_units: 'units' is not a defined variable; define it, usually in an encrypted file of group_vars/all",
         'frr_vrfs: cannot be templated: Error rendering template: can only concatenate list (not "int") to list',
         "wireguard_interfaces: cannot be templated or decrypted; it may hold a secret, so see the details with ansible.builtin.debug",
-        "frr_bgp[0].neighbors[0].families[0].route_map_out: uses what is not defined: 'out' is undefined",
+        "frr_bgp[0].neighbors[0].families[0].route_map_out: 'out' is not a defined variable; define it, usually in an encrypted file of group_vars/all",
         "frr_bgp[0].neighbors[0].password: <secret> contains white space or a control character; FRR reads one word",
         "frr_bgp[0].neighbors[1].password: cannot be templated or decrypted; it may hold a secret, so see the details with ansible.builtin.debug",
-        "vrf_vrfs[0].name: uses what is not defined: 'core' is undefined",
-        "7 mistakes in the variables of R1. No host was touched.",
+        "vrf_vrfs[0].name: 'core' is not a defined variable; define it, usually in an encrypted file of group_vars/all",
+        "frr_hostname: uses a variable that is not defined: 'units' is undefined",
     ):
         assert expected in lines, output
     assert SECRET not in output
     assert not runs.calls.exists()
+
+
+def test_a_misspelt_name_of_a_password_is_told_once_where_the_intent_has_it(runs: Runs) -> None:
+    extra = {"xgn_bgp": {"password_variable": "bgp_pasword"}, "xgn_plan_directory": str(runs.directory / "plan")}
+    done = runs.run(ROOT / "inventories" / "t1_t2", extra, play=PLAN)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert output.count("xgn_bgp.password_variable: 'bgp_pasword' is not a defined variable; did you mean 'bgp_password'?") == 1, output
+    assert "1 mistake in the intent. No host was touched." in output
+    assert "frr_bgp" not in output
+    assert not runs.calls.exists()
+
+
+def test_a_name_that_only_some_hosts_lack_is_told_on_those(runs: Runs) -> None:
+    inventory = runs.directory / "inventory"
+    shutil.copytree(ROOT / "inventories" / "t1_t2", inventory)
+    (inventory / "host_vars").mkdir(exist_ok=True)
+    (inventory / "host_vars" / "T1.yml").write_text("half_a_secret: hunter2\n", encoding="utf-8")
+    extra = {"xgn_bgp": {"password_variable": "half_a_secret"}, "xgn_plan_directory": str(runs.directory / "plan")}
+    done = runs.run(inventory, extra, play=PLAN)
+    output = done.stdout + done.stderr
+    assert output.count("xgn_bgp.password_variable: 'half_a_secret' is not a defined variable") == 1, output
+    assert "1 mistake in the variables of T2. No host was touched." in output
+    assert "in the variables of T1" not in output

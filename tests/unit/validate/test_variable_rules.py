@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,13 @@ WORDS = st.sampled_from(
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | WORDS
 
 
-def json_like(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    return st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=12)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=12
+)
 
 
 def of_spec(spec: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Return values that mostly have the shape of a spec, with anything at all in between."""
-    anything = json_like(st.text(max_size=5))
     kind = spec.get("elements", "raw") if spec["type"] == "list" else spec["type"]
     if "choices" in spec:
         item: st.SearchStrategy[Any] = st.sampled_from(spec["choices"])
@@ -43,13 +43,13 @@ def of_spec(spec: dict[str, Any]) -> st.SearchStrategy[Any]:
         item = st.booleans()
     else:
         item = WORDS
-    return (st.lists(item, max_size=3) if spec["type"] == "list" else item) | anything
+    return (st.lists(item, max_size=3) if spec["type"] == "list" else item) | ANYTHING
 
 
 VARIABLES = st.fixed_dictionaries({}, optional={name: of_spec(dict(spec)) for name, spec in SPECS.options.items()})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(VARIABLES)
 def test_nothing_is_raised_for_any_input(variables: dict[str, Any]) -> None:
     for problem in variable_problems(role_variables(variables, SPECS), SPECS):
@@ -143,16 +143,10 @@ def large(count: int) -> dict[str, Any]:
     }
 
 
-def seconds(count: int) -> float:
-    variables = large(count)
-    start = time.process_time()
-    assert host_problems(variables) == []
-    return time.process_time() - start
-
-
-def test_time_is_linear() -> None:
-    small, big = min(seconds(500) for _ in range(3)), seconds(5000)
-    assert big < 30 * small, f"{small:.3f} s for 500 links, {big:.3f} s for 5000"
+def test_work_is_linear(lines: Callable[[Callable[[], object]], int]) -> None:
+    small, big = large(100), large(1000)
+    assert host_problems(small) == host_problems(big) == []
+    assert lines(lambda: host_problems(big)) <= 10 * lines(lambda: host_problems(small))
 
 
 def test_longest_role_name_owns_a_variable(tmp_path: Path) -> None:

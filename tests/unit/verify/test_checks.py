@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import verify_samples as samples
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import (
     Check,
     gather_arguments,
@@ -22,7 +23,7 @@ PEER = samples.loopback(2)
 PEER_KEY = samples.key_of("T2", "wg0")
 
 
-def checks_of(state: State, variables: dict[str, Any] | None = None, registry: dict[str, dict[str, str]] | None = None) -> list[Check]:
+def checks_of(state: State, variables: HostVariables | None = None, registry: dict[str, dict[str, str]] | None = None) -> list[Check]:
     return host_checks("T1", variables or VARIABLES["T1"], state, REGISTRY if registry is None else registry)
 
 
@@ -361,7 +362,7 @@ def test_a_unit_that_was_started_again_says_nothing_of_the_order() -> None:
 
 
 def test_roles_left_out_are_skipped_with_the_reason() -> None:
-    variables = {**VARIABLES["T1"], "verify_roles": ["sysctl", "vrf"]}
+    variables = VARIABLES["T1"] | {"verify_roles": ["sysctl", "vrf"]}
     checks = checks_of(STATES["T1"], variables)
     skipped = {check.name: check.detail for check in checks if check.status == "skipped"}
     assert skipped["Role wireguard"] == "verify_roles does not name wireguard"
@@ -380,7 +381,7 @@ def test_an_own_link_that_ospf_repeats_is_no_leak() -> None:
 
 
 def test_what_is_asked_of_the_host() -> None:
-    asked = gather_arguments({**VARIABLES["T1"], "verify_wait": 30})
+    asked = gather_arguments(VARIABLES["T1"] | {"verify_wait": 30})
     assert asked["expect"]["bgp"] == [{"vrf": "CORE", "address": PEER}]
     assert asked["expect"]["bfd"] == asked["expect"]["bgp"]
     assert asked["expect"]["routes"] == [{"vrf": "CORE", "prefix": "10.2.0.0/24"}]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_docker as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES = {
+VARIABLES: HostVariables = {
     "verify_roles": ["docker_macvlan"],
     "docker_macvlan_networks": [
         {"name": "apps", "parent": "vxlan1000", "mtu": 1500, "subnets": [{"subnet": "10.100.0.0/24", "gateway": "10.100.0.1"}]}
@@ -92,7 +93,7 @@ def test_a_container_that_never_boots_is_given_up() -> None:
 def test_arguments() -> None:
     assert gather_arguments(VARIABLES)["wait"] == 60
     assert gather_arguments(VARIABLES)["docker"] == {"containers": ["igp"]}
-    assert gather_arguments({**VARIABLES, "verify_roles": []})["docker"] is None
+    assert gather_arguments(VARIABLES | {"verify_roles": []})["docker"] is None
     assert gather_arguments(VARIABLES)["verify_units"] == ["docker.service"]
 
 

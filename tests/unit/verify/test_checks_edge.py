@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_edge as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import clamped
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES: dict[str, Any] = {
-    "verify_roles": ["firewall", "dns_anycast"],
-    "firewall_public_interfaces": ["eth0"],
-    "firewall_tcp_mss": {"ipv4": 1300, "ipv6": None},
-    "firewall_tcp_mss_interfaces": ["wg1"],
-    "dns_anycast_addresses": ["1.1.1.1/32"],
-    "dns_anycast_vrf": "CORE",
-    "dns_anycast_interface": "anycast0",
-    "dns_anycast_ssh_listen": [{"address": "fd00::1", "vrf": "CORE"}, {"address": "192.0.2.1"}],
-}
+# As Ansible hands them over: what is not given, here the MSS of a family, is None.
+VARIABLES = cast(
+    HostVariables,
+    {
+        "verify_roles": ["firewall", "dns_anycast"],
+        "firewall_public_interfaces": ["eth0"],
+        "firewall_tcp_mss": {"ipv4": 1300, "ipv6": None},
+        "firewall_tcp_mss_interfaces": ["wg1"],
+        "dns_anycast_addresses": ["1.1.1.1/32"],
+        "dns_anycast_vrf": "CORE",
+        "dns_anycast_interface": "anycast0",
+        "dns_anycast_ssh_listen": [{"address": "fd00::1", "vrf": "CORE"}, {"address": "192.0.2.1"}],
+    },
+)
 RULE = "meta nfproto ipv4 tcp flags syn / syn,rst tcp option maxseg size set 1300"
 TABLE = f"table inet xgn {{\n\tchain in {{\n\t\tiifname @tunnels {RULE}\n\t}}\n\tchain out {{\n\t\toifname @tunnels {RULE}\n\t}}\n}}\n"
 LISTENING = "LISTEN 0 128 192.0.2.1:22 0.0.0.0:*\nLISTEN 0 128 [fd00::1]%CORE:22 [::]:*\n"

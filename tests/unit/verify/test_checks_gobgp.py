@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import parse_global, parse_neighbors, settled
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import boot_pairs, expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES: dict[str, Any] = {
+VARIABLES: HostVariables = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],
     "gobgp_asn": 65503,
     "gobgp_router_id": "10.255.0.2",
@@ -29,9 +30,14 @@ FAULTS = [
     ("GoBGP neighbors", "gobgp_neighbors", {"10.255.0.1": True, "10.255.0.9": False}, "extra 10.255.0.9"),
     ("GoBGP neighbor 10.255.0.1 established", "gobgp_neighbors", {"10.255.0.1": False}, "(hq-core) is not established"),
     ("Steering not held back", "steering", {"held": "exit status 1", "wanted": [], "announced": []}, "held back: exit status 1"),
-    ("Steering announced as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": []}, "192.0.2.0/25 is not announced"),
-    ("Steering announced as wanted", "steering", {"held": None, "wanted": [], "announced": [ROUTE]}, "announced by hand"),
-    ("Steering announced as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": [{**ROUTE, "med": 1}]}, "other attributes"),
+    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": []}, "192.0.2.0/25 is not advertised"),
+    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [], "announced": [ROUTE]}, "advertised by hand"),
+    (
+        "Steering advertised as wanted",
+        "steering",
+        {"held": None, "wanted": [ROUTE], "announced": [{**ROUTE, "med": 1}]},
+        "other attributes",
+    ),
     (
         "Steering within what may be steered",
         "steering",

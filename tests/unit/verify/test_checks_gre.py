@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gre import gather_gre
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.links import link_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES: dict[str, Any] = {
+VARIABLES: HostVariables = {
     "verify_roles": ["vrf", "gre"],
     "vrf_vrfs": [],
     "vrf_interfaces": [{"name": "gre1"}, {"name": "gre2"}],

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import still_waiting
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_ospf, parse_ospf6
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import ospf_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES: dict[str, Any] = {
+VARIABLES: HostVariables = {
     "vrf_vrfs": [{"name": "CORE", "table": 200}],
     "vrf_interfaces": [
         {"name": "eth1", "vrf": "CORE"},
@@ -142,5 +143,5 @@ def test_neighbors_in_the_report() -> None:
         "uptime": 70,
     }
     assert second == {**first, "version": 3, "state": "Full"}
-    unknown = ospf_of({**VARIABLES, "frr_ospf": []}, state())
+    unknown = ospf_of(VARIABLES | {"frr_ospf": []}, state())
     assert unknown[0] == {**first, "vrf": None}

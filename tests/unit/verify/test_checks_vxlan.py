@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_vxlan as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-VARIABLES = {
+VARIABLES: HostVariables = {
     "verify_roles": ["vrf", "vxlan"],
     "vrf_vrfs": [],
     "vrf_interfaces": [{"name": "eth2", "mtu": 2000}],
@@ -74,7 +75,7 @@ def failures(live: dict[str, Any]) -> dict[str, str]:
 
 def test_arguments() -> None:
     assert gather_arguments(VARIABLES)["vxlan"] is True
-    assert gather_arguments({**VARIABLES, "verify_roles": ["vrf"]})["vxlan"] is False
+    assert gather_arguments(VARIABLES | {"verify_roles": ["vrf"]})["vxlan"] is False
 
 
 def test_as_declared() -> None:

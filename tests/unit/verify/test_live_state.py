@@ -77,7 +77,7 @@ def test_an_empty_machine_yields_reasons_and_no_exception() -> None:
 
 def test_a_missing_program_is_a_result() -> None:
     assert live_gather.run(["xgn-no-such-program"]).problem == "xgn-no-such-program is not installed"
-    assert live_gather.run(["sleep", "5"], timeout=0.1).problem == "sleep did not end within 0 s"
+    assert live_gather.run(["sleep", "3600"], timeout=0.1).problem == "sleep did not end within 0 s"
     assert live_gather.run(["sh", "-c", "echo out; exit 3"]).rc == 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_the_page_needs_nothing_from_outside() -> None:
 
 
 def test_without_graphviz_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphviz.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
     report = demo_report(2)
     svg, reason = graphviz.draw(*graph_of(report))
     assert svg is None
@@ -105,9 +106,16 @@ def test_a_host_without_a_result_is_a_failed_check() -> None:
 
 
 def test_site_of_a_host() -> None:
-    assert site_of("a", ["all", "cloud", "b"]) == "b"
-    assert site_of("a", ["cloud"], {"a": {"site": "hq"}}) == "hq"
-    assert site_of("a", ["all", "ungrouped"]) == ""
+    assert site_of({}, ["all", "cloud", "b"]) == "b"
+    assert site_of({"verify_site": "hq"}, ["cloud"]) == "hq"
+    assert site_of({}, ["all", "ungrouped"]) == ""
+
+
+@pytest.mark.parametrize(("variables", "site"), [({}, "cloud"), ({"verify_site": "hq"}, "hq"), ({"verify_site": None}, "cloud")])
+def test_a_host_without_a_result_is_drawn_where_it_belongs(variables: dict[str, Any], site: str) -> None:
+    # Of the intent beside it nothing is read: the plan has said all there is to say.
+    known = {"ansible_facts": {}, "group_names": ["cloud"], "xgn_nodes": {"T9": {"site": "elsewhere"}}, **variables}
+    assert result_of("T9", {"T9": known})["summary"]["site"] == site
 
 
 def test_secrets_are_found_at_every_depth_and_stand_nowhere_in_the_report(tmp_path: Path) -> None:
@@ -180,6 +188,6 @@ def test_the_legend_has_the_line_of_every_kind_and_its_mark(kind: str) -> None:
         assert "One line stands for all links" in caption
         return
     assert KIND_LEGEND[kind] in caption
-    drawn = caption.partition(f'stroke-width="{graphviz.WIDTHS[kind]:g}"/>')[2].partition("</svg>")[0]
+    drawn = caption.partition(f'stroke-width="{graphviz.WIDTHS[kind]}"/>')[2].partition("</svg>")[0]
     assert bool(drawn) == bool(graphviz.END_MARKS[kind])
     assert ('class="open"' in drawn) == graphviz.END_MARKS[kind].startswith("o")

@@ -44,7 +44,7 @@ def results_of(count: int, faults: bool = False) -> list[dict[str, Any]]:
             {
                 "host": host,
                 "checks": [check.as_dict() for check in checks],
-                "summary": host_summary(host, site, variables[host], state, registry),
+                "summary": host_summary(host, [site], variables[host], state, registry),
             }
         )
     return results

@@ -8,8 +8,9 @@ from typing import Any
 
 import verify_samples as samples
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.tables import reserve_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import canonical_address
 
@@ -30,14 +31,14 @@ def registry_of(plan: Plan) -> dict[str, dict[str, str]]:
     }
 
 
-def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> dict[str, Any]:
+def state_of(variables: HostVariables, registry: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Write the parts of a live state that the drawing is made from."""
-    names = [item["name"] for key in ("frr_interfaces", "vxlan_interfaces") for item in variables.get(key, [])]
+    names = [item["name"] for key in ("frr_interfaces", "vxlan_interfaces") for item in entries_of(variables, key)]
     neighbors = [(item.get("vrf") or "default", one) for item in variables.get("frr_bgp", []) for one in item["neighbors"]]
     watched = [
         (item.get("vrf") or "default", one["name"], address)
         for key, address in (("frr_ospf", "10.0.0.9"), ("frr_ospf6", "fe80::9"))
-        for item in variables.get(key, [])
+        for item in entries_of(variables, key)
         for one in item["interfaces"]
         if one.get("bfd_profile")
     ]
@@ -53,7 +54,7 @@ def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> 
     ospf = {
         key: [
             {"router_id": "10.255.0.9", "state": "Full", "full": True, "interface": one["name"], "uptime": 200}
-            for item in variables.get(f"frr_{key}", [])
+            for item in entries_of(variables, f"frr_{key}")
             for one in item["interfaces"]
             if not one.get("passive")
         ]
@@ -83,7 +84,7 @@ def state_of(variables: dict[str, Any], registry: dict[str, dict[str, str]]) -> 
     }
 
 
-def own_address(variables: dict[str, Any], neighbor: str) -> str | None:
+def own_address(variables: HostVariables, neighbor: str) -> str | None:
     """Find the own address in the subnet of a neighbor."""
     for item in variables.get("frr_interfaces", []):
         for address in map(ip_interface, item["addresses"]):
@@ -92,7 +93,7 @@ def own_address(variables: dict[str, Any], neighbor: str) -> str | None:
     return None
 
 
-def loopback_routes(variables: dict[str, Any]) -> list[dict[str, Any]]:
+def loopback_routes(variables: HostVariables) -> list[dict[str, Any]]:
     """Give what OSPF would learn: the loopbacks of neighbors behind the interfaces it looks at."""
     found = []
     for item in variables.get("frr_ospf", []):
@@ -103,23 +104,25 @@ def loopback_routes(variables: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def golden_report(
-    network: str, states: dict[str, dict[str, Any]] | None = None, checks: list[dict[str, str]] | None = None, planned: bool = True
+    network: str,
+    states: dict[str, dict[str, Any]] | None = None,
+    checks: list[dict[str, str]] | None = None,
+    without: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return the report of a golden network.
 
     Parameters:
         states: parts of the live state that are otherwise, by host.
         checks: the checks that failed.
-        planned: also what only the plan knows.
+        without: variables that the hosts do not have, as roles used without a plan.
     """
     plan = plan_of(network)
     registry = registry_of(plan)
     results = []
-    for host, variables in plan.hosts.items():
+    for host, planned in plan.hosts.items():
+        variables = {name: value for name, value in planned.items() if name not in without}
         state = state_of(variables, registry) | (states or {}).get(host, {})
-        node = plan.intent.nodes.get(host)
-        site = (node.site if node else "") or next((item.node.site for item in plan.intent.containers if item.name == host), "") or ""
-        summary = host_summary(host, site, variables, state, registry)
+        summary = host_summary(host, [], variables, state, registry)
         passed = {"host": host, "name": "Host reachable", "status": "passed", "command": "", "detail": "the live state was read"}
         results.append({"host": host, "checks": [passed, *(item for item in checks or [] if item["host"] == host)], "summary": summary})
-    return build_report(results, META, reserve_ends(plan.intent) if planned else ())
+    return build_report(results, META)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, part
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments
 
@@ -29,7 +30,7 @@ class Replay:
         return Finished(entry["rc"], entry["out"], entry["err"], entry["problem"])
 
 
-def variables_of(host: str) -> dict[str, Any]:
+def variables_of(host: str) -> HostVariables:
     """Return the variables of T1 or T2, with the defaults of the roles' specs."""
     inventory = ROOT / "tests" / "golden" / "t1_t2" / "role_variables"
     values: dict[str, Any] = yaml.safe_load((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
@@ -39,10 +40,10 @@ def variables_of(host: str) -> dict[str, Any]:
     for role in ROLES:
         text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
         options.update(yaml.safe_load(text)["argument_specs"]["main"]["options"])
-    return with_defaults({name: value for name, value in values.items() if name in options}, options)
+    return cast(HostVariables, with_defaults({name: value for name, value in values.items() if name in options}, options))
 
 
-def state_of(name: str, variables: dict[str, Any]) -> dict[str, Any]:
+def state_of(name: str, variables: HostVariables) -> dict[str, Any]:
     """Run the gatherer on a recording, as module live_state does."""
     replay = Replay(name)
     asked = gather_arguments(variables)

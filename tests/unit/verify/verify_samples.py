@@ -7,6 +7,8 @@ import hashlib
 from itertools import pairwise
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrInterface, HostVariables, VrfInterface
+
 SITES = ("hq", "cloud-east", "cloud-west", "branch")
 PASSWORD = "correct-horse-battery"
 BOOT = {"network-online.target": 9_100_000, "interface.service": 14_900_000, "frr.service": 18_400_000}
@@ -59,7 +61,7 @@ def part(data: Any, command: str = "command") -> dict[str, Any]:
     return {"command": command, "data": data, "error": None}
 
 
-def network(count: int = 2) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]], dict[str, dict[str, Any]]]:
+def network(count: int = 2) -> tuple[dict[str, HostVariables], dict[str, dict[str, str]], dict[str, dict[str, Any]]]:
     """Return variables by host, public keys by interface by host, and live state by host; every check of it passes."""
     variables, registry, states = {}, {}, {}
     for number in range(1, count + 1):
@@ -80,16 +82,18 @@ def link_address(index: int, end: int) -> str:
     return f"10.254.{index // 64}.{index % 64 * 4 + 1 + end}"
 
 
-def host_variables(number: int, count: int, ends: list[tuple[int, int]]) -> tuple[dict[str, Any], dict[str, str]]:
+def host_variables(number: int, count: int, ends: list[tuple[int, int]]) -> tuple[HostVariables, dict[str, str]]:
     """Write the variables of one host and its public keys."""
     links = links_of(count)
     names = [f"wg{index}" for index, _end in ends]
     peers = [links[index][1 - end] for index, end in ends]
     host = name_of(number, count)
-    values: dict[str, Any] = {
+    values: HostVariables = {
         "vrf_vrfs": [{"name": "CORE", "table": 200}],
-        "vrf_interfaces": [{"name": name, "vrf": "CORE", "unit": f"wg-quick@{name}.service"} for name in names]
-        + [{"name": "br0", "kind": "bridge", "vrf": "CORE", "mac": "02:00:00:00:00:01"}],
+        "vrf_interfaces": [
+            *[VrfInterface(name=name, vrf="CORE", unit=f"wg-quick@{name}.service") for name in names],
+            {"name": "br0", "kind": "bridge", "vrf": "CORE", "mac": "02:00:00:00:00:01"},
+        ],
         "wireguard_interfaces": [
             {
                 "name": name,
@@ -103,7 +107,7 @@ def host_variables(number: int, count: int, ends: list[tuple[int, int]]) -> tupl
         "frr_interfaces": [
             {"name": "CORE", "addresses": [f"{loopback(number)}/32"]},
             {"name": "br0", "addresses": [f"10.{number}.0.1/24", f"fd00:{number:x}::1/64"]},
-            *({"name": name, "addresses": [f"{link_address(*end)}/30"]} for name, end in zip(names, ends, strict=True)),
+            *[FrrInterface(name=name, addresses=[f"{link_address(*end)}/30"]) for name, end in zip(names, ends, strict=True)],
         ],
         "frr_static_routes": [
             {"vrf": "CORE", "prefix": f"{loopback(peer)}/32", "next_hop": link_address(index, 1 - end), "interface": name}

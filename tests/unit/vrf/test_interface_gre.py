@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_layer, interface_tunnel
 
-OVER_IPV4 = {"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "key": 7, "mtu": 1472}
-OVER_IPV6 = {"name": "gre2", "local": "2001:db8::1", "remote": "2001:DB8:0::2", "mtu": 1456}
+OVER_IPV4: dict[str, Any] = {"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "key": 7, "mtu": 1472}
+OVER_IPV6: dict[str, Any] = {"name": "gre2", "local": "2001:db8::1", "remote": "2001:DB8:0::2", "mtu": 1456}
 IN_VRF = [{"name": "gre1", "vrf": "CORE"}]
 
 
@@ -136,16 +136,14 @@ def test_one_goes_into_its_vrf(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made[-1] == "ip link set dev gre1 master CORE"
 
 
-def test_what_does_not_fit_its_underlay_is_told_with_the_arithmetic() -> None:
-    class Told:
-        def read(self, *_arguments: str, program: str = "ip") -> list[Any]:
-            addresses = ("192.0.2.1", "2001:db8::1")
-            return [{"ifname": "eth0", "addr_info": [{"local": address} for address in addresses]}]
-
+def test_what_does_not_fit_its_underlay_is_told_with_the_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [{"ifname": "eth0", "addr_info": [{"local": "192.0.2.1"}, {"local": "2001:db8::1"}]}]
+    monkeypatch.setattr(interface_layer.Kernel, "read", lambda _kernel, *_arguments, **_named: addresses)
+    kernel = interface_layer.Kernel(dry_run=True)
     links = {"eth0": {"kind": None, "mtu": 1500}}
     large = [(interface_layer.TUNNELS["gre_tunnels"], {**tunnel, "mtu": tunnel["mtu"] + 1}) for tunnel in (OVER_IPV4, OVER_IPV6)]
-    found = interface_tunnel.too_large(Told(), links, {}, large)
+    found = interface_tunnel.too_large(kernel, links, {}, large)
     assert found[0].startswith("gre1: MTU 1473 does not fit its underlay eth0: 1500 - 20 (IPv4) - 4 (GRE) - 4 (key) = 1472 is the most.")
     assert found[1].startswith("gre2: MTU 1457 does not fit its underlay eth0: 1500 - 40 (IPv6) - 4 (GRE) = 1456 is the most.")
     fitting = [(interface_layer.TUNNELS["gre_tunnels"], tunnel) for tunnel in (OVER_IPV4, OVER_IPV6)]
-    assert interface_tunnel.too_large(Told(), links, {}, fitting) == []
+    assert interface_tunnel.too_large(kernel, links, {}, fitting) == []

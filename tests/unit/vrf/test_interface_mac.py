@@ -18,7 +18,7 @@ LINKS = {
     "eth0.6": {"parent": "eth0", "up": False},
     "eth1": {"parent": None, "up": True},
 }
-ROUTES = {
+ROUTES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("-4", "eth0"): [
         {"dst": "default", "gateway": "172.16.0.254", "protocol": "static", "flags": ["onlink"], "metric": 5},
         {"dst": "172.16.0.0/24", "protocol": "kernel", "prefsrc": "172.16.0.4"},

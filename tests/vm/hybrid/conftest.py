@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ def begin(boot: bool) -> Network:
     One that does not come up whole is shown and counted, and brought back once more: whether a reboot ends well is what the scenario asserts, and
     here it would hide what the group has to say.
     """
+    problems = []
     for attempt in (1, 2):
         if boot or attempt > 1:
             converged.bring_back()
@@ -124,11 +126,12 @@ def begin(boot: bool) -> Network:
         try:
             converged.settle(network)
             return network
-        except AssertionError as error:
+        except (AssertionError, subprocess.TimeoutExpired) as error:
             print(f"\n{error}\n{state_of(network)}")
+            problems.append("; ".join([f"boot {attempt}: {error}", *network.unfinished()]))
             network.close()
             figure("boots of the hybrid network that left something down, see the log", attempt, "boots")
-    pytest.fail("the converged network does not come up after a boot", pytrace=False)
+    pytest.fail("the converged network does not come up after a boot: " + "; ".join(problems), pytrace=False)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def planned_ports(variables: dict[str, Any], protocol: str, source: str | None) 
     return {
         entry["port"]
         for entry in variables["firewall_open_ports"]
-        if entry["protocol"] == protocol and (not entry.get("from") or source is not None and f"{source}/32" in entry["from"])
+        if entry["protocol"] == protocol and (not entry.get("from") or (source is not None and f"{source}/32" in entry["from"]))
     }
 
 

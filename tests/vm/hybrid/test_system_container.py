@@ -57,9 +57,15 @@ def settle(network: Network) -> None:
     wait_for(lambda: inside(network, "systemctl is-system-running"), "running")
     wait_for(lambda: set(sessions(network)), set(ADDRESSES))
     for prefix in PUBLISHED.values():
-        wait_for(lambda p=prefix: network.route("hq-core", p).get("protocol"), "bgp")
+        wait_for(partial(protocol, network, prefix), "bgp")
     for prefix in OFFICE.values():
-        wait_for(lambda p=prefix: learned(network, p), ["eth0"])
+        wait_for(partial(learned, network, prefix), ["eth0"])
+
+
+def protocol(network: Network, prefix: str) -> str | None:
+    """Where the first machine's route to a prefix comes from; None without a route."""
+    found: str | None = network.route("hq-core", prefix).get("protocol")
+    return found
 
 
 def learned(network: Network, prefix: str) -> list[str]:

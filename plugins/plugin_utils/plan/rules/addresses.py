@@ -67,7 +67,7 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
             for family, address in uplink.addresses.items():
                 key = f"{uplink.path}.{'address' if family == 'ipv4' else 'address6'}"
                 yield from host_address_problem(address, key)
-                # Behind address translation the same private address may stand at several sites.
+                # Behind a NAT the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
                 if not uplink.nat:
                     if owner in owners:
@@ -96,9 +96,12 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
         return
     own = uplink.addresses.get(FAMILY[gateway.version])
     if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, BITS[gateway.version])):
-        what = f"is not in {own.prefix}" if own else "has another family than the uplink"
+        what = f"is not in {own.prefix}" if own else "is of another family than the addresses of the uplink"
         yield Problem(
-            f"{uplink.path}.gateway", what, show(uplink.gateway), "a next hop must be directly connected, else it would need recursion"
+            f"{uplink.path}.gateway",
+            what,
+            show(uplink.gateway),
+            "the gateway is a neighbor on the uplink, so it has an address of its subnet",
         )
 
 
@@ -152,16 +155,17 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
         if network.kind == "vlan" and value is None:
             yield Problem(f"{network.path}.{key}", "is required", hint="a network of kind vlan has a parent and a VLAN id")
         elif network.kind != "vlan" and value is not None:
-            yield Problem(f"{network.path}.{key}", "needs kind: vlan", show(value))
+            yield Problem(f"{network.path}.{key}", "is for networks of kind vlan only", show(value))
+    where = intent.vrfs[network.vrf].pools.path if network.vrf in intent.vrfs else ""
     pools = intent.vrfs[network.vrf].pools.networks if network.vrf in intent.vrfs else {}
     for family, address in network.addresses.items():
         path = f"{network.path}.{'address' if family == 'ipv4' else 'address6'}"
         if not network.pooled:
             yield from host_address_problem(address, path)
         if network.published and family in pools and not pools[family].holds(address.prefix):
-            yield Problem(
-                path, f"lies outside the plan {pools[family]}", show(str(address)), "leave the address out, or set published to false"
-            )
+            what = f"lies outside {where}.networks.{family} ({pools[family]}), and is to be advertised"
+            hint = "leave the address out to get one from there, enlarge the pool, or set published: false"
+            yield Problem(path, what, show(str(address)), hint)
 
 
 def overlap_problems(intent: Intent) -> Iterator[Problem]:

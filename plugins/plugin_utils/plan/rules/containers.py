@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, asn_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE, asn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -19,8 +19,8 @@ _GROUPS = ("all", "containers", "ungrouped")
 
 def container_problems(intent: Intent) -> Iterator[Problem]:
     """Names, AS numbers and router IDs that others have; gateways without what a session needs; networks outside the plan."""
-    names: dict[str, str] = {name: "a node" for name in intent.nodes}
-    names |= {name: "a site or group" for name in (*intent.selectors, *_GROUPS)}
+    names: dict[str, str] = dict.fromkeys(intent.nodes, "a node")
+    names |= dict.fromkeys((*intent.selectors, *_GROUPS), "a site or group")
     asns = {node.asn: f"node {node.name}" for node in reversed(intent.nodes.values()) if node.asn is not None}
     routers = {node.router_id: f"node {node.name}" for node in intent.nodes.values() if node.router_id is not None}
     for container in intent.containers:
@@ -36,15 +36,19 @@ def container_problems(intent: Intent) -> Iterator[Problem]:
         asns.setdefault(container.asn, f"container {container.name}")
         if container.router_id is not None:
             routers.setdefault(container.router_id, f"container {container.name}")
+        where = intent.vrfs[container.segment.vrf].pools.path if container.segment.vrf in intent.vrfs else ""
         pools = intent.vrfs[container.segment.vrf].pools.networks if container.segment.vrf in intent.vrfs else {}
         for address, path in container.networks:
             family = FAMILY[address.version]
             yield from host_address_problem(address, path)
             if family not in container.addresses:
                 hint = f"give {container.segment.path} a prefix of that family"
-                yield Problem(path, "has no session to be told over", show(str(address)), hint)
+                yield Problem(
+                    path, f"cannot be advertised: the container has no {TITLE[family]} session with its gateway", show(str(address)), hint
+                )
             elif family in pools and not pools[family].holds(address.prefix):
-                yield Problem(path, f"lies outside the plan {pools[family]}", show(str(address)), "what is published lies inside")
+                what = f"lies outside {where}.networks.{family} ({pools[family]}), and is to be advertised"
+                yield Problem(path, what, show(str(address)), "choose a prefix inside of it, or enlarge the pool")
 
 
 def _name(container: Container, names: dict[str, str]) -> Iterator[Problem]:
@@ -60,7 +64,9 @@ def _asn(container: Container, owners: dict[int, str]) -> Iterator[Problem]:
     reserved = list(asn_problems(path, container.asn))
     yield from reserved
     if not reserved and container.asn in owners:
-        yield Problem(path, f"is also that of {owners[container.asn]}", str(container.asn), "BGP drops routes that hold the own number")
+        yield Problem(
+            path, f"is also that of {owners[container.asn]}", str(container.asn), "BGP drops routes whose AS path holds the own number"
+        )
 
 
 def _session(container: Container) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ def variable_problem(name: str | None, path: str) -> Iterator[Problem]:
     if name is not None and not _VARIABLE.match(name):
         yield Problem(
             path,
-            "is no name of a variable",
+            "is not the name of a variable",
             hint="write the name alone, for example vault_bgp_password; the secret itself does not belong here",
         )
 
@@ -41,8 +41,10 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
         shown = str(link.reserve_of)
         first = by_id.get(link.reserve_of)
         if first is None:
+            if intent.lacks_links:
+                continue
             ids = ", ".join(str(number) for number in sorted(by_id)[:20])
-            yield Problem(path, "is the id of no link", shown, f"ids: {ids}")
+            yield Problem(path, "is not the id of a link", shown, f"ids: {ids}")
         elif first is link:
             yield Problem(path, "is the link itself", shown, "a reserve stands in for another link")
         elif first.reserve_of is not None:
@@ -82,7 +84,7 @@ def _pair_problem(one: Address, two: Address, path: str) -> Iterator[Problem]:
     if one.value == two.value:
         yield Problem(path, "is the address of the other end too", show(str(two)))
     elif one.prefix != two.prefix:
-        hint = "the next hop would need recursion; both ends of a link are in one subnet"
+        hint = "both ends of a link are in one subnet, since each is the next hop of the other"
         yield Problem(path, f"is not in {one.prefix}, the subnet of the other end", show(str(two)), hint)
     elif one.version == 4 and one.length < 31:
         for address in (one, two):
@@ -112,12 +114,10 @@ def _public_key(end: End) -> Iterator[Problem]:
     path = f"{end.path}.public_key"
     if key is None:
         if not end.node.managed:
-            yield Problem(
-                path, "is required", hint=f"{end.node.name} is not managed, so its owner must tell the key (wg show … public-key)"
-            )
+            yield Problem(path, "is required", hint=f"{end.node.name} is unmanaged: ask its owner for the key (wg show … public-key)")
         return
     if end.node.managed:
-        yield Problem(path, f"belongs to nodes that are not managed; {end.node.name} makes its own key")
+        yield Problem(path, f"is for unmanaged nodes only; {end.node.name} is managed and makes its own key")
         return
     if not is_wireguard_key(key):
         yield Problem(path, "is no WireGuard key", show(key), "a key is 44 characters of base64, 32 bytes")

@@ -22,13 +22,13 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
         value = str(bgp["ttl_security_hops"])
         yield Problem(
             "xgn_bgp.ttl_security_hops",
-            f"excludes multihop, which is {bgp['multihop']}",
+            f"cannot be combined with xgn_bgp.multihop, which is {bgp['multihop']}",
             value,
             "GTSM counts the hops itself; keep one of them",
         )
     if "password_variable" in bgp and kernel["tcp_l3mdev_accept"]:
         hint = "TCP MD5 passwords do not work in a VRF while sockets of the main table answer there; set it to false"
-        yield Problem("xgn_kernel.tcp_l3mdev_accept", "excludes xgn_bgp.password_variable", "true", hint)
+        yield Problem("xgn_kernel.tcp_l3mdev_accept", "cannot be combined with xgn_bgp.password_variable", "true", hint)
     if ("keepalive" in bgp) != ("holdtime" in bgp):
         missing = "holdtime" if "keepalive" in bgp else "keepalive"
         yield Problem(f"xgn_bgp.{missing}", "is required", hint="keepalive and holdtime go together")
@@ -193,6 +193,6 @@ def shared_asn_problems(intent: Intent) -> Iterator[Problem]:
         first = min(members, key=lambda node: node.id)
         for node in members:
             if group_of[node.name] != group_of[first.name]:
-                what = f"is also that of {first.name}, which it meets only through other AS numbers"
-                hint = "BGP drops routes that hold the own number; give each a number of its own, or link the two"
+                what = f"is also that of {first.name}, and the two are joined only through other ASes"
+                hint = "BGP drops routes whose AS path holds the own number; give each a number of its own, or link the two"
                 yield Problem(f"{node.path}.asn", what, str(asn), hint)

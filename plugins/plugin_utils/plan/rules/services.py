@@ -84,7 +84,7 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
                 continue
             yield Problem(
                 f"{path}.segment",
-                "is the id of no segment",
+                "is not the id of a segment",
                 str(network["segment"]),
                 f"ids: {', '.join(map(str, sorted(segments))) or 'none'}",
             )
@@ -124,7 +124,7 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
                 yield Problem(here, f"{node} has no loopback", hint="the session runs between loopbacks")
         for link in intent.links:
             if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry["router"]}:
-                hint = "a second session with the same box cannot be; let the link speak OSPF"
+                hint = "a router has one session with a box; give the link routing: ospf"
                 yield Problem(f"{path}.router", f"speaks BGP with the box over {link.path} already", show(entry["router"]), hint)
         for index, text in enumerate(entry["prefixes"]):
             try:
@@ -140,10 +140,10 @@ def _reinjection_problems(intent: Intent, box: str, entry: Mapping[str, Any], pa
     links = {link.id: link for link in intent.links}
     for key in ("link", "into"):
         if entry["reinject"][key] not in links:
-            if any(broken.startswith(("xgn_links", "xgn_patterns")) for broken in intent.broken):
+            if intent.lacks_links:
                 continue
             yield Problem(
-                f"{path}.{key}", "is the id of no link", str(entry["reinject"][key]), f"ids: {', '.join(map(str, sorted(links)))}"
+                f"{path}.{key}", "is not the id of a link", str(entry["reinject"][key]), f"ids: {', '.join(map(str, sorted(links)))}"
             )
     link, tunnel = links.get(entry["reinject"]["link"]), links.get(entry["reinject"]["into"])
     router = entry["router"]
@@ -156,7 +156,7 @@ def _reinjection_problems(intent: Intent, box: str, entry: Mapping[str, Any], pa
         if link.routing != "none":
             hint = f"give {link.path} routing: none"
             yield Problem(
-                f"{path}.link", f"speaks {link.routing}, and the VRF of the link is to have its default route only", str(link.id), hint
+                f"{path}.link", f"runs {link.routing}, and the VRF of this link must have nothing but its default route", str(link.id), hint
             )
     if tunnel is not None and not tunnel.broken:
         names = {end.node.name for end in tunnel.ends}

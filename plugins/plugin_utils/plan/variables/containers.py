@@ -28,6 +28,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LO
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import drawn_in
 
 # Docker's name for the only interface of a container.
 _INTERFACE = "eth0"
@@ -164,4 +165,4 @@ def _expectations(container: Container, shared: Context) -> VerifyVariables:
     found: VerifyVariables = {"verify_reach": reach}
     if routes:
         found["verify_routes"] = routes
-    return found
+    return {**found, **drawn_in(gateway)}

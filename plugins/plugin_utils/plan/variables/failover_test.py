@@ -46,7 +46,7 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
         return {"name": name, "protocol": "gre", "match": [f"{address}meta l4proto gre {_in_gre(link)}"]}
     unit, protocol = planned(tunnel_unit(link, end)), link.kind.ports.protocol_of(link.options)
     if link.kind.failover == "living_port":
-        # Its own port is asked of the living interface: one that only calls has no other.
+        # Its own port is asked of the living interface: one that only initiates has no other.
         return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}
     if link.kind.failover == "planned_port":
         server = is_server(link, end)

@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of role verify for each node: the networks of the neighbors, and the paths to them with their MTU."""
+"""The variables of role verify for each node: the networks of the neighbors, the paths to them with their MTU, and what the report says of the plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 
 def verify_variables(node: Node, shared: Context) -> VerifyVariables:
-    """Return the variables of role verify: the networks of the neighbors, and the paths to them, and over links that tell nothing, with their MTU."""
+    """Return the variables of role verify: networks of the neighbors, paths to them and over silent links with their MTU, site, ends of reserve links."""
     reach: list[VerifyReach] = []
     routes: list[VerifyRoute] = []
     # What a node is connected to itself, it learns from nobody.
@@ -59,7 +59,15 @@ def verify_variables(node: Node, shared: Context) -> VerifyVariables:
         found["verify_reach"] = reach
     if routes:
         found["verify_routes"] = routes
-    return found
+    reserves = [end.interface for link, end in shared.links.get(node.name, []) if link.reserve_of is not None]
+    if reserves:
+        found["verify_reserves"] = reserves
+    return {**found, **drawn_in(node)}
+
+
+def drawn_in(node: Node) -> VerifyVariables:
+    """Return the site in which the report draws a node, and a container on it."""
+    return {"verify_site": node.site} if node.site else {}
 
 
 def probe_address(node: Node, vrf: str, family: str) -> str | None:

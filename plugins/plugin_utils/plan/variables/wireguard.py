@@ -22,9 +22,9 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
         if link.kind.role != "wireguard":
             continue
         other = link.other(end)
-        # A side that can be called keeps its port; only one that must call, or is told to, keeps the translation alive.
-        calls = other.endpoint is not None
-        alive = link.options.get("keepalive", keepalive) if calls and (end.endpoint is None or "keepalive" in link.options) else None
+        # An end that has an endpoint keeps its port; only one that must initiate, or is told to, sends keepalives.
+        initiates = other.endpoint is not None
+        alive = link.options.get("keepalive", keepalive) if initiates and (end.endpoint is None or "keepalive" in link.options) else None
         variable = link.options.get("preshared_key_variable")
         peer: WireguardInterfacePeer = {"name": other.node.name}
         if other.interface != end.interface:

@@ -15,11 +15,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     HostVariables,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 
 Variables = HostVariables
 # BIRD's own defaults of a BFD session are other than FRR's, so the intervals always stand here (ms, count).
 _BFD_DEFAULTS = {"receive_interval": 300, "transmit_interval": 300, "detect_multiplier": 3}
-PASSWORD = "<the TCP MD5 password>"
 
 
 def bird_configuration(name: str, variables: Variables) -> str:
@@ -145,7 +145,7 @@ def _session(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> Iterator[str]:
     else:
         yield "  direct;"
     if "password" in neighbor:
-        yield f'  password "{PASSWORD}";'
+        yield f'  password "{unknown.TCP_PASSWORD}";'
     if "keepalive" in neighbor:
         yield f"  hold time {neighbor['holdtime']};"
         yield f"  keepalive time {neighbor['keepalive']};"

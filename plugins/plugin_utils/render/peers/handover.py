@@ -9,18 +9,19 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_gre
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBgpNeighbor, HostVariables, WireguardInterface
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird import bird_configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
-Keys = Mapping[str, Mapping[str, str]]
 Variables = HostVariables
 _BY_IPROUTE2 = {"gre": interface_gre.add_command}
 
 
-def peer_files(name: str, variables: Variables, intent: Intent, public_keys: Keys) -> Iterator[tuple[str, str]]:
+def peer_files(name: str, variables: Variables, intent: Intent, public_keys: Registry) -> Iterator[tuple[str, str]]:
     """Yield name and text of every file for the owner of a node, but for the VyOS commands.
 
     Parameters:
@@ -44,7 +45,7 @@ def _addresses(variables: Variables) -> dict[str, list[str]]:
     return {item["name"]: item.get("addresses", []) for item in variables.get("frr_interfaces", [])}
 
 
-def instructions(name: str, variables: Variables, intent: Intent, public_keys: Keys) -> str:
+def instructions(name: str, variables: Variables, intent: Intent, public_keys: Registry) -> str:
     """Return a Markdown page for the owner of a node: its tunnels as wg-quick files, its BGP sessions, what it may tell.
 
     The parameters are those of `peer_files`.
@@ -78,7 +79,7 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: K
         for neighbor in instance["neighbors"]:
             lines += [f"- {sentence}" if not index else f"  {sentence}" for index, sentence in enumerate(_session(neighbor))]
         if instance.get("networks"):
-            lines.append(f"- This router may announce {', '.join(instance['networks'])}; anything else is refused.")
+            lines.append(f"- This router may advertise {', '.join(instance['networks'])}; anything else is refused.")
         lines.append("")
     return "\n".join(lines)
 
@@ -94,23 +95,21 @@ def _value(value: Any) -> str:
     return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
 
 
-def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]], public_keys: Keys) -> Iterator[str]:
+def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]], public_keys: Registry) -> Iterator[str]:
     name = interface["name"]
     yield "[Interface]"
-    yield "PrivateKey = <your private key>"
+    yield f"PrivateKey = {unknown.PRIVATE_KEY}"
     if "listen_port" in interface:
         yield f"ListenPort = {interface['listen_port']}"
     yield f"Address = {', '.join(addresses.get(name, []))}"
     yield f"MTU = {interface['mtu']}"
     yield "Table = off"
     for peer in interface["peers"]:
-        remote = peer.get("interface", name)
         yield ""
         yield "[Peer]"
-        key = public_keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
-        yield f"PublicKey = {key}"
+        yield f"PublicKey = {shown_peer_key(interface, peer, public_keys)}"
         if "preshared_key" in peer:
-            yield "PresharedKey = <the preshared key>"
+            yield f"PresharedKey = {unknown.PRESHARED_KEY}"
         yield f"AllowedIPs = {', '.join(peer['allowed_ips'])}"
         if "endpoint" in peer:
             yield f"Endpoint = {peer['endpoint']}"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -14,12 +14,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     HostVariables,
     WireguardInterface,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 
-Keys = Mapping[str, Mapping[str, str]]
 Variables = HostVariables
 _LOOPBACK = "xgn-loopback"
 # Types of tunnels that are written as commands; the owner is told about the others.
@@ -27,7 +28,7 @@ _WRITTEN = ("wireguard", "gre")
 _MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
 
 
-def routeros_commands(node: Node, variables: Variables, public_keys: Keys) -> list[str]:
+def routeros_commands(node: Node, variables: Variables, public_keys: Registry) -> list[str]:
     """Return the commands in the order in which they are to be typed. Placeholders in angle brackets stand for secrets and unknown keys.
 
     Parameters:
@@ -68,17 +69,16 @@ def _address(text: str, interface: str) -> str:
     )
 
 
-def _wireguard(interface: WireguardInterface, public_keys: Keys) -> Iterator[str]:
+def _wireguard(interface: WireguardInterface, public_keys: Registry) -> Iterator[str]:
     name = interface["name"]
     port = f" listen-port={interface['listen_port']}" if "listen_port" in interface else ""
-    yield f'/interface wireguard add name={name} mtu={interface["mtu"]}{port} private-key="<your private key>"'
+    yield f'/interface wireguard add name={name} mtu={interface["mtu"]}{port} private-key="{unknown.PRIVATE_KEY}"'
     for peer in interface["peers"]:
-        remote = peer.get("interface", name)
-        key = public_keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
+        key = shown_peer_key(interface, peer, public_keys)
         words = [f'/interface wireguard peers add interface={name} comment={peer["name"]} public-key="{key}"']
         words.append(f"allowed-address={','.join(peer['allowed_ips'])}")
         if "preshared_key" in peer:
-            words.append('preshared-key="<the preshared key>"')
+            words.append(f'preshared-key="{unknown.PRESHARED_KEY}"')
         if "endpoint" in peer:
             address, _colon, port_of_peer = peer["endpoint"].rpartition(":")
             words.append(f"endpoint-address={address.strip('[]')} endpoint-port={port_of_peer}")
@@ -174,7 +174,7 @@ def _session(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> Iterator[str]:
     words.append(f"remote.address={neighbor['address']} remote.as={neighbor['remote_as']}")
     words.append("input.filter=xgn-in output.filter-chain=xgn-out output.network=xgn-own")
     if "password" in neighbor:
-        words.append('tcp-md5-key="<the TCP MD5 password>"')
+        words.append(f'tcp-md5-key="{unknown.TCP_PASSWORD}"')
     if "bfd_profile" in neighbor:
         words.append("use-bfd=yes")
     if "keepalive" in neighbor:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -18,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     WireguardInterface,
     WireguardInterfacePeer,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
@@ -32,9 +33,7 @@ _WRITTEN = ("wireguard", "vxlan", "gre")
 _TUNNEL_NAME = re.compile(r"tun\d+\Z")
 
 
-def vyos_commands(
-    node: Node, variables: Variables, intent: Intent, public_keys: Mapping[str, Mapping[str, str]] | None = None
-) -> list[str]:
+def vyos_commands(node: Node, variables: Variables, intent: Intent, public_keys: Registry | None = None) -> list[str]:
     """Return the commands that make a VyOS router this node of the plan.
 
     Parameters:
@@ -57,7 +56,7 @@ def _order(line: str) -> list[tuple[int, int, str]]:
 
 
 class _Writer:
-    def __init__(self, node: Node, variables: Variables, intent: Intent, keys: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, node: Node, variables: Variables, intent: Intent, keys: Registry) -> None:
         self.node, self.variables, self.intent, self.keys = node, variables, intent, keys
         self.old = intent.settings["xgn_vyos"]["version"] == "1.2"
         self.vrfs = {item["name"]: item.get("vrf") for item in variables.get("vrf_interfaces", [])}
@@ -158,9 +157,9 @@ class _Writer:
         yield f"{prefix} private-key '{self.node.name if self.old else '<private key of ' + self.node.name + '>'}'"
         yield from self.vrf_lines(prefix, self.vrfs.get(interface["name"]))
         for peer in interface["peers"]:
-            yield from self.wireguard_peer(f"{prefix} peer {peer['name']}", peer, interface["name"])
+            yield from self.wireguard_peer(f"{prefix} peer {peer['name']}", peer, interface)
 
-    def wireguard_peer(self, prefix: str, peer: WireguardInterfacePeer, interface: str) -> Iterator[str]:
+    def wireguard_peer(self, prefix: str, peer: WireguardInterfacePeer, interface: WireguardInterface) -> Iterator[str]:
         for allowed in peer["allowed_ips"]:
             yield f"{prefix} allowed-ips '{allowed}'"
         if "endpoint" in peer:
@@ -169,9 +168,7 @@ class _Writer:
             yield f"{prefix} port '{port}'"
         if "persistent_keepalive" in peer:
             yield f"{prefix} persistent-keepalive '{peer['persistent_keepalive']}'"
-        remote = peer.get("interface", interface)
-        key = peer.get("public_key") or self.keys.get(peer["name"], {}).get(remote) or f"<public key of {peer['name']} {remote}>"
-        yield f"{prefix} {'pubkey' if self.old else 'public-key'} '{key}'"
+        yield f"{prefix} {'pubkey' if self.old else 'public-key'} '{shown_peer_key(interface, peer, self.keys)}'"
         if "preshared_key" in peer:
             yield f"{prefix} preshared-key '<preshared key of {peer['name']}>'"
 

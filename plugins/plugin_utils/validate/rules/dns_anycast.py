@@ -65,11 +65,11 @@ def _anycast_address(path: str, text: str) -> Iterator[Problem]:
     elif str(parsed) != text:
         yield Problem(path, "is not in canonical form", show(text), f"write {parsed}")
     elif parsed.ip.is_unspecified or parsed.ip.is_multicast or parsed.ip.is_loopback:
-        yield Problem(path, "is no address that can be announced", show(text), "write a unicast address")
+        yield Problem(path, "is no address that can be advertised", show(text), "write a unicast address")
 
 
 def _interface(host: Host) -> Iterator[Problem]:
-    """Report an interface that is not in the VRF of the addresses: they would be announced where nobody asks."""
+    """Report an interface that is not in the VRF of the addresses: they would be advertised where nobody asks."""
     root = host.root
     name, vrf = root.text("dns_anycast_interface"), root.text("dns_anycast_vrf") or DEFAULT_VRF
     if name is not None:
@@ -104,4 +104,4 @@ def _times(root: View) -> Iterator[Problem]:
     if interval * (fall + 1) > NOTICE_MS:
         key = "dns_anycast_fall" if root.given("dns_anycast_fall") else "dns_anycast_interval"
         text = f"({fall} + 1) * {interval} ms = {interval * (fall + 1)} ms, more than {NOTICE_MS}"
-        yield root.problem(key, "leaves a dead resolver announced for too long", text)
+        yield root.problem(key, "keeps a dead resolver advertised for too long", text)

@@ -47,7 +47,7 @@ def _entry(entry: View) -> Iterator[Problem]:
     protocol = entry.text("protocol")
     if protocol in PORTLESS:
         if entry.given("port"):
-            yield entry.problem("port", f"has no meaning: {protocol.upper()} knows no ports", "leave it out")
+            yield entry.problem("port", f"does not go with protocol {protocol}, which has no ports", "leave it out")
     elif protocol in ("tcp", "udp") and not entry.given("port"):
         yield Problem(entry.at("port"), "is missing", hint=f"valid: {PORTS}")
     yield from entry.in_range("port", *PORTS)

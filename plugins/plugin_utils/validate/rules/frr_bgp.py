@@ -168,7 +168,7 @@ def _hops(neighbor: View, *, internal: bool) -> Iterator[Problem]:
             yield neighbor.problem("ebgp_multihop", "is the default", "leave the key out for a neighbor on a shared subnet")
         elif hops == 255:
             yield neighbor.problem(
-                "ebgp_multihop", "is not printed by FRR as it is written, so that no reload would converge", "valid: 2 to 254"
+                "ebgp_multihop", "is not kept by FRR as it is written, so that every run would change it again", "valid: 2 to 254"
             )
         else:
             yield from neighbor.in_range("ebgp_multihop", 2, 254)

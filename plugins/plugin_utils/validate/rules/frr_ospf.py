@@ -61,7 +61,7 @@ def _interface(host: Host, interface: View, vrf: str) -> Iterator[Problem]:
             hint = "put it into the instance of its VRF"
             yield interface.problem("name", f"is in {vrf_text(actual)}, and the instance in {vrf_text(vrf)}", hint)
     area = interface.text("area")
-    if area is not None and str(parse_address(area)) != area or ":" in (area or ""):
+    if (area is not None and str(parse_address(area)) != area) or ":" in (area or ""):
         yield interface.problem("area", "is not an area as FRR prints it", "write the form of an IPv4 address, for example 0.0.0.0")
     yield from interface.in_range("cost", 1, 65535)
     yield from interface.in_range("hello_interval", 1, 65535, " seconds")

@@ -53,7 +53,7 @@ def _target(route: View) -> Iterator[Problem]:
         for key in given:
             yield route.problem(key, "does not go with blackhole", "a route either drops packets or sends them on; keep one")
     elif not set(given) - {"next_hop_vrf"}:
-        yield Problem(route.path, "leads nowhere", hint="give next_hop, interface, both of them, or blackhole: true")
+        yield Problem(route.path, "has no target", hint="give next_hop, interface, both of them, or blackhole: true")
 
 
 def _next_hop(host: Host, route: View) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ def l2tp_problems(host: Host) -> Iterator[Problem]:
     yield from twice(((view.at("remote"), remote) for view in tunnels if (remote := view.text("remote"))), "remote")
     open_ends = [view for view in tunnels if view.text("role") == "lns" and not view.given("remote")]
     for view in open_ends[1:]:
-        hint = f"as it is at {open_ends[0].path}; nothing could tell the two callers apart. Give one of them a remote"
+        hint = f"as it is at {open_ends[0].path}; nothing could tell apart the two ends that initiate. Give one of them a remote"
         yield Problem(view.at("remote"), "is missing", hint=hint)
     for key, low in (("l2tp_ipsec_echo_interval", 1), ("l2tp_ipsec_echo_failure", 1)):
         yield from host.root.in_range(key, low, 3600)
@@ -58,7 +58,7 @@ def _name(host: Host, tunnel: View) -> Iterator[Problem]:
 def _ends(tunnel: View) -> Iterator[Problem]:
     remote, key = tunnel.text("remote"), tunnel.text("preshared_key")
     if tunnel.text("role") == "lac" and not tunnel.given("remote"):
-        yield Problem(tunnel.at("remote"), "is missing", hint="a lac calls, and has to know whom")
+        yield Problem(tunnel.at("remote"), "is missing", hint="a lac initiates, and has to know where the other end is")
     if remote is not None and (not remote or re.search(r"[^A-Za-z0-9_.:-]", remote)):
         yield tunnel.problem("remote", "is neither an address nor a host name", "write 192.0.2.1 or a name, without a port")
     elif remote is not None and ":" in remote:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 
-TCP_L3MDEV, UDP_L3MDEV = "net.ipv4.tcp_l3mdev_accept", "net.ipv4.udp_l3mdev_accept"
+TCP_L3MDEV, UDP_L3MDEV = sysctl_name("net.ipv4.tcp_l3mdev_accept"), sysctl_name("net.ipv4.udp_l3mdev_accept")
 _OPTION_OF = {TCP_L3MDEV: "sysctl_tcp_l3mdev_accept", UDP_L3MDEV: "sysctl_udp_l3mdev_accept"}
 _KEY = re.compile(r"[a-z][A-Za-z0-9_-]*([./][A-Za-z0-9_@:-]+)+\Z")
 
@@ -31,7 +32,7 @@ def sysctl_problems(host: Host) -> Iterator[Problem]:
             continue
         if isinstance(value, str) and (not value.strip() or "\n" in value):
             yield Problem(path, "is not one line of text", show(value), "write a number or a string")
-        name = _dotted(key)
+        name = sysctl_name(key)
         if name in first and first[name][1] != str(value):
             yield Problem(path, "contradicts another line for the same setting", show(value), f"{first[name][0]} says {first[name][1]}")
         first.setdefault(name, (path, str(value)))
@@ -52,7 +53,7 @@ def _contradiction(host: Host, name: str, path: str, value: str | int) -> Iterat
 def tcp_l3mdev_accept(host: Host) -> str | None:
     """Return the path of what sets net.ipv4.tcp_l3mdev_accept to 1, or nothing when it is 0."""
     for key, value in _settings(host):
-        if isinstance(key, str) and _dotted(key) == TCP_L3MDEV:
+        if isinstance(key, str) and sysctl_name(key) == TCP_L3MDEV:
             return key_path("sysctl_settings", key) if str(value) == "1" else None
     option = _OPTION_OF[TCP_L3MDEV]
     return option if host.root.number(option) == 1 else None
@@ -61,9 +62,3 @@ def tcp_l3mdev_accept(host: Host) -> str | None:
 def _settings(host: Host) -> list[tuple[object, object]]:
     settings = host.root.data.get("sysctl_settings")
     return list(settings.items()) if isinstance(settings, Mapping) else []
-
-
-def _dotted(key: str) -> str:
-    """Return a key with dots between its parts; sysctl(8) takes the other notation when the first separator is a slash."""
-    slash, dot = key.find("/"), key.find(".")
-    return key.translate(str.maketrans("/.", "./")) if 0 <= slash < (dot if dot >= 0 else len(key)) else key

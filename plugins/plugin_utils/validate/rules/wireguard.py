@@ -52,7 +52,7 @@ def _peer(interface: View, peer: View) -> Iterator[Problem]:
     elif not peer.given("endpoint") and not interface.given("listen_port"):
         yield Problem(
             peer.at("endpoint"),
-            "is missing, and the interface has no listen_port, so neither side can call the other",
+            "is missing, and the interface has no listen_port, so neither end can initiate",
             hint=f"give the peer an endpoint, or {interface.at('listen_port')}",
         )
     if public_key is not None and not is_wireguard_key(public_key):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import socket_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
 
 QUESTION = "anycast.xgn.invalid TXT"
@@ -25,7 +26,7 @@ def check_dns(ledger: Ledger, variables: Variables) -> None:
     port = variables.get("dns_anycast_ssh_port", 22)
     wanted = [(item["address"], item.get("vrf")) for item in variables.get("dns_anycast_ssh_listen") or []]
     for address, where in wanted:
-        text = shown(address, where, port)
+        text = socket_text(address, port, where)
         ledger.judge(
             f"SSH listens on {text}",
             "ss -ltn",
@@ -34,12 +35,6 @@ def check_dns(ledger: Ledger, variables: Variables) -> None:
         )
     if any(where is None for _address, where in wanted):
         ledger.judge("SSH not on the wildcard", "ss -ltn", "listening", lambda live: no_wildcard(live, port))
-
-
-def shown(address: str, vrf: str | None, port: int) -> str:
-    """Write a listening socket as ss does."""
-    text = f"[{address}]" if ":" in address else address
-    return f"{text}%{vrf}:{port}" if vrf else f"{text}:{port}"
 
 
 def answers(address: str, live: Mapping[str, Mapping[str, Any]]) -> Verdict:

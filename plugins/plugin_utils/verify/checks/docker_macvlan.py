@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DockerMacvlanContainer, DockerMacvlanNetwork
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import QUIET, container_definition
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
 
 Live = Mapping[str, Any]
-_QUIET = {"iptables": False, "ip6tables": False, "ip-forward": False, "bridge": "none"}
 _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -19,7 +19,7 @@ def docker_asked(variables: Variables) -> dict[str, Any] | None:
     """Return what module ``live_state`` is asked of Docker; nothing on a host that declares no network."""
     if not variables.get("docker_macvlan_networks"):
         return None
-    return {"containers": [item["name"] for item in variables.get("docker_macvlan_containers", []) if item.get("system", True)]}
+    return {"containers": [item["name"] for item in variables.get("docker_macvlan_containers", []) if container_definition(item)["system"]]}
 
 
 def check_docker(ledger: Ledger, variables: Variables) -> None:
@@ -33,13 +33,13 @@ def check_docker(ledger: Ledger, variables: Variables) -> None:
     ledger.judge("Docker live-restore", "docker info", "docker", lambda live: same(True, live["live_restore"]))
     for item in variables["docker_macvlan_networks"]:
         _check_network(ledger, item)
-    for container in variables.get("docker_macvlan_containers", []):
-        _check_container(ledger, container)
+    for declared in variables.get("docker_macvlan_containers", []):
+        _check_container(ledger, declared)
 
 
 def _alone(live: Live) -> Verdict:
     """Test the daemon's file, and that Docker's own bridge does not exist."""
-    wrong = [f"{key} is {live['config'].get(key)}, expected {value}" for key, value in _QUIET.items() if live["config"].get(key) != value]
+    wrong = [f"{key} is {live['config'].get(key)}, expected {value}" for key, value in QUIET.items() if live["config"].get(key) != value]
     if "bridge" in live["networks"]:
         wrong.append("the network bridge exists: the daemon was not restarted with bridge none")
     return not wrong, "; ".join(wrong) or "no bridge, no rules, no forwarding of its own"
@@ -91,6 +91,7 @@ def _described(found: Mapping[str, Any]) -> str:
 
 def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
     name, show = item["name"], f"docker inspect {item['name']}"
+    made = container_definition(item)
 
     def of(live: Live) -> Mapping[str, Any]:
         found: Mapping[str, Any] = live["containers"].get(name, {})
@@ -107,7 +108,7 @@ def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
         return True, f"running {found['name_of_image']}"
 
     ledger.judge(f"Docker container {name} running", f"docker ps --filter name={name}", "docker", running)
-    if item.get("system", True):
+    if made["system"]:
         ledger.judge(
             f"Docker container {name} systemd",
             f"docker exec {name} systemctl is-system-running",
@@ -116,7 +117,7 @@ def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
         )
     wanted = [f"{item['network']} {canonical_address(item[key])}" for key in ("ipv4", "ipv6") if item.get(key)]
     ledger.judge(f"Docker container {name} addresses", show, "docker", lambda live: _addresses(wanted, item["network"], of(live)))
-    for key, limit in (("memory", item.get("memory", "512m")), ("memory_swap", item.get("memory_swap", "768m"))):
+    for key, limit in (("memory", made["memory"]), ("memory_swap", made["memory_swap"])):
         ledger.judge(
             f"Docker container {name} {key.replace('_', ' and ')}",
             show,
@@ -124,7 +125,7 @@ def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
             lambda live, k=key, w=limit: same(_bytes(w), of(live).get(k), " bytes"),
         )
     ledger.judge(f"Docker container {name} restarts always", show, "docker", lambda live: same("always", of(live).get("restart")))
-    if not item.get("privileged"):
+    if not made["privileged"]:
         ledger.judge(f"Docker container {name} not privileged", show, "docker", lambda live: same(False, of(live).get("privileged")))
 
 

@@ -37,28 +37,28 @@ def check_gobgp(ledger: Ledger, variables: Variables) -> None:
             lambda live, a=address, w=who: (bool(live.get(a)), f"{w} is {'established' if live.get(a) else 'not established'}"),
         )
     ledger.judge("Steering not held back", "xgn-steering show", "steering", not_held)
-    ledger.judge("Steering announced as wanted", "xgn-steering show", "steering", as_wanted)
+    ledger.judge("Steering advertised as wanted", "xgn-steering show", "steering", as_wanted)
     allowed = list(variables.get("gobgp_prefixes", []))
     ledger.judge("Steering within what may be steered", "xgn-steering show", "steering", lambda live: within(live["announced"], allowed))
 
 
 def not_held(live: Mapping[str, Any]) -> Verdict:
     """Test that the health command does not keep the routes back."""
-    return live["held"] is None, "announcing" if live["held"] is None else f"held back: {live['held']}"
+    return live["held"] is None, "advertising" if live["held"] is None else f"held back: {live['held']}"
 
 
 def as_wanted(live: Mapping[str, Any]) -> Verdict:
-    """Test that gobgpd announces the wanted routes, with their attributes and no others; while held back, none."""
+    """Test that gobgpd advertises the wanted routes, with their attributes and no others; while held back, none."""
     wanted = {} if live["held"] is not None else _by_prefix(live["wanted"])
     announced = _by_prefix(live["announced"])
-    problems = [f"{prefix} is not announced" for prefix in wanted if prefix not in announced]
-    problems += [f"{prefix} is announced by hand, not by gobgp_route" for prefix in announced if prefix not in wanted]
+    problems = [f"{prefix} is not advertised" for prefix in wanted if prefix not in announced]
+    problems += [f"{prefix} is advertised by hand, not by gobgp_route" for prefix in announced if prefix not in wanted]
     problems += [f"{prefix} has other attributes" for prefix in wanted if prefix in announced and wanted[prefix] != announced[prefix]]
     return not problems, "; ".join(problems) or ", ".join(announced) or "nothing is steered"
 
 
 def within(announced: Routes, allowed: list[str]) -> Verdict:
-    """Test that every announced prefix is part of one that may be steered."""
+    """Test that every advertised prefix is part of one that may be steered."""
     networks = [ip_network(prefix) for prefix in allowed]
     outside = []
     for route in announced:

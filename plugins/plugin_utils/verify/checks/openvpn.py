@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, same
 
 Registry = Mapping[str, Mapping[str, str]]
@@ -18,7 +19,8 @@ def check_openvpn(ledger: Ledger, variables: Variables, registry: Registry) -> N
     for tunnel in variables.get("openvpn_tunnels", []):
         name, peer = tunnel["name"], tunnel["peer"]
         own = registry.get(ledger.host, {}).get(name)
-        other = tunnel.get("peer_fingerprint") or registry.get(peer, {}).get(tunnel.get("peer_interface") or name)
+        end = peer_of(tunnel)
+        other = end["public_key"] or registry.get(peer, {}).get(end["interface"])
         shown = f"openssl x509 -in /etc/openvpn/keys/{name}.pem -noout -fingerprint -sha256"
         conf = f"grep peer-fingerprint /etc/openvpn/{tunnel['role']}/{name}.conf"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     Variables,
@@ -18,14 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     same_set,
 )
 
-Registry = Mapping[str, Mapping[str, str]]
 Live = Mapping[str, Mapping[str, Any]]
-
-
-def peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, registry: Registry) -> str | None:
-    """Return the public key a peer must have: its own ``public_key``, else what the registry says of the other end, else None."""
-    remote = peer.get("interface") or interface["name"]
-    return peer.get("public_key") or registry.get(peer["name"], {}).get(remote)
 
 
 def check_wireguard(ledger: Ledger, variables: Variables, registry: Registry) -> None:

@@ -8,6 +8,8 @@ questions: near the end of a detour a later question may be answered first.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import select
 import socket
@@ -54,10 +56,8 @@ def main() -> None:
         now = time.monotonic()
         if number < most and now >= started + number / rate:
             sent[number] = last = now
-            try:
+            with contextlib.suppress(OSError):  # no route at this moment: the question is lost
                 client.sendto(question(number), (address, 53))
-            except OSError:
-                pass  # no route at this moment: the question is lost
             number += 1
             continue
         if number >= most and (not sent or now > last + PATIENCE_S):
@@ -80,7 +80,7 @@ def main() -> None:
     for identity in sorted(names):
         if by[-1:] != [names[identity]]:
             by.append(names[identity])
-    gap = max((later - earlier for earlier, later in zip(times, times[1:])), default=PATIENCE_S)
+    gap = max((later - earlier for earlier, later in itertools.pairwise(times)), default=PATIENCE_S)
     print(json.dumps({"sent": number, "lost": number - len(times), "gap": round(gap, 3), "by": by}))
 
 

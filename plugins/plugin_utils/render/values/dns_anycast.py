@@ -1,0 +1,159 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the templates of role dns_anycast print, and what else the role needs of its variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NotRequired, TypedDict
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastSshListen, DnsAnycastZone, HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
+
+_SOA = re.compile(r"\sSOA\s")
+# In a VRF there is no loopback to ask on: the guard gives the interface an address that no filter lets pass.
+_LOOPBACK, _PROBE_IN_VRF = "127.0.0.1", "169.254.53.53"
+_MS_PER_S = 1000
+# A zone is read by the program that will serve it, before it takes the place of the old one. On a bare host in check mode the program is not there yet.
+# That of Debian 13 names an error in a zone and exits with 0.
+_ZONE_CHECK = (
+    "sh -c 'command -v unbound-checkconf >/dev/null || exit 0;"
+    r""" { echo auth-zone:; echo " name: \"$1.\""; echo " zonefile: \"$2\""; } > "$2.conf";"""
+    ' said=$(unbound-checkconf "$2.conf" 2>&1 >/dev/null) && case $said in *error:*) ;; *) exit 0 ;; esac;'
+    """ echo "$said" >&2; exit 1' sh"""
+)
+
+
+class File(TypedDict):
+    """A file as module config_files takes it."""
+
+    path: str
+    content: str
+    validate: NotRequired[str]
+
+
+class Guard(TypedDict):
+    """What the guard of the addresses reads; times in seconds."""
+
+    addresses: list[str]
+    interface: str
+    vrf: str | None
+    probe: str
+    interval: float
+    timeout: float
+    fall: int
+    rise: int
+    grace: int
+
+
+class Ssh(TypedDict):
+    """Where sshd listens.
+
+    Attributes:
+        main: address and port of each socket outside of VRFs.
+        sockets: systemd's units for those in VRFs.
+        files: sshd's own, and those of the units.
+    """
+
+    main: list[str]
+    sockets: list[str]
+    files: list[File]
+
+
+class States(TypedDict):
+    """The states that systemd is to bring both units into: ``started``, ``reloaded`` or ``restarted``."""
+
+    unbound: str
+    guard: str
+
+
+class DnsAnycastValues(TypedDict):
+    """What `dns_anycast_values` returns.
+
+    Attributes:
+        addresses: the anycast addresses without prefix length.
+        guard: what the guard reads.
+        zones: the files of the zones.
+        ssh: where sshd listens.
+        states: what the units need after the files that changed.
+    """
+
+    addresses: list[str]
+    guard: Guard
+    zones: list[File]
+    ssh: Ssh
+    states: States
+
+
+def dns_anycast_values(variables: HostVariables, changed: Sequence[str] = ()) -> DnsAnycastValues:
+    """Return what role dns_anycast needs of its variables.
+
+    Parameters:
+        variables: those of the role; ``dns_anycast_vrf`` may be missing or null, lists may be missing.
+        changed: paths of the files that this run has written anew.
+    """
+    vrf = variables.get("dns_anycast_vrf")
+    addresses = [address.partition("/")[0] for address in variables.get("dns_anycast_addresses", [])]
+    interval = variables["dns_anycast_interval"] / _MS_PER_S
+    return {
+        "addresses": addresses,
+        "guard": {
+            "addresses": variables.get("dns_anycast_addresses", []),
+            "interface": variables["dns_anycast_interface"],
+            "vrf": vrf,
+            "probe": _LOOPBACK if vrf is None else _PROBE_IN_VRF,
+            "interval": interval,
+            "timeout": interval,
+            "fall": variables["dns_anycast_fall"],
+            "rise": variables["dns_anycast_rise"],
+            "grace": variables["dns_anycast_grace"],
+        },
+        "zones": [_zone(zone, addresses) for zone in variables.get("dns_anycast_zones", [])],
+        "ssh": _ssh(variables.get("dns_anycast_ssh_listen", []), variables["dns_anycast_ssh_port"]),
+        "states": _states(changed),
+    }
+
+
+def socket_text(address: str, port: int, vrf: str | None = None) -> str:
+    """Return address and port as sshd and systemd both write them; with a VRF, as ss shows them."""
+    text = f"[{address}]" if ":" in address else address
+    return f"{text}%{vrf}:{port}" if vrf else f"{text}:{port}"
+
+
+def _zone(zone: DnsAnycastZone, addresses: list[str]) -> File:
+    printed = {**zone, "has_soa": any(_SOA.search(record) for record in zone["records"])}
+    return {
+        "path": f"/etc/unbound/xgn-{zone['name']}.zone",
+        "content": rendered("dns_anycast", "zone.j2", {"zone": printed, "addresses": addresses}),
+        "validate": f"{_ZONE_CHECK} {zone['name']} %s",
+    }
+
+
+def _ssh(listen: Iterable[DnsAnycastSshListen], port: int) -> Ssh:
+    sockets: dict[str, list[str]] = {}
+    for item in listen:
+        sockets.setdefault(item.get("vrf", ""), []).append(socket_text(item["address"], port))
+    main = sockets.pop("", [])
+    files: list[File] = []
+    if main:
+        files.append(
+            {"path": "/etc/ssh/sshd_config.d/10-xgn.conf", "content": rendered("dns_anycast", "sshd.conf.j2", {"addresses": main})}
+        )
+    for vrf, texts in sockets.items():
+        printed = {"vrf": vrf, "addresses": texts}
+        for suffix in (".socket", "@.service"):
+            template = f"xgn-ssh{suffix.removeprefix('@')}.j2"
+            files.append({"path": f"/etc/systemd/system/xgn-ssh-{vrf}{suffix}", "content": rendered("dns_anycast", template, printed)})
+    return {"main": main, "sockets": [f"xgn-ssh-{vrf}.socket" for vrf in sockets], "files": files}
+
+
+def _states(changed: Sequence[str]) -> States:
+    # Sockets are opened at the start only; everything else a running unbound reads again.
+    if any(path.endswith(("/xgn-interfaces.conf", ".socket", "/system/unbound.service")) for path in changed):
+        # The guard is part of unbound's unit, and comes with it.
+        return {"unbound": "restarted", "guard": "started"}
+    unbound = "reloaded" if any(path.startswith("/etc/unbound/") for path in changed) else "started"
+    if any(path.endswith(("/xgn-anycast.service", "/sbin/xgn-anycast")) for path in changed):
+        return {"unbound": unbound, "guard": "restarted"}
+    return {"unbound": unbound, "guard": "reloaded" if any(path.endswith("/anycast.json") for path in changed) else "started"}

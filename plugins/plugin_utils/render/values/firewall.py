@@ -1,0 +1,69 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the template of role firewall prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypedDict, cast
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+
+_SOURCE_WORDS = {"ipv4": "ip saddr", "ipv6": "ip6 saddr"}
+
+
+class FirewallValues(TypedDict):
+    """What `firewall_values` returns.
+
+    Attributes:
+        public_interfaces, tunnels: each name once.
+        accepted: the rules of what is let in by public interfaces, a line each.
+        tcp_mss: largest MSS by family; empty where no tunnel needs it.
+    """
+
+    public_interfaces: list[str]
+    accepted: list[str]
+    tunnels: list[str]
+    tcp_mss: dict[str, int]
+
+
+def firewall_values(variables: HostVariables) -> FirewallValues:
+    """Return what the template of role firewall prints.
+
+    Parameters:
+        variables: those of the role; what is not given counts as empty, but for ``firewall_ssh_port`` where there is a public interface.
+    """
+    tunnels = variables.get("firewall_tcp_mss_interfaces", [])
+    given = cast(Mapping[str, int], variables.get("firewall_tcp_mss", {}))
+    mss = {family: given[family] for family in FAMILIES if family in given}
+    public = variables.get("firewall_public_interfaces", [])
+    return {
+        "public_interfaces": list(dict.fromkeys(public)),
+        "accepted": list(_accepted(variables)) if public else [],
+        "tunnels": list(dict.fromkeys(tunnels)) if mss else [],
+        "tcp_mss": mss if tunnels else {},
+    }
+
+
+def _accepted(variables: HostVariables) -> Iterator[str]:
+    yield from _rules(f"tcp dport {variables['firewall_ssh_port']}", variables.get("firewall_ssh_from", []))
+    for entry in variables.get("firewall_open_ports", []):
+        prefixes = entry.get("from", [])
+        if entry["protocol"] == "esp":
+            yield from _rules("meta l4proto esp", prefixes)
+            yield from _rules("meta ipsec exists udp dport 1701", prefixes)
+        elif "port" not in entry:
+            yield from _rules(f"meta l4proto {entry['protocol']}", prefixes)
+        else:
+            yield from _rules(f"{entry['protocol']} dport {entry['port']}", prefixes)
+
+
+def _rules(match: str, prefixes: list[str]) -> Iterator[str]:
+    """Yield a rule for each family that has prefixes; from anywhere when there are none."""
+    if not prefixes:
+        yield f"{match} accept"
+    for family in FAMILIES:
+        own = [prefix for prefix in prefixes if (":" in prefix) == (family == "ipv6")]
+        if own:
+            yield f"{_SOURCE_WORDS[family]} {{ {', '.join(own)} }} {match} accept"

@@ -1,0 +1,276 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the templates of role frr print, and what else the role needs of its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NotRequired, TypedDict
+
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrBgpRedistribute,
+    FrrStaticRoute,
+    HostVariables,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+
+# Daemons frr.conf may speak of, with the variable that needs them.
+_OPTIONAL_DAEMONS = {"bgpd": "frr_bgp", "ospfd": "frr_ospf", "ospf6d": "frr_ospf6", "bfdd": "frr_bfd_profiles"}
+# Both versions of OSPF: the variable, what a line of an interface begins with, and what an install filter begins with.
+_OSPF = (("frr_ospf", "ip ospf", "ip protocol ospf"), ("frr_ospf6", "ipv6 ospf6", "ipv6 protocol ospf6"))
+# FRR's own: a line that says the same is not printed.
+_HELLO_S, _DEAD_S, _DISTANCE = 10, 40, 1
+
+
+class InterfaceOspf(TypedDict):
+    """What one version of OSPF has on an interface; ``word`` begins each line, intervals are there only where they differ from FRR's."""
+
+    word: str
+    area: str
+    password: NotRequired[str]
+    bfd_profile: NotRequired[str]
+    cost: NotRequired[int]
+    dead_interval: NotRequired[int]
+    hello_interval: NotRequired[int]
+    network: NotRequired[str]
+    passive: bool
+
+
+class Interface(TypedDict):
+    """One section ``interface`` of frr.conf."""
+
+    name: str
+    description: NotRequired[str]
+    addresses: list[str]
+    link_detect: bool
+    ospf: list[InterfaceOspf]
+
+
+class InstallFilter(TypedDict):
+    """What a protocol may put into a table: the words of the line, and its route map."""
+
+    words: str
+    route_map: str
+
+
+class Vrf(TypedDict):
+    """The routes and install filters of a VRF; the main table has no name."""
+
+    name: str
+    routes: list[str]
+    install_filters: list[InstallFilter]
+
+
+class ActivatedNeighbor(TypedDict):
+    """A neighbor in an address family."""
+
+    address: str
+    route_reflector_client: bool
+    next_hop_self: str | None
+    maximum_prefix: NotRequired[int]
+    route_map_in: str
+    route_map_out: str
+
+
+class BgpFamily(TypedDict):
+    """One section ``address-family`` of a BGP instance."""
+
+    name: str
+    networks: list[str]
+    redistribute: list[FrrBgpRedistribute]
+    neighbors: list[ActivatedNeighbor]
+    maximum_paths: NotRequired[int]
+
+
+class BgpInstance(TypedDict):
+    """One ``router bgp``: the instance as declared, passwords replaced, and its address families that hold anything."""
+
+    declared: FrrBgp
+    neighbors: list[FrrBgpNeighbor]
+    families: list[BgpFamily]
+
+
+class FrrValues(TypedDict):
+    """What `frr_values` returns.
+
+    Attributes:
+        daemons: those that run, zebra and staticd first.
+        optional_daemons: those of FRR's file ``daemons`` that may run, with ``yes`` or ``no``.
+        own_files: the files of the daemons that run, as module config_files takes them. All is in frr.conf, so they are empty.
+        graceful_restart: whether zebra has to keep routes over a restart.
+        addresses: those of each interface, as module frr_config proves them.
+        secrets: passwords by the name in their placeholders.
+        main_table, vrfs: routes and install filters.
+        interfaces: the table of interfaces, those with OSPF alone last.
+        bgp: the BGP instances.
+    """
+
+    daemons: list[str]
+    optional_daemons: dict[str, str]
+    own_files: list[dict[str, Any]]
+    graceful_restart: bool
+    addresses: dict[str, list[str]]
+    secrets: dict[str, str]
+    main_table: Vrf
+    vrfs: list[Vrf]
+    interfaces: list[Interface]
+    bgp: list[BgpInstance]
+
+
+def frr_values(variables: HostVariables) -> FrrValues:
+    """Return what the templates of role frr print.
+
+    Parameters:
+        variables: those of the role; what is not given counts as empty.
+    """
+    wanted = [daemon for daemon, variable in _OPTIONAL_DAEMONS.items() if entries_of(variables, variable)]
+    daemons = ["zebra", "staticd", *wanted]
+    instances = variables.get("frr_bgp", [])
+    return {
+        "daemons": daemons,
+        "optional_daemons": {daemon: "yes" if daemon in wanted else "no" for daemon in _OPTIONAL_DAEMONS},
+        "own_files": [_own_file(daemon) for daemon in daemons],
+        "graceful_restart": any(instance.get("graceful_restart") for instance in instances),
+        "addresses": {item["name"]: item.get("addresses", []) for item in variables.get("frr_interfaces", [])},
+        "secrets": dict(_secrets(variables)),
+        "main_table": _vrf("", variables),
+        "vrfs": [_vrf(name, variables) for name in variables.get("frr_vrfs", [])],
+        "interfaces": _interfaces(variables),
+        "bgp": [_bgp(instance) for instance in instances],
+    }
+
+
+def static_route(route: FrrStaticRoute) -> str:
+    """Return the line of a static route, as FRR itself prints it."""
+    distance = route.get("distance", _DISTANCE)
+    words = (
+        "ipv6" if ":" in route["prefix"] else "ip",
+        "route",
+        route["prefix"],
+        "blackhole" if route.get("blackhole") else "",
+        route.get("next_hop"),
+        route.get("interface"),
+        distance if distance != _DISTANCE else "",
+        f"nexthop-vrf {route['next_hop_vrf']}" if "next_hop_vrf" in route else "",
+    )
+    return " ".join(str(word) for word in words if word)
+
+
+def _own_file(daemon: str) -> dict[str, Any]:
+    return {"path": f"/etc/frr/{daemon}.conf", "content": "", "owner": "frr", "group": "frr", "mode": "0640", "keep": True}
+
+
+def _bgp_secret(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> str:
+    return f"bgp {instance.get('vrf', 'default')} {neighbor['address']}"
+
+
+def _ospf_secret(interface: Mapping[str, Any]) -> str:
+    return f"ospf {interface['name']}"
+
+
+def _secrets(variables: HostVariables) -> Iterator[tuple[str, str]]:
+    for instance in variables.get("frr_bgp", []):
+        for neighbor in instance.get("neighbors", []):
+            if "password" in neighbor:
+                yield _bgp_secret(instance, neighbor), neighbor["password"]
+    for version in variables.get("frr_ospf", []):
+        for interface in version["interfaces"]:
+            if "password" in interface:
+                yield _ospf_secret(interface), interface["password"]
+
+
+def _vrf(name: str, variables: HostVariables) -> Vrf:
+    filters: list[InstallFilter] = []
+    for variable, _word, words in _OSPF:
+        for instance in entries_of(variables, variable):
+            if instance.get("vrf", "") == name and "install_route_map" in instance:
+                filters.append({"words": words, "route_map": instance["install_route_map"]})
+    routes = [static_route(route) for route in variables.get("frr_static_routes", []) if route.get("vrf", "") == name]
+    return {"name": name, "routes": routes, "install_filters": filters}
+
+
+def _interfaces(variables: HostVariables) -> list[Interface]:
+    found: dict[str, Interface] = {}
+    for item in variables.get("frr_interfaces", []):
+        found[item["name"]] = {
+            "name": item["name"],
+            "addresses": item.get("addresses", []),
+            "link_detect": item.get("link_detect", True),
+            "ospf": [],
+        }
+        if "description" in item:
+            found[item["name"]]["description"] = item["description"]
+    for variable, word, _words in _OSPF:
+        for instance in entries_of(variables, variable):
+            for settings in instance["interfaces"]:
+                name = settings["name"]
+                entry = found.setdefault(name, {"name": name, "addresses": [], "link_detect": True, "ospf": []})
+                entry["ospf"].append(_on_interface(word, settings))
+    return list(found.values())
+
+
+def _on_interface(word: str, settings: Mapping[str, Any]) -> InterfaceOspf:
+    found: InterfaceOspf = {"word": word, "area": settings["area"], "passive": settings.get("passive", False)}
+    hello, dead = settings.get("hello_interval", _HELLO_S), settings.get("dead_interval", _DEAD_S)
+    if hello != _HELLO_S:
+        found["hello_interval"] = hello
+    # OSPFv2 derives the dead interval from the hello interval unless it is given; OSPFv3 does not.
+    if dead != _DEAD_S or (hello != _HELLO_S and word == "ip ospf"):
+        found["dead_interval"] = dead
+    if "password" in settings:
+        found["password"] = placeholder(_ospf_secret(settings))
+    if "bfd_profile" in settings:
+        found["bfd_profile"] = settings["bfd_profile"]
+    if "cost" in settings:
+        found["cost"] = settings["cost"]
+    if "network" in settings:
+        found["network"] = settings["network"]
+    return found
+
+
+def _bgp(instance: FrrBgp) -> BgpInstance:
+    neighbors: list[FrrBgpNeighbor] = []
+    for neighbor in instance.get("neighbors", []):
+        covered: FrrBgpNeighbor = {**neighbor}
+        if "password" in neighbor:
+            covered["password"] = placeholder(_bgp_secret(instance, neighbor))
+        neighbors.append(covered)
+    families = (_family(instance, family) for family in FAMILIES)
+    return {"declared": instance, "neighbors": neighbors, "families": [family for family in families if family is not None]}
+
+
+def _family(instance: FrrBgp, family: str) -> BgpFamily | None:
+    found: BgpFamily = {
+        "name": family,
+        "networks": [network for network in instance.get("networks", []) if (":" in network) == (family == "ipv6")],
+        "redistribute": [source for source in instance.get("redistribute", []) if source.get("family", "ipv4") == family],
+        "neighbors": list(_activated(instance.get("neighbors", []), family)),
+    }
+    if not found["networks"] and not found["redistribute"] and not found["neighbors"]:
+        return None
+    if "maximum_paths" in instance:
+        found["maximum_paths"] = instance["maximum_paths"]
+    return found
+
+
+def _activated(neighbors: Iterable[FrrBgpNeighbor], family: str) -> Iterator[ActivatedNeighbor]:
+    for neighbor in neighbors:
+        for item in neighbor["families"]:
+            if item["family"] != family:
+                continue
+            client = item.get("route_reflector_client", False)
+            found: ActivatedNeighbor = {
+                "address": neighbor["address"],
+                "route_reflector_client": client,
+                # A reflector leaves the next hop of what it reflects alone, unless forced.
+                "next_hop_self": ("next-hop-self force" if client else "next-hop-self") if item.get("next_hop_self") else None,
+                "route_map_in": item["route_map_in"],
+                "route_map_out": item["route_map_out"],
+            }
+            if "maximum_prefix" in item:
+                found["maximum_prefix"] = item["maximum_prefix"]
+            yield found

@@ -1,0 +1,72 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the templates of role l2tp_ipsec print, and what else the role needs of its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
+
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, L2tpIpsecTunnel
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
+
+_ANYBODY = "0.0.0.1 - 255.255.255.254"
+
+
+class File(TypedDict):
+    """A file as module config_files takes it."""
+
+    path: str
+    content: str
+
+
+class L2tpIpsecValues(TypedDict):
+    """What `l2tp_ipsec_values` returns.
+
+    Attributes:
+        tunnels: as declared, with the ``identity`` of the other end (empty for any), the ``callers`` that xl2tpd answers, ``initiates`` (whether
+            this end knows whom to call), and a placeholder for the key.
+        secrets: keys by the name in their placeholders.
+        sessions: PPP's file of each tunnel.
+    """
+
+    tunnels: list[dict[str, Any]]
+    secrets: dict[str, str]
+    sessions: list[File]
+
+
+def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
+    """Return what the templates of role l2tp_ipsec print.
+
+    Parameters:
+        variables: those of the role, ``l2tp_ipsec_echo_interval`` and ``l2tp_ipsec_echo_failure`` among them where there is a tunnel.
+    """
+    tunnels = variables.get("l2tp_ipsec_tunnels", [])
+    return {
+        "tunnels": [_printed(tunnel) for tunnel in tunnels],
+        "secrets": {tunnel["name"]: tunnel["preshared_key"] for tunnel in tunnels},
+        "sessions": [{"path": f"/etc/ppp/xgn-{tunnel['name']}", "content": _session(tunnel, variables)} for tunnel in tunnels],
+    }
+
+
+def identity_of(tunnel: L2tpIpsecTunnel) -> str:
+    """Return what the other end calls itself: as given, else its address. Of one that is called by name nothing is known, and any will do."""
+    remote = tunnel.get("remote", "")
+    return tunnel.get("remote_id", remote if remote.replace(".", "").isdigit() else "")
+
+
+def _printed(tunnel: L2tpIpsecTunnel) -> dict[str, Any]:
+    remote = tunnel.get("remote")
+    return {
+        **cast(Mapping[str, Any], tunnel),
+        "preshared_key": placeholder(tunnel["name"]),
+        "identity": identity_of(tunnel),
+        "callers": _ANYBODY if remote is None else f"{remote} - {remote}",
+        "initiates": remote is not None,
+    }
+
+
+def _session(tunnel: L2tpIpsecTunnel, variables: HostVariables) -> str:
+    echo = {"interval": variables["l2tp_ipsec_echo_interval"], "failure": variables["l2tp_ipsec_echo_failure"]}
+    return rendered("l2tp_ipsec", "ppp.j2", {"tunnel": {**tunnel}, "echo": echo})

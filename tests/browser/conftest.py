@@ -1,8 +1,0 @@
-"""The pages are made by the sample network of the unit tests."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "verify"))

@@ -1,0 +1,83 @@
+"""Action key_registry: what is recorded stays, what is asked for is found or named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible_collections.xuegao.net.plugins.action.key_registry import ActionModule
+from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+
+Act = Callable[..., dict[str, Any]]
+INTERFACES = [
+    {"name": "wg0", "peers": [{"name": "T2"}, {"name": "branch", "interface": "wg7"}]},
+    {"name": "wg1", "peers": [{"name": "printer", "public_key": "GIVEN"}]},
+]
+
+
+def recorded(registry: Path, host: str) -> Any:
+    return yaml.safe_load((registry / f"{host}.txt").read_text(encoding="utf-8"))
+
+
+def test_keys_are_recorded_once_and_others_stay(act: Act, tmp_path: Path) -> None:
+    registry = tmp_path / "keys"
+    first = act(ActionModule, {"path": str(registry), "host": "T1", "record": {"wg0": "A", "wg1": None}})
+    assert first["changed"] and first["diff"]["before"] == "" and "wg0: A" in first["diff"]["after"]
+    assert recorded(registry, "T1") == {"wg0": "A"}
+    assert (registry / "T1.txt").stat().st_mode & 0o777 == 0o644
+    assert not act(ActionModule, {"path": str(registry), "host": "T1", "record": {"wg0": "A"}})["changed"]
+    act(ActionModule, {"path": str(registry), "host": "T1", "record": {"wg1": "B"}})
+    assert recorded(registry, "T1") == {"wg0": "A", "wg1": "B"}
+    assert not act(ActionModule, {"path": str(registry), "host": "T1", "record": {}})["changed"]
+    assert [path.name for path in registry.iterdir()] == ["T1.txt"], "nothing half-written"
+
+
+def test_check_mode_tells_and_writes_nothing(act: Act, tmp_path: Path) -> None:
+    told = act(ActionModule, {"path": str(tmp_path / "keys"), "host": "T1", "record": {"wg0": "A"}}, check=True)
+    assert told["changed"] and "wg0: A" in told["diff"]["after"]
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_peers_own_key_comes_first_and_the_registry_second(act: Act, tmp_path: Path) -> None:
+    act(ActionModule, {"path": str(tmp_path), "host": "T2", "record": {"wg0": "B"}})
+    found = act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
+    assert found["public_keys"] == {"wg0": {"T2": "B"}, "wg1": {"printer": "GIVEN"}}
+    assert found["missing"] == [{"peer": "branch", "interface": "wg0", "remote_interface": "wg7"}]
+    assert found["changed"] is False
+
+
+def test_all_keys_that_are_not_known_are_named(act: Act, tmp_path: Path) -> None:
+    with pytest.raises(AnsibleActionFail) as refused:
+        act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES, "must_resolve": True})
+    for line in ("- peer T2, interface wg0\n", "- peer branch, interface wg7\n", f"Not in the registry {tmp_path}"):
+        assert line in str(refused.value)
+
+
+def test_check_mode_goes_on_without_keys(act: Act, tmp_path: Path) -> None:
+    """Before the first run there are none."""
+    found = act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES, "must_resolve": True}, check=True)
+    assert found["public_keys"]["wg0"] == {"T2": UNKNOWN_KEY, "branch": UNKNOWN_KEY}
+
+
+@pytest.mark.parametrize("text", ["- a list\n", "wg0: [1]\n", "1: A\n"])
+def test_a_file_of_another_kind_is_named(act: Act, tmp_path: Path, text: str) -> None:
+    (tmp_path / "T2.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(AnsibleActionFail, match=r"registry of public keys: .*T2\.txt: expected lines `interface: public key`"):
+        act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "one of the following is required: record, resolve"),
+        ({"record": {}, "resolve": []}, "mutually exclusive"),
+        ({"record": {}}, "missing parameter.s. required by 'record': host"),
+    ],
+)
+def test_either_record_or_resolve(act: Act, tmp_path: Path, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(AnsibleError, match=words):
+        act(ActionModule, {"path": str(tmp_path), **arguments})

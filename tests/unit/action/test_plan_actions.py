@@ -1,0 +1,137 @@
+"""Actions plan and assign_ids: what they return, what check mode leaves alone, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleError
+from ansible_collections.xuegao.net.plugins.action import assign_ids, plan
+
+Act = Callable[..., dict[str, Any]]
+PAIR = Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml"
+QUICK = {"rendered": False, "vyos": False, "drawing": False}
+
+
+def pair() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(PAIR.read_text(encoding="utf-8"))
+    return found
+
+
+def without_the_links_id() -> dict[str, Any]:
+    raw = pair()
+    del raw["xgn_links"][0]["id"]
+    return raw
+
+
+# ---- plan ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_written_once(act: Act, tmp_path: Path) -> None:
+    directory = tmp_path / "plan"
+    first = act(plan.ActionModule, {"directory": str(directory), **QUICK}, pair())
+    assert (first["changed"], first["hosts"], first["peers"]) == (True, ["T1", "T2"], [])
+    assert first["changes"] == {"T1": ["new host"], "T2": ["new host"]}
+    assert first["diff"]["prepared"] == "T1: new host\nT2: new host\n"
+    assert first["msg"] == f"2 hosts, 1 links; written to {directory}"
+    again = act(plan.ActionModule, {"directory": str(directory), **QUICK}, pair())
+    assert (again["changed"], again["changes"]) == (False, {})
+    assert again["diff"]["prepared"] == "The plan is the same as before.\n"
+
+
+def test_check_mode_plans_and_writes_nothing(act: Act, tmp_path: Path) -> None:
+    told = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK}, pair(), check=True)
+    assert told["changed"] and told["changes"] == {"T1": ["new host"], "T2": ["new host"]}
+    assert not (tmp_path / "plan").exists()
+
+
+def test_mistakes_are_a_list_and_nothing_is_written(act: Act, tmp_path: Path) -> None:
+    refused = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK}, pair() | {"xgn_nods": {}, "xgn_vrfs": {"CORE": {}}})
+    assert refused["failed"]
+    assert len(refused["problems"]) >= 2
+    assert any(problem.startswith("xgn_nods") for problem in refused["problems"])
+    assert refused["msg"].startswith(f"{len(refused['problems'])} mistakes") and not any(
+        problem in refused["msg"] for problem in refused["problems"]
+    )
+    assert not (tmp_path / "plan").exists()
+
+
+def test_without_graphviz_there_is_a_warning(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "drawing": True}, pair() | {"bgp_password": "swordfish"})
+    assert len(done["warnings"]) == 1 and "Graphviz is not installed" in done["warnings"][0]
+
+
+def test_a_directory_that_cannot_be_written_is_named(act: Act, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(AnsibleError, match=rf"cannot write the plan to {tmp_path}/file/plan: "):
+        act(plan.ActionModule, {"directory": str(tmp_path / "file" / "plan"), **QUICK}, pair())
+
+
+def test_public_keys_come_from_beside_the_inventory(act: Act, tmp_path: Path) -> None:
+    (tmp_path / "wireguard_keys").mkdir()
+    key = tmp_path / "wireguard_keys" / "T1.txt"
+    key.write_text("wg0: KEY-OF-T1\n", encoding="utf-8")
+    variables = {**pair(), "inventory_dir": str(tmp_path)}
+    act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)
+    assert "KEY-OF-T1" in (tmp_path / "plan" / "T2" / "vyos.txt").read_text(encoding="utf-8")
+    key.write_text("- torn\n", encoding="utf-8")
+    with pytest.raises(AnsibleError, match=r"T1\.txt: expected lines"):
+        act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK}, variables)
+
+
+# ---- assign_ids ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    """An inventory whose link has no id, in one of the files that Ansible reads for group all."""
+    directory = tmp_path / "group_vars" / "all"
+    directory.mkdir(parents=True)
+    (directory / "intent.yml").write_text(PAIR.read_text(encoding="utf-8").replace("{id: 0, type", "{type"), encoding="utf-8")
+    (directory / "notes.txt").write_text("xgn_links: [not read]\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_missing_id_is_written(act: Act, inventory: Path) -> None:
+    intent = inventory / "group_vars" / "all" / "intent.yml"
+    before = intent.read_text(encoding="utf-8")
+    variables = {**without_the_links_id(), "inventory_dir": str(inventory)}
+    told = act(assign_ids.ActionModule, {}, variables, check=True)
+    assert told["changed"] and told["assigned"] == {"xgn_links[0].id": 1}
+    assert intent.read_text(encoding="utf-8") == before
+    done = act(assign_ids.ActionModule, {}, variables)
+    assert (done["changed"], done["assigned"], done["msg"]) == (True, {"xgn_links[0].id": 1}, "1 ids written.")
+    assert done["diff"] == [
+        {"before_header": str(intent), "after_header": str(intent), "before": before, "after": intent.read_text(encoding="utf-8")}
+    ]
+    assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
+
+
+def test_every_entry_has_its_id(act: Act, inventory: Path) -> None:
+    done = act(assign_ids.ActionModule, {}, {**pair(), "inventory_dir": str(inventory)})
+    assert (done["changed"], done["msg"], done["diff"]) == (False, "Every entry has its id.", [])
+
+
+def test_an_entry_that_stands_elsewhere_is_named(act: Act, tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    other = tmp_path / "group_vars" / "all.yml"
+    other.write_text("xgn_nodes: {}\n", encoding="utf-8")
+    refused = act(assign_ids.ActionModule, {}, {**without_the_links_id(), "inventory_dir": str(tmp_path)})
+    assert refused["failed"] and not refused["changed"]
+    assert refused["msg"] == f"xgn_links[0] stand in none of the files searched: {other}"
+    other.unlink()
+    refused = act(assign_ids.ActionModule, {}, {**without_the_links_id(), "inventory_dir": str(tmp_path)})
+    assert refused["msg"].endswith("files searched: no file")
+
+
+@pytest.mark.parametrize(("text", "words"), [("a: [", "not valid YAML"), (None, "No such file")])
+def test_a_file_that_cannot_be_read_is_named(act: Act, tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "intent.yml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(AnsibleError, match=rf"intent\.yml: .*{words}"):
+        act(assign_ids.ActionModule, {"files": [str(path)]}, without_the_links_id())

@@ -1,0 +1,316 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the interface layer does about VRFs, their members and default routes, how it reads and changes the kernel, and its command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer
+from ansible_collections.xuegao.net.plugins.module_utils.interface_layer import UNREACHABLE_METRIC, InterfaceLayerError, Kernel
+
+CORE = {"name": "CORE", "table": 200}
+ENDS = {"dst": "default", "type": "unreachable", "metric": UNREACHABLE_METRIC}
+# As the kernel has them at first, and as the layer leaves them.
+LOCAL_FIRST = {"priority": 0, "src": "all", "table": "local"}
+LOCAL_LAST = {"priority": 32765, "src": "all", "table": "local"}
+MOVED = [
+    f"ip {family} rule {words}"
+    for family in ("-4", "-6")
+    for words in ("add preference 32765 table local", "delete preference 0 table local")
+]
+
+Commands = Callable[..., list[str]]
+
+
+def link(name: str, kind: str | None = None, master: str | None = None, up: bool = True, **data: Any) -> dict[str, Any]:
+    """Return an interface as ip(8) shows it."""
+    shown = {"ifname": name, "mtu": 1500, "flags": ["UP"] if up else [], "linkinfo": {"info_kind": kind, "info_data": data}}
+    return {**shown, "master": master} if master else shown
+
+
+def vrf(name: str = "CORE", table: int = 200, **more: Any) -> dict[str, Any]:
+    return link(name, kind="vrf", table=table, **more)
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """Give the commands that bring a kernel in line with what is declared.
+
+    links: the live interfaces. routes: those of any table that is asked for. rules: those of either family.
+    """
+
+    def found(
+        links: list[dict[str, Any]],
+        declared: dict[str, Any],
+        previous: dict[str, Any] | None = None,
+        routes: Sequence[dict[str, Any]] = (ENDS,),
+        rules: Sequence[dict[str, Any]] = (LOCAL_LAST,),
+        only: str | None = None,
+        missing: Sequence[str] = (),
+    ) -> list[str]:
+        def read(_kernel: Kernel, *arguments: str, program: str = "ip") -> list[Any]:
+            assert program == "ip"
+            return {"link": links, "route": list(routes), "rule": list(rules)}[arguments[1]]
+
+        monkeypatch.setattr(Kernel, "read", read)
+        done, absent = interface_layer.apply(declared, previous, only=only, dry_run=True)
+        assert absent == list(missing)
+        return done
+
+    return found
+
+
+# ---- VRFs ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_vrf_ends_its_lookups_and_comes_before_local(commands: Commands) -> None:
+    assert commands([], {"vrfs": [CORE]}, rules=[LOCAL_FIRST]) == [
+        "ip link add dev CORE type vrf table 200",
+        f"ip -4 route add unreachable default table 200 metric {UNREACHABLE_METRIC}",
+        f"ip -6 route add unreachable default table 200 metric {UNREACHABLE_METRIC}",
+        "ip link set dev CORE up",
+        *MOVED,
+    ]
+
+
+def test_a_vrf_as_declared_is_left_alone(commands: Commands) -> None:
+    assert commands([vrf()], {"vrfs": [CORE]}) == []
+
+
+def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
+    other = {**ENDS, "metric": 1}
+    found = commands([vrf(up=False)], {"vrfs": [CORE]}, routes=[other])
+    assert [line.split()[1:4] for line in found] == [["-4", "route", "add"], ["-6", "route", "add"], ["link", "set", "dev"]]
+
+
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [
+        (vrf(table=300), "VRF CORE lives with table 300, declared is 200; .* `ip link delete dev CORE`"),
+        (link("CORE", kind="dummy"), r"CORE exists and is no VRF \(kind dummy\)"),
+    ],
+    ids=["table", "kind"],
+)
+def test_a_contradiction_is_refused(commands: Commands, live: dict[str, Any], words: str) -> None:
+    with pytest.raises(InterfaceLayerError, match=words):
+        commands([live], {"vrfs": [CORE]})
+
+
+def test_a_vrf_nobody_declares_any_more_goes_and_its_members_stay(commands: Commands) -> None:
+    live = [vrf(), vrf("OLD", 300), link("eth1", master="OLD"), link("eth2", master="CORE"), link("br1", kind="bridge")]
+    previous = {
+        "vrfs": [CORE, {"name": "OLD", "table": 300}, {"name": "NEVER", "table": 400}],
+        "interfaces": [{"name": "eth1", "vrf": "OLD"}, {"name": "eth2", "vrf": "CORE"}, {"name": "br1", "kind": "bridge"}, {"name": "wg9"}],
+    }
+    assert commands(live, {"vrfs": [CORE], "interfaces": [{"name": "eth2", "vrf": "CORE"}]}, previous) == [
+        "ip link set dev eth1 nomaster",
+        "ip link delete dev br1",
+        "ip link delete dev OLD",
+    ]
+
+
+def test_a_member_that_goes_with_its_vrf_is_put_into_the_next(commands: Commands) -> None:
+    live = [vrf("OLD", 300), link("eth1", master="OLD")]
+    declared = {"vrfs": [CORE], "interfaces": [{"name": "eth1", "vrf": "CORE"}]}
+    previous = {"vrfs": [{"name": "OLD", "table": 300}], "interfaces": [{"name": "eth1", "vrf": "OLD"}]}
+    found = commands(live, declared, previous)
+    assert found[0] == "ip link delete dev OLD"
+    assert found[-1] == "ip link set dev eth1 master CORE"
+
+
+# ---- members ---------------------------------------------------------------------------------------------------------
+
+
+def test_members_move(commands: Commands) -> None:
+    """Into a VRF, into a bridge, and out of either; a master of another kind that nobody declared is somebody else's."""
+    live = [vrf(), link("br0", kind="bridge"), link("bond0", kind="bond")]
+    live += [link("eth1"), link("eth2", master="CORE"), link("eth3", master="bond0"), link("eth4", master="br0")]
+    interfaces = [{"name": "eth1", "vrf": "CORE"}, {"name": "eth2", "bridge": "br0"}, {"name": "eth3"}, {"name": "eth4"}]
+    declared = {"vrfs": [CORE], "interfaces": [*interfaces, {"name": "br0", "kind": "bridge", "vrf": "CORE"}]}
+    previous = {"interfaces": [{"name": "eth4", "bridge": "br0"}]}
+    assert commands(live, declared, previous) == [
+        "ip link set dev eth4 nomaster",
+        "ip link set dev br0 master CORE",
+        "ip link set dev eth1 master CORE",
+        "ip link set dev eth2 master br0",
+    ]
+    assert commands([vrf(), link("eth1", master="CORE")], {"interfaces": [{"name": "eth1"}]}) == ["ip link set dev eth1 nomaster"]
+
+
+def test_an_interface_of_another_kind_is_refused(commands: Commands) -> None:
+    with pytest.raises(InterfaceLayerError, match="br0 exists with kind dummy, declared is bridge"):
+        commands([link("br0", kind="dummy")], {"interfaces": [{"name": "br0", "kind": "bridge"}]})
+
+
+def test_what_something_else_makes_is_missed_unless_it_comes_and_goes(commands: Commands) -> None:
+    interfaces = [{"name": "wg0"}, {"name": "ppp0", "dynamic": True}, {"name": "eth9.5", "kind": "vlan", "parent": "eth9", "vlan": 5}]
+    assert commands([], {"interfaces": interfaces}, missing=["wg0", "eth9"]) == []
+
+
+def test_one_interface_alone_brings_its_vrf(commands: Commands) -> None:
+    """As after wg-quick has made a tunnel: nothing else is touched, and nothing is taken down."""
+    declared = {
+        "vrfs": [CORE, {"name": "OTHER", "table": 300}],
+        "interfaces": [{"name": "wg0", "vrf": "CORE", "mtu": 1412}, {"name": "wg1", "vrf": "OTHER"}],
+        "default_routes": [{"gateway": "192.0.2.1", "interface": "wg1"}],
+    }
+    live = [vrf(), link("wg0"), link("wg1"), link("gone")]
+    found = commands(live, declared, {"interfaces": [{"name": "gone", "kind": "dummy"}]}, only="wg0")
+    assert found == ["ip link set dev wg0 master CORE", "ip link set dev wg0 mtu 1412"]
+
+
+# ---- default routes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gateway", "best", "words"),
+    [
+        ("192.0.2.1", 0, "-4 route replace default via 192.0.2.1 dev eth0 table 200 metric 0"),
+        ("2001:db8::1", 1, "-6 route replace default via 2001:db8::1 dev eth0 table 200 metric 1"),
+    ],
+)
+def test_the_default_route_is_the_one_with_the_best_metric(commands: Commands, gateway: str, best: int, words: str) -> None:
+    declared = {"vrfs": [CORE], "default_routes": [{"gateway": gateway, "interface": "eth0", "vrf": "CORE"}]}
+    live = [vrf(), link("eth0", master="CORE")]
+    own = {"dst": "default", "gateway": gateway, "dev": "eth0", "metric": best}
+    dhcp = {**own, "gateway": "203.0.113.1", "metric": 1024}
+    assert commands(live, declared, routes=[ENDS, dhcp, own]) == []
+    assert commands(live, declared, routes=[ENDS, dhcp]) == [f"ip {words}"]
+    # Two with the best metric: the kernel takes the first.
+    assert commands(live, declared, routes=[ENDS, {**own, "dev": "eth1"}, own]) == [f"ip {words}"]
+
+
+def test_a_default_route_waits_for_its_interface(commands: Commands) -> None:
+    assert commands([], {"default_routes": [{"gateway": "192.0.2.1", "interface": "eth0"}]}) == []
+
+
+# ---- the kernel ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ip(8) that keeps how it was called, and answers with the files out, err and status."""
+    program = tmp_path / "ip"
+    program.write_text(
+        f'#!/bin/sh\ncd {tmp_path}\necho "$*" >>calls\ncat out 2>/dev/null\ncat err >&2 2>/dev/null\nexit $(cat status 2>/dev/null || echo 0)\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+def called(programs: Path) -> list[str]:
+    path = programs / "calls"
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def fail(programs: Path, words: str) -> None:
+    (programs / "status").write_text("2", encoding="utf-8")
+    (programs / "err").write_text(words + "\n", encoding="utf-8")
+
+
+def test_what_ip_shows_is_read(programs: Path) -> None:
+    shown = [{}, {**vrf(), "ifindex": 7, "address": "02:00:00:00:00:01"}, {"link_type": "nameless"}]
+    (programs / "out").write_text(json.dumps(shown), encoding="utf-8")
+    links = Kernel().links()
+    assert called(programs) == ["-json -details link show"]
+    assert set(links) == {"CORE"}
+    expected = {"index": 7, "kind": "vrf", "table": 200, "mac": "02:00:00:00:00:01", "up": True, "arp": True}
+    assert links["CORE"].items() >= expected.items()
+
+
+def test_a_table_without_a_route_yet_is_empty(programs: Path) -> None:
+    fail(programs, "Error: ipv4: FIB table does not exist.\nDump terminated")
+    assert Kernel().read("-4", "route", "show", "table", "200") == []
+    fail(programs, "RTNETLINK answers: Operation not permitted")
+    with pytest.raises(InterfaceLayerError, match=r"^ip -json link show: RTNETLINK answers: Operation not permitted$"):
+        Kernel().read("link", "show")
+
+
+def test_a_change_is_remembered_and_a_dry_run_only_remembers(programs: Path) -> None:
+    kernel = Kernel()
+    kernel.change("link", "set", "dev", "CORE", "up")
+    assert kernel.commands == ["ip link set dev CORE up"]
+    dry = Kernel(dry_run=True)
+    dry.change("link", "delete", "dev", "CORE")
+    assert dry.commands == ["ip link delete dev CORE"]
+    assert called(programs) == ["link set dev CORE up"]
+
+
+def test_a_refusal_that_is_counted_on_is_no_error(programs: Path) -> None:
+    fail(programs, "RTNETLINK answers: Device or resource busy")
+    kernel = Kernel()
+    assert not kernel.attempt("resource busy", "link", "set", "dev", "eth0", "address", "02:00:00:00:00:01")
+    assert kernel.commands == []
+    with pytest.raises(InterfaceLayerError, match=r"^ip link set dev eth0 up: RTNETLINK answers: Device or resource busy$"):
+        kernel.change("link", "set", "dev", "eth0", "up")
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "status", "out", "err"),
+    [
+        (["apply"], (["ip link set dev CORE up"], []), 0, "ip link set dev CORE up\n", ""),
+        (["check"], (["ip link set dev CORE up"], []), 2, "ip link set dev CORE up\n", ""),
+        (["check"], ([], []), 0, "", ""),
+        (
+            ["apply", "--interface", "wg0"],
+            ([], ["wg0"]),
+            1,
+            "",
+            "xgn-interface: wg0 does not exist; what makes it has not run or has failed\n",
+        ),
+    ],
+)
+def test_the_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+    answer: tuple[list[str], list[str]],
+    status: int,
+    out: str,
+    err: str,
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def apply(declared: dict[str, Any], only: str | None, dry_run: bool) -> tuple[list[str], list[str]]:
+        asked.append({"declared": declared, "only": only, "dry_run": dry_run})
+        return answer
+
+    monkeypatch.setattr(interface_layer, "load", lambda: {"vrfs": [CORE]})
+    monkeypatch.setattr(interface_layer, "apply", apply)
+    monkeypatch.setattr(sys, "argv", ["xgn-interface", *words])
+    assert interface_layer.main() == status
+    assert asked == [{"declared": {"vrfs": [CORE]}, "only": "wg0" if len(words) > 1 else None, "dry_run": words == ["check"]}]
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == (out, err)
+
+
+def test_a_declaration_that_is_torn_or_missing(tmp_path: Path) -> None:
+    path = tmp_path / "interface.json"
+    assert interface_layer.load(str(path)) == {}
+    path.write_text('{"vrfs": []}', encoding="utf-8")
+    assert interface_layer.load(str(path)) == {"vrfs": []}
+    path.write_text('{"vrfs": [', encoding="utf-8")
+    with pytest.raises(InterfaceLayerError, match=rf"^{path}: "):
+        interface_layer.load(str(path))
+
+
+def test_the_program_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def torn() -> dict[str, Any]:
+        raise InterfaceLayerError("/etc/xgn/interface.json: torn")
+
+    monkeypatch.setattr(interface_layer, "load", torn)
+    monkeypatch.setattr(sys, "argv", ["xgn-interface", "apply"])
+    assert interface_layer.main() == 1
+    assert capsys.readouterr().err == "xgn-interface: /etc/xgn/interface.json: torn\n"
