@@ -45,7 +45,7 @@ NEIGHBOR: dict[str, Any] = {
 
 
 def frr(**variables: Any) -> Any:
-    return frr_values({f"frr_{name}": value for name, value in variables.items()})  # type: ignore[arg-type, misc]
+    return frr_values({f"frr_{name}": value for name, value in variables.items()})  # type: ignore[arg-type]
 
 
 def bgp(**changes: Any) -> Any:
@@ -197,7 +197,8 @@ def test_graceful_restart_of_one_instance_concerns_zebra() -> None:
 
 
 def test_gobgp_without_variables() -> None:
-    assert gobgp_values({"gobgp_health": None}) == {  # type: ignore[typeddict-item]
+    nothing: Any = {"gobgp_health": None}
+    assert gobgp_values(nothing) == {  # type: ignore[comparison-overlap]
         "families": [],
         "neighbors": [],
         "secrets": {},
@@ -255,7 +256,7 @@ def test_the_other_end_of_a_tunnel() -> None:
     ],
 )
 def test_openvpn_protocols(options: Any, protocol: str) -> None:
-    tunnel = {**TUNNEL, **options}
+    tunnel: Any = {**TUNNEL, **options}
     assert protocol_of(tunnel) == protocol
     variables: HostVariables = {"openvpn_tunnels": [tunnel], "openvpn_tls_version_min": "1.3"}
     (found,) = openvpn_values(variables, {LONGEST: {"cloud-edge": "AA:BB"}})["tunnels"]
@@ -335,20 +336,23 @@ def test_docker_without_variables() -> None:
     assert docker()["compared"] == {"images": [], "networks": [], "containers": []}
 
 
+def container(**more: Any) -> Any:
+    definition: Any = {**CONTAINER, **more}
+    return container_definition(definition)
+
+
 def test_a_container_gets_the_defaults() -> None:
-    made = container_definition(
-        {**CONTAINER, "ipv4": "192.0.2.9", "ipv6": "2001:db8::9", "capabilities": ["NET_RAW"], "sysctls": {"a": "1"}}
-    )
+    made = container(ipv4="192.0.2.9", ipv6="2001:db8::9", capabilities=["NET_RAW"], sysctls={"a": "1"})
     assert made["attachment"] == {"name": "nfv", "ipv4_address": "192.0.2.9", "ipv6_address": "2001:db8::9"}
     assert (made["memory"], made["memory_swap"], made["mac"], made["privileged"], made["system"]) == ("512m", "768m", "", False, True)
     assert made["capabilities"] == ["NET_RAW", "NET_ADMIN", "SYS_ADMIN"]
     assert made["sysctls"]["net.ipv4.ip_forward"] == "1" and made["sysctls"]["a"] == "1"
-    plain = container_definition({**CONTAINER, "system": False, "command": ["sleep", "9"]})
+    plain = container(system=False, command=["sleep", "9"])
     assert (plain["capabilities"], plain["sysctls"], plain["command"], plain["attachment"]) == ([], {}, ["sleep", "9"], {"name": "nfv"})
 
 
 def test_a_container_may_overrule_a_sysctl_of_system_containers() -> None:
-    assert container_definition({**CONTAINER, "sysctls": {"net.ipv4.ip_forward": "0"}})["sysctls"]["net.ipv4.ip_forward"] == "0"
+    assert container(sysctls={"net.ipv4.ip_forward": "0"})["sysctls"]["net.ipv4.ip_forward"] == "0"
 
 
 @pytest.mark.parametrize(("version", "tree"), [("1", "/sys/fs/cgroup/systemd"), ("2", "/sys/fs/cgroup")])
@@ -549,7 +553,8 @@ def test_vrf_values() -> None:
     assert vrf_values({}) == {"units": [], "online": False, "hooks": []}
     wg = {"name": LONGEST, "unit": f"wg-quick@{LONGEST}.service"}
     ppp = {"name": "l2tp5", "unit": "xl2tpd.service", "dynamic": True}
-    values = vrf_values({"vrf_interfaces": [ppp, wg, {**wg, "name": "b"}]})  # type: ignore[list-item]
+    interfaces: Any = [ppp, wg, {**wg, "name": "b"}]
+    values = vrf_values({"vrf_interfaces": interfaces})
     assert values["units"] == [f"wg-quick@{LONGEST}.service", "xl2tpd.service"]
     assert values["hooks"][0] == {
         "path": f"/etc/systemd/system/wg-quick@{LONGEST}.service.d/90-xgn-interface.conf",

@@ -83,7 +83,7 @@ def probed(destination: str, **named: Any) -> tuple[Prober, Network]:
     found: Any = prober.socket
     prober.start()
     deadline = time.monotonic() + LIMIT_S
-    while len(prober.answered) * 3 < ENOUGH and time.monotonic() < deadline:
+    while (len(found.requests) < ENOUGH or len(prober.answered) * 3 < ENOUGH) and time.monotonic() < deadline:
         time.sleep(0.005)
     prober.stop(patience=0)
     return prober, found

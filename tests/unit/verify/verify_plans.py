@@ -120,7 +120,7 @@ def golden_report(
     registry = registry_of(plan)
     results = []
     for host, planned in plan.hosts.items():
-        variables = {name: value for name, value in planned.items() if name not in without}
+        variables: Any = {name: value for name, value in planned.items() if name not in without}
         state = state_of(variables, registry) | (states or {}).get(host, {})
         summary = host_summary(host, [], variables, state, registry)
         passed = {"host": host, "name": "Host reachable", "status": "passed", "command": "", "detail": "the live state was read"}
