@@ -214,7 +214,8 @@ def words(node: ast.expr | None, known: Mapping[str, ast.expr]) -> str:
 def key_of(node: ast.expr) -> str:
     """Return the key that the path of a problem ends in, where the source names it."""
     found = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-    last = found[-1].strip(".[]'") if found else ""
+    whole = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "of"  # Place.of: a path from the top
+    last = ".".join(found) if whole else found[-1].strip(".[]'") if found else ""
     return last if re.fullmatch(r"[a-z0-9_.-]+", last) else ""
 
 

@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         raw = intent_of(variables, self._templar.template)
         intent, _problems = check_intent(raw)
-        missing = missing_ids(raw, [link.id for link in intent.links if link.path.startswith("xgn_patterns")])
+        missing = missing_ids(raw, [link.id for link in intent.links if link.pattern])
         files = [Path(name) for name in options["files"] or []] or _intent_files(Path(str(variables.get("inventory_dir") or ".")))
         left = list(missing)
         diffs: list[dict[str, str]] = []
@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         if self._task.diff:
             result["diff"] = diffs
         if left:
-            where = ", ".join(item.path for item in left)
+            where = ", ".join(str(item.path) for item in left)
             searched = ", ".join(str(path) for path in files) or "no file"
             return {**result, "failed": True, "msg": f"{where} stand in none of the files searched: {searched}"}
         result["msg"] = f"{len(missing)} ids written." if missing else "Every entry has its id."

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, key_path, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
@@ -44,12 +44,15 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
-        unresolved: dict[str, list[Problem]] = {}
-        templated = {name: self._resolve(value, name, variables, unresolved) for name, value in role_variables(variables, SPECS).items()}
+        unresolved: dict[Place, list[Problem]] = {}
+        templated = {
+            name: self._resolve(value, Place.of(name), variables, unresolved) for name, value in role_variables(variables, SPECS).items()
+        }
         # A name given by a template may turn out to be null or omitted.
-        problems = variable_problems(role_variables(templated, SPECS), SPECS)
-        reasons = [problem for found in unresolved.values() for problem in found]
-        problems = reasons + [problem for problem in problems if not _below(problem.path, tuple(unresolved))]
+        found = variable_problems(role_variables(templated, SPECS), SPECS)
+        # What a rule says about a value that could not be resolved, or about something in it, follows from that.
+        problems = [problem for reasons in unresolved.values() for problem in reasons]
+        problems += [problem for problem in found if not _below(problem.path, unresolved)]
         result["changed"] = False
         result["problems"] = sentences(problems)
         if problems:
@@ -60,7 +63,7 @@ class ActionModule(ActionBase):
             result["msg"] = "The variables are valid."
         return result
 
-    def _resolve(self, value: Any, path: str, variables: Mapping[str, Any], unresolved: dict[str, list[Problem]]) -> Any:
+    def _resolve(self, value: Any, path: Place, variables: Mapping[str, Any], unresolved: dict[Place, list[Problem]]) -> Any:
         """Template a value; where that fails, go down to the very place and go on with the rest."""
         try:
             return self._templar.template(value)
@@ -68,14 +71,14 @@ class ActionModule(ActionBase):
             return None
         except AnsibleError as error:
             if isinstance(value, Mapping):
-                return {key: self._resolve(item, key_path(path, key), variables, unresolved) for key, item in value.items()}
+                return {key: self._resolve(item, path.at(key), variables, unresolved) for key, item in value.items()}
             if isinstance(value, (list, tuple)):
-                return [self._resolve(item, f"{path}[{index}]", variables, unresolved) for index, item in enumerate(value)]
+                return [self._resolve(item, path.at(index), variables, unresolved) for index, item in enumerate(value)]
             unresolved[path] = _reasons(error, value, path, variables)
             return _Unresolved()
 
 
-def _reasons(error: AnsibleError, value: Any, path: str, variables: Mapping[str, Any]) -> list[Problem]:
+def _reasons(error: AnsibleError, value: Any, path: Place, variables: Mapping[str, Any]) -> list[Problem]:
     """Return what to say of a template that failed. The words of an undefined variable name it; those of other errors may quote a secret."""
     if isinstance(error, AnsibleUndefinedVariable):
         whole = _WHOLE.fullmatch(value) if isinstance(value, str) else None
@@ -84,7 +87,7 @@ def _reasons(error: AnsibleError, value: Any, path: str, variables: Mapping[str,
             places = [place for place, name in named_variables(_intent_of(variables)) if name == whole[1]] or [path]
             return [undefined(place, whole[1], variables) for place in places]
         return [Problem(path, f"uses a variable that is not defined: {_one_line(error)}")]
-    if path.rpartition(".")[2].partition("[")[0] in SPECS.secrets():
+    if SPECS.may_hold_secret(path):
         return [
             Problem(path, "cannot be templated or decrypted", hint="it may hold a secret, so see the details with ansible.builtin.debug")
         ]
@@ -95,9 +98,9 @@ def _intent_of(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in variables.items() if is_intent(name)}
 
 
+def _below(path: Place, places: Container[Place]) -> bool:
+    return any(Place(path.keys[:length]) in places for length in range(1, len(path.keys) + 1))
+
+
 def _one_line(error: AnsibleError) -> str:
     return " ".join(str(error.message).split())
-
-
-def _below(path: str, parents: tuple[str, ...]) -> bool:
-    return any(path == parent or path.startswith((f"{parent}.", f"{parent}[")) for parent in parents)

@@ -118,16 +118,30 @@ class Connection(ConnectionBase):
             stream.write(output)
 
     def _inside(self, arguments: list[str], in_data: bytes | None) -> tuple[int, bytes, bytes]:
-        container = self.get_option("container")
+        try:
+            status, output, error_output = self._on_host(arguments, in_data)
+        except AnsibleConnectionFailure:
+            # A docker that ends at once reads nothing of what it is sent, and the host's plugin may then blame the connection to the host.
+            if in_data is None:
+                raise
+            self._check_started(*self._on_host(["true"], None))
+            raise
+        self._check_started(status, output, error_output)
+        return status, output, error_output
+
+    def _on_host(self, arguments: list[str], in_data: bytes | None) -> tuple[int, bytes, bytes]:
         words = [*shlex.split(self.get_option("docker_command")), "exec", "--user", self.get_option("remote_user")]
         words += ["--interactive"] if in_data is not None else []
-        line = shlex.join([*words, container, *arguments])
-        status, output, error_output = self.ssh_type_conn.exec_command(line, in_data=in_data, sudoable=False)
+        line = shlex.join([*words, self.get_option("container"), *arguments])
+        result: tuple[int, bytes, bytes] = self.ssh_type_conn.exec_command(line, in_data=in_data, sudoable=False)
+        return result
+
+    def _check_started(self, status: int, _output: bytes, error_output: bytes) -> None:
+        """Raise AnsibleConnectionFailure if Docker says that it has not started the command."""
         said = _text(error_output)
         reason = _NOT_STARTED.search(said) if status == 1 else _NOT_FOUND.search(said) if status == 127 else None
         if reason:
-            raise AnsibleConnectionFailure(f"container {container} cannot be reached on its host: {reason[0].strip()}")
-        return status, output, error_output
+            raise AnsibleConnectionFailure(f"container {self.get_option('container')} cannot be reached on its host: {reason[0].strip()}")
 
     def reset(self) -> None:
         """Do nothing: every command is a docker exec of its own, over a connection that the host's plugin keeps."""

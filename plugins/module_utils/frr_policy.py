@@ -142,14 +142,11 @@ def main() -> int:
     try:
         first, left = give_again(run, "/usr/bin/vtysh", text)
     except (PolicyError, subprocess.TimeoutExpired) as error:
-        print(error)
+        sys.stdout.write(f"{error}\n")
         return 1
-    for line in first:
-        print(f"{line}; given again")
-    for line in left:
-        print(f"{line} still")
+    sys.stdout.writelines([f"{line}; given again\n" for line in first] + [f"{line} still\n" for line in left])
     return 1 if left else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

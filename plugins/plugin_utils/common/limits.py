@@ -14,7 +14,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import KEY_PATTERN
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 
 
 class Range(NamedTuple):
@@ -68,7 +68,7 @@ def mtu_range(families: Collection[str] = (), most: int = LARGEST_MTU) -> Range:
 
 
 def mtu_problems(
-    path: str, mtu: int, families: Collection[str] = (), *, most: int = LARGEST_MTU, arithmetic: str = "", title: str = ""
+    path: Place, mtu: int, families: Collection[str] = (), *, most: int = LARGEST_MTU, arithmetic: str = "", title: str = ""
 ) -> Iterator[Problem]:
     """Report an MTU that is too small or too large for its use.
 
@@ -124,7 +124,7 @@ _RESERVED_ASNS: tuple[tuple[Range, str], ...] = (
 _PRIVATE_ASNS = (Range(64512, 65534), Range(4200000000, 4294967294))  # RFC 6996
 
 
-def asn_problems(path: str, asn: int) -> Iterator[Problem]:
+def asn_problems(path: Place, asn: int) -> Iterator[Problem]:
     """Report what is no AS number, or one that no router may have. Those for private use are fine.
 
     Parameters:

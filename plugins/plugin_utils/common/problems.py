@@ -1,13 +1,18 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What every check of this collection returns: one mistake, where it is, and how to correct it."""
+"""What every rule of this collection returns: one mistake, where it is, and how to correct it; and the collector of them.
+
+Where a mistake is, is data: the keys that lead to the value. A rule that asks whether something is sound asks for keys, never for the text that
+people read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY
 
@@ -17,35 +22,124 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NUMBER = re.compile(r"(\d+)")
 
 
+class Pair(NamedTuple):
+    """The key of a link that a pattern makes: it has no entry of its own, only its two nodes."""
+
+    first: str
+    second: str
+
+
+class Place(NamedTuple):
+    """Where a value stands: the keys of the dictionaries and the numbers in the lists that lead to it. Without any, all variables.
+
+    As a text it reads ``frr_bgp[0].neighbors[1].remote_as``, and ``xgn_nodes['odd.name']`` where a key is no plain word.
+    """
+
+    keys: tuple[object, ...] = ()
+
+    @classmethod
+    def of(cls, *keys: object) -> Place:
+        """Return the place to which some keys lead."""
+        return cls(keys)
+
+    def at(self, *keys: object) -> Place:
+        """Return the place to which some keys lead from here."""
+        return Place(self.keys + keys)
+
+    def __str__(self) -> str:
+        text = ""
+        for key in self.keys:
+            if isinstance(key, Pair):
+                text = f"{text} ({key.first} - {key.second})"
+            elif isinstance(key, str) and _PLAIN_KEY.match(key):
+                text = f"{text}.{key}" if text else key
+            else:
+                text = f"{text}[{show(key)}]"
+        return text
+
+
+# All variables.
+EVERYTHING = Place()
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake.
 
     Attributes:
-        path: where, for example ``frr_bgp[0].neighbors[1].remote_as``.
+        path: where.
         message: what is wrong, without path and value: ``is not an integer``.
         value: the value as `show` prints it; empty when the message needs none. Never a secret.
         hint: how to correct it: the valid values, the nearest key, or the arithmetic. May be empty.
+        meant: where its writer meant to write, when that is known of a key that does not exist. What is missing there follows from this mistake.
     """
 
-    path: str
+    path: Place
     message: str
     value: str = ""
     hint: str = ""
+    meant: Place | None = None
 
     def __str__(self) -> str:
         text = f"{self.value} {self.message}" if self.value else self.message
         if self.hint:
             text = f"{text}; {self.hint}"
-        line = f"{self.path}: {text}" if self.path else text
+        line = f"{self.path}: {text}" if self.path.keys else text
         return line.replace("\n", "\\n")  # a name written over two lines stays one line of the report
 
 
-def key_path(parent: str, key: object) -> str:
-    """Return the path of a dictionary's key: ``parent.key``, or ``parent['odd.key']`` for other than a plain word."""
-    if isinstance(key, str) and _PLAIN_KEY.match(key):
-        return f"{parent}.{key}" if parent else key
-    return f"{parent}[{show(key)}]"
+class Findings:
+    """Collects mistakes, and answers what is sound, so that nobody is told what only follows from a mistake that is told already.
+
+    Parameters:
+        problems: what was found before.
+    """
+
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+        self._problems: list[Problem] = []
+        self._places: set[tuple[object, ...]] = set()
+        self._around: set[tuple[object, ...]] = set()
+        self._meant: set[tuple[object, ...]] = set()
+        self.extend(problems)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self._problems)
+
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    def add(self, problem: Problem) -> None:
+        """Add a mistake."""
+        self._problems.append(problem)
+        self._places.add(problem.path.keys)
+        self._around.update(_prefixes(problem.path))
+        if problem.meant is not None:
+            self._meant.update(_prefixes(problem.meant))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Add some mistakes."""
+        for problem in problems:
+            self.add(problem)
+
+    def at(self, place: Place) -> bool:
+        """Tell whether a value itself is wrong, not only something in it."""
+        return place.keys in self._places
+
+    def within(self, place: Place) -> bool:
+        """Tell whether a value or something in it is wrong."""
+        return place.keys in self._around
+
+    def above(self, place: Place) -> bool:
+        """Tell whether a value or something that holds it is wrong."""
+        return any(keys in self._places for keys in _prefixes(place))
+
+    def doubtful(self, *places: Place) -> bool:
+        """Tell whether something may be missing in one of some values: something in it is wrong, or was meant for it and stands under another name."""
+        return any(place.keys in self._around or place.keys in self._meant for place in places)
+
+
+def _prefixes(place: Place) -> Iterator[tuple[object, ...]]:
+    return (place.keys[:length] for length in range(1, len(place.keys) + 1))
 
 
 def show(value: object) -> str:
@@ -107,7 +201,7 @@ def nearest(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str:
     return by_form[found[0]] if found else ""
 
 
-def unknown(path: str, message: str, word: str, valid: Iterable[str], label: str) -> Problem:
+def unknown(path: Place, message: str, word: str, valid: Iterable[str], label: str) -> Problem:
     """Return the problem of a name that does not exist.
 
     Parameters:
@@ -121,6 +215,14 @@ def unknown(path: str, message: str, word: str, valid: Iterable[str], label: str
     near = nearest(word, names)
     listing = f"{label}: {', '.join(names) or 'none'}"
     return Problem(path, message, hint=f"did you mean {near!r}? {listing[0].upper()}{listing[1:]}" if near else listing)
+
+
+def unknown_key(parent: Place, key: object, valid: Iterable[str]) -> Problem:
+    """Return the problem of a key that does not exist in a dictionary, with the place it was meant for when one of the valid keys is near."""
+    names = list(valid)
+    word = key[:100] if isinstance(key, str) else ""
+    near = nearest(word, names)
+    return replace(unknown(parent.at(key), "unknown key", word, names, "valid keys"), meant=parent.at(near) if near else None)
 
 
 def natural_order(path: str) -> list[tuple[int, int, str]]:
@@ -145,7 +247,7 @@ def report(problems: Iterable[Problem], subject: str = "") -> str:
 
 def sentences(problems: Iterable[Problem]) -> list[str]:
     """Return one line a problem, in the order of paths, each once."""
-    lines = sorted({str(problem): problem.path for problem in problems}.items(), key=lambda line: (natural_order(line[1]), line[0]))
+    lines = sorted({str(problem): str(problem.path) for problem in problems}.items(), key=lambda line: (natural_order(line[1]), line[0]))
     return [text for text, _path in lines]
 
 

@@ -34,12 +34,13 @@ from functools import lru_cache
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import (
+    EVERYTHING,
     SECRET,
+    Place,
     Problem,
-    key_path,
     report,
     show,
-    unknown,
+    unknown_key,
     with_article,
 )
 
@@ -53,7 +54,7 @@ _GIVE_A_VALUE = "leave the key out or give it a value"
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z")
 
 
-def check(value: object, options: Options, path: str = "") -> list[Problem]:
+def check(value: object, options: Options, path: Place = EVERYTHING) -> list[Problem]:
     """Check a dictionary against options.
 
     Parameters:
@@ -72,7 +73,7 @@ def check(value: object, options: Options, path: str = "") -> list[Problem]:
     return problems
 
 
-def check_value(value: object, spec: Spec, path: str = "") -> list[Problem]:
+def check_value(value: object, spec: Spec, path: Place = EVERYTHING) -> list[Problem]:
     """Check one value against the spec of one option. Parameters, result and errors as in `check`."""
     problems: list[Problem] = []
     _check_spec(value, spec, path, problems)
@@ -115,7 +116,7 @@ def _element_spec(spec: Spec) -> Spec:
     return {"type": spec.get("elements", "raw"), **{key: spec[key] for key in moved if key in spec}}
 
 
-def _check_options(value: object, options: Options, path: str, problems: list[Problem]) -> None:
+def _check_options(value: object, options: Options, path: Place, problems: list[Problem]) -> None:
     if not isinstance(value, Mapping):
         hint = _GIVE_A_VALUE if value is None else f"valid keys: {', '.join(sorted(options))}"
         problems.append(Problem(path, f"is {with_article(value)}, not a dictionary", hint=hint))
@@ -124,20 +125,20 @@ def _check_options(value: object, options: Options, path: str, problems: list[Pr
     for name, spec in options.items():
         if name in value:
             unmatched -= 1
-            _check_spec(value[name], spec, key_path(path, name), problems)
+            _check_spec(value[name], spec, path.at(name), problems)
         elif spec.get("required") and not any(alias in value for alias in spec.get("aliases", ())):
-            problems.append(Problem(key_path(path, name), "is required"))
+            problems.append(Problem(path.at(name), "is required"))
     if unmatched:
         _check_other_keys(value, options, path, problems)
 
 
-def _check_other_keys(value: Mapping[Any, Any], options: Options, path: str, problems: list[Problem]) -> None:
+def _check_other_keys(value: Mapping[Any, Any], options: Options, path: Place, problems: list[Problem]) -> None:
     aliases = {alias: name for name, spec in options.items() for alias in spec.get("aliases", ())}
     renamed = {old: name for name, spec in options.items() for old in spec.get("renamed_from", ())}
     for key, item in value.items():
         if key in options:
             continue
-        here = key_path(path, key)
+        here = path.at(key)
         if key in aliases:
             if aliases[key] in value:
                 problems.append(Problem(here, f"is another name of {aliases[key]!r}, which is given too", hint="keep one of them"))
@@ -145,14 +146,14 @@ def _check_other_keys(value: Mapping[Any, Any], options: Options, path: str, pro
         elif key in renamed:
             problems.append(Problem(here, "is the former name of this key", hint=f"write {renamed[key]!r}"))
         else:
-            problems.append(unknown(here, "unknown key", str(key)[:100] if isinstance(key, str) else "", sorted(options), "valid keys"))
+            problems.append(unknown_key(path, key, sorted(options)))
 
 
-def _check_spec(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_spec(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     _CHECKS[spec.get("type", "str")](value, spec, path, problems)
 
 
-def _check_string(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_string(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     if not isinstance(value, str):
         hint = "put it in quotes" if isinstance(value, (int, float)) else ""
         problems.append(_mismatch(value, spec, path, "is not a string", hint))
@@ -166,13 +167,13 @@ def _check_string(value: object, spec: Spec, path: str, problems: list[Problem])
         problems.append(Problem(path, spec.get("pattern_text", f"does not match {spec['pattern']}"), _shown(value, spec)))
 
 
-def _too_short(value: str, spec: Spec, path: str) -> Problem:
+def _too_short(value: str, spec: Spec, path: Place) -> Problem:
     if not value:
         return Problem(path, "is empty", hint=_GIVE_A_VALUE)
     return Problem(path, "is too short", _shown(value, spec), f"it needs at least {spec['min_length']} characters")
 
 
-def _check_integer(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_integer(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         numeric = isinstance(value, str) and _INTEGER.match(value)
         problems.append(_mismatch(value, spec, path, "is not an integer", "write it without quotes" if numeric else ""))
@@ -182,7 +183,7 @@ def _check_integer(value: object, spec: Spec, path: str, problems: list[Problem]
     _check_bounds(value, spec, path, problems)
 
 
-def _check_number(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_number(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         problems.append(_mismatch(value, spec, path, "is not a number"))
         return
@@ -191,7 +192,7 @@ def _check_number(value: object, spec: Spec, path: str, problems: list[Problem])
     _check_bounds(value, spec, path, problems)
 
 
-def _check_bounds(value: float, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_bounds(value: float, spec: Spec, path: Place, problems: list[Problem]) -> None:
     low, high = spec.get("minimum"), spec.get("maximum")
     # The negated form refuses NaN too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
@@ -199,7 +200,7 @@ def _check_bounds(value: float, spec: Spec, path: str, problems: list[Problem]) 
         problems.append(Problem(path, "is out of range", _shown(value, spec), f"valid: {bounds}"))
 
 
-def _check_boolean(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_boolean(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     if isinstance(value, bool):
         return
     meant = ""
@@ -211,7 +212,7 @@ def _check_boolean(value: object, spec: Spec, path: str, problems: list[Problem]
     problems.append(_mismatch(value, spec, path, "is not a boolean", hint))
 
 
-def _check_list(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_list(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     if not isinstance(value, (list, tuple)):
         hint = _GIVE_A_VALUE if value is None else "put it in brackets" if _is_element(value, spec) else ""
         problems.append(Problem(path, f"is {with_article(value)}, not a list", hint=hint))
@@ -220,7 +221,7 @@ def _check_list(value: object, spec: Spec, path: str, problems: list[Problem]) -
     element = _element_spec(spec)
     check_element = _CHECKS[element["type"]]
     for index, item in enumerate(value):
-        check_element(item, element, f"{path}[{index}]", problems)
+        check_element(item, element, path.at(index), problems)
 
 
 def _is_element(value: object, spec: Spec) -> bool:
@@ -228,7 +229,7 @@ def _is_element(value: object, spec: Spec) -> bool:
     return "elements" in spec and not check_value(value, _element_spec(spec))
 
 
-def _check_dictionary(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_dictionary(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     if "options" in spec:
         _check_options(value, spec["options"], path, problems)
         return
@@ -238,26 +239,26 @@ def _check_dictionary(value: object, spec: Spec, path: str, problems: list[Probl
     _check_length(value, spec, path, problems)
     key_spec = spec.get("keys", {"type": "str"}) if "values" in spec else spec.get("keys")
     for key, item in value.items():
-        here = key_path(path, key)
+        here = path.at(key)
         if key_spec is not None:
             _check_spec(key, key_spec, here, problems)
         if "values" in spec:
             _check_spec(item, spec["values"], here, problems)
 
 
-def _check_length(value: Mapping[Any, Any] | Sequence[Any], spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_length(value: Mapping[Any, Any] | Sequence[Any], spec: Spec, path: Place, problems: list[Problem]) -> None:
     fewest = spec.get("min_items", 0)
     if len(value) < fewest:
         problems.append(Problem(path, f"has {len(value)} entries", hint=f"it needs at least {fewest}"))
 
 
-def _check_raw(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_raw(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     """Anything fits but a string that is too short."""
     if isinstance(value, str) and len(value) < spec.get("min_length", 0):
         problems.append(_too_short(value, spec, path))
 
 
-def _check_choice(value: object, spec: Spec, path: str, problems: list[Problem]) -> None:
+def _check_choice(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
     choices = spec["choices"]
     # 1 == True and 1 == 1.0 in Python, and neither is meant.
     if not any(value == choice and isinstance(choice, bool) == isinstance(value, bool) for choice in choices):
@@ -265,7 +266,7 @@ def _check_choice(value: object, spec: Spec, path: str, problems: list[Problem])
         problems.append(Problem(path, "is not a valid value", _shown(value, spec), hint))
 
 
-def _mismatch(value: object, spec: Spec, path: str, message: str, hint: str = "") -> Problem:
+def _mismatch(value: object, spec: Spec, path: Place, message: str, hint: str = "") -> Problem:
     if value is None:
         hint = _GIVE_A_VALUE
     return Problem(path, message, _shown(value, spec), hint)
@@ -280,7 +281,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_Check = Callable[[Any, Spec, str, list[Problem]], None]
+_Check = Callable[[Any, Spec, Place, list[Problem]], None]
 _CHECKS: Mapping[str, _Check] = {
     "str": _check_string,
     "path": _check_string,

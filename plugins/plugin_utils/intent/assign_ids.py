@@ -73,7 +73,7 @@ def _verify(text: str, done: list[MissingId]) -> None:
     except (yaml.YAMLError, KeyError, IndexError, AttributeError, TypeError):
         wrong = [item.path for item in done]
     if wrong:
-        raise AssignError(f"could not write the id of {', '.join(wrong)}; write it by hand")
+        raise AssignError(f"could not write the id of {', '.join(map(str, wrong))}; write it by hand")
 
 
 class _Lenient(yaml.SafeLoader):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Segment
 
 
@@ -17,16 +17,19 @@ class MissingId:
     """An entry without an id.
 
     Attributes:
-        path: the entry, for example ``xgn_links[3]``.
         section: its variable.
         key: node name, or index in the list.
         proposal: the next free id.
     """
 
-    path: str
     section: str
     key: str | int
     proposal: int
+
+    @property
+    def path(self) -> Place:
+        """The entry."""
+        return Place.of(self.section, self.key)
 
 
 def missing_ids(raw: Mapping[str, Any], taken: Iterable[int] = ()) -> list[MissingId]:
@@ -62,51 +65,48 @@ def _missing(section: str, entries: list[tuple[str | int, object]], first: int, 
             proposal += 1
             while proposal in taken:
                 proposal += 1
-            path = f"{section}[{key}]" if isinstance(key, int) else key_path(section, key)
-            found.append(MissingId(path, section, key, proposal))
+            found.append(MissingId(section, key, proposal))
     return found
 
 
-def id_problems(raw: Mapping[str, Any], intent: Intent) -> list[Problem]:
+def id_problems(raw: Mapping[str, Any], intent: Intent) -> Findings:
     """Return missing and duplicate ids of nodes, links and segments. Entries concerned are marked as broken."""
-    taken = [link.id for link in intent.links if link.path.startswith("xgn_patterns")]
-    problems = []
+    taken = [link.id for link in intent.links if link.pattern]
+    problems = Findings()
     for missing in missing_ids(raw, taken):
         hint = f"the next free one is {missing.proposal}; playbook xuegao.net.assign_ids writes it into the file"
-        problems.append(Problem(f"{missing.path}.id", "is required", hint=hint))
+        problems.add(Problem(missing.path.at("id"), "is required", hint=hint))
     for node in intent.nodes.values():
         node.broken = node.broken or node.id < 1
-    owners: dict[int, str] = {}
+    owners: dict[int, Place] = {}
     free = max((node.id for node in intent.nodes.values()), default=0) + 1
     for node in intent.nodes.values():
         if node.id and not node.broken:
             # Everything else that such a node has twice follows from the id.
-            node.broken = _claim(owners, node.id, node.path, f"{node.path}.id", "node", problems, free)
-    problems += _duplicates(intent.links, "link")
-    problems += _duplicates(intent.segments, "segment")
+            node.broken = _claim(owners, node.id, node.path, node.path.at("id"), "node", problems, free)
+    _duplicates(intent.links, "link", problems)
+    _duplicates(intent.segments, "segment", problems)
     for item in intent.links:
         item.broken = item.broken or item.id < 0 or any(end.node.broken for end in item.ends)
     return problems
 
 
-def _duplicates(items: Iterable[Link] | Iterable[Segment], noun: str) -> list[Problem]:
+def _duplicates(items: Iterable[Link] | Iterable[Segment], noun: str, problems: Findings) -> None:
     listed = [item for item in items if item.id >= 0]
     free = max((item.id for item in listed), default=0) + 1
-    owners: dict[int, str] = {}
-    problems: list[Problem] = []
+    owners: dict[int, Place] = {}
     for item in listed:
-        where = item.path if "(" in item.path else f"{item.path}.id"
+        where = item.path if isinstance(item, Link) and item.pattern else item.path.at("id")
         if _claim(owners, item.id, item.path, where, noun, problems, free) and isinstance(item, Link):
             item.broken = True
-    return problems
 
 
-def _claim(owners: dict[int, str], number: int, owner: str, path: str, noun: str, problems: list[Problem], free: int) -> bool:
+def _claim(owners: dict[int, Place], number: int, owner: Place, path: Place, noun: str, problems: Findings, free: int) -> bool:
     """Note the owner of an id. Return whether it had one already, which is a problem."""
     if number not in owners:
         owners[number] = owner
         return False
-    problems.append(
+    problems.add(
         Problem(path, f"is also the id of {owners[number]}", str(number), f"every {noun} has its own; the next free one is {free}")
     )
     return True

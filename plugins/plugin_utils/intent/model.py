@@ -6,10 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Settings
+
+# What a link travels over: an uplink of each node, the loopbacks, or the link with an id.
+UPLINK: Literal["uplink"] = "uplink"
+LOOPBACK: Literal["loopback"] = "loopback"
 
 # The one uplink a node names under `uplink`.
 MAIN_UPLINK = "uplink"
@@ -26,7 +32,7 @@ class Pools:
         path: where the pools stand in the intent.
     """
 
-    path: str
+    path: Place
     links: dict[str, Prefix] = field(default_factory=dict)
     loopbacks: dict[str, Prefix] = field(default_factory=dict)
     networks: dict[str, Prefix] = field(default_factory=dict)
@@ -40,7 +46,7 @@ class Vrf:
     """A VRF, or the main table under the name of an empty string."""
 
     name: str
-    path: str
+    path: Place
     table: int
     pools: Pools
 
@@ -49,7 +55,7 @@ class Vrf:
 class Uplink:
     """What tunnels travel over. MTU in bytes; addresses by family."""
 
-    path: str
+    path: Place
     device: str | None
     addresses: dict[str, Address]
     nat: bool
@@ -67,7 +73,7 @@ class Network:
     """A network behind a node. `planned` tells the families whose address comes from the pool."""
 
     interface: str
-    path: str
+    path: Place
     id: int
     kind: str | None
     parent: str | None
@@ -86,7 +92,7 @@ class Node:
     """A router. `broken` marks one whose own entry has mistakes, so that nothing is concluded from it."""
 
     name: str
-    path: str
+    path: Place
     id: int = 0
     site: str | None = None
     groups: tuple[str, ...] = ()
@@ -102,13 +108,46 @@ class Node:
     broken: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the nodes of a site share.
+
+    Attributes:
+        vrf, asn: of a node that names none.
+        igp: ``ospf``, or none.
+        area: OSPF area.
+    """
+
+    vrf: str | None
+    asn: int | None
+    igp: str | None
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenEnd:
+    """What the intent fixes at one end of a link; what is absent, the plan chooses.
+
+    Attributes:
+        families: those whose address is written.
+    """
+
+    interface: str | None = None
+    device: str | None = None
+    families: tuple[str, ...] = ()
+    listen_port: int | None = None
+    endpoint: str | None = None
+    public_key: str | None = None
+    mac: str | None = None
+
+
 @dataclass(slots=True)
 class End:
     """One end of a link. `addresses` holds what the intent fixes, then what the plan adds."""
 
     node: Node
-    path: str
-    written: Mapping[str, Any]
+    path: Place
+    written: WrittenEnd
     uplink: Uplink | None = None
     interface: str = ""
     # The interface beneath that of a VLAN or direct link.
@@ -119,12 +158,62 @@ class End:
     endpoint: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """What stands where a link should name what it travels over. `written` is the value, which the plan refuses."""
+
+    written: object
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """What a person decides about a link, or about all links of a pattern, with the defaults of its type.
+
+    Attributes:
+        over: `UPLINK`, `LOOPBACK`, or the id of a link.
+        family: of the outer packets; none for what both ends have.
+        mtu: in bytes; none for what fits.
+        bfd: BFD watches its session.
+        preference: BGP local preference of what comes in.
+        cost: in OSPF.
+        keepalive: seconds between WireGuard keepalives.
+        preshared_key_variable: name of the variable that holds the key.
+        key: of a GRE tunnel.
+        ttl: of the outer packets of a GRE tunnel, or their hop limit; none for that of the role.
+        pmtudisc: the outer packets of a GRE tunnel over IPv4 may not be fragmented; none for what the role does.
+        told_apart_by: what tells it from another link of its type between the same outer addresses; none where something else does, or nothing.
+        encapsulation: name in `encapsulation.LAYERS` of what it adds to a packet; none for nothing.
+        variant: the chosen one of its type's layers; empty where the type has no choice.
+        protocol: ``udp`` or ``tcp``, of its outer packets.
+        open_ports: protocols and ports that both ends have open, whoever initiates.
+    """
+
+    over: str | int | Nowhere
+    family: str | None
+    mtu: int | None
+    bfd: bool
+    preference: int | None
+    cost: int | None
+    keepalive: int | None
+    preshared_key_variable: str | None
+    key: int | None
+    ttl: int | None
+    pmtudisc: bool | None
+    told_apart_by: int | None
+    encapsulation: str | None
+    variant: str
+    protocol: str
+    open_ports: tuple[tuple[str, int], ...]
+
+
 @dataclass(slots=True)
 class Link:
     """A link between two nodes.
 
     Attributes:
-        options: the options common to links and patterns, as written or by default.
+        options: what its writer decides; one object for all links of a pattern.
+        number: what numbers its interface, by default its id; 0 where the type demands one and it is not given.
+        pattern: it comes from ``xgn_patterns``, where it has no entry of its own.
         vrf: VRF at both ends; empty for the main table.
         routing: ``bgp``, ``ospf`` or ``none``.
         session: ``loopback`` or ``link``.
@@ -134,11 +223,13 @@ class Link:
     """
 
     id: int
-    path: str
+    path: Place
     type: str
     ends: tuple[End, End]
-    options: Mapping[str, Any]
+    options: LinkOptions
+    number: int
     reserve_of: int | None = None
+    pattern: bool = False
     vrf: str = ""
     routing: str = "bgp"
     session: str = "loopback"
@@ -158,6 +249,27 @@ class Link:
         return self.ends[1] if end is self.ends[0] else self.ends[0]
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """What a person decides about a segment, with its defaults.
+
+    Attributes:
+        vni: by default the segment's id.
+        port: of UDP.
+        mtu: in bytes; none for what fits.
+        uplinks: name of the uplink it travels over, by node; `MAIN_UPLINK` for those not named.
+        macs: MAC address of the interface with the node's address, by node.
+        published: the gateway advertises it.
+    """
+
+    vni: int
+    port: int
+    mtu: int | None
+    uplinks: Mapping[str, str]
+    macs: Mapping[str, str]
+    published: bool
+
+
 @dataclass(slots=True)
 class Segment:
     """A layer-2 network over VXLAN.
@@ -168,17 +280,20 @@ class Segment:
     """
 
     id: int
-    path: str
-    vni: int
+    path: Place
     members: list[Node]
     gateway: Node
     prefixes: dict[str, Prefix]
     vrf: str
-    port: int
-    written: Mapping[str, Any]
+    options: SegmentOptions
     docker_nodes: frozenset[str] = frozenset()
     mtu: int = 0
     addresses: dict[str, dict[str, Address]] = field(default_factory=dict)
+
+    @property
+    def vni(self) -> int:
+        """Its VXLAN network identifier."""
+        return self.options.vni
 
     @property
     def vxlan(self) -> str:
@@ -194,7 +309,7 @@ class Segment:
 
     def uplink_of(self, node: Node) -> Uplink | None:
         """Return the uplink of a member that the segment travels over."""
-        return node.uplinks.get(self.written["uplinks"].get(node.name, MAIN_UPLINK))
+        return node.uplinks.get(self.options.uplinks.get(node.name, MAIN_UPLINK))
 
 
 @dataclass(slots=True)
@@ -208,14 +323,14 @@ class Container:
     """
 
     name: str
-    path: str
+    path: Place
     node: Node
     segment: Segment
     asn: int
     router_id: str | None
     bfd: bool
     addresses: dict[str, Address] = field(default_factory=dict)
-    networks: list[tuple[Address, str]] = field(default_factory=list)
+    networks: list[tuple[Address, Place]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -226,17 +341,17 @@ class Intent:
     nodes: dict[str, Node]
     links: list[Link]
     segments: list[Segment]
-    settings: Mapping[str, Any]
+    settings: Settings
     # Names of groups and sites that stand for nodes.
     selectors: dict[str, list[Node]]
     # Names of the nodes that answer the anycast address.
     dns_nodes: frozenset[str] = frozenset()
-    sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sites: Mapping[str, Site] = field(default_factory=dict)
     containers: list[Container] = field(default_factory=list)
-    # Entries of the intent with mistakes of form, so that rules do not draw conclusions from them.
-    broken: frozenset[str] = frozenset()
+    # What was found when it was read, so that rules do not draw conclusions from what could not be.
+    reading: Findings = field(default_factory=Findings)
 
     @property
     def lacks_links(self) -> bool:
         """Whether a link could not be read, so that an id which no link has may be its own."""
-        return any(path.startswith(("xgn_links", "xgn_patterns")) for path in self.broken)
+        return self.reading.doubtful(Place.of("xgn_links"), Place.of("xgn_patterns"))

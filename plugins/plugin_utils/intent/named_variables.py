@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, nearest, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, nearest, show
 
 _SUFFIX = "_variable"
 # Not what somebody calls a secret: what Ansible sets itself, and what belongs to the intent.
@@ -16,8 +16,8 @@ _NOT_MEANT = ("ansible_", "xgn_")
 _ALIKE = 0.75
 
 
-def named_variables(written: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and name of every variable that an intent names.
+def named_variables(written: Any, path: Place = EVERYTHING) -> Iterator[tuple[Place, str]]:
+    """Yield place and name of every variable that an intent names.
 
     Parameters:
         written: the intent as written, or a part of it.
@@ -25,17 +25,17 @@ def named_variables(written: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """
     if isinstance(written, Mapping):
         for key, value in written.items():
-            here = key_path(path, key)
+            here = path.at(key)
             if isinstance(key, str) and key.endswith(_SUFFIX) and isinstance(value, str):
                 yield here, str(value)
             else:
                 yield from named_variables(value, here)
     elif isinstance(written, (list, tuple)):
         for index, item in enumerate(written):
-            yield from named_variables(item, f"{path}[{index}]")
+            yield from named_variables(item, path.at(index))
 
 
-def undefined(path: str, name: str, defined: Iterable[object]) -> Problem:
+def undefined(path: Place, name: str, defined: Iterable[object]) -> Problem:
     """Return the problem of a name that stands for no variable.
 
     Parameters:

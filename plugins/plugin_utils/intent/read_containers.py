@@ -4,47 +4,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, nth_address, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import ContainerBgp
 
 
-def read_containers(intent: Intent, problems: list[Problem]) -> None:
+def read_containers(intent: Intent, problems: Findings) -> None:
     """Add the containers with BGP to the intent. One whose segment, node or number is wrong is left out: the rules of Docker name that."""
     segments = {segment.id: segment for segment in intent.segments}
-    for network, entry in intent.settings.get("xgn_services", {}).get("docker", {}).items():
-        segment = segments.get(entry["segment"])
-        for name, written in entry["containers"].items():
-            node = intent.nodes.get(written["node"])
-            if "bgp" in written and segment is not None and node is not None:
-                path = key_path(key_path("xgn_services.docker", network) + ".containers", name)
-                container = _container(name, path, written, node, segment, problems)
+    for network, entry in intent.settings.services.docker.items():
+        segment = segments.get(entry.segment)
+        for name, written in entry.containers.items():
+            node = intent.nodes.get(written.node)
+            if written.bgp is not None and segment is not None and node is not None:
+                path = Place.of("xgn_services", "docker", network, "containers", name)
+                container = _container(name, path, written.number, written.bgp, node, segment, problems)
                 if container is not None:
                     intent.containers.append(container)
 
 
-def _container(name: str, path: str, written: Mapping[str, Any], node: Node, segment: Segment, problems: list[Problem]) -> Container | None:
-    bgp = written["bgp"]
-    container = Container(name, path, node, segment, bgp["asn"], bgp.get("router_id"), bgp["bfd"])
+def _container(
+    name: str, path: Place, number: int, bgp: ContainerBgp, node: Node, segment: Segment, problems: Findings
+) -> Container | None:
+    container = Container(name, path, node, segment, bgp.asn, bgp.router_id, bgp.bfd)
     for family, prefix in segment.prefixes.items():
-        if written["number"] >= prefix.size:
+        if number >= prefix.size:
             return None
-        container.addresses[family] = nth_address(prefix, written["number"])
-    for index, text in enumerate(bgp["networks"]):
-        here = f"{path}.bgp.networks[{index}]"
+        container.addresses[family] = nth_address(prefix, number)
+    for index, text in enumerate(bgp.networks):
+        here = path.at("bgp", "networks", index)
         try:
             container.networks.append((parse_address(text), here))
         except AddressError as error:
-            problems.append(Problem(here, str(error)))
+            problems.add(Problem(here, str(error)))
     if container.router_id is None:
         if "ipv4" in container.addresses:
             container.router_id = container.addresses["ipv4"].bare
         else:
-            problems.append(Problem(f"{path}.bgp.router_id", "is required", hint=f"{segment.path} has no IPv4 address to take it from"))
+            problems.add(Problem(path.at("bgp", "router_id"), "is required", hint=f"{segment.path} has no IPv4 address to take it from"))
         return container
     try:
         valid = parse_address(container.router_id).length == BITS[4] and "." in container.router_id and container.router_id != "0.0.0.0"
@@ -52,5 +51,5 @@ def _container(name: str, path: str, written: Mapping[str, Any], node: Node, seg
         valid = False
     if not valid:
         hint = "write it as an IPv4 address, for example 10.255.0.1"
-        problems.append(Problem(f"{path}.bgp.router_id", "is no router ID", show(container.router_id), hint))
+        problems.add(Problem(path.at("bgp", "router_id"), "is no router ID", show(container.router_id), hint))
     return container

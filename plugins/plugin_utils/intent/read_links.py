@@ -10,9 +10,22 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, TITLE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, link_type, types_with, types_with_end
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Pair, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, End, Intent, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    LOOPBACK,
+    MAIN_UPLINK,
+    UPLINK,
+    End,
+    Intent,
+    Link,
+    LinkOptions,
+    Node,
+    Nowhere,
+    Segment,
+    SegmentOptions,
+    WrittenEnd,
+)
 
 Options = Mapping[str, Any]
 # Keys of a link and of its ends that belong to some types only.
@@ -20,7 +33,7 @@ _ONLY_FOR: Mapping[str, tuple[str, ...]] = {key: types_with(key) for kind in LIN
 _END_ONLY_FOR: Mapping[str, tuple[str, ...]] = {key: types_with_end(key) for kind in LINK_TYPES.values() for key in kind.end_keys}
 # They have a default, so that they say nothing about what was written.
 _VARIANTS = frozenset(kind.variant for kind in LINK_TYPES.values())
-_NOTHING_WRITTEN: Mapping[str, Any] = {}
+_NOTHING_WRITTEN = WrittenEnd()
 _PATTERN_KEYS: Mapping[str, tuple[str, ...]] = {"full_mesh": ("nodes",), "hub_spoke": ("hub", "spokes"), "pairs": ("pairs",)}
 
 
@@ -33,200 +46,244 @@ def triangle(first: int, second: int) -> int:
     return (high - 1) * (high - 2) // 2 + low
 
 
-def read_links(written: Options, options: Options, broken: set[str], intent: Intent, problems: list[Problem]) -> None:
+def read_links(written: Options, options: Options, intent: Intent, problems: Findings) -> None:
     """Add the links of ``xgn_links`` and ``xgn_patterns`` to the intent."""
-    for index, entry in _entries(written, options, "xgn_links", broken):
-        path = f"xgn_links[{index}]"
+    for index, entry in _entries(written, options, "xgn_links", problems):
+        path = Place.of("xgn_links", index)
         before = len(problems)
         link = _written_link(entry, path, intent, problems)
-        if len(problems) > before:
-            broken.add(path)
-            if link is not None:
-                link.broken = True
         if link is not None:
+            link.broken = link.broken or len(problems) > before
             intent.links.append(link)
-    for index, entry in _entries(written, options, "xgn_patterns", broken):
-        path = f"xgn_patterns[{index}]"
+    for index, entry in _entries(written, options, "xgn_patterns", problems):
+        path = Place.of("xgn_patterns", index)
         before = len(problems)
         links = list(_pattern_links(entry, path, intent, problems))
         if len(problems) > before:
-            broken.add(path)
             for link in links:
                 link.broken = True
         intent.links.extend(links)
 
 
-def _entries(written: Options, options: Options, section: str, broken: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _entries(written: Options, options: Options, section: str, problems: Findings) -> Iterator[tuple[int, dict[str, Any]]]:
     value = written.get(section, [])
-    if not isinstance(value, list) or section in broken:
+    if not isinstance(value, list) or problems.at(Place.of(section)):
         return
     spec = options[section]["options"]
     for index, entry in enumerate(value):
-        if f"{section}[{index}]" not in broken:
+        if not problems.within(Place.of(section, index)):
             yield index, with_defaults(entry, spec)
 
 
-def _written_link(entry: dict[str, Any], path: str, intent: Intent, problems: list[Problem]) -> Link | None:
+def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: Findings) -> Link | None:
     ends: list[End] = []
     if len(entry["ends"]) != 2:
-        problems.append(Problem(f"{path}.ends", f"has {len(entry['ends'])} entries", hint="a link has two ends"))
+        problems.add(Problem(path.at("ends"), f"has {len(entry['ends'])} entries", hint="a link has two ends"))
     for number, end in enumerate(entry["ends"]):
-        here = f"{path}.ends[{number}]"
+        here = path.at("ends", number)
         node = intent.nodes.get(end["node"])
         if node is None:
-            problems.append(unknown(here, f"{show(end['node'])} is no node of xgn_nodes", end["node"], intent.nodes, "valid nodes"))
+            problems.add(unknown(here, f"{show(end['node'])} is no node of xgn_nodes", end["node"], intent.nodes, "valid nodes"))
             continue
         ends.append(_end(node, here, end, problems))
         for key, types in _END_ONLY_FOR.items():
             if key in end and entry["type"] not in types:
-                problems.append(
-                    Problem(f"{here}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
-                )
-    problems += _foreign_keys(entry, path)
+                problems.add(Problem(here.at(key), f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}"))
+    problems.extend(_foreign_keys(entry, path))
     if len(ends) != 2:
         return None
     if ends[0].node is ends[1].node:
-        problems.append(Problem(f"{path}.ends", f"both are {show(ends[0].node.name)}", hint="a link joins two nodes"))
+        problems.add(Problem(path.at("ends"), f"both are {show(ends[0].node.name)}", hint="a link joins two nodes"))
         return None
-    link = Link(entry.get("id", -1), path, entry["type"], (ends[0], ends[1]), entry, entry.get("reserve_of"))
-    _settle(link, intent, problems)
+    number = entry.get("id", -1)
+    link = Link(number, path, entry["type"], (ends[0], ends[1]), _options(entry), _number(number, entry), entry.get("reserve_of"))
+    _settle(link, entry, intent, problems)
     return link
 
 
-def _foreign_keys(entry: Options, path: str) -> Iterator[Problem]:
+def _foreign_keys(entry: Options, path: Place) -> Iterator[Problem]:
     """Keys of a link, or of what the links of a pattern have in common, that belong to other types."""
     for key, types in _ONLY_FOR.items():
         if key in entry and entry["type"] not in types and key not in _VARIANTS:
-            yield Problem(f"{path}.{key}", f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
+            yield Problem(path.at(key), f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
 
 
-def _end(node: Node, path: str, written: Mapping[str, Any], problems: list[Problem]) -> End:
-    end = End(node, path, written)
+def _options(entry: Options) -> LinkOptions:
+    """Return what an entry, or what the links of a pattern have in common, says about a link. The defaults of its type are applied here and nowhere else."""
+    kind = link_type(entry["type"])
+    over = entry.get("over", UPLINK)
+    usable = over in (UPLINK, LOOPBACK) or (isinstance(over, int) and not isinstance(over, bool))
+    return LinkOptions(
+        over if usable else Nowhere(over),
+        entry.get("family"),
+        entry.get("mtu"),
+        entry["bfd"],
+        entry.get("preference"),
+        entry.get("cost"),
+        entry.get("keepalive"),
+        entry.get("preshared_key_variable"),
+        entry.get("key"),
+        entry.get("ttl"),
+        entry.get("pmtudisc"),
+        entry.get(kind.told_apart_by) if kind.told_apart_by else None,
+        kind.encapsulation(entry),
+        entry[kind.variant] if kind.variant else "",
+        kind.ports.protocol_of(entry),
+        tuple(kind.ports.common(entry)),
+    )
+
+
+def _number(link_id: int, entry: Options) -> int:
+    """Return what numbers the interface of a link, or 0 where its type demands what the entry does not give."""
+    kind = link_type(entry["type"])
+    return kind.number(0 if kind.number_required else link_id, entry)
+
+
+def _end(node: Node, path: Place, written: Mapping[str, Any], problems: Findings) -> End:
+    end = End(
+        node,
+        path,
+        WrittenEnd(
+            written.get("interface"),
+            written.get("device"),
+            tuple(family for family in FAMILIES if family in written),
+            written.get("listen_port"),
+            written.get("endpoint"),
+            written.get("public_key"),
+            written.get("mac"),
+        ),
+    )
     label = written.get("uplink", MAIN_UPLINK)
     end.uplink = node.uplinks.get(label)
     if "uplink" in written and end.uplink is None and not node.broken:
-        problems.append(unknown(f"{path}.uplink", f"{show(label)} is no uplink of {node.name}", label, node.uplinks, "valid uplinks"))
+        problems.add(unknown(path.at("uplink"), f"{show(label)} is no uplink of {node.name}", label, node.uplinks, "valid uplinks"))
     for family in FAMILIES:
         if family in written:
-            address = _address(written[family], family, f"{path}.{family}", problems)
+            address = _address(written[family], family, path.at(family), problems)
             if address is not None:
                 end.addresses[family] = address
     return end
 
 
-def _address(text: str, family: str, path: str, problems: list[Problem]) -> Address | None:
+def _address(text: str, family: str, path: Place, problems: Findings) -> Address | None:
     try:
         address = parse_address(text)
     except AddressError as error:
-        problems.append(Problem(path, str(error)))
+        problems.add(Problem(path, str(error)))
         return None
     if address.version != VERSION[family]:
-        problems.append(Problem(path, f"is no {TITLE[family]} address", show(text)))
+        problems.add(Problem(path, f"is no {TITLE[family]} address", show(text)))
         return None
     return address
 
 
-def _settle(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> None:
     """Decide VRF, protocol and session of a link from what it, its nodes and their site say."""
     first, second = link.ends[0].node, link.ends[1].node
-    given = link.options.get("vrf")
+    given = entry.get("vrf")
     if given is not None:
         link.vrf = given
-        if given and given not in intent.vrfs and key_path("xgn_vrfs", given) not in intent.broken:
-            problems.append(
-                unknown(f"{link.path}.vrf", f"{show(given)} is no VRF of xgn_vrfs", given, [n for n in intent.vrfs if n], "valid VRFs")
+        if given and given not in intent.vrfs and not problems.within(Place.of("xgn_vrfs", given)):
+            problems.add(
+                unknown(link.path.at("vrf"), f"{show(given)} is no VRF of xgn_vrfs", given, [n for n in intent.vrfs if n], "valid VRFs")
             )
     else:
         link.vrf = first.vrf
         if first.vrf != second.vrf and not first.broken and not second.broken:
             ends = ", ".join(f"{node.name} in {node.vrf or 'the main table'}" for node in (first, second))
-            problems.append(Problem(link.path, f"joins two VRFs: {ends}", hint="name the VRF of the link in its key 'vrf'"))
+            problems.add(Problem(link.path, f"joins two VRFs: {ends}", hint="name the VRF of the link in its key 'vrf'"))
     link.broken = link.broken or first.broken or second.broken
     same_site = first.site is not None and first.site == second.site
-    site = intent.sites.get(first.site, {}) if same_site and first.site else {}
-    link.routing = link.options.get("routing") or ("ospf" if site.get("igp") == "ospf" else "bgp")
+    site = intent.sites.get(first.site) if same_site and first.site else None
+    link.routing = entry.get("routing") or ("ospf" if site is not None and site.igp == "ospf" else "bgp")
     at_home = link.vrf == first.vrf == second.vrf
     # With a router that is not ours the plain session is also the one whose BFD works: BIRD sends multihop BFD with TTL 64, which FRR drops.
     on_link = link.reserve_of is not None or not at_home or not (first.managed and second.managed)
-    link.session = link.options.get("session") or ("link" if on_link else "loopback")
+    link.session = entry.get("session") or ("link" if on_link else "loopback")
     if link.session == "loopback" and not at_home and not link.broken:
-        problems.append(
+        problems.add(
             Problem(
-                f"{link.path}.session", "is not possible: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'"
+                link.path.at("session"), "is not possible: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'"
             )
         )
 
 
-def _pattern_links(entry: Mapping[str, Any], path: str, intent: Intent, problems: list[Problem]) -> Iterator[Link]:
+def _pattern_links(entry: Mapping[str, Any], path: Place, intent: Intent, problems: Findings) -> Iterator[Link]:
     mine = _PATTERN_KEYS[entry["type"]]
     for key in ("nodes", "hub", "spokes", "pairs"):
         if entry.get(key) and key not in mine:
-            problems.append(Problem(f"{path}.{key}", f"is not for patterns of type {entry['type']}", hint=f"it takes {', '.join(mine)}"))
+            problems.add(Problem(path.at(key), f"is not for patterns of type {entry['type']}", hint=f"it takes {', '.join(mine)}"))
         elif not entry.get(key) and key in mine:
-            problems.append(Problem(f"{path}.{key}", "is required", hint=f"a pattern of type {entry['type']} takes {', '.join(mine)}"))
+            problems.add(Problem(path.at(key), "is required", hint=f"a pattern of type {entry['type']} takes {', '.join(mine)}"))
     reserve = entry.get("reserve")
     if reserve is not None and "first_id" not in reserve:
-        problems.append(Problem(f"{path}.reserve.first_id", "is required", hint="the reserve links need ids of their own"))
+        problems.add(Problem(path.at("reserve", "first_id"), "is required", hint="the reserve links need ids of their own"))
         reserve = None
     for key, spec in (("link", entry["link"]), ("reserve", reserve or {})):
         if "type" in spec:
-            problems += _foreign_keys(spec, f"{path}.{key}")
+            problems.extend(_foreign_keys(spec, path.at(key)))
         if "type" in spec and "device" in link_type(spec["type"]).end_keys:
-            problems.append(
-                Problem(f"{path}.{key}.type", "needs a device at each end", show(spec["type"]), "write such links under xgn_links")
+            problems.add(
+                Problem(path.at(key, "type"), "needs a device at each end", show(spec["type"]), "write such links under xgn_links")
             )
             return
-    # One dictionary for all links of the pattern: there may be thousands.
-    kinds = [(entry["first_id"], {"over": "uplink", **entry["link"]})]
+    # The options are resolved once for all links of the pattern: there may be thousands.
+    kinds = [(entry["first_id"], entry["link"], _options(entry["link"]))]
     if reserve is not None:
-        kinds.append((reserve["first_id"], {"over": "uplink", **reserve}))
+        kinds.append((reserve["first_id"], reserve, _options(reserve)))
     for first, second, number in _pairs(entry, path, intent, problems):
-        label = f"{path} ({first.name} - {second.name})"
-        for index, (first_id, options) in enumerate(kinds):
+        label = path.at(Pair(first.name, second.name))
+        for index, (first_id, common, options) in enumerate(kinds):
             ends = (
                 End(first, label, _NOTHING_WRITTEN, first.uplinks.get(MAIN_UPLINK)),
                 End(second, label, _NOTHING_WRITTEN, second.uplinks.get(MAIN_UPLINK)),
             )
-            link = Link(first_id + number, label, options["type"], ends, options, entry["first_id"] + number if index else None)
-            _settle(link, intent, problems)
+            link_id = -1 if number is None else first_id + number
+            reserve_of = entry["first_id"] + number if index and number is not None else None
+            link = Link(link_id, label, common["type"], ends, options, _number(link_id, common), reserve_of, pattern=True)
+            _settle(link, common, intent, problems)
             yield link
 
 
-def _pairs(entry: Mapping[str, Any], path: str, intent: Intent, problems: list[Problem]) -> Iterator[tuple[Node, Node, int]]:
-    """Yield both nodes of each link and its number."""
+def _pairs(entry: Mapping[str, Any], path: Place, intent: Intent, problems: Findings) -> Iterator[tuple[Node, Node, int | None]]:
+    """Yield both nodes of each link and its number, none where a node that numbers it has no id."""
     if entry["type"] == "hub_spoke":
-        hub = _node(entry.get("hub"), f"{path}.hub", intent, problems) if entry.get("hub") else None
-        for spoke in select(entry["spokes"], f"{path}.spokes", intent, problems):
+        hub = _node(entry.get("hub"), path.at("hub"), intent, problems) if entry.get("hub") else None
+        for spoke in select(entry["spokes"], path.at("spokes"), intent, problems):
             if hub is not None and spoke is not hub:
-                yield hub, spoke, spoke.id
+                yield hub, spoke, spoke.id or None
         return
     if entry["type"] == "full_mesh":
         before = len(problems)
-        members = select(entry["nodes"], f"{path}.nodes", intent, problems)
+        members = select(entry["nodes"], path.at("nodes"), intent, problems)
         if len(members) == 1 and len(problems) == before:
-            problems.append(Problem(f"{path}.nodes", "is one node", hint="a mesh needs two or more"))
+            problems.add(Problem(path.at("nodes"), "is one node", hint="a mesh needs two or more"))
         for index, second in enumerate(members):
             for first in members[:index]:
-                yield first, second, triangle(first.id, second.id)
+                yield first, second, _pair_number(first, second)
         return
     for index, pair in enumerate(entry["pairs"]):
-        here = f"{path}.pairs[{index}]"
+        here = path.at("pairs", index)
         if not isinstance(pair, Sequence) or len(pair) != 2 or pair[0] == pair[1]:
-            problems.append(Problem(here, "is no pair", hint="write two different nodes, for example [hq, branch]"))
+            problems.add(Problem(here, "is no pair", hint="write two different nodes, for example [hq, branch]"))
             continue
-        nodes = [_node(name, f"{here}[{number}]", intent, problems) for number, name in enumerate(pair)]
+        nodes = [_node(name, here.at(number), intent, problems) for number, name in enumerate(pair)]
         if nodes[0] is not None and nodes[1] is not None:
-            yield nodes[0], nodes[1], triangle(nodes[0].id, nodes[1].id)
+            yield nodes[0], nodes[1], _pair_number(nodes[0], nodes[1])
 
 
-def _node(name: Any, path: str, intent: Intent, problems: list[Problem]) -> Node | None:
+def _pair_number(first: Node, second: Node) -> int | None:
+    return triangle(first.id, second.id) if first.id and second.id else None
+
+
+def _node(name: Any, path: Place, intent: Intent, problems: Findings) -> Node | None:
     node = intent.nodes.get(name) if isinstance(name, str) else None
     if node is None:
-        problems.append(unknown(path, f"{show(name)} is no node of xgn_nodes", str(name), intent.nodes, "valid nodes"))
+        problems.add(unknown(path, f"{show(name)} is no node of xgn_nodes", str(name), intent.nodes, "valid nodes"))
     return node
 
 
-def select(names: Sequence[str], path: str, intent: Intent, problems: list[Problem]) -> list[Node]:
+def select(names: Sequence[str], path: Place, intent: Intent, problems: Findings) -> list[Node]:
     """Return the nodes that names of nodes, groups or sites stand for, each once, in the order of their ids."""
     found: dict[str, Node] = {}
     for index, name in enumerate(names):
@@ -236,17 +293,17 @@ def select(names: Sequence[str], path: str, intent: Intent, problems: list[Probl
             found.update((node.name, node) for node in intent.selectors[name])
         else:
             valid = [*intent.nodes, *intent.selectors]
-            problems.append(unknown(f"{path}[{index}]", f"{show(name)} is no node, group or site", name, valid, "valid names"))
+            problems.add(unknown(path.at(index), f"{show(name)} is no node, group or site", name, valid, "valid names"))
     return sorted(found.values(), key=lambda node: (node.id, node.name))
 
 
-def read_segments(written: Options, options: Options, broken: set[str], intent: Intent, problems: list[Problem]) -> None:
+def read_segments(written: Options, options: Options, intent: Intent, problems: Findings) -> None:
     """Add the segments of ``xgn_segments`` to the intent."""
-    for index, entry in _entries(written, options, "xgn_segments", broken):
-        path = f"xgn_segments[{index}]"
+    for index, entry in _entries(written, options, "xgn_segments", problems):
+        path = Place.of("xgn_segments", index)
         before = len(problems)
-        members = select(entry["members"], f"{path}.members", intent, problems)
-        gateway = _node(entry["gateway"], f"{path}.gateway", intent, problems)
+        members = select(entry["members"], path.at("members"), intent, problems)
+        gateway = _node(entry["gateway"], path.at("gateway"), intent, problems)
         prefixes = {}
         for family in FAMILIES:
             if family not in entry:
@@ -254,25 +311,25 @@ def read_segments(written: Options, options: Options, broken: set[str], intent: 
             try:
                 prefix = parse_prefix(entry[family])
             except AddressError as error:
-                problems.append(Problem(f"{path}.{family}", str(error)))
+                problems.add(Problem(path.at(family), str(error)))
                 continue
             if prefix.version != VERSION[family]:
-                problems.append(Problem(f"{path}.{family}", f"is no {TITLE[family]} prefix", show(entry[family])))
+                problems.add(Problem(path.at(family), f"is no {TITLE[family]} prefix", show(entry[family])))
                 continue
             prefixes[family] = prefix
         if gateway is not None and members and gateway not in members:
-            problems.append(
-                Problem(f"{path}.gateway", "is not a member", show(gateway.name), f"members: {', '.join(n.name for n in members)}")
+            problems.add(
+                Problem(path.at("gateway"), "is not a member", show(gateway.name), f"members: {', '.join(n.name for n in members)}")
             )
         vrf = entry.get("vrf", gateway.vrf if gateway else "")
-        if vrf and vrf not in intent.vrfs and key_path("xgn_vrfs", vrf) not in intent.broken:
-            problems.append(unknown(f"{path}.vrf", f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [n for n in intent.vrfs if n], "valid VRFs"))
+        if vrf and vrf not in intent.vrfs and not problems.within(Place.of("xgn_vrfs", vrf)):
+            problems.add(unknown(path.at("vrf"), f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [n for n in intent.vrfs if n], "valid VRFs"))
         if len(problems) > before or gateway is None:
-            broken.add(path)
             continue
         number = entry.get("id", -1)
-        networks = [item for item in intent.settings["xgn_services"]["docker"].values() if item["segment"] == number]
+        networks = [item for item in intent.settings.services.docker.values() if item.segment == number]
         # Where containers of a node that Ansible does not manage run is its owner's business.
-        runs = frozenset(node.name for node in members if node.managed and any(node.name in item["nodes"] for item in networks))
-        segment = Segment(number, path, entry.get("vni", number), members, gateway, prefixes, vrf, entry["port"], entry, runs)
-        intent.segments.append(segment)
+        runs = frozenset(node.name for node in members if node.managed and any(node.name in item.nodes for item in networks))
+        vni, mtu = entry.get("vni", number), entry.get("mtu")
+        decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"])
+        intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs))

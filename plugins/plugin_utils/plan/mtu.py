@@ -9,18 +9,18 @@ from collections.abc import Collection, Iterator, Mapping
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import nth_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, FAMILIES, mtu_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Intent, Link, Nowhere, Segment
 
 
-def size_links(intent: Intent, problems: list[Problem]) -> None:
+def size_links(intent: Intent, problems: Findings) -> None:
     """Give every link its MTU, from what it travels over upwards. Adds what does not fit to the problems."""
     by_id = {link.id: link for link in intent.links if not link.broken}
     pending: list[Link] = []
     for link in intent.links:
         if link.broken:
             continue
-        if link.options.get("over", "uplink") == "loopback":
+        if link.options.over == LOOPBACK:
             pending.append(link)
         else:
             _size(link, by_id, [], problems, unread=intent.lacks_links)
@@ -28,50 +28,48 @@ def size_links(intent: Intent, problems: list[Problem]) -> None:
         _over_loopbacks(link, intent, problems)
 
 
-def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: list[Problem], *, unread: bool) -> None:
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Findings, *, unread: bool) -> None:
     if link.mtu or link.broken:
         return
-    over = link.options.get("over", "uplink")
-    if over == "uplink":
+    over = link.options.over
+    if over == UPLINK:
         if link.kind.tunnel:
             uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
             _settle_mtu(link, _inside(link, min(uplinks, default=ETHERNET_MTU), link.outer), problems)
         else:
-            mtu = link.options.get("mtu", ETHERNET_MTU)
+            mtu = link.options.mtu if link.options.mtu is not None else ETHERNET_MTU
             link.mtu, link.arithmetic = mtu, str(mtu)
-            problems += mtu_problems(f"{link.path}.mtu", mtu, link.families)
+            problems.extend(mtu_problems(link.path.at("mtu"), mtu, link.families))
         return
-    below = by_id.get(over) if isinstance(over, int) and not isinstance(over, bool) else None
+    below = by_id.get(over) if isinstance(over, int) else None
     if below is None:
         # An id that no link has may be that of one that could not be read.
-        may_exist = unread and isinstance(over, int)
-        if not may_exist and not any(problem.path == f"{link.path}.over" for problem in problems):
+        if not (unread and isinstance(over, int)):
             known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
-            problems.append(Problem(f"{link.path}.over", "is neither 'uplink' nor 'loopback' nor the id of a link", show(over), known))
+            shown = show(over.written if isinstance(over, Nowhere) else over)
+            problems.add(Problem(link.path.at("over"), "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
         link.broken = True
         return
     if below is link or below in above:
         chain = " over ".join(str(item.id) for item in [*above, link, below])
-        problems.append(Problem(f"{link.path}.over", f"runs in a circle: {chain}", show(over)))
+        problems.add(Problem(link.path.at("over"), f"runs in a circle: {chain}", show(over)))
         link.broken = True
         return
     if {end.node.name for end in below.ends} != {end.node.name for end in link.ends}:
         names = " and ".join(end.node.name for end in below.ends)
-        problems.append(Problem(f"{link.path}.over", f"joins {names}, not the two nodes of this link", show(over)))
+        problems.add(Problem(link.path.at("over"), f"joins {names}, not the two nodes of this link", show(over)))
         link.broken = True
         return
     if not link.kind.tunnel and not (link.kind.tagged and below.kind.tunnel and below.kind.layer == 2):
         what = "Ethernet, which only a VXLAN carries" if link.kind.tagged else "a NIC"
-        problems.append(
-            Problem(f"{link.path}.over", f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over))
-        )
+        problems.add(Problem(link.path.at("over"), f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over)))
         link.broken = True
         return
     _size(below, by_id, [*above, link], problems, unread=unread)
     if below.broken:
         link.broken = True
         return
-    link.outer = link.options.get("family") or (below.families[0] if below.families else "ipv4")
+    link.outer = link.options.family or (below.families[0] if below.families else "ipv4")
     for end in link.ends:
         under = next(item for item in below.ends if item.node is end.node)
         if link.outer in under.addresses:
@@ -79,65 +77,65 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: li
     _settle_mtu(link, _inside(link, below.mtu, link.outer), problems)
 
 
-def _over_loopbacks(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _over_loopbacks(link: Link, intent: Intent, problems: Findings) -> None:
     """A tunnel between loopbacks may take any path, so the smallest MTU of its VRF counts."""
     if not link.kind.tunnel:
         hint = f"a link of type {link.type} has no outer packets"
-        problems.append(Problem(f"{link.path}.over", "is for tunnels only", show("loopback"), hint))
+        problems.add(Problem(link.path.at("over"), "is for tunnels only", show("loopback"), hint))
         return
     # What speaks no routing protocol carries nothing between loopbacks.
     carriers = [
         item
         for item in intent.links
-        if item is not link and item.vrf == link.vrf and item.mtu and item.routing != "none" and item.options.get("over") != "loopback"
+        if item is not link and item.vrf == link.vrf and item.mtu and item.routing != "none" and item.options.over != LOOPBACK
     ]
-    family = link.options.get("family") or "ipv4"
+    family = link.options.family or "ipv4"
     for end in link.ends:
         if family in end.node.loopback:
             end.endpoint = end.node.loopback[family].bare
         else:
-            problems.append(Problem(f"{link.path}.over", f"{end.node.name} has no {family} loopback", show("loopback")))
+            problems.add(Problem(link.path.at("over"), f"{end.node.name} has no {family} loopback", show("loopback")))
     link.outer = family
     if not carriers:
-        problems.append(Problem(f"{link.path}.over", "there is no other link in this VRF to travel over", show("loopback")))
+        problems.add(Problem(link.path.at("over"), "there is no other link in this VRF to travel over", show("loopback")))
         return
     smallest = min(carriers, key=lambda item: (item.mtu, item.id))
     _settle_mtu(link, _inside(link, smallest.mtu, family), problems)
 
 
 def _inside(link: Link, underlay: int, outer: str | None) -> Fit:
-    layer = link.kind.encapsulation(link.options)
+    layer = link.options.encapsulation
     if layer is None:
         return Fit(underlay, str(underlay))
     # Where peers roam the larger header counts, unless the family is fixed in the intent.
-    return fit(underlay, layer, link.options.get("family") if link.kind.roams else outer)
+    return fit(underlay, layer, link.options.family if link.kind.roams else outer)
 
 
-def _settle_mtu(link: Link, room: Fit, problems: list[Problem]) -> None:
-    wanted = link.options.get("mtu")
+def _settle_mtu(link: Link, room: Fit, problems: Findings) -> None:
+    wanted = link.options.mtu
     link.arithmetic = room.arithmetic
     link.mtu = wanted if wanted is not None else min(room.mtu, link.kind.largest_mtu or room.mtu)
     if wanted is not None and wanted > room.mtu:
-        problems.append(Problem(f"{link.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    problems += _floor_problems(link.path, link.mtu, link.families, "" if wanted is not None else room.arithmetic)
+        problems.add(Problem(link.path.at("mtu"), "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    problems.extend(_floor_problems(link.path, link.mtu, link.families, "" if wanted is not None else room.arithmetic))
 
 
-def _floor_problems(path: str, mtu: int, families: Collection[str], arithmetic: str) -> Iterator[Problem]:
+def _floor_problems(path: Place, mtu: int, families: Collection[str], arithmetic: str) -> Iterator[Problem]:
     """An MTU that is too small: at its key when it was written, else with its arithmetic at what it belongs to."""
     if arithmetic:
         yield from mtu_problems(path, mtu, families, arithmetic=arithmetic, title="an MTU of")
     else:
-        yield from mtu_problems(f"{path}.mtu", mtu, families)
+        yield from mtu_problems(path.at("mtu"), mtu, families)
 
 
-def number_segment(segment: Segment, problems: list[Problem]) -> None:
+def number_segment(segment: Segment, problems: Findings) -> None:
     """Give a segment its MTU and its members their addresses. Adds what does not fit to the problems."""
     uplinks = {node.name: segment.uplink_of(node) for node in segment.members}
     lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
     if lacking:
-        problems.append(
+        problems.add(
             Problem(
-                f"{segment.path}.members",
+                segment.path.at("members"),
                 f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no uplink",
                 hint="a segment travels over the uplinks",
             )
@@ -146,14 +144,14 @@ def number_segment(segment: Segment, problems: list[Problem]) -> None:
     present = [uplink for uplink in uplinks.values() if uplink is not None]
     common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
     if present and not common:
-        problems.append(Problem(f"{segment.path}.members", "no family that all uplinks have"))
+        problems.add(Problem(segment.path.at("members"), "no family that all uplinks have"))
         return
     room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
-    wanted = segment.written.get("mtu")
+    wanted = segment.options.mtu
     segment.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU)
     if wanted is not None and wanted > room.mtu:
-        problems.append(Problem(f"{segment.path}.mtu", "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    problems += _floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic)
+        problems.add(Problem(segment.path.at("mtu"), "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    problems.extend(_floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic))
     for family, prefix in segment.prefixes.items():
         for node in segment.members:
             number = 1 if node is segment.gateway else node.id + 1
@@ -162,8 +160,6 @@ def number_segment(segment: Segment, problems: list[Problem]) -> None:
             # The last address of an IPv4 subnet is its broadcast address.
             if number > prefix.size - (2 if family == "ipv4" else 1):
                 text = f"{node.name} would have number {node.id} + 1 = {number}"
-                problems.append(
-                    Problem(f"{segment.path}.{family}", f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix")
-                )
+                problems.add(Problem(segment.path.at(family), f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix"))
                 continue
             segment.addresses.setdefault(node.name, {})[family] = nth_address(prefix, number)

@@ -18,14 +18,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link, Node, Vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Intent, Link, Node, Pools, Vrf
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
 
 
-def number_all(intent: Intent) -> list[Problem]:
+def number_all(intent: Intent) -> Findings:
     """Fill in every number of an intent. Returns the numbers that do not exist, and the MTUs that do not fit."""
-    problems: list[Problem] = []
+    problems = Findings()
     for node in intent.nodes.values():
         if not node.broken:
             before = len(problems)
@@ -44,23 +44,23 @@ def number_all(intent: Intent) -> list[Problem]:
     return problems
 
 
-def _number_node(node: Node, intent: Intent, problems: list[Problem]) -> None:
+def _number_node(node: Node, intent: Intent, problems: Findings) -> None:
     pools = _vrf(intent, node.vrf).pools
     for family in FAMILIES:
         pool = pools.loopbacks.get(family)
         if family in node.loopback:
             written = node.loopback[family]
             if written.length != BITS[VERSION[family]]:
-                problems.append(
-                    Problem(f"{node.path}.loopback.{family}", "is not a single address", show(str(written)), f"write {written.bare}")
+                problems.add(
+                    Problem(node.path.at("loopback", family), "is not a single address", show(str(written)), f"write {written.bare}")
                 )
             node.loopback[family] = Address(written.version, written.value, BITS[VERSION[family]])
         elif pool is not None:
             try:
                 number = nth_address(pool, node.id)
             except AddressError as error:
-                problems.append(
-                    Problem(f"{node.path}.id", f"has no loopback: {error}", str(node.id), f"enlarge {pools.path}.loopbacks.{family}")
+                problems.add(
+                    Problem(node.path.at("id"), f"has no loopback: {error}", str(node.id), f"enlarge {pools.path}.loopbacks.{family}")
                 )
                 continue
             node.loopback[family] = Address(number.version, number.value, BITS[VERSION[family]])
@@ -73,41 +73,42 @@ def _number_node(node: Node, intent: Intent, problems: list[Problem]) -> None:
         own = _vrf(intent, network.vrf).pools
         if network.id >= own.per_node and own.networks:
             hint = f"valid: 0 to {own.per_node - 1}; raise {own.path}.networks.per_node, or give the network an address"
-            problems.append(Problem(f"{network.path}.id", "is beyond what the pool holds for a node", str(network.id), hint))
+            problems.add(Problem(network.path.at("id"), "is beyond what the pool holds for a node", str(network.id), hint))
             continue
         for family, pool in own.networks.items():
             try:
                 subnet = nth_subnet(pool, own.network_length[family], node.id * own.per_node + network.id)
             except PoolExhaustedError as error:
                 how = f"{node.id} x {own.per_node} + {network.id} = {node.id * own.per_node + network.id}"
-                problems.append(
-                    Problem(network.path, f"has no {family} subnet: {error}", hint=f"{how}; enlarge {own.path}.networks.{family}")
-                )
+                problems.add(Problem(network.path, f"has no {family} subnet: {error}", hint=f"{how}; enlarge {own.path}.networks.{family}"))
                 continue
             network.addresses[family] = nth_address(subnet, 0) if subnet.size == 1 else link_addresses(subnet)[0]
-        if not own.networks and f"{own.path}.networks" not in intent.broken:
-            problems.append(Problem(network.path, "has no address", hint=f"give it an address, or name {own.path}.networks"))
+        if not own.networks and not pools_in_doubt(own, "networks", intent):
+            problems.add(Problem(network.path, "has no address", hint=f"give it an address, or name {own.path}.networks"))
 
 
 def _vrf(intent: Intent, name: str) -> Vrf:
     return intent.vrfs.get(name) or intent.vrfs[""]
 
 
-def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
+def pools_in_doubt(pools: Pools, name: str, intent: Intent) -> bool:
+    """Tell whether a pool may be missing only because it could not be read, and that is told already."""
+    return intent.reading.doubtful(pools.path.at(name), Place.of("xgn_pools"))
+
+
+def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: Findings) -> None:
     _address_link(link, intent, problems)
     kind = link.kind
-    missing = kind.number_required and kind.number_option not in link.options
-    if missing:
+    if kind.number_required and not link.number:
         hint = f"a link of type {link.type} has a {kind.title} id, {VLANS}"
-        problems.append(Problem(f"{link.path}.{kind.number_option}", "is required", hint=hint))
-    number = kind.number(0 if missing else link.id, link.options)
+        problems.add(Problem(link.path.at(kind.number_option), "is required", hint=hint))
     for end in link.ends:
-        _name_end(end, link, number, carriers, problems)
+        _name_end(end, link, carriers, problems)
     if kind.tunnel:
         _call(link, intent, problems)
 
 
-def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _address_link(link: Link, intent: Intent, problems: Findings) -> None:
     pools = _vrf(intent, link.vrf).pools
     first, second = link.ends
     families = []
@@ -116,8 +117,8 @@ def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
         fixed = [end for end in link.ends if family in end.addresses]
         if len(fixed) == 1:
             other = link.other(fixed[0])
-            problems.append(
-                Problem(f"{other.path}.{family}", "is required", hint=f"the other end has {fixed[0].addresses[family]}; give both or none")
+            problems.add(
+                Problem(other.path.at(family), "is required", hint=f"the other end has {fixed[0].addresses[family]}; give both or none")
             )
             continue
         if not fixed:
@@ -127,82 +128,80 @@ def _address_link(link: Link, intent: Intent, problems: list[Problem]) -> None:
             try:
                 pair = link_addresses(nth_subnet(pool, pools.link_length[family], link.id))
             except PoolExhaustedError as error:
-                where = link.path if "(" in link.path else f"{link.path}.id"
+                where = link.path if link.pattern else link.path.at("id")
                 hint = f"enlarge {pools.path}.links.{family}"
-                problems.append(Problem(where, f"has no {family} subnet: {error}", str(link.id), hint))
+                problems.add(Problem(where, f"has no {family} subnet: {error}", str(link.id), hint))
                 continue
             first.addresses[family], second.addresses[family] = pair
         families.append(family)
     link.families = tuple(families)
-    pools_are_sound = not any(entry.startswith((f"{pools.path}.links", "xgn_pools")) for entry in intent.broken)
-    if not families and len(problems) == before and pools_are_sound:
+    if not families and len(problems) == before and not pools_in_doubt(pools, "links", intent):
         hint = f"name {pools.path}.links.ipv4 or .ipv6, or give both ends addresses"
-        problems.append(Problem(link.path, "has no addresses", hint=hint))
+        problems.add(Problem(link.path, "has no addresses", hint=hint))
 
 
-def _name_end(end: End, link: Link, number: int, carriers: Mapping[int, Link], problems: list[Problem]) -> None:
+def _name_end(end: End, link: Link, carriers: Mapping[int, Link], problems: Findings) -> None:
     if not link.kind.prefix:
-        end.device = end.written.get("device") or _device_below(end, link, carriers)
-        if end.device is None and link.options.get("over", "uplink") == "uplink":
-            problems.append(Problem(f"{end.path}.device", "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
-    given = end.written.get("interface")
+        end.device = end.written.device or _device_below(end, link, carriers)
+        if end.device is None and link.options.over == UPLINK:
+            problems.add(Problem(end.path.at("device"), "is required", hint=f"a link of type {link.type} needs the NIC at each end"))
+    given = end.written.interface
     if given is not None:
         end.interface = given
         trouble = name_problem(given)
         if trouble:
-            problems.append(Problem(f"{end.path}.interface", trouble, show(given)))
+            problems.add(Problem(end.path.at("interface"), trouble, show(given)))
         return
     if not link.kind.prefix and end.device is None:
         return
     try:
-        end.interface = interface_name(link.type, number, end.device)
+        end.interface = interface_name(link.type, link.number, end.device)
     except InterfaceNameError as error:
-        problems.append(Problem(end.path, str(error), hint="give the end an 'interface' of its own"))
+        problems.add(Problem(end.path, str(error), hint="give the end an 'interface' of its own"))
 
 
 def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | None:
     """Return the interface of the VXLAN, or what else carries Ethernet, that a VLAN travels over, at the same node."""
-    over = link.options.get("over")
-    below = carriers.get(over) if isinstance(over, int) else None
+    below = carriers.get(link.options.over) if isinstance(link.options.over, int) else None
     if below is None or not below.kind.tunnel or below.kind.layer != 2:
         return None
     own = next((item for item in below.ends if item.node is end.node), None)
-    return None if own is None else own.written.get("interface") or interface_name(below.type, below.kind.number(below.id, below.options))
+    return None if own is None else own.written.interface or interface_name(below.type, below.number)
 
 
-def _call(link: Link, intent: Intent, problems: list[Problem]) -> None:
+def _call(link: Link, intent: Intent, problems: Findings) -> None:
     """Decide who calls whom, under which address and port."""
-    if link.options.get("over", "uplink") == "uplink":
+    if link.options.over == UPLINK:
         before = len(problems)
         _meet(link, problems)
         if len(problems) > before:
             return
     if link.kind.port_settings:
-        _listen(link, intent.settings[link.kind.port_settings]["port_base"], problems)
+        _listen(link, intent.settings.port_bases[link.kind.port_settings], problems)
 
 
-def _meet(link: Link, problems: list[Problem]) -> None:
+def _meet(link: Link, problems: Findings) -> None:
     """Choose the family of the outer packets, and the endpoint of each end."""
     choices = [_outer_families(end) for end in link.ends]
-    wanted = link.options.get("family")
+    wanted = link.options.family
     common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
-    missing = [end for end in link.ends if end.uplink is None and "endpoint" not in end.written and end.node.managed]
+    missing = [end for end in link.ends if end.uplink is None and end.written.endpoint is None and end.node.managed]
     for end in missing:
         hint = f"give {end.node.path} an uplink, or the end an endpoint"
-        problems.append(Problem(end.path, f"{end.node.name} has no uplink for a link of type {link.type}", hint=hint))
+        problems.add(Problem(end.path, f"{end.node.name} has no uplink for a link of type {link.type}", hint=hint))
     if missing:
         return
     if not common:
         have = ", ".join(f"{end.node.name} has {' and '.join(choice) or 'none'}" for end, choice in zip(link.ends, choices))
         what = f"no {wanted} uplinks at both ends" if wanted else "no family that both uplinks have"
-        problems.append(Problem(link.path, what, hint=have))
+        problems.add(Problem(link.path, what, hint=have))
         return
     link.outer = common[0]
     for end in link.ends:
         end.endpoint = _endpoint(end, link.outer)
     if all(end.endpoint is None for end in link.ends):
         names = " and ".join(end.node.name for end in link.ends)
-        problems.append(
+        problems.add(
             Problem(
                 link.path, f"neither end can initiate it: {names} are both behind a NAT", hint="give the uplink of one a 'public' address"
             )
@@ -211,7 +210,7 @@ def _meet(link: Link, problems: list[Problem]) -> None:
         for end in link.ends:
             if end.endpoint is None:
                 hint = f"either end of a {link.kind.noun} sends first, so both need an address that the other reaches; let it travel over a tunnel with 'over'"
-                problems.append(Problem(end.path, f"{end.node.name} is behind a NAT", hint=hint))
+                problems.add(Problem(end.path, f"{end.node.name} is behind a NAT", hint=hint))
 
 
 def is_server(link: Link, end: End) -> bool:
@@ -222,22 +221,22 @@ def is_server(link: Link, end: End) -> bool:
     return end.node.id < other.node.id
 
 
-def _listen(link: Link, base: int, problems: list[Problem]) -> None:
+def _listen(link: Link, base: int, problems: Findings) -> None:
     """Give each end that has an endpoint its port."""
-    inside = link.options.get("over", "uplink") != "uplink"
+    inside = link.options.over != UPLINK
     for end in link.ends:
         peer = link.other(end).node
-        given = end.written.get("listen_port")
+        given = end.written.listen_port
         reachable = inside or end.endpoint is not None
         if given is None and reachable and base + peer.id > PORTS.high:
             text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than {PORTS.high}"
-            problems.append(Problem(end.path, f"has no port: {text}", hint="give the end a listen_port"))
+            problems.add(Problem(end.path, f"has no port: {text}", hint="give the end a listen_port"))
         end.listen_port = given if given is not None else (base + peer.id if reachable else None)
 
 
 def _outer_families(end: End) -> tuple[str, ...]:
     """Return the families an end can speak on the outside; both when that is unknown, as behind a NAT."""
-    public = end.written.get("endpoint") or (end.uplink.public if end.uplink else None)
+    public = end.written.endpoint or (end.uplink.public if end.uplink else None)
     if public:
         try:
             return ("ipv4",) if parse_address(public).version == VERSION["ipv4"] else ("ipv6",)
@@ -249,8 +248,8 @@ def _outer_families(end: End) -> tuple[str, ...]:
 
 
 def _endpoint(end: End, family: str) -> str | None:
-    if "endpoint" in end.written:
-        return str(end.written["endpoint"])
+    if end.written.endpoint is not None:
+        return end.written.endpoint
     if end.uplink is None:
         return None
     if end.uplink.public:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, natural_order, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Problem, natural_order, report
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import read_intent
@@ -40,8 +40,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables import (
 class IntentError(ValueError):
     """An intent with mistakes. `problems` holds all of them; the text is the report for a person."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(set(problems), key=lambda problem: (natural_order(problem.path), str(problem)))
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems), key=lambda problem: (natural_order(str(problem.path)), str(problem)))
         super().__init__(report(self.problems))
 
 
@@ -62,12 +62,13 @@ class Plan:
     tcp_mss: dict[str, int]
 
 
-def check_intent(raw: Mapping[str, Any]) -> tuple[Intent, list[Problem]]:
+def check_intent(raw: Mapping[str, Any]) -> tuple[Intent, Findings]:
     """Read, number and check an intent. Returns the objects and every problem."""
-    intent, problems = read_intent(raw)
-    problems += id_problems(raw, intent)
-    problems += number_all(intent)
-    problems += intent_rules.problems_of(intent)
+    intent = read_intent(raw)
+    problems = Findings(intent.reading)
+    problems.extend(id_problems(raw, intent))
+    problems.extend(number_all(intent))
+    problems.extend(intent_rules.problems_of(intent))
     return intent, problems
 
 

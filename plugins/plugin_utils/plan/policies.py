@@ -65,7 +65,7 @@ def published_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
                 if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
                     _add(lines[family], network_sequence(node.id, network.id), str(prefix))
     for segment in intent.segments:
-        if segment.written["published"]:
+        if segment.options.published:
             for family, prefix in segment.prefixes.items():
                 _add(lines[family], _SEGMENTS + segment.id, str(prefix))
     for container in intent.containers:
@@ -74,11 +74,10 @@ def published_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
                 prefix = parse_prefix(entry["prefix"])
                 if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
                     _add_by_prefix(lines[family], _CONTAINERS, prefix)
-    dns = intent.settings.get("xgn_services", {}).get("dns")
-    if dns:
-        _add(lines["ipv4"], _ANYCAST, f"{dns['address']}/{BITS[4]}")
-        if "address6" in dns:
-            _add(lines["ipv6"], _ANYCAST, f"{parse_address(dns['address6']).bare}/{BITS[6]}")
+    dns = intent.settings.services.dns
+    if dns is not None:
+        for family, text in dns.addresses().items():
+            _add(lines[family], _ANYCAST, str(parse_address(text)))
     for family, steered in steering_entries(intent).items():
         lines[family].update((entry["seq"], entry) for entry in steered)
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
@@ -87,8 +86,7 @@ def published_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
 def steering_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it."""
     lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
-    boxes = intent.settings.get("xgn_services", {}).get("steering", {})
-    for text in sorted({text for box in boxes.values() for text in box["prefixes"]}):
+    for text in sorted({text for box in intent.settings.services.steering.values() for text in box.prefixes}):
         prefix = parse_prefix(text)
         family, longest = FAMILY[prefix.version], BITS[prefix.version]
         number = _add_by_prefix(lines[family], _STEERED, prefix)
@@ -201,11 +199,10 @@ def session_map(name: str, lists: list[FrrPrefixList], changes: list[str], next_
 
 def anycast_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     """Return the lines of the prefix list ANYCAST by family: one for each anycast address."""
-    dns = intent.settings["xgn_services"].get("dns") or {}
+    dns = intent.settings.services.dns
     found: dict[str, list[FrrPrefixListEntry]] = {family: [] for family in FAMILIES}
-    for family, key in (("ipv4", "address"), ("ipv6", "address6")):
-        if key in dns:
-            found[family].append({"seq": _ANYCAST, "action": "permit", "prefix": str(parse_address(dns[key]))})
+    for family, text in dns.addresses().items() if dns is not None else ():
+        found[family].append({"seq": _ANYCAST, "action": "permit", "prefix": str(parse_address(text))})
     return found
 
 
@@ -245,6 +242,6 @@ def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Pr
         address.prefix for network in node.networks if network.published and network.vrf == vrf for address in network.addresses.values()
     }
     for segment in segments:
-        if segment.gateway is node and segment.vrf == vrf and segment.written["published"]:
+        if segment.gateway is node and segment.vrf == vrf and segment.options.published:
             found.update(segment.prefixes.values())
     return sorted(found)

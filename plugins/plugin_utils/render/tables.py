@@ -106,5 +106,5 @@ def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
         for node in segment.members:
             if node is not segment.gateway:
                 label = f"VNI {segment.vni}\nMTU {segment.mtu}"
-                links.append(DrawnLink((segment.gateway.name, node.name), "vxlan", "unknown", label, segment.path))
+                links.append(DrawnLink((segment.gateway.name, node.name), "vxlan", "unknown", label, str(segment.path)))
     return nodes, links

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import IPAddress, IPInterface, View, parse_interface
 
 # Defaults of the roles that rules depend on; a unit test keeps them equal to the argument specs.
@@ -25,7 +26,7 @@ DEFAULT_VRF = ""
 class OwnAddress:
     """An address of this host: where it is written, on which interface, and the VRF (nothing when that cannot be known)."""
 
-    path: str
+    path: Place
     text: str
     interface: str
     vrf: str | None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules import host_problems
 
@@ -43,17 +43,18 @@ class RoleSpecs:
         """Return the options of some roles."""
         return {name: option for name, option in self.options.items() if self.role_of(name) in roles}
 
-    def secrets(self) -> frozenset[str]:
-        """Return the names of all keys, at any depth, that are marked no_log or hold such a key."""
-        return frozenset(_secret_names(self.options))
+    def may_hold_secret(self, place: Place) -> bool:
+        """Tell whether a value is marked no_log, stands in one that is, or holds such a key."""
+        spec: Mapping[str, Any] = {"options": self.options}
+        for key in place.keys:
+            spec = spec if isinstance(key, int) else spec.get("options", {}).get(key, {})
+            if spec.get("no_log"):
+                return True
+        return _holds_secret(spec)
 
 
-def _secret_names(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for name, spec in options.items():
-        below = list(_secret_names(spec.get("options", {})))
-        if spec.get("no_log") or below:
-            yield name
-        yield from below
+def _holds_secret(spec: Mapping[str, Any]) -> bool:
+    return any(inner.get("no_log") or _holds_secret(inner) for inner in spec.get("options", {}).values())
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +93,7 @@ def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, 
     }
 
 
-def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> list[Problem]:
+def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Findings:
     """Check the variables of one host: names, types, and rules.
 
     Parameters:
@@ -103,7 +104,10 @@ def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> list[Pr
         Every problem; empty when there is none.
     """
     known = {name: value for name, value in variables.items() if name in specs.options}
-    return [*_unknown_names(variables, specs), *check(known, specs.options), *host_problems(variables)]
+    found = Findings(_unknown_names(variables, specs))
+    found.extend(check(known, specs.options))
+    found.extend(host_problems(variables))
+    return found
 
 
 def _unknown_names(variables: Mapping[str, Any], specs: RoleSpecs) -> Iterator[Problem]:
@@ -113,4 +117,4 @@ def _unknown_names(variables: Mapping[str, Any], specs: RoleSpecs) -> Iterator[P
             continue
         valid = specs.names_of(role)
         if valid:
-            yield unknown(name, f"unknown variable of role {role}", name, valid, "valid variables")
+            yield unknown(Place.of(name), f"unknown variable of role {role}", name, valid, "valid variables")

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, ip_address, ip_interface
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem, key_path, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, SECRET, Place, Problem, show
 
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
 IPNetwork = IPv4Network | IPv6Network
-Problems = list[Problem]
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class View:
     """A dictionary together with its path."""
 
     data: Mapping[str, Any]
-    path: str = ""
+    path: Place = EVERYTHING
 
-    def at(self, key: str) -> str:
+    def at(self, key: str) -> Place:
         """Return the path of a key."""
-        return key_path(self.path, key)
+        return self.path.at(key)
 
     def given(self, key: str) -> bool:
         """Tell whether a key has a value, right or wrong."""
@@ -47,17 +46,17 @@ class View:
         """Return a boolean; false when absent."""
         return self.data.get(key) is True
 
-    def texts(self, key: str) -> list[tuple[str, str]]:
+    def texts(self, key: str) -> list[tuple[Place, str]]:
         """Return the strings of a list, each with its path."""
         value = self.data.get(key)
         items = value if isinstance(value, (list, tuple)) else ()
-        return [(f"{self.at(key)}[{index}]", str(item)) for index, item in enumerate(items) if isinstance(item, str)]
+        return [(self.path.at(key, index), str(item)) for index, item in enumerate(items) if isinstance(item, str)]
 
     def views(self, key: str) -> list[View]:
         """Return the dictionaries of a list."""
         value = self.data.get(key)
         items = value if isinstance(value, (list, tuple)) else ()
-        return [View(item, f"{self.at(key)}[{index}]") for index, item in enumerate(items) if isinstance(item, Mapping)]
+        return [View(item, self.path.at(key, index)) for index, item in enumerate(items) if isinstance(item, Mapping)]
 
     def problem(self, key: str, message: str, hint: str = "", *, secret: bool = False) -> Problem:
         """Return a problem of one key, with its value."""
@@ -70,14 +69,14 @@ class View:
             yield self.problem(key, "is out of range", f"valid: {low} to {high}{unit}")
 
 
-def twice(named: Iterable[tuple[str, object]], noun: str) -> Iterator[Problem]:
+def twice(named: Iterable[tuple[Place, object]], noun: str) -> Iterator[Problem]:
     """Report every value that occurred before.
 
     Parameters:
         named: path and value, in order.
         noun: what the value is, for example ``table``.
     """
-    first: dict[object, str] = {}
+    first: dict[object, Place] = {}
     for path, value in named:
         if value in first:
             yield Problem(path, "is given twice", show(value), f"the same {noun} stands at {first[value]}")
@@ -123,7 +122,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Z
 _LENGTH_GIVEN = re.compile(r"/[0-9]{1,3}\Z")  # Python takes a netmask too; FRR and WireGuard print a length.
 
 
-def address_problems(path: str, text: str) -> Iterator[Problem]:
+def address_problems(path: Place, text: str) -> Iterator[Problem]:
     """Report a text that is no address, or one that FRR would print differently (RFC 5952): a reload would never converge."""
     address = parse_address(text)
     if address is None:
@@ -132,7 +131,7 @@ def address_problems(path: str, text: str) -> Iterator[Problem]:
         yield Problem(path, "is not in canonical form", show(text), f"write {address}")
 
 
-def network_problems(path: str, text: str, example: str = "10.0.0.0/8") -> Iterator[Problem]:
+def network_problems(path: Place, text: str, example: str = "10.0.0.0/8") -> Iterator[Problem]:
     """Report a text that is no prefix, one with host bits set, and one in other than canonical form."""
     parsed = parse_interface(text)
     if parsed is None:
@@ -146,7 +145,7 @@ def network_problems(path: str, text: str, example: str = "10.0.0.0/8") -> Itera
 # ---- text that goes into a configuration file --------------------------------------------------------------------------------------------
 
 
-def line_problems(path: str, text: str) -> Iterator[Problem]:
+def line_problems(path: Place, text: str) -> Iterator[Problem]:
     """Report text that FRR would not print as it was written: it reads words, so spaces collapse, and a newline begins a new command."""
     plain = " ".join(text.split())
     if not plain:
@@ -155,7 +154,7 @@ def line_problems(path: str, text: str) -> Iterator[Problem]:
         yield Problem(path, "is not as FRR keeps it", show(text), f"write {show(plain)}")
 
 
-def word_problems(path: str, text: str, noun: str, longest: int) -> Iterator[Problem]:
+def word_problems(path: Place, text: str, noun: str, longest: int) -> Iterator[Problem]:
     """Report a name that is empty, holds white space or is longer than FRR takes."""
     if not text or any(character.isspace() for character in text):
         yield Problem(path, f"is not a valid name of a {noun}", show(text), "it must be one word")
@@ -166,7 +165,7 @@ def word_problems(path: str, text: str, noun: str, longest: int) -> Iterator[Pro
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)\Z")
 
 
-def unit_problems(path: str, text: str) -> Iterator[Problem]:
+def unit_problems(path: Place, text: str) -> Iterator[Problem]:
     """Report what is no name of a systemd unit (systemd.unit(5)). A dependency on a misspelt unit is silently ignored at boot."""
     if not _UNIT.match(text):
         yield Problem(path, "is not the name of a systemd unit", show(text), "write it with its suffix, for example wg-quick@wg0.service")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.dns_anycast import dns_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.docker_macvlan import docker_problems
@@ -55,7 +55,7 @@ _RULES = (
 )
 
 
-def host_problems(variables: Mapping[str, Any]) -> list[Problem]:
+def host_problems(variables: Mapping[str, Any]) -> Findings:
     """Check the variables of one host against the rules of all subjects.
 
     Parameters:
@@ -67,4 +67,4 @@ def host_problems(variables: Mapping[str, Any]) -> list[Problem]:
         Every problem; empty when there is none.
     """
     host = Host(variables)
-    return [problem for rule in _RULES for problem in rule(host)]
+    return Findings(problem for rule in _RULES for problem in rule(host))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, check_intent, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, role_variables, variable_problems
@@ -36,12 +37,12 @@ def intent_refuses(change: Callable[[Variables], object]) -> list[str]:
     """Return the paths of the mistakes in the small intent after a change."""
     raw = deepcopy(INTENT)
     change(raw)
-    return [problem.path for problem in check_intent(raw)[1]]
+    return [str(problem.path) for problem in check_intent(raw)[1]]
 
 
 def variables_refuse(variables: Mapping[str, Any]) -> list[str]:
     """Return the paths of the mistakes in a host's variables."""
-    return [problem.path for problem in variable_problems(role_variables(variables, SPECS), SPECS)]
+    return [str(problem.path) for problem in variable_problems(role_variables(variables, SPECS), SPECS)]
 
 
 def network(raw: Variables, **keys: Any) -> None:
@@ -225,7 +226,8 @@ def test_the_vxlan_port_is_the_same_everywhere() -> None:
 
 
 def test_reserved_as_numbers_do_not_overlap() -> None:
+    place = Place.of("asn")
     for asn in RESERVED_ASNS:
-        assert len(list(limits.asn_problems("asn", asn))) == 1
+        assert len(list(limits.asn_problems(place, asn))) == 1
     for numbers in limits._PRIVATE_ASNS:
-        assert not list(limits.asn_problems("asn", numbers.low)) and not list(limits.asn_problems("asn", numbers.high))
+        assert not list(limits.asn_problems(place, numbers.low)) and not list(limits.asn_problems(place, numbers.high))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, report, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, report, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, check_value, with_defaults
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ PEER: dict[str, dict[str, Any]] = {
     "password": {"type": "str", "no_log": True},
     "passive": {"type": "bool", "default": False},
 }
+X = Place.of("x")
 OPTIONS: dict[str, dict[str, Any]] = {
     "peers": {"type": "list", "elements": "dict", "options": PEER, "default": []},
     "level": {"type": "str", "choices": ["low", "high"], "default": "low"},
@@ -26,8 +27,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def said(value: object, options: dict[str, Any], path: str = "") -> list[str]:
-    return [str(problem) for problem in check(value, options, path)]
+def said(value: object, options: dict[str, Any], *path: object) -> list[str]:
+    return [str(problem) for problem in check(value, options, Place.of(*path))]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def said(value: object, options: dict[str, Any], path: str = "") -> list[str]:
     ],
 )
 def test_fits(spec: dict[str, Any], value: object) -> None:
-    assert check_value(value, spec, "x") == []
+    assert check_value(value, spec, X) == []
 
 
 @pytest.mark.parametrize(
@@ -104,11 +105,11 @@ def test_fits(spec: dict[str, Any], value: object) -> None:
     ],
 )
 def test_mistakes(spec: dict[str, Any], value: object, sentence: str) -> None:
-    assert [str(problem) for problem in check_value(value, spec, "x")] == [sentence]
+    assert [str(problem) for problem in check_value(value, spec, X)] == [sentence]
 
 
 def test_unknown_key_names_the_nearest_and_all_valid_ones() -> None:
-    assert said({"address": "a", "remote_ass": 1}, PEER, "bgp[0].peers[1]") == [
+    assert said({"address": "a", "remote_ass": 1}, PEER, "bgp", 0, "peers", 1) == [
         "bgp[0].peers[1].remote_as: is required",
         "bgp[0].peers[1].remote_ass: unknown key; did you mean 'remote_as'? Valid keys: address, passive, password, remote_as",
     ]
@@ -183,7 +184,7 @@ def test_with_defaults_of_free_keys_and_aliases() -> None:
 
 
 def test_report_is_in_the_order_of_paths_and_counts() -> None:
-    problems = [Problem("a[10].b", "is wrong"), Problem("a[2]", "is wrong"), Problem("a[2]", "is wrong"), Problem("a[2].c", "is wrong")]
+    problems = [Problem(Place.of("a", *keys), "is wrong") for keys in ((10, "b"), (2,), (2,), (2, "c"))]
     assert report(problems, "T1").splitlines() == [
         "a[2]: is wrong",
         "a[2].c: is wrong",
@@ -204,9 +205,10 @@ def test_values_and_paths_are_shown_as_their_writer_knows_them() -> None:
         "a dictionary",
         "'" + "x" * 59 + "…'",
     ]
-    assert key_path("xgn_nodes", "hq.core") == "xgn_nodes['hq.core']"
-    assert key_path("a", "b") == "a.b"
-    assert key_path("", "a") == "a"
+    assert str(Place.of("xgn_nodes", "hq.core", "id")) == "xgn_nodes['hq.core'].id"
+    assert str(Place.of("a").at("b", 3, "c")) == "a.b[3].c"
+    assert str(Place.of("a", True)) == "a[true]"
+    assert str(Place()) == ""
 
 
 JSON = st.recursive(

@@ -49,11 +49,11 @@ esac
 shift
 exec "$@"
 """
-# Takes its own options away and hands the rest to a shell, as sshd does. The node `bare` has no program at all.
+# Takes its own options away and hands the rest to a shell, as sshd does. The node `bare` has no program at all, and none that reads what is sent.
 SSH = """#!/bin/sh
 printf '%s\\n' "$*" | head --lines=1 >"$CALLS/ssh-$$"
 for last; do :; done
-case " $* " in *" bare "*) PATH=/nowhere ;; esac
+case " $* " in *" bare "*) exec </dev/null; sleep 0.5; PATH=/nowhere ;; esac
 exec /bin/sh -c "$last"
 """
 CONTENT = {"binary": bytes(range(256)) * 400, "empty": b""}

@@ -95,7 +95,7 @@ def test_the_intent_of_the_first_page_plans_and_is_valid() -> None:
     for variables in plan.hosts.values():
         assert {neighbor["password"] for neighbor in variables["frr_bgp"][0]["neighbors"]} == {"{{ %s }}" % variable}
         templated = json.loads(json.dumps(variables).replace("{{ %s }}" % variable, password))
-        assert variable_problems(templated, specs) == []
+        assert list(variable_problems(templated, specs)) == []
 
 
 def options_of(options: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -58,9 +58,9 @@ def test_an_empty_string_is_refused_where_it_stands(network: str) -> None:
         for key in path[:-1]:
             inner = inner[key]
         inner[path[-1]] = ""
-        _intent, problems = read_intent(changed)
+        problems = read_intent(changed).reading
         last = str(path[-1] if isinstance(path[-1], str) else path[-2])
-        mine = [str(problem) for problem in problems if "is empty" in str(problem) and (last in problem.path or "node" in problem.path)]
+        mine = [str(problem) for problem in problems if "is empty" in str(problem) and {last, "node"} & set(problem.path.keys)]
         assert len(mine) == 1, f"{path}: {[str(problem) for problem in problems]}"
 
 
@@ -68,10 +68,10 @@ def test_an_uplink_in_no_vrf_says_so_by_leaving_the_key_out() -> None:
     document = yaml.safe_load((GOLDEN / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
     node = next(iter(document["xgn_nodes"]))
     document["xgn_nodes"][node]["uplink"]["vrf"] = ""
-    _intent, problems = read_intent(document)
+    problems = read_intent(document).reading
     assert [str(problem) for problem in problems] == [f"xgn_nodes.{node}.uplink.vrf: is empty; leave the key out or give it a value"]
 
 
 def test_a_vrf_without_a_name_is_not_the_main_table() -> None:
-    _intent, problems = read_intent({"xgn_nodes": {}, "xgn_vrfs": {"": {"table": 200}}})
+    problems = read_intent({"xgn_nodes": {}, "xgn_vrfs": {"": {"table": 200}}}).reading
     assert "xgn_vrfs['']: is empty; leave the key out or give it a value" in [str(problem) for problem in problems]

@@ -134,9 +134,9 @@ def test_no_mtu_exceeds_its_underlay(raw: dict[str, Any]) -> None:
     plan = make_plan(raw)
     by_id = {link.id: link for link in plan.intent.links}
     for link in plan.intent.links:
-        over = link.options.get("over", "uplink")
+        over = link.options.over
         beneath = by_id[over].mtu if isinstance(over, int) else min(end.uplink.mtu for end in link.ends if end.uplink)
-        layer = link.kind.encapsulation(link.options)
+        layer = link.options.encapsulation
         assert layer is not None
         headers = sum(size for _name, size in LAYERS[layer].headers) + 20
         assert link.mtu + headers <= beneath

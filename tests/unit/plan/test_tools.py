@@ -57,7 +57,7 @@ def pair() -> dict[str, Any]:
 def test_ids_are_written_and_comments_stay() -> None:
     raw = yaml.safe_load(WITHOUT_IDS.partition("secret:")[0])
     text, done = with_ids(WITHOUT_IDS, missing_ids(raw, taken=[10]))
-    assert [(item.path, item.proposal) for item in done] == [
+    assert [(str(item.path), item.proposal) for item in done] == [
         ("xgn_nodes.b", 5),
         ("xgn_nodes['c d']", 6),
         ("xgn_links[0]", 11),

@@ -53,7 +53,7 @@ VARIABLES = st.fixed_dictionaries({}, optional={name: of_spec(dict(spec)) for na
 @given(VARIABLES)
 def test_nothing_is_raised_for_any_input(variables: dict[str, Any]) -> None:
     for problem in variable_problems(role_variables(variables, SPECS), SPECS):
-        assert problem.path
+        assert problem.path.keys
         assert "\n" not in str(problem)
 
 
@@ -64,11 +64,11 @@ def test_pair_t1_t2_has_no_mistake(host: str) -> None:
     variables |= yaml.safe_load((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8"))
     variables["frr_bgp"][0]["neighbors"][0]["password"] = variables["bgp_password"]  # a template in the file
     variables["xgn_uplink_mtu"] = 1492
-    assert variable_problems(role_variables(variables, SPECS), SPECS) == []
+    assert list(variable_problems(role_variables(variables, SPECS), SPECS)) == []
 
 
 def test_a_host_without_variables_has_no_mistake() -> None:
-    assert variable_problems({}, SPECS) == []
+    assert list(variable_problems({}, SPECS)) == []
 
 
 def test_defaults_of_the_rules_are_those_of_the_roles() -> None:
@@ -110,7 +110,7 @@ def test_frr_alone_does_not_know_where_interfaces_are() -> None:
             }
         ],
     }
-    assert variable_problems(variables, SPECS) == []
+    assert list(variable_problems(variables, SPECS)) == []
 
 
 def test_same_address_in_two_vrfs_and_same_router_id_are_allowed() -> None:
@@ -120,7 +120,7 @@ def test_same_address_in_two_vrfs_and_same_router_id_are_allowed() -> None:
         "frr_interfaces": [{"name": "A", "addresses": ["1.1.1.1/32"]}, {"name": "B", "addresses": ["1.1.1.1/32"]}],
         "frr_bgp": [{"asn": 65503, "vrf": "A", "router_id": "1.1.1.1"}, {"asn": 65503, "vrf": "B", "router_id": "1.1.1.1"}],
     }
-    assert variable_problems(variables, SPECS) == []
+    assert list(variable_problems(variables, SPECS)) == []
 
 
 def large(count: int) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def large(count: int) -> dict[str, Any]:
 
 def test_work_is_linear(lines: Callable[[Callable[[], object]], int]) -> None:
     small, big = large(100), large(1000)
-    assert host_problems(small) == host_problems(big) == []
+    assert [*host_problems(small), *host_problems(big)] == []
     assert lines(lambda: host_problems(big)) <= 10 * lines(lambda: host_problems(small))
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import name_problem
@@ -20,7 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     mac_fault,
     mtu_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node, Uplink
 
 _MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
@@ -32,20 +33,22 @@ _MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
 
 def vrf_problems(intent: Intent) -> Iterator[Problem]:
     """Reserved names and tables, and a table under two VRFs."""
-    owners: dict[int, str] = {}
+    owners: dict[int, Place] = {}
     for vrf in intent.vrfs.values():
         if not vrf.name:
             continue
         if is_reserved_name(vrf.name):
             yield Problem(vrf.path, "is a reserved name", show(vrf.name), "choose another name for the VRF")
         if kernel_table(vrf.table) is not None:
-            yield Problem(f"{vrf.path}.table", f"is the kernel's table {kernel_table(vrf.table)}", str(vrf.table), f"valid: {VALID_TABLES}")
+            yield Problem(
+                vrf.path.at("table"), f"is the kernel's table {kernel_table(vrf.table)}", str(vrf.table), f"valid: {VALID_TABLES}"
+            )
         elif vrf.table in owners:
-            yield Problem(f"{vrf.path}.table", f"is also the table of {owners[vrf.table]}", str(vrf.table), "every VRF has its own")
+            yield Problem(vrf.path.at("table"), f"is also the table of {owners[vrf.table]}", str(vrf.table), "every VRF has its own")
         owners.setdefault(vrf.table, vrf.path)
 
 
-def mac_problem(mac: str | None, path: str) -> Iterator[Problem]:
+def mac_problem(mac: str | None, path: Place) -> Iterator[Problem]:
     """A MAC address of another form, a multicast one, or zero."""
     fault = mac_fault(mac) if mac is not None else None
     if fault is not None:
@@ -55,17 +58,17 @@ def mac_problem(mac: str | None, path: str) -> Iterator[Problem]:
 
 def uplink_problems(intent: Intent) -> Iterator[Problem]:
     """Uplinks that cannot be used as they stand."""
-    owners: dict[tuple[str | None, int, int], str] = {}
+    owners: dict[tuple[str | None, int, int], Place] = {}
     for node in _sound(intent):
-        devices: dict[str, str] = {}
+        devices: dict[str, Place] = {}
         for uplink in node.uplinks.values():
             yield from _uplink(node, uplink, intent)
             if uplink.device:
                 if uplink.device in devices:
-                    yield Problem(f"{uplink.path}.device", f"is also the device of {devices[uplink.device]}", show(uplink.device))
+                    yield Problem(uplink.path.at("device"), f"is also the device of {devices[uplink.device]}", show(uplink.device))
                 devices.setdefault(uplink.device, uplink.path)
             for family, address in uplink.addresses.items():
-                key = f"{uplink.path}.{'address' if family == 'ipv4' else 'address6'}"
+                key = uplink.path.at("address" if family == "ipv4" else "address6")
                 yield from host_address_problem(address, key)
                 # Behind a NAT the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
@@ -76,36 +79,36 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
-    yield from mac_problem(uplink.mac, f"{uplink.path}.mac")
-    yield from mac_problem(uplink.hw_id, f"{uplink.path}.hw_id")
+    yield from mac_problem(uplink.mac, uplink.path.at("mac"))
+    yield from mac_problem(uplink.hw_id, uplink.path.at("hw_id"))
     if node.managed and not uplink.device:
-        yield Problem(f"{uplink.path}.device", "is required", hint="name the NIC, for example eth0")
+        yield Problem(uplink.path.at("device"), "is required", hint="name the NIC, for example eth0")
     trouble = name_problem(uplink.device, existing=True) if uplink.device else ""
     if trouble:
-        yield Problem(f"{uplink.path}.device", trouble, show(uplink.device))
-    yield from mtu_problems(f"{uplink.path}.mtu", uplink.mtu, uplink.addresses)
+        yield Problem(uplink.path.at("device"), trouble, show(uplink.device))
+    yield from mtu_problems(uplink.path.at("mtu"), uplink.mtu, uplink.addresses)
     if uplink.vrf and uplink.vrf not in intent.vrfs:
         names = ", ".join(name for name in intent.vrfs if name) or "none"
-        yield Problem(f"{uplink.path}.vrf", "is no VRF of xgn_vrfs", show(uplink.vrf), f"valid VRFs: {names}")
+        yield Problem(uplink.path.at("vrf"), "is no VRF of xgn_vrfs", show(uplink.vrf), f"valid VRFs: {names}")
     if uplink.gateway is None:
         return
     try:
         gateway = parse_address(uplink.gateway)
     except AddressError as error:
-        yield Problem(f"{uplink.path}.gateway", str(error))
+        yield Problem(uplink.path.at("gateway"), str(error))
         return
     own = uplink.addresses.get(FAMILY[gateway.version])
     if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, BITS[gateway.version])):
         what = f"is not in {own.prefix}" if own else "is of another family than the addresses of the uplink"
         yield Problem(
-            f"{uplink.path}.gateway",
+            uplink.path.at("gateway"),
             what,
             show(uplink.gateway),
             "the gateway is a neighbor on the uplink, so it has an address of its subnet",
         )
 
 
-def host_address_problem(address: Address, path: str) -> Iterator[Problem]:
+def host_address_problem(address: Address, path: Place) -> Iterator[Problem]:
     """An address that names a whole subnet, or no host at all."""
     prefix = address.prefix
     if address.version == 4 and prefix.length < 31 and address.value in (prefix.value, prefix.last):
@@ -124,13 +127,15 @@ def _is_no_host(address: Address) -> bool:
 def network_problems(intent: Intent) -> Iterator[Problem]:
     """Networks behind nodes that cannot be made, or that would be published although they are not in the plan."""
     for node in _sound(intent):
-        ids: dict[int, str] = {}
+        ids: dict[int, Place] = {}
         free = max((network.id for network in node.networks), default=0) + 1
         devices = {uplink.device for uplink in node.uplinks.values()}
-        tags: dict[tuple[str | None, int | None], str] = {}
+        tags: dict[tuple[str | None, int | None], Place] = {}
         for network in node.networks:
             if network.id in ids:
-                yield Problem(f"{network.path}.id", f"is also the id of {ids[network.id]}", str(network.id), f"the next free one is {free}")
+                yield Problem(
+                    network.path.at("id"), f"is also the id of {ids[network.id]}", str(network.id), f"the next free one is {free}"
+                )
             ids.setdefault(network.id, network.path)
             yield from _network(network, intent)
             if network.interface in devices:
@@ -138,7 +143,7 @@ def network_problems(intent: Intent) -> Iterator[Problem]:
             if network.kind == "vlan" and network.vlan is not None:
                 tag = (network.parent, network.vlan)
                 if tag in tags:
-                    yield Problem(f"{network.path}.vlan", f"is also the VLAN of {tags[tag]}", str(network.vlan))
+                    yield Problem(network.path.at("vlan"), f"is also the VLAN of {tags[tag]}", str(network.vlan))
                 tags.setdefault(tag, network.path)
 
 
@@ -148,22 +153,22 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
         yield Problem(network.path, trouble, show(network.interface))
     if network.interface in intent.vrfs:
         yield Problem(network.path, "is the name of a VRF", show(network.interface), "the device of the VRF has that name")
-    yield from mac_problem(network.mac, f"{network.path}.mac")
+    yield from mac_problem(network.mac, network.path.at("mac"))
     if network.mtu is not None:
-        yield from mtu_problems(f"{network.path}.mtu", network.mtu, network.addresses)
+        yield from mtu_problems(network.path.at("mtu"), network.mtu, network.addresses)
     for key, value in (("parent", network.parent), ("vlan", network.vlan)):
         if network.kind == "vlan" and value is None:
-            yield Problem(f"{network.path}.{key}", "is required", hint="a network of kind vlan has a parent and a VLAN id")
+            yield Problem(network.path.at(key), "is required", hint="a network of kind vlan has a parent and a VLAN id")
         elif network.kind != "vlan" and value is not None:
-            yield Problem(f"{network.path}.{key}", "is for networks of kind vlan only", show(value))
-    where = intent.vrfs[network.vrf].pools.path if network.vrf in intent.vrfs else ""
-    pools = intent.vrfs[network.vrf].pools.networks if network.vrf in intent.vrfs else {}
+            yield Problem(network.path.at(key), "is for networks of kind vlan only", show(value))
+    vrf = intent.vrfs.get(network.vrf)
     for family, address in network.addresses.items():
-        path = f"{network.path}.{'address' if family == 'ipv4' else 'address6'}"
+        path = network.path.at("address" if family == "ipv4" else "address6")
         if not network.pooled:
             yield from host_address_problem(address, path)
-        if network.published and family in pools and not pools[family].holds(address.prefix):
-            what = f"lies outside {where}.networks.{family} ({pools[family]}), and is to be advertised"
+        pool = vrf.pools.networks.get(family) if vrf else None
+        if network.published and vrf and pool and not pool.holds(address.prefix):
+            what = f"lies outside {vrf.pools.path}.networks.{family} ({pool}), and is to be advertised"
             hint = "leave the address out to get one from there, enlarge the pool, or set published: false"
             yield Problem(path, what, show(str(address)), hint)
 
@@ -172,69 +177,75 @@ def overlap_problems(intent: Intent) -> Iterator[Problem]:
     """Prefixes of one VRF that overlap: pools, networks, segments, explicit link subnets, and uplinks in the table they live in."""
     for vrf in intent.vrfs.values():
         for family in FAMILIES:
-            yield from _overlaps(sorted(_prefixes(intent, vrf.name, family), key=lambda item: (item[0].value, item[0].length)))
+            yield from _overlaps(sorted(_claims(intent, vrf.name, family), key=lambda item: (item.prefix.value, item.prefix.length)))
 
 
-def _prefixes(intent: Intent, vrf: str, family: str) -> Iterator[tuple[Prefix, str, str]]:
-    """Yield prefix, path and kind of everything in a VRF. Kinds that lie in their own pool by design are left out."""
+class _Claim(NamedTuple):
+    """A prefix that something has in a VRF. `shared`: it is a pool of the intent, which several VRFs use."""
+
+    prefix: Prefix
+    path: Place
+    kind: str
+    shared: bool = False
+
+
+def _claims(intent: Intent, vrf: str, family: str) -> Iterator[_Claim]:
+    """Yield everything that has a prefix in a VRF. Kinds that lie in their own pool by design are left out."""
     pools = intent.vrfs[vrf].pools
     # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the main table's name.
-    shared = "shared " if vrf and pools.path == "xgn_pools" else ""
+    shared = bool(vrf) and pools is intent.vrfs[""].pools
     for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
         if family in found:
-            yield found[family], f"{pools.path}.{name}.{family}", f"{shared}{name}"
+            yield _Claim(found[family], pools.path.at(name, family), name, shared)
     for node in _sound(intent):
         for network in node.networks:
             if network.vrf == vrf and family in network.addresses and not network.pooled:
                 inside = family in pools.networks and pools.networks[family].holds(network.addresses[family].prefix)
-                yield network.addresses[family].prefix, network.path, "inside" if inside else "network"
+                yield _Claim(network.addresses[family].prefix, network.path, "inside" if inside else "network")
         for uplink in node.uplinks.values():
             if (uplink.vrf or "") == vrf and family in uplink.addresses and not uplink.nat:
-                yield uplink.addresses[family].prefix, uplink.path, "uplink"
+                yield _Claim(uplink.addresses[family].prefix, uplink.path, "uplink")
     for segment in intent.segments:
         if segment.vrf == vrf and family in segment.prefixes:
-            yield segment.prefixes[family], f"{segment.path}.{family}", "segment"
+            yield _Claim(segment.prefixes[family], segment.path.at(family), "segment")
     for container in intent.containers:
         for address, path in container.networks:
             if container.segment.vrf == vrf and address.version == VERSION[family]:
                 inside = family in pools.networks and pools.networks[family].holds(address.prefix)
-                yield address.prefix, path, "inside" if inside else "network"
+                yield _Claim(address.prefix, path, "inside" if inside else "network")
     for link in intent.links:
-        if link.vrf == vrf and not link.broken and family in link.ends[0].written and family in link.ends[0].addresses:
+        if link.vrf == vrf and not link.broken and family in link.ends[0].written.families and family in link.ends[0].addresses:
             prefix = link.ends[0].addresses[family].prefix
             inside = family in pools.links and pools.links[family].holds(prefix)
-            yield prefix, link.path, "inside link" if inside else "link"
+            yield _Claim(prefix, link.path, "inside link" if inside else "link")
 
 
 # Pairs that may lie in each other: an address chosen by hand in its own pool, two nodes on one wire.
 _BY_DESIGN = {
     frozenset(("networks", "inside")),
-    frozenset(("shared networks", "inside")),
     frozenset(("links", "inside link")),
-    frozenset(("shared links", "inside link")),
     frozenset(("uplink",)),
 }
 
 
-def _overlaps(listed: list[tuple[Prefix, str, str]]) -> Iterator[Problem]:
-    open_ones: list[tuple[Prefix, str, str]] = []
-    for prefix, path, kind in listed:
-        open_ones = [item for item in open_ones if item[0].last >= prefix.value]
-        for other, owner, other_kind in open_ones:
-            both_shared = kind.startswith("shared") and other_kind.startswith("shared")
-            if not both_shared and frozenset((kind, other_kind)) not in _BY_DESIGN:
-                how = "is the same as" if prefix == other else "lies inside"
-                yield Problem(path, f"{prefix} {how} {other} of {owner}", hint="no two prefixes of a VRF may overlap")
-        open_ones.append((prefix, path, kind))
+def _overlaps(listed: list[_Claim]) -> Iterator[Problem]:
+    open_ones: list[_Claim] = []
+    for item in listed:
+        open_ones = [other for other in open_ones if other.prefix.last >= item.prefix.value]
+        for other in open_ones:
+            if not (item.shared and other.shared) and frozenset((item.kind, other.kind)) not in _BY_DESIGN:
+                how = "is the same as" if item.prefix == other.prefix else "lies inside"
+                yield Problem(item.path, f"{item.prefix} {how} {other.prefix} of {other.path}", hint="no two prefixes of a VRF may overlap")
+        open_ones.append(item)
 
 
 def loopback_problems(intent: Intent) -> Iterator[Problem]:
     """Loopbacks and router IDs that stand twice, or inside something else."""
-    owners: dict[tuple[str, int, int], str] = {}
-    routers: dict[str, str] = {}
+    owners: dict[tuple[str, int, int], Place] = {}
+    routers: dict[str, Place] = {}
     for node in _sound(intent):
         for family, address in node.loopback.items():
-            path = f"{node.path}.loopback.{family}"
+            path = node.path.at("loopback", family)
             key = (node.vrf, address.version, address.value)
             if key in owners:
                 yield Problem(path, f"is also the loopback of {owners[key]}", show(address.bare))
@@ -247,9 +258,9 @@ def loopback_problems(intent: Intent) -> Iterator[Problem]:
                     yield Problem(path, f"lies inside the pool {found[family]} of {pools.path}.{name}", show(address.bare))
         if node.router_id is not None:
             if node.router_id in routers:
-                yield Problem(f"{node.path}.router_id", f"is also the router ID of {routers[node.router_id]}", show(node.router_id))
+                yield Problem(node.path.at("router_id"), f"is also the router ID of {routers[node.router_id]}", show(node.router_id))
             elif node.router_id == "0.0.0.0":
-                yield Problem(f"{node.path}.router_id", "is no router ID", show(node.router_id), "valid: any but 0.0.0.0")
+                yield Problem(node.path.at("router_id"), "is no router ID", show(node.router_id), "valid: any but 0.0.0.0")
             routers.setdefault(node.router_id, node.path)
 
 

@@ -28,7 +28,7 @@ def container_problems(intent: Intent) -> Iterator[Problem]:
         yield from _asn(container, asns)
         yield from _session(container)
         if container.router_id in routers:
-            path = f"{container.path}.bgp.router_id"
+            path = container.path.at("bgp", "router_id")
             yield Problem(
                 path, f"is also the router ID of {routers[container.router_id]}", show(container.router_id), "every router has its own"
             )
@@ -60,7 +60,7 @@ def _name(container: Container, names: dict[str, str]) -> Iterator[Problem]:
 
 
 def _asn(container: Container, owners: dict[int, str]) -> Iterator[Problem]:
-    path = f"{container.path}.bgp.asn"
+    path = container.path.at("bgp", "asn")
     reserved = list(asn_problems(path, container.asn))
     yield from reserved
     if not reserved and container.asn in owners:
@@ -73,8 +73,8 @@ def _session(container: Container) -> Iterator[Problem]:
     gateway, segment = container.segment.gateway, container.segment
     if not gateway.broken and gateway.asn is None:
         yield Problem(
-            f"{container.path}.bgp", f"needs an AS number of {gateway.name}, the gateway of {segment.path}", hint=f"set {gateway.path}.asn"
+            container.path.at("bgp"), f"needs an AS number of {gateway.name}, the gateway of {segment.path}", hint=f"set {gateway.path}.asn"
         )
     if not gateway.broken and not gateway.managed:
         what = f"needs a gateway that Ansible manages, and {gateway.name} of {segment.path} is none"
-        yield Problem(f"{container.path}.bgp", what, hint="leave bgp out, and configure both sides by hand")
+        yield Problem(container.path.at("bgp"), what, hint="leave bgp out, and configure both sides by hand")

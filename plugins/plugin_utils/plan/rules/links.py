@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, is_wireguard_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
@@ -17,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses im
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 
 
-def variable_problem(name: str | None, path: str) -> Iterator[Problem]:
+def variable_problem(name: str | None, path: Place) -> Iterator[Problem]:
     """The name of a variable that is a template, or a secret by mistake. The text is not shown, since it may be one."""
     if name is not None and not _VARIABLE.match(name):
         yield Problem(
@@ -37,7 +37,7 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
     for link in _sound(intent):
         if link.reserve_of is None:
             continue
-        path = f"{link.path}.reserve_of"
+        path = link.path.at("reserve_of")
         shown = str(link.reserve_of)
         first = by_id.get(link.reserve_of)
         if first is None:
@@ -61,26 +61,27 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
 def address_problems(intent: Intent) -> Iterator[Problem]:
     """Addresses of the two ends that are equal or in different subnets; addresses of one link that another one has."""
     links = _sound(intent)
-    if not any("ipv4" in end.written or "ipv6" in end.written for link in links for end in link.ends):
+    if not any(end.written.families for link in links for end in link.ends):
         # Subnets that all come from pools by id cannot meet.
         return
-    owners: dict[tuple[str, str, int], str] = {}
+    owners: dict[tuple[str, str, int], Place] = {}
     for link in links:
         first, second = link.ends
         for family in link.families:
             one, two = first.addresses[family], second.addresses[family]
-            if family in first.written:
-                yield from _pair_problem(one, two, f"{second.path}.{family}")
+            if family in first.written.families:
+                yield from _pair_problem(one, two, second.path.at(family))
             for end, address in ((first, one), (second, two)):
                 key = (link.vrf, family, address.value)
                 if key in owners and one.value != two.value:
                     yield Problem(
-                        f"{end.path}.{family}" if family in end.written else link.path, f"{address} is also an address of {owners[key]}"
+                        end.path.at(family) if family in end.written.families else link.path,
+                        f"{address} is also an address of {owners[key]}",
                     )
                 owners.setdefault(key, link.path)
 
 
-def _pair_problem(one: Address, two: Address, path: str) -> Iterator[Problem]:
+def _pair_problem(one: Address, two: Address, path: Place) -> Iterator[Problem]:
     if one.value == two.value:
         yield Problem(path, "is the address of the other end too", show(str(two)))
     elif one.prefix != two.prefix:
@@ -95,27 +96,32 @@ def _pair_problem(one: Address, two: Address, path: str) -> Iterator[Problem]:
 def key_problems(intent: Intent) -> Iterator[Problem]:
     """Keys, variables and MAC addresses of links."""
     for link in _sound(intent):
-        variable = link.options.get("preshared_key_variable")
-        yield from variable_problem(variable, f"{link.path}.preshared_key_variable")
-        if link.kind.preshared_key_required and variable is None:
+        variable = link.options.preshared_key_variable
+        if variable is not None:
+            yield from variable_problem(variable, link.path.at("preshared_key_variable"))
+        elif link.kind.preshared_key_required:
             yield Problem(
-                f"{link.path}.preshared_key_variable", "is required", hint="both ends of IPsec share a key; name the variable that holds it"
+                link.path.at("preshared_key_variable"),
+                "is required",
+                hint="both ends of IPsec share a key; name the variable that holds it",
             )
-        if link.outer == "ipv6" and "pmtudisc" in link.options:
-            yield Problem(f"{link.path}.pmtudisc", "belongs to tunnels over IPv4", hint="leave it out: no router fragments IPv6")
+        if link.outer == "ipv6" and link.options.pmtudisc is not None:
+            yield Problem(link.path.at("pmtudisc"), "belongs to tunnels over IPv4", hint="leave it out: no router fragments IPv6")
         for end in link.ends:
-            yield from mac_problem(end.written.get("mac"), f"{end.path}.mac")
+            if end.written.mac is not None:
+                yield from mac_problem(end.written.mac, end.path.at("mac"))
             if "public_key" in link.kind.end_keys:
                 yield from _public_key(end)
 
 
 def _public_key(end: End) -> Iterator[Problem]:
-    key = end.written.get("public_key")
-    path = f"{end.path}.public_key"
+    key = end.written.public_key
     if key is None:
         if not end.node.managed:
-            yield Problem(path, "is required", hint=f"{end.node.name} is unmanaged: ask its owner for the key (wg show … public-key)")
+            hint = f"{end.node.name} is unmanaged: ask its owner for the key (wg show … public-key)"
+            yield Problem(end.path.at("public_key"), "is required", hint=hint)
         return
+    path = end.path.at("public_key")
     if end.node.managed:
         yield Problem(path, f"is for unmanaged nodes only; {end.node.name} is managed and makes its own key")
         return
@@ -125,10 +131,10 @@ def _public_key(end: End) -> Iterator[Problem]:
 
 def host_problems(intent: Intent) -> Iterator[Problem]:
     """What two links of one host may not share: interface name, port, VNI, outer addresses with a key; what a network or uplink of the host has already."""
-    names: dict[tuple[str, str], str] = {}
-    ports: dict[tuple[str, str, int], str] = {}
-    vnis: dict[tuple[str, int], str] = {}
-    tunnels: dict[tuple[object, ...], str] = {}
+    names: dict[tuple[str, str], Place] = {}
+    ports: dict[tuple[str, str, int], Place] = {}
+    vnis: dict[tuple[str, int], Place] = {}
+    tunnels: dict[tuple[object, ...], Place] = {}
     for node in intent.nodes.values():
         for network in node.networks:
             names[(node.name, network.interface)] = network.path
@@ -136,14 +142,14 @@ def host_problems(intent: Intent) -> Iterator[Problem]:
             if uplink.device:
                 names.setdefault((node.name, uplink.device), uplink.path)
         if node.vrf:
-            names.setdefault((node.name, node.vrf), intent.vrfs[node.vrf].path if node.vrf in intent.vrfs else "")
+            names.setdefault((node.name, node.vrf), intent.vrfs[node.vrf].path if node.vrf in intent.vrfs else EVERYTHING)
     for segment in intent.segments:
         for node in segment.members:
             for name in (segment.vxlan, segment.interface_of(node)):
                 names.setdefault((node.name, name), segment.path)
             key = (node.name, segment.vni)
             if key in vnis:
-                yield Problem(f"{segment.path}.vni", f"is also the VNI of {vnis[key]} on {node.name}", str(segment.vni))
+                yield Problem(segment.path.at("vni"), f"is also the VNI of {vnis[key]} on {node.name}", str(segment.vni))
             vnis.setdefault(key, segment.path)
     for link in _sound(intent):
         yield from _same_tunnel(link, tunnels)
@@ -151,17 +157,17 @@ def host_problems(intent: Intent) -> Iterator[Problem]:
             yield from _host_end(link, end, names, ports, vnis)
 
 
-def _same_tunnel(link: Link, tunnels: dict[tuple[object, ...], str]) -> Iterator[Problem]:
+def _same_tunnel(link: Link, tunnels: dict[tuple[object, ...], Place]) -> Iterator[Problem]:
     """Two tunnels between the same outer addresses, without anything by which their packets could be told apart."""
     option = link.kind.told_apart_by
     if not option:
         return
-    value = link.options.get(option)
+    value = link.options.told_apart_by
     ends = tuple(sorted((end.node.name, end.endpoint or "") for end in link.ends))
     # One without a key and one with any are two tunnels.
     identity = (link.type, ends, value)
     if identity in tunnels:
-        path, hint = f"{link.path}.{option}", "the ends tell tunnels between the same addresses apart by it"
+        path, hint = link.path.at(option), "the ends tell tunnels between the same addresses apart by it"
         if value is None:
             yield Problem(path, f"is required: {tunnels[identity]} joins the same addresses without one", hint=hint)
         else:
@@ -170,30 +176,30 @@ def _same_tunnel(link: Link, tunnels: dict[tuple[object, ...], str]) -> Iterator
 
 
 def _host_end(
-    link: Link, end: End, names: dict[tuple[str, str], str], ports: dict[tuple[str, str, int], str], vnis: dict[tuple[str, int], str]
+    link: Link, end: End, names: dict[tuple[str, str], Place], ports: dict[tuple[str, str, int], Place], vnis: dict[tuple[str, int], Place]
 ) -> Iterator[Problem]:
     node = end.node.name
     name = (node, end.interface)
     # A direct link and the uplink may be the same NIC: the wire carries both.
     if end.interface and name in names:
-        path = f"{end.path}.interface" if "interface" in end.written else end.path
+        path = end.path.at("interface") if end.written.interface is not None else end.path
         yield Problem(
             path, f"interface {end.interface} of {node} is also that of {names[name]}", hint="give the end an 'interface' of its own"
         )
     names.setdefault(name, link.path)
     if link.kind.number_option == "vni":
-        vni = (node, link.kind.number(link.id, link.options))
+        vni = (node, link.number)
         if vni[1] > VNIS.high:
-            yield Problem(f"{link.path}.vni", "is required", hint=f"the id {link.id} is too large for a VNI; valid: {VNIS}")
+            yield Problem(link.path.at("vni"), "is required", hint=f"the id {link.id} is too large for a VNI; valid: {VNIS}")
         if vni in vnis:
-            yield Problem(f"{link.path}.vni", f"is also the VNI of {vnis[vni]} on {node}", str(vni[1]))
+            yield Problem(link.path.at("vni"), f"is also the VNI of {vnis[vni]} on {node}", str(vni[1]))
         vnis.setdefault(vni, link.path)
     if end.listen_port is None or (link.kind.ports.listener == "server" and not is_server(link, end)):
         return
-    protocol = link.kind.ports.protocol_of(link.options)
+    protocol = link.options.protocol
     port = (node, protocol, end.listen_port)
     if port in ports:
-        where = f"{end.path}.listen_port" if "listen_port" in end.written else end.path
+        where = end.path.at("listen_port") if end.written.listen_port is not None else end.path
         taken = {number for owner, kind, number in ports if (owner, kind) == (node, protocol)}
         free = min(set(range(end.listen_port + 1, end.listen_port + len(taken) + 2)) - taken)
         what = f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}"

@@ -8,42 +8,43 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, parse_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import pools_in_doubt
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
 
 
 def setting_problems(intent: Intent) -> Iterator[Problem]:
     """Settings that exclude or contradict each other."""
-    bgp, kernel, ospf = (intent.settings[name] for name in ("xgn_bgp", "xgn_kernel", "xgn_ospf"))
-    yield from variable_problem(bgp.get("password_variable"), "xgn_bgp.password_variable")
-    yield from variable_problem(ospf.get("password_variable"), "xgn_ospf.password_variable")
-    if "ttl_security_hops" in bgp and bgp["multihop"] != 5:
-        value = str(bgp["ttl_security_hops"])
+    bgp, kernel, ospf = intent.settings.bgp, intent.settings.kernel, intent.settings.ospf
+    yield from variable_problem(bgp.password_variable, Place.of("xgn_bgp", "password_variable"))
+    yield from variable_problem(ospf.password_variable, Place.of("xgn_ospf", "password_variable"))
+    if bgp.ttl_security_hops is not None and bgp.multihop != 5:
+        value = str(bgp.ttl_security_hops)
         yield Problem(
-            "xgn_bgp.ttl_security_hops",
-            f"cannot be combined with xgn_bgp.multihop, which is {bgp['multihop']}",
+            Place.of("xgn_bgp", "ttl_security_hops"),
+            f"cannot be combined with xgn_bgp.multihop, which is {bgp.multihop}",
             value,
             "GTSM counts the hops itself; keep one of them",
         )
-    if "password_variable" in bgp and kernel["tcp_l3mdev_accept"]:
+    if bgp.password_variable is not None and kernel.tcp_l3mdev_accept:
         hint = "TCP MD5 passwords do not work in a VRF while sockets of the main table answer there; set it to false"
-        yield Problem("xgn_kernel.tcp_l3mdev_accept", "cannot be combined with xgn_bgp.password_variable", "true", hint)
-    if ("keepalive" in bgp) != ("holdtime" in bgp):
-        missing = "holdtime" if "keepalive" in bgp else "keepalive"
-        yield Problem(f"xgn_bgp.{missing}", "is required", hint="keepalive and holdtime go together")
-    elif "keepalive" in bgp and bgp["holdtime"] < 3 * bgp["keepalive"]:
-        text = f"3 x {bgp['keepalive']} = {3 * bgp['keepalive']}"
-        yield Problem("xgn_bgp.holdtime", "is less than three keepalives", str(bgp["holdtime"]), text)
-    if ospf["dead_interval"] < 2 * ospf["hello_interval"]:
-        text = f"2 x {ospf['hello_interval']} = {2 * ospf['hello_interval']}"
-        yield Problem("xgn_ospf.dead_interval", "is less than two hellos", str(ospf["dead_interval"]), text)
+        yield Problem(Place.of("xgn_kernel", "tcp_l3mdev_accept"), "cannot be combined with xgn_bgp.password_variable", "true", hint)
+    if (bgp.keepalive is None) != (bgp.holdtime is None):
+        missing = "holdtime" if bgp.holdtime is None else "keepalive"
+        yield Problem(Place.of("xgn_bgp", missing), "is required", hint="keepalive and holdtime go together")
+    elif bgp.keepalive is not None and bgp.holdtime is not None and bgp.holdtime < 3 * bgp.keepalive:
+        text = f"3 x {bgp.keepalive} = {3 * bgp.keepalive}"
+        yield Problem(Place.of("xgn_bgp", "holdtime"), "is less than three keepalives", str(bgp.holdtime), text)
+    if ospf.dead_interval < 2 * ospf.hello_interval:
+        text = f"2 x {ospf.hello_interval} = {2 * ospf.hello_interval}"
+        yield Problem(Place.of("xgn_ospf", "dead_interval"), "is less than two hellos", str(ospf.dead_interval), text)
     yield from _keepalives(intent)
     for name, site in intent.sites.items():
-        yield from _area(site["area"], f"{key_path('xgn_sites', name)}.area")
+        yield from _area(site.area, Place.of("xgn_sites", name, "area"))
 
 
-def _area(area: str, path: str) -> Iterator[Problem]:
+def _area(area: str, path: Place) -> Iterator[Problem]:
     try:
         valid = parse_address(area).length == limits.BITS[4] and "." in area
     except AddressError:
@@ -54,35 +55,39 @@ def _area(area: str, path: str) -> Iterator[Problem]:
 
 def _keepalives(intent: Intent) -> Iterator[Problem]:
     """A keepalive more frequent than BFD only adds packets; the source asks for one beyond BFD's interval."""
-    bfd = intent.settings["xgn_bfd"]
+    bfd = intent.settings.bfd
     yield from _pings(intent)
-    if not bfd["enabled"]:
+    if not bfd.enabled:
         return
-    usual = intent.settings["xgn_wireguard"]["keepalive"]
-    found = [("xgn_wireguard.keepalive", usual)] if any(link.kind.port_settings == "xgn_wireguard" for link in intent.links) else []
-    found += [(f"{link.path}.keepalive", link.options["keepalive"]) for link in intent.links if "keepalive" in link.options]
+    usual = intent.settings.wireguard.keepalive
+    found = (
+        [(Place.of("xgn_wireguard", "keepalive"), usual)]
+        if any(link.kind.port_settings == "xgn_wireguard" for link in intent.links)
+        else []
+    )
+    found += [(link.path.at("keepalive"), link.options.keepalive) for link in intent.links if link.options.keepalive is not None]
     for path, seconds in found:
-        if seconds * 1000 < bfd["transmit_interval"]:
-            text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
+        if seconds * 1000 < bfd.transmit_interval:
+            text = f"{seconds} s = {seconds * 1000} ms; BFD sends every {bfd.transmit_interval} ms"
             yield Problem(path, "is shorter than BFD's interval", str(seconds), text)
 
 
 def _pings(intent: Intent) -> Iterator[Problem]:
     """OpenVPN's own watch: slower than BFD, which decides where traffic goes, and patient enough for one lost ping."""
-    openvpn, bfd = intent.settings["xgn_openvpn"], intent.settings["xgn_bfd"]
-    interval, restart = openvpn["ping_interval"], openvpn["ping_restart"]
+    openvpn, bfd = intent.settings.openvpn, intent.settings.bfd
+    interval, restart = openvpn.ping_interval, openvpn.ping_restart
     if restart < 2 * interval:
         text = f"2 x {interval} = {2 * interval}"
-        yield Problem("xgn_openvpn.ping_restart", "is less than two ping_interval", str(restart), text)
-    if not bfd["enabled"] or not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
+        yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is less than two ping_interval", str(restart), text)
+    if not bfd.enabled or not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
         return
-    if interval * 1000 < bfd["transmit_interval"]:
-        text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd['transmit_interval']} ms"
-        yield Problem("xgn_openvpn.ping_interval", "is shorter than BFD's interval", str(interval), text)
-    detection = bfd["detect_multiplier"] * max(bfd["receive_interval"], bfd["transmit_interval"])
+    if interval * 1000 < bfd.transmit_interval:
+        text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd.transmit_interval} ms"
+        yield Problem(Place.of("xgn_openvpn", "ping_interval"), "is shorter than BFD's interval", str(interval), text)
+    detection = bfd.detect_multiplier * max(bfd.receive_interval, bfd.transmit_interval)
     if restart * 1000 <= detection:
         text = f"{restart} s = {restart * 1000} ms; BFD notices after {detection} ms, and has to be first"
-        yield Problem("xgn_openvpn.ping_restart", "is not longer than BFD's detection time", str(restart), text)
+        yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is not longer than BFD's detection time", str(restart), text)
 
 
 def asn_problems(intent: Intent) -> Iterator[Problem]:
@@ -94,10 +99,10 @@ def asn_problems(intent: Intent) -> Iterator[Problem]:
         if node.asn is None:
             if node.name in speakers:
                 yield Problem(
-                    f"{node.path}.asn", "is required", hint="the node speaks BGP; name it here, in its site, or set xgn_bgp.asn_base"
+                    node.path.at("asn"), "is required", hint="the node speaks BGP; name it here, in its site, or set xgn_bgp.asn_base"
                 )
         else:
-            yield from limits.asn_problems(f"{node.path}.asn", node.asn)
+            yield from limits.asn_problems(node.path.at("asn"), node.asn)
 
 
 def session_problems(intent: Intent) -> Iterator[Problem]:
@@ -109,9 +114,9 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
         first, second = (end.node for end in link.ends)
         if link.routing == "ospf" and (first.site is None or first.site != second.site):
             names = f"{first.name} in {first.site or 'none'}, {second.name} in {second.site or 'none'}"
-            yield Problem(f"{link.path}.routing", "runs inside a site only", show("ospf"), names)
+            yield Problem(link.path.at("routing"), "runs inside a site only", show("ospf"), names)
         learned = link.routing == "ospf" or (link.routing == "bgp" and link.session == "loopback")
-        if learned and link.options.get("over") == "loopback":
+        if learned and link.options.over == LOOPBACK:
             why = "travels between the loopbacks, and the route to them would lead into it"
             yield Problem(link.path, why, hint="write routing: bgp with session: link, or routing: none")
             continue
@@ -119,7 +124,7 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
             continue
         if not any(family in first.loopback and family in second.loopback for family in link.families):
             hint = "name xgn_pools.loopbacks, give both nodes a loopback of that family, or write session: link"
-            if not any(entry.startswith("xgn_pools") for entry in intent.broken):
+            if not pools_in_doubt((intent.vrfs.get(link.vrf) or intent.vrfs[""]).pools, "loopbacks", intent):
                 yield Problem(link.path, f"{first.name} and {second.name} have no loopbacks of a family of this link", hint=hint)
         low, high = sorted((first.name, second.name))
         pair = (low, high, link.vrf)
@@ -133,7 +138,7 @@ def reach_problems(intent: Intent) -> Iterator[Problem]:
     """Nodes from which no chain of links leads to the rest of their VRF."""
     if any(node.broken for node in intent.nodes.values()) or any(link.broken for link in intent.links):
         return
-    if any(entry.startswith(("xgn_links", "xgn_patterns", "xgn_segments", "xgn_nodes")) for entry in intent.broken):
+    if intent.reading.doubtful(*map(Place.of, ("xgn_links", "xgn_patterns", "xgn_segments"))):
         return
     for vrf in sorted({node.vrf for node in intent.nodes.values()}):
         members = [node for node in intent.nodes.values() if node.vrf == vrf]
@@ -195,4 +200,4 @@ def shared_asn_problems(intent: Intent) -> Iterator[Problem]:
             if group_of[node.name] != group_of[first.name]:
                 what = f"is also that of {first.name}, and the two are joined only through other ASes"
                 hint = "BGP drops routes whose AS path holds the own number; give each a number of its own, or link the two"
-                yield Problem(f"{node.path}.asn", what, str(asn), hint)
+                yield Problem(node.path.at("asn"), what, str(asn), hint)

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MSS_FLOOR, TITLE, VERSION, VNIS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Reinjection
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
 
 
@@ -19,21 +19,21 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
     """Segments with a VNI that is none, without addresses, or with MACs for others than members."""
     for segment in intent.segments:
         if segment.id >= 0 and not VNIS.holds(segment.vni):
-            yield Problem(f"{segment.path}.vni", "is no VNI", str(segment.vni), f"valid: {VNIS}; the id serves when no vni is given")
+            yield Problem(segment.path.at("vni"), "is no VNI", str(segment.vni), f"valid: {VNIS}; the id serves when no vni is given")
         if len(segment.members) < 2:
-            yield Problem(f"{segment.path}.members", f"is {len(segment.members)} node", hint="a segment joins two or more")
+            yield Problem(segment.path.at("members"), f"is {len(segment.members)} node", hint="a segment joins two or more")
         if not segment.prefixes:
             yield Problem(segment.path, "has no addresses", hint="give it ipv4 or ipv6")
         names = {node.name for node in segment.members}
-        for name, label in segment.written["uplinks"].items():
-            path = key_path(f"{segment.path}.uplinks", name)
+        for name, label in segment.options.uplinks.items():
+            path = segment.path.at("uplinks", name)
             member = next((node for node in segment.members if node.name == name), None)
             if member is None:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
             elif not member.broken and label not in member.uplinks:
                 yield unknown(path, f"{name} has no uplink {label!r}", label, member.uplinks, "its uplinks")
-        for name, mac in segment.written["macs"].items():
-            path = key_path(f"{segment.path}.macs", name)
+        for name, mac in segment.options.macs.items():
+            path = segment.path.at("macs", name)
             if name not in names:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
             yield from mac_problem(mac, path)
@@ -41,80 +41,76 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
 
 def dns_problems(intent: Intent) -> Iterator[Problem]:
     """An anycast address that is none, or that lies where it would never be published."""
-    dns = intent.settings["xgn_services"].get("dns")
-    if not dns:
+    dns = intent.settings.services.dns
+    if dns is None:
         return
-    for family, key in (("ipv4", "address"), ("ipv6", "address6")):
-        if key not in dns:
-            continue
-        path = f"xgn_services.dns.{key}"
+    for family, text in dns.addresses().items():
+        path = Place.of("xgn_services", "dns", "address" if family == "ipv4" else "address6")
         try:
-            address = parse_address(dns[key])
+            address = parse_address(text)
         except AddressError as error:
             yield Problem(path, str(error))
             continue
         whole = BITS[VERSION[family]]
         if address.length != whole or address.version != VERSION[family]:
-            yield Problem(path, f"is no single {TITLE[family]} address", show(dns[key]))
+            yield Problem(path, f"is no single {TITLE[family]} address", show(text))
             continue
-        seen: set[str] = set()
+        seen: set[Place] = set()
         for vrf in intent.vrfs.values():
             for name, pools in (("links", vrf.pools.links), ("loopbacks", vrf.pools.loopbacks)):
-                where = f"{vrf.pools.path}.{name}.{family}"
+                where = vrf.pools.path.at(name, family)
                 if family in pools and where not in seen and pools[family].holds(Prefix(address.version, address.value, whole)):
                     seen.add(where)
-                    yield Problem(
-                        path, f"lies inside {pools[family]} of {where}", show(dns[key]), "an anycast address has a prefix of its own"
-                    )
-    for index, text in enumerate(dns["forwarders"]):
+                    yield Problem(path, f"lies inside {pools[family]} of {where}", show(text), "an anycast address has a prefix of its own")
+    for index, text in enumerate(dns.forwarders):
         try:
             parse_address(text)
         except AddressError as error:
-            yield Problem(f"xgn_services.dns.forwarders[{index}]", str(error))
+            yield Problem(Place.of("xgn_services", "dns", "forwarders", index), str(error))
 
 
 def docker_problems(intent: Intent) -> Iterator[Problem]:
     """Docker networks on segments or nodes that do not fit, and addresses that are taken."""
     segments = {segment.id: segment for segment in intent.segments}
-    for name, network in intent.settings["xgn_services"]["docker"].items():
-        path = key_path("xgn_services.docker", name)
-        segment = segments.get(network["segment"])
+    for name, network in intent.settings.services.docker.items():
+        path = Place.of("xgn_services", "docker", name)
+        segment = segments.get(network.segment)
         if segment is None:
-            if any(entry.startswith("xgn_segments") for entry in intent.broken):
+            if intent.reading.doubtful(Place.of("xgn_segments")):
                 continue
             yield Problem(
-                f"{path}.segment",
+                path.at("segment"),
                 "is not the id of a segment",
-                str(network["segment"]),
+                str(network.segment),
                 f"ids: {', '.join(map(str, sorted(segments))) or 'none'}",
             )
             continue
         names = [node.name for node in segment.members]
-        for index, node in enumerate(network["nodes"]):
+        for index, node in enumerate(network.nodes):
             if node not in names:
-                yield unknown(f"{path}.nodes[{index}]", f"{show(node)} is no member of segment {segment.id}", node, names, "members")
+                yield unknown(path.at("nodes", index), f"{show(node)} is no member of segment {segment.id}", node, names, "members")
         taken = {address.value: f"node {owner}" for owner, found in segment.addresses.items() for address in found.values()}
-        for label, container in network["containers"].items():
-            here = key_path(f"{path}.containers", label)
-            if container["node"] not in network["nodes"]:
-                listed = ", ".join(network["nodes"])
-                yield Problem(f"{here}.node", "does not run this network", show(container["node"]), f"valid nodes: {listed}")
+        for label, container in network.containers.items():
+            here = path.at("containers").at(label)
+            if container.node not in network.nodes:
+                listed = ", ".join(network.nodes)
+                yield Problem(here.at("node"), "does not run this network", show(container.node), f"valid nodes: {listed}")
             for family, prefix in segment.prefixes.items():
-                number = container["number"]
+                number = container.number
                 if number > prefix.size - (2 if family == "ipv4" else 1):
-                    yield Problem(f"{here}.number", f"is beyond {prefix}, which holds {prefix.size} addresses", str(number))
+                    yield Problem(here.at("number"), f"is beyond {prefix}, which holds {prefix.size} addresses", str(number))
                     continue
                 value = prefix.value + number
                 if value in taken:
-                    yield Problem(f"{here}.number", f"is the address of {taken[value]}", str(number), "every container has its own")
+                    yield Problem(here.at("number"), f"is the address of {taken[value]}", str(number), "every container has its own")
                 taken.setdefault(value, f"container {label}")
 
 
 def steering_problems(intent: Intent) -> Iterator[Problem]:
     """Steering boxes and routers that do not exist, and prefixes that are none."""
-    for name, entry in intent.settings["xgn_services"]["steering"].items():
-        path = key_path("xgn_services.steering", name)
-        for node, here in ((name, path), (entry["router"], f"{path}.router")):
+    for name, entry in intent.settings.services.steering.items():
+        path = Place.of("xgn_services", "steering", name)
+        for node, here in ((name, path), (entry.router, path.at("router"))):
             found = intent.nodes.get(node)
             if found is None:
                 yield unknown(here, f"{show(node)} is no node of xgn_nodes", node, intent.nodes, "valid nodes")
@@ -123,64 +119,64 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
             elif not found.broken and not found.loopback:
                 yield Problem(here, f"{node} has no loopback", hint="the session runs between loopbacks")
         for link in intent.links:
-            if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry["router"]}:
+            if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry.router}:
                 hint = "a router has one session with a box; give the link routing: ospf"
-                yield Problem(f"{path}.router", f"speaks BGP with the box over {link.path} already", show(entry["router"]), hint)
-        for index, text in enumerate(entry["prefixes"]):
+                yield Problem(path.at("router"), f"speaks BGP with the box over {link.path} already", show(entry.router), hint)
+        for index, text in enumerate(entry.prefixes):
             try:
                 parse_prefix(text)
             except AddressError as error:
-                yield Problem(f"{path}.prefixes[{index}]", str(error))
-        if "reinject" in entry:
-            yield from _reinjection_problems(intent, name, entry, f"{path}.reinject")
+                yield Problem(path.at("prefixes", index), str(error))
+        if entry.reinject is not None:
+            yield from _reinjection_problems(intent, name, entry.router, entry.reinject, path.at("reinject"))
 
 
-def _reinjection_problems(intent: Intent, box: str, entry: Mapping[str, Any], path: str) -> Iterator[Problem]:
+def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinjection, path: Place) -> Iterator[Problem]:
     """A way back into the tunnel that leads elsewhere, or in a circle."""
     links = {link.id: link for link in intent.links}
-    for key in ("link", "into"):
-        if entry["reinject"][key] not in links:
+    for key, number in (("link", reinject.link), ("into", reinject.into)):
+        if number not in links:
             if intent.lacks_links:
                 continue
-            yield Problem(
-                f"{path}.{key}", "is not the id of a link", str(entry["reinject"][key]), f"ids: {', '.join(map(str, sorted(links)))}"
-            )
-    link, tunnel = links.get(entry["reinject"]["link"]), links.get(entry["reinject"]["into"])
-    router = entry["router"]
+            yield Problem(path.at(key), "is not the id of a link", str(number), f"ids: {', '.join(map(str, sorted(links)))}")
+    link, tunnel = links.get(reinject.link), links.get(reinject.into)
     if link is not None and not link.broken:
         if {end.node.name for end in link.ends} != {box, router}:
-            yield Problem(f"{path}.link", f"does not join {box} and {router}", str(link.id), f"{link.path} is another link")
+            yield Problem(path.at("link"), f"does not join {box} and {router}", str(link.id), f"{link.path} is another link")
         elif link.vrf == intent.nodes[router].vrf:
             hint = f"give {link.path} a VRF of its own: in this one the router would send the traffic to the box again"
-            yield Problem(f"{path}.link", f"lies in the VRF of {router}", str(link.id), hint)
+            yield Problem(path.at("link"), f"lies in the VRF of {router}", str(link.id), hint)
         if link.routing != "none":
             hint = f"give {link.path} routing: none"
             yield Problem(
-                f"{path}.link", f"runs {link.routing}, and the VRF of this link must have nothing but its default route", str(link.id), hint
+                path.at("link"),
+                f"runs {link.routing}, and the VRF of this link must have nothing but its default route",
+                str(link.id),
+                hint,
             )
     if tunnel is not None and not tunnel.broken:
         names = {end.node.name for end in tunnel.ends}
         if router not in names or box in names:
-            yield Problem(f"{path}.into", f"does not lead from {router} to another node than {box}", str(tunnel.id), f"see {tunnel.path}")
+            yield Problem(path.at("into"), f"does not lead from {router} to another node than {box}", str(tunnel.id), f"see {tunnel.path}")
         elif router in intent.nodes and tunnel.vrf != intent.nodes[router].vrf:
-            yield Problem(f"{path}.into", f"does not lie in the VRF of {router}", str(tunnel.id), f"see {tunnel.path}")
+            yield Problem(path.at("into"), f"does not lie in the VRF of {router}", str(tunnel.id), f"see {tunnel.path}")
 
 
 def firewall_problems(intent: Intent) -> Iterator[Problem]:
     """Prefixes that are none, and an MSS that some link cannot carry."""
-    settings = intent.settings.get("xgn_firewall")
+    settings = intent.settings.firewall
     if settings is None:
         return
-    for index, text in enumerate(settings["ssh_from"]):
+    for index, text in enumerate(settings.ssh_from):
         try:
             parse_prefix(text)
         except AddressError as error:
-            yield Problem(f"xgn_firewall.ssh_from[{index}]", str(error))
-    wanted = settings["tcp_mss"]
+            yield Problem(Place.of("xgn_firewall", "ssh_from", index), str(error))
+    wanted = settings.tcp_mss
     if wanted == "path":
         return
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < MSS_FLOOR:
-        yield Problem("xgn_firewall.tcp_mss", "is no MSS", show(wanted), f"valid: path, or {MSS_FLOOR} or more")
+        yield Problem(Place.of("xgn_firewall", "tcp_mss"), "is no MSS", show(wanted), f"valid: path, or {MSS_FLOOR} or more")
         return
     for family in FAMILIES:
         sized = [link for link in intent.links if family in link.families and link.mtu]
@@ -190,4 +186,4 @@ def firewall_problems(intent: Intent) -> Iterator[Problem]:
         room = link.mtu - MSS_HEADERS[family]
         if wanted > room:
             text = f"{link.mtu} - {MSS_HEADERS[family]} ({TITLE[family]} and TCP) = {room}"
-            yield Problem("xgn_firewall.tcp_mss", f"does not fit {link.path}", str(wanted), text)
+            yield Problem(Place.of("xgn_firewall", "tcp_mss"), f"does not fit {link.path}", str(wanted), text)

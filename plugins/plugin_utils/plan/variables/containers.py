@@ -61,10 +61,10 @@ def gateway_neighbors(container: Container, shared: Context) -> list[tuple[tuple
 
 
 def _policies(family: str, inward: str, outward: str, shared: Context) -> FrrBgpNeighborFamily:
-    settings = shared.intent.settings["xgn_bgp"]
+    settings = shared.intent.settings.bgp
     found: FrrBgpNeighborFamily = {"family": family, "route_map_in": inward, "route_map_out": outward}
-    if "maximum_prefix" in settings:
-        found["maximum_prefix"] = settings["maximum_prefix"]
+    if settings.maximum_prefix is not None:
+        found["maximum_prefix"] = settings.maximum_prefix
     return found
 
 
@@ -81,30 +81,30 @@ class SessionOptions(TypedDict, total=False):
 
 
 def _session_options(container: Container, shared: Context) -> SessionOptions:
-    settings, bfd = shared.intent.settings["xgn_bgp"], shared.intent.settings["xgn_bfd"]
+    settings, bfd = shared.intent.settings.bgp, shared.intent.settings.bfd
     entry: SessionOptions = {}
-    if "ttl_security_hops" in settings:
-        entry["ttl_security_hops"] = settings["ttl_security_hops"]
-    if "password_variable" in settings:
-        entry["password"] = secret(settings["password_variable"])
-    if bfd["enabled"] and container.bfd:
-        entry["bfd_profile"] = bfd["profile"]
-    if "keepalive" in settings:
-        entry["keepalive"] = settings["keepalive"]
-    if "holdtime" in settings:
-        entry["holdtime"] = settings["holdtime"]
+    if settings.ttl_security_hops is not None:
+        entry["ttl_security_hops"] = settings.ttl_security_hops
+    if settings.password_variable is not None:
+        entry["password"] = secret(settings.password_variable)
+    if bfd.enabled and container.bfd:
+        entry["bfd_profile"] = bfd.profile
+    if settings.keepalive is not None:
+        entry["keepalive"] = settings.keepalive
+    if settings.holdtime is not None:
+        entry["holdtime"] = settings.holdtime
     return entry
 
 
 def bfd_profiles(shared: Context) -> list[FrrBfdProfile]:
     """Return the BFD profile of the plan."""
-    bfd = shared.intent.settings["xgn_bfd"]
+    bfd = shared.intent.settings.bfd
     return [
         {
-            "name": bfd["profile"],
-            "detect_multiplier": bfd["detect_multiplier"],
-            "receive_interval": bfd["receive_interval"],
-            "transmit_interval": bfd["transmit_interval"],
+            "name": bfd.profile,
+            "detect_multiplier": bfd.detect_multiplier,
+            "receive_interval": bfd.receive_interval,
+            "transmit_interval": bfd.transmit_interval,
         }
     ]
 
@@ -124,7 +124,7 @@ def container_variables(container: Container, shared: Context) -> HostVariables:
     found: FrrVariables = {"frr_interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"]))}
     # There is no interface.service in it: systemd starts when the interface is there.
     found["frr_after_units"] = []
-    if shared.intent.settings["xgn_bfd"]["enabled"] and container.bfd:
+    if shared.intent.settings.bfd.enabled and container.bfd:
         found["frr_bfd_profiles"] = bfd_profiles(shared)
     if shared.lists or lists:
         found["frr_prefix_lists"] = shared.lists + lists

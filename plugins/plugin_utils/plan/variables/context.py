@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, End, Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 
 _Value = TypeVar("_Value")
@@ -59,8 +59,8 @@ def context_of(intent: Intent) -> Context:
     published = policies.prefix_lists(policies.PUBLISHED, policies.published_entries(intent))
     loopbacks = policies.prefix_lists(policies.LOOPBACKS, policies.loopback_entries(intent))
     shared = Context(intent, dict(links), dict(segments), published, loopbacks)
-    for name, box in sorted(intent.settings["xgn_services"]["steering"].items()):
-        shared.steered.setdefault(box["router"], []).append(name)
+    for name, box in sorted(intent.settings.services.steering.items()):
+        shared.steered.setdefault(box.router, []).append(name)
     for container in sorted(intent.containers, key=lambda item: item.name):
         shared.containers.setdefault(container.segment.gateway.name, []).append(container)
     return shared
@@ -89,16 +89,16 @@ def planned(value: _Value | None) -> _Value:
 def outer_address(link: Link, end: End) -> str:
     """Return the address that the outer packets of a tunnel without a session of its own leave an end with."""
     # The other end may call the uplink by another address than the one it has.
-    over_uplink = link.options.get("over", "uplink") == "uplink"
+    over_uplink = link.options.over == UPLINK
     own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over_uplink else None
     return own.bare if own else planned(end.endpoint)
 
 
 def underlay_vrf(link: Link, end: End, shared: Context) -> str | None:
     """Return the VRF of the outer addresses: beside those of the link beneath, on the loopback, or on the uplink. None for the main table."""
-    over = link.options.get("over", "uplink")
+    over = link.options.over
     if isinstance(over, int):
         return next(item.vrf for item in shared.intent.links if item.id == over) or None
-    if over == "loopback":
+    if over == LOOPBACK:
         return end.node.vrf or None
     return end.uplink.vrf if end.uplink is not None else None

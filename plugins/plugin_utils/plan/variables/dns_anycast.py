@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastSshListen, DnsAnycastVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context
 
@@ -15,21 +14,19 @@ _EVERYBODY = ["0.0.0.0/0", "::/0"]
 
 def dns_variables(node: Node, shared: Context) -> DnsAnycastVariables:
     """Return the variables of role dns_anycast."""
-    dns = shared.intent.settings["xgn_services"].get("dns")
-    if not dns or node.name not in shared.intent.dns_nodes:
+    dns = shared.intent.settings.services.dns
+    if dns is None or node.name not in shared.intent.dns_nodes:
         return {}
-    addresses = [f"{dns['address']}/{BITS[4]}"]
-    if "address6" in dns:
-        addresses.append(f"{parse_address(dns['address6']).bare}/{BITS[6]}")
+    addresses = [str(parse_address(text)) for text in dns.addresses().values()]
     found: DnsAnycastVariables = {"dns_anycast_addresses": addresses, "dns_anycast_interface": ANYCAST_DEVICE}
     if node.vrf:
         # Strangers have no way into the VRF, and every network of it may ask.
         found |= {"dns_anycast_vrf": node.vrf, "dns_anycast_allow_from": list(_EVERYBODY)}
-    if dns["zones"]:
-        found["dns_anycast_zones"] = [{"name": name, "records": list(records)} for name, records in dns["zones"].items()]
-    if dns["forwarders"]:
-        found["dns_anycast_forwarders"] = list(dns["forwarders"])
-    if dns["ssh_listen"] and node.loopback:
+    if dns.zones:
+        found["dns_anycast_zones"] = [{"name": name, "records": list(records)} for name, records in dns.zones.items()]
+    if dns.forwarders:
+        found["dns_anycast_forwarders"] = list(dns.forwarders)
+    if dns.ssh_listen and node.loopback:
         found["dns_anycast_ssh_listen"] = _ssh_listen(node)
     return found
 

@@ -44,7 +44,7 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
     if link.kind.failover == "gre_header":
         return {"name": name, "protocol": "gre", "match": [f"{address}meta l4proto gre {_in_gre(link)}"]}
-    unit, protocol = planned(tunnel_unit(link, end)), link.kind.ports.protocol_of(link.options)
+    unit, protocol = planned(tunnel_unit(link, end)), link.options.protocol
     if link.kind.failover == "living_port":
         # Its own port is asked of the living interface: one that only initiates has no other.
         return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}
@@ -61,7 +61,7 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
 
 def _in_gre(link: Link) -> str:
     """Return what tells a GRE tunnel's header from that of another one between the same addresses: the flag and the key behind it (RFC 2890, 2)."""
-    key = link.options.get("key")
+    key = link.options.key
     return "@th,2,1 0" if key is None else f"@th,2,1 1 @th,32,32 {key}"
 
 

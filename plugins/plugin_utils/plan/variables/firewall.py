@@ -10,23 +10,23 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FirewallOpenPort, FirewallTcpMss, FirewallVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context
 
 
 def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> FirewallVariables:
     """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
-    settings = shared.intent.settings.get("xgn_firewall")
+    settings = shared.intent.settings.firewall
     if settings is None:
         return {}
     devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
-    found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings["ssh_from"])}
+    found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings.ssh_from)}
     found["firewall_open_ports"] = _open_ports(node, shared)
     tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.kind.tunnel]
     tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
     if tunnels:
-        wanted = settings["tcp_mss"]
+        wanted = settings.tcp_mss
         found["firewall_tcp_mss_interfaces"] = tunnels
         found["firewall_tcp_mss"] = cast(FirewallTcpMss, dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted))
     return found
@@ -43,7 +43,7 @@ def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
             if member is not node:
                 uplink = segment.uplink_of(member)
                 addresses = {_single(address) for address in uplink.addresses.values()} if uplink is not None else set()
-                callers.setdefault(("udp", segment.port), []).append(addresses)
+                callers.setdefault(("udp", segment.options.port), []).append(addresses)
     found: list[FirewallOpenPort] = []
     for (protocol, number), peers in sorted(callers.items()):
         entry: FirewallOpenPort = {"protocol": protocol}
@@ -57,13 +57,13 @@ def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
 
 def _ports_of(link: Link, end: End) -> list[tuple[str, int]]:
     """Return protocols and ports on which a node is addressed by its peer; the port is 0 where the protocol has none."""
-    if link.options.get("over", "uplink") != "uplink":
+    if link.options.over != UPLINK:
         # What travels over another link arrives on that one, which is not filtered.
         return []
     ports = link.kind.ports
-    found = ports.common(link.options)
+    found = list(link.options.open_ports)
     if end.listen_port and (ports.listener == "each" or (ports.listener == "server" and is_server(link, end))):
-        found.append((ports.protocol_of(link.options), end.listen_port))
+        found.append((link.options.protocol, end.listen_port))
     return found
 
 

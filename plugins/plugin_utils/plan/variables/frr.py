@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -24,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Bfd, Bgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import (
     SessionOptions,
@@ -52,8 +52,8 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     if routes:
         found["frr_static_routes"] = routes
     containers = shared.containers.get(node.name, [])
-    watched = [link.options["bfd"] for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
-    if shared.intent.settings["xgn_bfd"]["enabled"] and any(watched):
+    watched = [link.options.bfd for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
+    if shared.intent.settings.bfd.enabled and any(watched):
         found["frr_bfd_profiles"] = bfd_profiles(shared)
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
     if not speaks_bgp and not speaks_ospf and not boxes and not containers:
@@ -74,7 +74,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     if speaks_ospf:
         igp = policies.route_map(policies.IGP, shared.igp_lists + shared.lists, [])
         # A box that learns its own steering routes back would send the traffic where it came from.
-        is_box = node.name in shared.intent.settings["xgn_services"]["steering"]
+        is_box = node.name in shared.intent.settings.services.steering
         found["frr_route_maps"].append(policies.without_steered(igp) if is_box else igp)
         if speaks_bgp or boxes or containers:
             found["frr_route_maps"] += policies.exchange_maps(shared.lists, steered=bool(shared.steered))
@@ -171,10 +171,9 @@ def _default_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
 
 
 def _preference(link: Link, shared: Context) -> int:
-    given = link.options.get("preference")
-    if given is not None:
-        return int(given)
-    return int(shared.intent.settings["xgn_bgp"]["reserve_preference"]) if link.reserve_of is not None else _PLAIN_PREFERENCE
+    if link.options.preference is not None:
+        return link.options.preference
+    return shared.intent.settings.bgp.reserve_preference if link.reserve_of is not None else _PLAIN_PREFERENCE
 
 
 def _map_in(link: Link, end: End, shared: Context) -> FrrRouteMap:
@@ -192,7 +191,7 @@ def _map_in(link: Link, end: End, shared: Context) -> FrrRouteMap:
 
 
 def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[Link, End]], shared: Context) -> FrrBgp:
-    settings = shared.intent.settings["xgn_bgp"]
+    settings = shared.intent.settings.bgp
     instance: FrrBgp = {"asn": planned(node.asn), **in_vrf(vrf), "router_id": planned(node.router_id)}
     networks = [str(prefix) for prefix in policies.published_prefixes(node, vrf, shared.segments.get(node.name, []))]
     if networks:
@@ -200,8 +199,8 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     redistribute = _into_bgp(node, vrf, ospf, shared)
     if redistribute:
         instance["redistribute"] = redistribute
-    if "maximum_paths" in settings:
-        instance["maximum_paths"] = settings["maximum_paths"]
+    if settings.maximum_paths is not None:
+        instance["maximum_paths"] = settings.maximum_paths
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
     if vrf == node.vrf:
         neighbors += [steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
@@ -220,8 +219,8 @@ def _into_bgp(node: Node, vrf: str, ospf: list[tuple[Link, End]], shared: Contex
             if family != "ipv4":
                 entry["family"] = family
             found.append(entry)
-    dns = shared.intent.settings["xgn_services"].get("dns")
-    if dns and node.name in shared.intent.dns_nodes and vrf == node.vrf:
+    dns = shared.intent.settings.services.dns
+    if dns is not None and node.name in shared.intent.dns_nodes and vrf == node.vrf:
         found.append({"source": "connected", "route_map": policies.PUBLISHED})
     return found
 
@@ -229,7 +228,7 @@ def _into_bgp(node: Node, vrf: str, ospf: list[tuple[Link, End]], shared: Contex
 def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, int], FrrBgpNeighbor]]:
     """Return the sessions of a link, one a family, with their sort key."""
     other = link.other(end)
-    settings = shared.intent.settings["xgn_bgp"]
+    settings = shared.intent.settings.bgp
     found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
     external = end.node.asn != other.node.asn
     out = policies.UNSTEERED if hides_steering(link, end, shared) else policies.PUBLISHED
@@ -243,50 +242,49 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
         options: SessionOptions = {}
         if between_loopbacks:
             options["update_source"] = own.bare
-        if "ttl_security_hops" in settings:
-            options["ttl_security_hops"] = settings["ttl_security_hops"]
+        if settings.ttl_security_hops is not None:
+            options["ttl_security_hops"] = settings.ttl_security_hops
         elif between_loopbacks and external:
-            options["ebgp_multihop"] = settings["multihop"]
+            options["ebgp_multihop"] = settings.multihop
         policy: FrrBgpNeighborFamily = {"family": family, "route_map_in": _map_in(link, end, shared)["name"], "route_map_out": out}
         if not external:
             policy["next_hop_self"] = True
             if end.node.route_reflector and not other.node.route_reflector:
                 policy["route_reflector_client"] = True
-        if "maximum_prefix" in settings:
-            policy["maximum_prefix"] = settings["maximum_prefix"]
+        if settings.maximum_prefix is not None:
+            policy["maximum_prefix"] = settings.maximum_prefix
         entry: FrrBgpNeighbor = {
             "address": address.bare,
             "remote_as": planned(other.node.asn),
             "description": other.node.name,
             **options,
-            **_session_options(link, settings, shared.intent.settings["xgn_bfd"]),
+            **_session_options(link, settings, shared.intent.settings.bfd),
             "families": [policy],
         }
         found.append(((address.version, address.value), entry))
     return found
 
 
-def _session_options(link: Link, settings: Mapping[str, Any], bfd: Mapping[str, Any]) -> SessionOptions:
+def _session_options(link: Link, settings: Bgp, bfd: Bfd) -> SessionOptions:
     entry: SessionOptions = {}
-    if "password_variable" in settings:
-        entry["password"] = secret(settings["password_variable"])
-    if bfd["enabled"] and link.options["bfd"]:
-        entry["bfd_profile"] = bfd["profile"]
-    if "keepalive" in settings:
-        entry["keepalive"] = settings["keepalive"]
-    if "holdtime" in settings:
-        entry["holdtime"] = settings["holdtime"]
+    if settings.password_variable is not None:
+        entry["password"] = secret(settings.password_variable)
+    if bfd.enabled and link.options.bfd:
+        entry["bfd_profile"] = bfd.profile
+    if settings.keepalive is not None:
+        entry["keepalive"] = settings.keepalive
+    if settings.holdtime is not None:
+        entry["holdtime"] = settings.holdtime
     return entry
 
 
 def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Context, *, with_bgp: bool) -> list[FrrOspf]:
     """Return the OSPF instances of a family, one a VRF; OSPFv3 takes the same shape."""
-    settings = shared.intent.settings["xgn_ospf"]
-    bfd = shared.intent.settings["xgn_bfd"]
+    settings = shared.intent.settings.ospf
+    bfd = shared.intent.settings.bfd
     found: list[FrrOspf] = []
     for vrf in sorted({link.vrf for link, _end in links if family in link.families}):
-        site = shared.intent.sites.get(node.site or "", {})
-        area = site.get("area", "0.0.0.0")
+        area = shared.intent.sites[planned(node.site)].area
         interfaces: list[FrrOspfInterface] = []
         if node.vrf == vrf and family in node.loopback:
             interfaces.append({"name": loopback_name(vrf), "area": area, "passive": True})
@@ -297,18 +295,18 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
             if link.vrf != vrf or family not in link.families:
                 continue
             entry: FrrOspfInterface = {"name": end.interface, "area": area, "network": "point-to-point"}
-            entry |= {"hello_interval": settings["hello_interval"], "dead_interval": settings["dead_interval"]}
-            if "cost" in link.options:
-                entry["cost"] = link.options["cost"]
-            if bfd["enabled"] and link.options["bfd"]:
-                entry["bfd_profile"] = bfd["profile"]
-            if "password_variable" in settings and family == "ipv4":
-                entry["password"] = secret(settings["password_variable"])
+            entry |= {"hello_interval": settings.hello_interval, "dead_interval": settings.dead_interval}
+            if link.options.cost is not None:
+                entry["cost"] = link.options.cost
+            if bfd.enabled and link.options.bfd:
+                entry["bfd_profile"] = bfd.profile
+            if settings.password_variable is not None and family == "ipv4":
+                entry["password"] = secret(settings.password_variable)
             interfaces.append(entry)
         instance: FrrOspf = {
             **in_vrf(vrf),
             "router_id": planned(node.router_id),
-            "reference_bandwidth": settings["reference_bandwidth"],
+            "reference_bandwidth": settings.reference_bandwidth,
             "interfaces": sorted(interfaces, key=lambda entry: natural_order(entry["name"])),
         }
         redistribute: list[FrrOspfRedistribute] = [{"source": "bgp", "route_map": policies.BGP_TO_OSPF}] if with_bgp else []

@@ -38,10 +38,10 @@ class _Hops(TypedDict):
 
 def gobgp_variables(node: Node, shared: Context) -> GobgpVariables:
     """Return the variables of role gobgp."""
-    steering = shared.intent.settings["xgn_services"]["steering"].get(node.name)
-    if not steering:
+    steering = shared.intent.settings.services.steering.get(node.name)
+    if steering is None:
         return {}
-    router = shared.intent.nodes[steering["router"]]
+    router = shared.intent.nodes[steering.router]
     family = session_family(node, router)
     neighbor: GobgpNeighbor = {"address": router.loopback[family].bare, "remote_as": planned(router.asn), "name": router.name}
     neighbor["local_address"] = node.loopback[family].bare
@@ -51,10 +51,10 @@ def gobgp_variables(node: Node, shared: Context) -> GobgpVariables:
     if node.vrf:
         found["gobgp_vrf"] = node.vrf
     found["gobgp_neighbors"] = [neighbor]
-    found["gobgp_prefixes"] = list(steering["prefixes"])
+    found["gobgp_prefixes"] = list(steering.prefixes)
     found["gobgp_next_hops"] = cast(GobgpNextHops, {name: node.loopback[name].bare for name in FAMILIES if name in node.loopback})
-    if "health" in steering:
-        found["gobgp_health"] = cast(GobgpHealth, dict(steering["health"]))
+    if steering.health is not None:
+        found["gobgp_health"] = cast(GobgpHealth, dict(steering.health))
     return found
 
 
@@ -85,9 +85,9 @@ def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], FrrBgpNei
 def _ways_back(shared: Context) -> Iterator[tuple[str, str, Link, Link]]:
     """Yield box, router, link between them, and tunnel, for each box that puts traffic back."""
     links = {link.id: link for link in shared.intent.links}
-    for box, entry in sorted(shared.intent.settings["xgn_services"]["steering"].items()):
-        if "reinject" in entry:
-            yield box, entry["router"], links[entry["reinject"]["link"]], links[entry["reinject"]["into"]]
+    for box, entry in sorted(shared.intent.settings.services.steering.items()):
+        if entry.reinject is not None:
+            yield box, entry.router, links[entry.reinject.link], links[entry.reinject.into]
 
 
 def _end_at(link: Link, name: str) -> End:

@@ -32,12 +32,12 @@ def _tunnel(link: Link, end: End, shared: Context) -> GreInterface:
     options: _Options = {}
     if other.interface != end.interface:
         options["peer_interface"] = other.interface
-    if "key" in given:
-        options["key"] = given["key"]
-    if "ttl" in given:
-        options["ttl"] = given["ttl"]
-    if "pmtudisc" in given:
-        options["pmtudisc"] = given["pmtudisc"]
+    if given.key is not None:
+        options["key"] = given.key
+    if given.ttl is not None:
+        options["ttl"] = given.ttl
+    if given.pmtudisc is not None:
+        options["pmtudisc"] = given.pmtudisc
     beneath = underlay_vrf(link, end, shared)
     if beneath:
         options["underlay_vrf"] = beneath

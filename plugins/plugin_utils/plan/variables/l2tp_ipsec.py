@@ -9,7 +9,7 @@ from typing import TypedDict
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import L2tpIpsecTunnel, L2tpIpsecVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned, secret
 
 
 class _Options(TypedDict, total=False):
@@ -44,10 +44,10 @@ def _tunnel(link: Link, end: End) -> L2tpIpsecTunnel:
     return {
         "name": end.interface,
         "mtu": link.mtu,
-        "cipher": link.options.get("cipher", "aes-cbc"),
+        "cipher": link.options.variant,
         "peer": other.node.name,
         # The access concentrator calls, the network server waits (RFC 2661).
         "role": "lns" if is_server(link, end) else "lac",
         **options,
-        "preshared_key": secret(link.options["preshared_key_variable"]),
+        "preshared_key": secret(planned(link.options.preshared_key_variable)),
     }

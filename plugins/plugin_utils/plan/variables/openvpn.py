@@ -29,7 +29,7 @@ def openvpn_variables(node: Node, shared: Context) -> OpenvpnVariables:
 
 
 def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
-    other, settings = link.other(end), shared.intent.settings["xgn_openvpn"]
+    other, settings = link.other(end), shared.intent.settings.openvpn
     options: _Options = {}
     if link.outer == "ipv6":
         options["family"] = link.outer
@@ -37,11 +37,11 @@ def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
         options["peer_interface"] = other.interface
     if end.uplink is not None and end.uplink.vrf:
         options["underlay_vrf"] = end.uplink.vrf
-    options |= {"ping_interval": settings["ping_interval"], "ping_restart": settings["ping_restart"]}
+    options |= {"ping_interval": settings.ping_interval, "ping_restart": settings.ping_restart}
     entry: OpenvpnTunnel = {
         "name": end.interface,
         "mtu": link.mtu,
-        "transport": link.options.get("transport", "tcp"),
+        "transport": link.options.protocol,
         "peer": other.node.name,
         **options,
         "role": "server" if is_server(link, end) else "client",

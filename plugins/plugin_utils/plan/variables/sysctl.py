@@ -11,11 +11,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def sysctl_variables(node: Node, shared: Context) -> SysctlVariables:
     """Return the variables of role sysctl that differ from its defaults."""
-    kernel = shared.intent.settings["xgn_kernel"]
+    kernel = shared.intent.settings.kernel
     found: SysctlVariables = {}
-    if kernel["tcp_l3mdev_accept"]:
+    if kernel.tcp_l3mdev_accept:
         found["sysctl_tcp_l3mdev_accept"] = 1
     outside = any(link.kind.main_socket and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))
-    if kernel["udp_l3mdev_accept"] or outside:
+    if kernel.udp_l3mdev_accept or outside:
         found["sysctl_udp_l3mdev_accept"] = 1
     return found

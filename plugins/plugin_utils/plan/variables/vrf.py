@@ -79,7 +79,7 @@ def _segment_interfaces(segment: Segment, node: Node) -> list[VrfInterface]:
     name, vrf = segment.interface_of(node), in_vrf(segment.vrf)
     if name == segment.vxlan:
         return [{"name": name, **vrf}]
-    mac = segment.written["macs"].get(node.name)
+    mac = segment.options.macs.get(node.name)
     # In the VRF, too, though it has no address there: what is sent to its own MAC must not reach another table.
     return [
         {"name": segment.vxlan, **vrf},
@@ -90,11 +90,11 @@ def _segment_interfaces(segment: Segment, node: Node) -> list[VrfInterface]:
 def _link_interface(link: Link, end: End) -> VrfInterface:
     kind = link.kind
     if kind.tagged:
-        mtu, number = link.mtu if "mtu" in link.options else None, kind.number(link.id, link.options)
+        mtu = link.mtu if link.options.mtu is not None else None
         entry: VrfInterface = {"name": end.interface, "kind": kind.kernel_kind}
         if end.device is not None:
             entry["parent"] = end.device
-        entry["vlan"] = number
+        entry["vlan"] = link.number
         return {**entry, **in_vrf(link.vrf), **_size_and_mac(mtu, None)}
     found: VrfInterface = {"name": end.interface, **in_vrf(link.vrf)}
     unit = tunnel_unit(link, end)

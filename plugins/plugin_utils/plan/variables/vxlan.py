@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface, VxlanVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, outer_address, planned, underlay_vrf
 
@@ -18,18 +17,19 @@ def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
 
 
 def _of_link(link: Link, end: End, shared: Context) -> VxlanInterface:
+    (_protocol, port) = link.options.open_ports[0]
     entry: VxlanInterface = {
         "name": end.interface,
-        "vni": link.kind.number(link.id, link.options),
+        "vni": link.number,
         "local": outer_address(link, end),
         "remotes": [planned(link.other(end).endpoint)],
-        "port": link.options.get("port", VXLAN_PORT),
+        "port": port,
         "mtu": link.mtu,
     }
     beneath = underlay_vrf(link, end, shared)
     if beneath:
         entry["underlay_vrf"] = beneath
-    return _with_mac(entry, end.written.get("mac"))
+    return _with_mac(entry, end.written.mac)
 
 
 def _of_segment(segment: Segment, node: Node) -> VxlanInterface:
@@ -41,12 +41,12 @@ def _of_segment(segment: Segment, node: Node) -> VxlanInterface:
         "vni": segment.vni,
         "local": own.addresses[family].bare,
         "remotes": [uplink.addresses[family].bare for uplink in others],
-        "port": segment.port,
+        "port": segment.options.port,
         "mtu": segment.mtu,
     }
     if own.vrf:
         entry["underlay_vrf"] = own.vrf
-    mac = segment.written["macs"].get(node.name)
+    mac = segment.options.macs.get(node.name)
     if segment.interface_of(node) != segment.vxlan:
         entry["arp"] = False
         mac = _mac_beneath(mac) if mac else None

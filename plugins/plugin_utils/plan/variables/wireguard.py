@@ -16,7 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
     """Return the variables of role wireguard."""
-    keepalive = shared.intent.settings["xgn_wireguard"]["keepalive"]
+    keepalive = shared.intent.settings.wireguard.keepalive
     interfaces: list[WireguardInterface] = []
     for link, end in shared.links.get(node.name, []):
         if link.kind.role != "wireguard":
@@ -24,19 +24,20 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
         other = link.other(end)
         # An end that has an endpoint keeps its port; only one that must initiate, or is told to, sends keepalives.
         initiates = other.endpoint is not None
-        alive = link.options.get("keepalive", keepalive) if initiates and (end.endpoint is None or "keepalive" in link.options) else None
-        variable = link.options.get("preshared_key_variable")
+        own = link.options.keepalive
+        alive = own if own is not None else keepalive if end.endpoint is None else None
+        variable = link.options.preshared_key_variable
         peer: WireguardInterfacePeer = {"name": other.node.name}
         if other.interface != end.interface:
             peer["interface"] = other.interface
-        if other.written.get("public_key") is not None:
-            peer["public_key"] = other.written["public_key"]
+        if other.written.public_key is not None:
+            peer["public_key"] = other.written.public_key
         if variable:
             peer["preshared_key"] = secret(variable)
         if other.endpoint is not None and other.listen_port:
             peer["endpoint"] = with_port(other.endpoint, other.listen_port)
         peer["allowed_ips"] = [EVERYTHING[family] for family in link.families]
-        if alive is not None:
+        if initiates and alive is not None:
             peer["persistent_keepalive"] = alive
         interface: WireguardInterface = {"name": end.interface}
         if end.listen_port is not None:

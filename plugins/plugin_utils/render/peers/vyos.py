@@ -58,7 +58,7 @@ def _order(line: str) -> list[tuple[int, int, str]]:
 class _Writer:
     def __init__(self, node: Node, variables: Variables, intent: Intent, keys: Registry) -> None:
         self.node, self.variables, self.intent, self.keys = node, variables, intent, keys
-        self.old = intent.settings["xgn_vyos"]["version"] == "1.2"
+        self.old = intent.settings.vyos.version == "1.2"
         self.vrfs = {item["name"]: item.get("vrf") for item in variables.get("vrf_interfaces", [])}
         self.addresses = {item["name"]: item for item in variables.get("frr_interfaces", [])}
         # VyOS runs no container of the plan: what a macvlan interface has beside containers, the VXLAN beneath has here itself.

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, LOOPBACK_DEVICE, PORTS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import checkpoint_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference, name_problems
@@ -56,7 +56,7 @@ def dns_problems(host: Host) -> Iterator[Problem]:
     yield from checkpoint_problems(root, "dns_anycast_checkpoint")
 
 
-def _anycast_address(path: str, text: str) -> Iterator[Problem]:
+def _anycast_address(path: Place, text: str) -> Iterator[Problem]:
     parsed = parse_interface(text)
     if parsed is None:
         yield Problem(path, "is not an address with prefix length", show(text), "write for example 1.1.1.1/32")
@@ -80,7 +80,10 @@ def _interface(host: Host) -> Iterator[Problem]:
     if where is not None and where != vrf:
         hint = f"give an interface that vrf_interfaces puts into {vrf_text(vrf)}"
         yield Problem(
-            "dns_anycast_interface", f"is in {vrf_text(where)}, the addresses are in {vrf_text(vrf)}", show(name or LOOPBACK_DEVICE), hint
+            Place.of("dns_anycast_interface"),
+            f"is in {vrf_text(where)}, the addresses are in {vrf_text(vrf)}",
+            show(name or LOOPBACK_DEVICE),
+            hint,
         )
 
 

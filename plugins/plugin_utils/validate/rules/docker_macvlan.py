@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mtu_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import mac_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
@@ -57,10 +57,10 @@ def docker_problems(host: Host) -> Iterator[Problem]:
     daemon = root.data.get("docker_macvlan_daemon")
     for key, value in _OWN_KEYS.items():
         if isinstance(daemon, dict) and key in daemon and daemon[key] != value:
-            path = f"docker_macvlan_daemon['{key}']" if "-" in key else f"docker_macvlan_daemon.{key}"
+            path = Place.of("docker_macvlan_daemon", key)
             yield Problem(path, f"is not {show(value)}", show(daemon[key]), "Docker would change the host's network")
     if isinstance(daemon, dict) and "data-root" in daemon:
-        yield Problem("docker_macvlan_daemon['data-root']", "has a variable of its own", hint="set docker_macvlan_data_root")
+        yield Problem(Place.of("docker_macvlan_daemon", "data-root"), "has a variable of its own", hint="set docker_macvlan_data_root")
 
 
 def _names(views: list[View], networks: bool) -> Iterator[Problem]:
@@ -91,7 +91,7 @@ def _network(host: Host, view: View) -> Iterator[Problem]:
         yield from mtu_problems(view.at("mtu"), mtu, families)
     if view.data.get("subnets") == []:
         yield Problem(view.at("subnets"), "is empty", hint="a network has one subnet a family")
-    versions: dict[int, str] = {}
+    versions: dict[int, Place] = {}
     for item in subnets:
         text = item.text("subnet")
         if text is None:
@@ -174,13 +174,13 @@ def _container_addresses(view: View, network: View) -> Iterator[Problem]:
 
 
 def _taken(containers: list[View]) -> Iterator[Problem]:
-    named: list[tuple[str, tuple[str, IPAddress]]] = []
+    named: list[tuple[Place, tuple[str, IPAddress]]] = []
     for view in containers:
         for key in ("ipv4", "ipv6"):
             address = parse_address(view.text(key))
             if address is not None:
                 named.append((view.at(key), (view.text("network") or "", address)))
-    first: dict[tuple[str, IPAddress], str] = {}
+    first: dict[tuple[str, IPAddress], Place] = {}
     for path, identity in named:
         if identity in first:
             yield Problem(path, "is given twice", show(str(identity[1])), f"the same address stands at {first[identity]}")

@@ -60,11 +60,13 @@ def _mss(host: Host) -> Iterator[Problem]:
     sizes = root.data.get("firewall_tcp_mss")
     if not sizes and root.texts("firewall_tcp_mss_interfaces"):
         yield Problem(
-            "firewall_tcp_mss", "is missing, so nothing is set on firewall_tcp_mss_interfaces", hint="give ipv4, ipv6 or both in bytes"
+            root.at("firewall_tcp_mss"),
+            "is missing, so nothing is set on firewall_tcp_mss_interfaces",
+            hint="give ipv4, ipv6 or both in bytes",
         )
     if not isinstance(sizes, dict):
         return
-    view = View(sizes, "firewall_tcp_mss")
+    view = View(sizes, root.at("firewall_tcp_mss"))
     tunnels = {name for _path, name in root.texts("firewall_tcp_mss_interfaces")}
     for family in FAMILY.values():
         mss, headers = view.number(family), MSS_HEADERS[family]

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
     FAMILY_DEFAULT,
@@ -38,7 +38,7 @@ def bgp_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of BGP instances."""
     instances = host.root.views("frr_bgp")
     route_maps, profiles = names_of(host, "frr_route_maps"), names_of(host, "frr_bfd_profiles")
-    first: dict[str, str] = {}
+    first: dict[str, Place] = {}
     for instance in instances:
         vrf = instance.text("vrf") or DEFAULT_VRF
         if vrf in first:
@@ -66,7 +66,7 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
         yield from network_problems(path, text)
     yield from twice(((path, str(parse_network(text) or text)) for path, text in instance.texts("networks")), "prefix")
     yield from instance.in_range("maximum_paths", 1, 64)
-    sources: dict[tuple[str, str], str] = {}
+    sources: dict[tuple[str, str], Place] = {}
     for view in instance.views("redistribute"):
         yield from reference(view, "route_map", "route map", route_maps)
         source, family = view.text("source"), view.text("family") or FAMILY_DEFAULT

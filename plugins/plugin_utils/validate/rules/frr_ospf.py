@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import names_of, reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems, vrf_reference
@@ -24,7 +24,7 @@ def ospf_problems(host: Host) -> Iterator[Problem]:
     route_maps, profiles = names_of(host, "frr_route_maps"), names_of(host, "frr_bfd_profiles")
     for variable in ("frr_ospf", "frr_ospf6"):
         instances = host.root.views(variable)
-        first: dict[str, str] = {}
+        first: dict[str, Place] = {}
         for instance in instances:
             vrf = instance.text("vrf") or DEFAULT_VRF
             if vrf in first:

@@ -45,7 +45,7 @@ def policy_problems(host: Host) -> Iterator[Problem]:
     yield from twice(((view.at("name"), name) for view in host.root.views("frr_bfd_profiles") if (name := view.text("name"))), "name")
     hostname = host.root.text("frr_hostname")
     if hostname is not None:
-        yield from word_problems("frr_hostname", hostname, "host", _HOST_NAME_LENGTH)
+        yield from word_problems(host.root.at("frr_hostname"), hostname, "host", _HOST_NAME_LENGTH)
         if hostname and not (hostname[0].isascii() and hostname[0].isalnum()):
             yield host.root.problem("frr_hostname", "does not begin with a letter or digit", "FRR refuses it")
     for path, unit in host.root.texts("frr_after_units"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems, vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
@@ -23,7 +23,7 @@ _DEFAULT = "default"  # FRR's name of the default VRF
 
 def route_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of static routes."""
-    first: dict[tuple[object, ...], str] = {}
+    first: dict[tuple[object, ...], Place] = {}
     for route in host.root.views("frr_static_routes"):
         yield from vrf_reference(host, route)
         if route.text("next_hop_vrf") != _DEFAULT:

@@ -34,11 +34,11 @@ def gobgp_problems(host: Host) -> Iterator[Problem]:
         return
     yield from asn_problems(root, "gobgp_asn")
     if not root.given("gobgp_router_id"):
-        yield Problem("gobgp_router_id", "is required", hint="gobgp_asn asks for a steering box")
+        yield Problem(root.at("gobgp_router_id"), "is required", hint="gobgp_asn asks for a steering box")
     yield from router_id_problems(root, "gobgp_router_id")
     vrf = root.text("gobgp_vrf") or DEFAULT_VRF
     if vrf and host.made_vrfs and vrf not in host.made_vrfs:
-        yield unknown("gobgp_vrf", f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
+        yield unknown(root.at("gobgp_vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
     for path, text in root.texts("gobgp_prefixes"):
         yield from network_problems(path, text)
     yield from twice(((path, str(parse_network(text) or text)) for path, text in root.texts("gobgp_prefixes")), "prefix")
@@ -55,7 +55,7 @@ def gobgp_problems(host: Host) -> Iterator[Problem]:
 
 def _next_hops(root: View) -> Iterator[Problem]:
     given = root.data.get("gobgp_next_hops")
-    hops = View(given if isinstance(given, dict) else {}, "gobgp_next_hops")
+    hops = View(given if isinstance(given, dict) else {}, root.at("gobgp_next_hops"))
     for family in ("ipv4", "ipv6"):
         hop = hops.text(family)
         if hop is None:
@@ -103,7 +103,7 @@ def _timers(root: View) -> Iterator[Problem]:
 
 def _health(root: View) -> Iterator[Problem]:
     given = root.data.get("gobgp_health")
-    health = View(given if isinstance(given, dict) else {}, "gobgp_health")
+    health = View(given if isinstance(given, dict) else {}, root.at("gobgp_health"))
     command = health.text("command")
     if command is not None:
         try:

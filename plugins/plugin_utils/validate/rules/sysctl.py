@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, key_path, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 
 TCP_L3MDEV, UDP_L3MDEV = sysctl_name("net.ipv4.tcp_l3mdev_accept"), sysctl_name("net.ipv4.udp_l3mdev_accept")
@@ -18,9 +18,9 @@ _KEY = re.compile(r"[a-z][A-Za-z0-9_-]*([./][A-Za-z0-9_@:-]+)+\Z")
 
 def sysctl_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of sysctl_settings."""
-    first: dict[str, tuple[str, str]] = {}
+    first: dict[str, tuple[Place, str]] = {}
     for key, value in _settings(host):
-        path = key_path("sysctl_settings", key)
+        path = Place.of("sysctl_settings", key)
         if not isinstance(key, str) or not _KEY.match(key):
             yield Problem(
                 path, "is not the name of a kernel setting", hint="write it as sysctl(8) does, for example net.ipv4.tcp_mtu_probing"
@@ -39,7 +39,7 @@ def sysctl_problems(host: Host) -> Iterator[Problem]:
         yield from _contradiction(host, name, path, value)
 
 
-def _contradiction(host: Host, name: str, path: str, value: str | int) -> Iterator[Problem]:
+def _contradiction(host: Host, name: str, path: Place, value: str | int) -> Iterator[Problem]:
     """Report a setting that undoes what its own option says. An option at 0 is its default, and settings win over defaults."""
     option = _OPTION_OF.get(name)
     if option is None:
@@ -50,13 +50,13 @@ def _contradiction(host: Host, name: str, path: str, value: str | int) -> Iterat
         yield Problem(path, f"contradicts {option}, which is 1", show(value), f"keep one of them, best {option}")
 
 
-def tcp_l3mdev_accept(host: Host) -> str | None:
+def tcp_l3mdev_accept(host: Host) -> Place | None:
     """Return the path of what sets net.ipv4.tcp_l3mdev_accept to 1, or nothing when it is 0."""
     for key, value in _settings(host):
         if isinstance(key, str) and sysctl_name(key) == TCP_L3MDEV:
-            return key_path("sysctl_settings", key) if str(value) == "1" else None
+            return Place.of("sysctl_settings", key) if str(value) == "1" else None
     option = _OPTION_OF[TCP_L3MDEV]
-    return option if host.root.number(option) == 1 else None
+    return host.root.at(option) if host.root.number(option) == 1 else None
 
 
 def _settings(host: Host) -> list[tuple[object, object]]:

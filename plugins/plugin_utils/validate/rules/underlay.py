@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address
@@ -41,7 +41,7 @@ def made_problems(host: Host, view: View, role: str) -> Iterator[Problem]:
         yield unknown(view.at("underlay_vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
 
 
-def end_problems(path: str, text: str, group: str) -> Iterator[Problem]:
+def end_problems(path: Place, text: str, group: str) -> Iterator[Problem]:
     """Report what is no address of one host.
 
     Parameters:
@@ -55,7 +55,7 @@ def end_problems(path: str, text: str, group: str) -> Iterator[Problem]:
         yield Problem(path, "is no unicast address", show(text), group)
 
 
-def remote_problems(view: View, path: str, text: str) -> Iterator[Problem]:
+def remote_problems(view: View, path: Place, text: str) -> Iterator[Problem]:
     """Report a remote address that is the local one, or not of its family."""
     own, remote = parse_address(view.text("local")), parse_address(text)
     if own is None or remote is None:
@@ -81,7 +81,7 @@ def room_problems(host: Host, view: View, layer: str) -> Iterator[Problem]:
         return
     family = FAMILY[local.version]
     holder = next((own.interface for own in host.addresses if own.value.ip == local), None)
-    found = _mtu_of(host, holder) if holder is not None else (host.root.number("xgn_uplink_mtu"), "xgn_uplink_mtu")
+    found = _mtu_of(host, holder) if holder is not None else (host.root.number("xgn_uplink_mtu"), host.root.at("xgn_uplink_mtu"))
     if found[0] is None:
         return
     inside: Fit = fit(found[0], layer, family)
@@ -91,7 +91,7 @@ def room_problems(host: Host, view: View, layer: str) -> Iterator[Problem]:
         yield view.problem("mtu", f"does not fit {found[1]}", hint)
 
 
-def _mtu_of(host: Host, interface: str) -> tuple[int | None, str]:
+def _mtu_of(host: Host, interface: str) -> tuple[int | None, Place]:
     """Return the MTU that the variables give an interface, and where."""
     for view in host.root.views("wireguard_interfaces"):
         if view.text("name") == interface:
@@ -100,4 +100,4 @@ def _mtu_of(host: Host, interface: str) -> tuple[int | None, str]:
         for view in host.root.views(name):
             if view.text("name") == interface and view.given("mtu"):
                 return view.number("mtu"), view.at("mtu")
-    return None, ""
+    return None, EVERYTHING

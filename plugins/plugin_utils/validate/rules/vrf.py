@@ -21,7 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     mac_fault,
     mtu_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
     WIREGUARD_MTU,
@@ -56,7 +56,7 @@ def interface_problems(host: Host) -> Iterator[Problem]:
     yield from _shared_subnets(host)
 
 
-def name_problems(path: str, name: str, noun: str, *, existing: bool = False) -> Iterator[Problem]:
+def name_problems(path: Place, name: str, noun: str, *, existing: bool = False) -> Iterator[Problem]:
     """Report a name that the kernel (dev_valid_name) refuses.
 
     Parameters:
@@ -212,7 +212,7 @@ def _addresses(host: Host) -> Iterator[Problem]:
             yield Problem(own.path, f"is given twice in {where}", show(own.text), f"the same address stands at {first.path}")
 
 
-def _address(path: str, text: str) -> Iterator[Problem]:
+def _address(path: Place, text: str) -> Iterator[Problem]:
     own = parse_interface(text)
     if own is None:
         bare = parse_address(text)

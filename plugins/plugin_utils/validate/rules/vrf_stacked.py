@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VLANS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address, twice
@@ -19,7 +19,7 @@ def stacked_problems(host: Host) -> Iterator[Problem]:
     """Report VLANs and macvlan interfaces without what they need, or on a parent that cannot carry them."""
     vxlans = {name: view for view in host.root.views("vxlan_interfaces") if (name := view.text("name"))}
     members = {name: view for view in host.root.views("vrf_interfaces") if (name := view.text("name"))}
-    tags: list[tuple[str, object]] = []
+    tags: list[tuple[Place, object]] = []
     for view in host.root.views("vrf_interfaces"):
         kind, parent, vlan = view.text("kind"), view.text("parent"), view.number("vlan")
         if kind != "vlan" and view.given("vlan"):
@@ -71,7 +71,7 @@ def _parent(view: View, parent: str, members: Mapping[str, View], vxlans: Mappin
 def default_route_problems(host: Host) -> Iterator[Problem]:
     """Report default routes that cannot be, or that exclude each other."""
     made = host.made_vrfs
-    places: list[tuple[str, object]] = []
+    places: list[tuple[Place, object]] = []
     for view in host.root.views("vrf_default_routes"):
         gateway, interface, vrf = view.text("gateway"), view.text("interface"), view.text("vrf")
         if gateway is not None:

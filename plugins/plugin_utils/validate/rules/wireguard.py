@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import outer_headers
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, is_wireguard_key, mtu_range
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     ALLOWED_IPS,
     WIREGUARD_MTU,
@@ -121,7 +121,7 @@ def _uplink(host: Host) -> Iterator[Problem]:
 
 def _unique_peers(peers: list[View]) -> Iterator[Problem]:
     names = [(peer.at("name"), (name, peer.text("interface"))) for peer in peers if (name := peer.text("name"))]
-    first: dict[object, str] = {}
+    first: dict[object, Place] = {}
     for path, identity in names:
         if identity in first:
             yield Problem(path, "is given twice", show(identity[0]), f"the same peer stands at {first[identity]}")
@@ -135,11 +135,11 @@ def _allowed_ips(peers: list[View]) -> Iterator[Problem]:
 
     One sweep over the sorted prefixes.
     """
-    claims: list[tuple[IPNetwork, int, str]] = []
+    claims: list[tuple[IPNetwork, int, Place]] = []
     for index, peer in enumerate(peers):
         written = peer.texts("allowed_ips") if peer.given("allowed_ips") else [(peer.at("allowed_ips"), text) for text in ALLOWED_IPS]
         claims += [(network, index, path) for path, text in written if (network := parse_network(text)) is not None]
-    around: list[tuple[IPNetwork, int, str]] = []
+    around: list[tuple[IPNetwork, int, Place]] = []
     for network, index, path in sorted(claims, key=lambda one: (one[0].version, int(one[0].network_address), one[0].prefixlen, one[1])):
         while around and not _holds(around[-1][0], network):
             around.pop()
