@@ -20,10 +20,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils import interface_mac, interface_networkd, interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils import (
+    interface_gre,
+    interface_mac,
+    interface_networkd,
+    interface_tunnel,
+    interface_vxlan,
+)
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 
 STATE_FILE = "/etc/xgn/interface.json"
@@ -41,6 +47,9 @@ FAMILIES = ("-4", "-6")
 
 # Interfaces that lie on another one and go with it.
 STACKED = ("macvlan", "vlan")
+
+# Tunnels that are made here: key of the declared state, and the module that makes them.
+TUNNELS: Mapping[str, interface_tunnel.Part] = {"vxlans": interface_vxlan, "gre_tunnels": interface_gre}
 
 # In IPv6 metric 0 stands for 1024.
 BEST_METRIC = {"-4": 0, "-6": 1}
@@ -133,8 +142,8 @@ def apply(
     """Bring the kernel in line with the declared state.
 
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
-    "mac"}], "vxlans": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; VXLANs as in interface_vxlan, and what
-    else is wanted of them stands among the interfaces. previous is what was declared before; what it has and declared lacks is taken
+    "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; tunnels as in
+    interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it has and declared lacks is taken
     down. only: handle this one interface and its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
@@ -146,25 +155,29 @@ def apply(
 
 def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None) -> tuple[list[str], list[str]]:
     links = kernel.links()
-    vxlans = [item for item in declared.get("vxlans", []) if only in (None, item["name"])]
-    interfaces = [item for item in _with_vxlans(declared) if only in (None, item["name"])]
-    wanted = {item.get("vrf") for item in interfaces} | {item.get("underlay_vrf") for item in vxlans}
+    tunnels = [(part, item) for part, item in tunnels_of(declared) if only in (None, item["name"])]
+    interfaces = [item for item in _with_tunnels(declared) if only in (None, item["name"])]
+    wanted = {item.get("vrf") for item in interfaces} | {item.get("underlay_vrf") for _part, item in tunnels}
     vrfs = [item for item in declared.get("vrfs", []) if only is None or item["name"] in wanted]
 
-    for vxlan in vxlans:
-        reason = interface_vxlan.contradiction(links, vxlan)
+    for part, tunnel in tunnels:
+        reason = interface_tunnel.contradiction(part, links, tunnel)
         if reason:
             raise InterfaceLayerError(reason)
     if previous and only is None:
-        interface_vxlan.take_down(kernel, links, declared, previous)
+        for key, part in TUNNELS.items():
+            interface_tunnel.take_down(part, kernel, links, declared.get(key, []), previous.get(key, []))
         _take_down(kernel, links, declared, previous)
     for vrf in vrfs:
         _ensure_vrf(kernel, links, vrf)
     if vrfs:
         _move_local_rules(kernel)
+    for part, tunnel in tunnels:
+        if part.must_be_made_again(links, tunnel):
+            kernel.delete(links, tunnel["name"])
     # Before the interfaces: a VLAN or macvlan may lie on a VXLAN.
-    for vxlan in vxlans:
-        interface_vxlan.ensure(kernel, links, vxlan)
+    for part, tunnel in tunnels:
+        part.ensure(kernel, links, tunnel)
     missing = []
     for interface in interfaces:
         needed = interface["name"] if not interface.get("kind") else interface.get("parent")
@@ -183,19 +196,21 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
     return kernel.commands, missing
 
 
-def _with_vxlans(declared: dict[str, Any]) -> list[dict[str, Any]]:
-    """The interfaces, each VXLAN among them with its MTU, MAC and ARP.
+def tunnels_of(declared: dict[str, Any]) -> list[tuple[interface_tunnel.Part, dict[str, Any]]]:
+    """The declared tunnels that are made here, each with the module that makes it."""
+    return [(part, item) for key, part in TUNNELS.items() for item in declared.get(key, [])]
 
-    Bridges come first, since others may be put into them; then the VXLANs, whose MTU bounds that of what lies on them; the rest as declared.
+
+def _with_tunnels(declared: dict[str, Any]) -> list[dict[str, Any]]:
+    """The interfaces, each tunnel among them with what is wanted of it.
+
+    Bridges come first, since others may be put into them; then the tunnels, whose MTU bounds that of what lies on them; the rest as declared.
     """
-    vxlans = {
-        item["name"]: {"arp": item.get("arp", True), **{key: item[key] for key in ("mtu", "mac") if item.get(key)}}
-        for item in declared.get("vxlans", [])
-    }
-    interfaces = [{**item, **vxlans.get(item["name"], {})} for item in declared.get("interfaces", [])]
+    tunnels = {item["name"]: part.settings(item) for part, item in tunnels_of(declared)}
+    interfaces = [{**item, **tunnels.get(item["name"], {})} for item in declared.get("interfaces", [])]
     listed = {item["name"] for item in interfaces}
-    interfaces += [{"name": name, **settings} for name, settings in vxlans.items() if name not in listed]
-    return sorted(interfaces, key=lambda item: (item.get("kind") != "bridge", item["name"] not in vxlans))
+    interfaces += [{"name": name, **settings} for name, settings in tunnels.items() if name not in listed]
+    return sorted(interfaces, key=lambda item: (item.get("kind") != "bridge", item["name"] not in tunnels))
 
 
 def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> None:
@@ -229,7 +244,7 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
     link = links.get(name)
     if link is None:
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
-        link = links[name] = interface_vxlan.new_link("vrf", table=table)
+        link = links[name] = interface_tunnel.new_link("vrf", table=table)
         in_table: dict[str, Any] = {family: [] for family in FAMILIES}
     elif link["kind"] != "vrf":
         raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
@@ -271,7 +286,7 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
             kernel.change("link", "set", "dev", parent, "up")
             links[parent]["up"] = True
         kernel.change(*_add_command(interface))
-        link = links[name] = interface_vxlan.new_link(kind, parent=parent)
+        link = links[name] = interface_tunnel.new_link(kind, parent=parent)
     elif kind and link["kind"] != kind:
         raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
     if master and link["master"] != master:

@@ -52,7 +52,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
 # What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
 ARTIFACT_MARK = "+xgn."
-KERNEL_FEATURES = ("dummy", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
+KERNEL_FEATURES = ("dummy", "ip6_gre", "ip_gre", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
 
 
 def os_release() -> dict[str, str]:

@@ -126,6 +126,51 @@ options:
       underlay_vrf:
         description: VRF the outer packets are routed in; the main table when not given.
         type: str
+  gre_tunnels:
+    description:
+      - GRE tunnels. Their VRF stands in O(interfaces).
+      - Ends, key, underlay VRF and the IP version of the ends make another tunnel of one, so it is made again then, which a warning says, in check
+        mode too. All else is changed in place.
+      - One that does not fit the interface that has its local address is refused before anything is changed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Interface name.
+        type: str
+        required: true
+      peer:
+        description: Name of the other end; for the caller's use.
+        type: str
+      peer_interface:
+        description: Interface of the other end; for the caller's use.
+        type: str
+      local:
+        description: Own outer address.
+        type: str
+        required: true
+      remote:
+        description: Outer address of the other end.
+        type: str
+        required: true
+      key:
+        description: Key of the packets; they have none when not given.
+        type: int
+      ttl:
+        description: TTL or hop limit of the outer packets.
+        type: int
+        default: 64
+      pmtudisc:
+        description: Forbid fragments of the outer packets. Over IPv6 there are none in any case.
+        type: bool
+        default: true
+      mtu:
+        description: MTU in bytes.
+        type: int
+      underlay_vrf:
+        description: VRF the outer packets are routed in; the main table when not given.
+        type: str
   path:
     description: File that holds the declared state, read at boot.
     type: path
@@ -152,7 +197,7 @@ commands:
   elements: str
   sample: ["ip link set dev wg0 master CORE"]
 made_again:
-  description: VXLAN interfaces that were (or would be) deleted and made again, with the reason.
+  description: VXLANs and GRE tunnels that were (or would be) deleted and made again, with the reason.
   returned: always
   type: list
   elements: str
@@ -168,8 +213,8 @@ import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_tunnel, interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
-from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 
 VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
@@ -197,6 +242,18 @@ VXLAN = {
     "arp": {"type": "bool"},
     "underlay_vrf": {"type": "str"},
 }
+GRE = {
+    "name": {"type": "str", "required": True},
+    "peer": {"type": "str"},
+    "peer_interface": {"type": "str"},
+    "local": {"type": "str", "required": True},
+    "remote": {"type": "str", "required": True},
+    "key": {"type": "int"},
+    "ttl": {"type": "int", "default": interface_gre.TTL},
+    "pmtudisc": {"type": "bool", "default": True},
+    "mtu": {"type": "int"},
+    "underlay_vrf": {"type": "str"},
+}
 
 
 def given(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -207,26 +264,30 @@ def given(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def declared_state(params: dict[str, Any]) -> dict[str, Any]:
     """What is to be, as the program reads it at boot."""
     declared = {"vrfs": params["vrfs"], "interfaces": given(params["interfaces"])}
-    for key in ("vxlans", "default_routes"):
+    for key in (*layer.TUNNELS, "default_routes"):
         if params[key]:
             declared[key] = given(params[key])
     return declared
 
 
-def vxlans_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
-    """The VXLANs that must be deleted and made again, and why, with a warning for each. Fails where one does not fit its underlay.
+def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
+    """The tunnels that must be deleted and made again, and why, with a warning for each. Fails where one does not fit its underlay.
 
     Raises InterfaceLayerError.
     """
-    kernel = layer.Kernel()
+    kernel, tunnels = layer.Kernel(), layer.tunnels_of(declared)
     links = kernel.links()
-    refusals = interface_vxlan.too_large(kernel, links, declared)
+    refusals = interface_tunnel.too_large(kernel, links, declared, tunnels)
     if refusals:
         module.fail_json(msg="\n".join(refusals + ["Nothing was changed."]))
-    reasons = {item["name"]: interface_vxlan.must_be_made_again(links, item) for item in declared.get("vxlans", [])}
-    made_again = ["%s (%s)" % (name, ", ".join(differences)) for name, differences in reasons.items() if differences]
-    for text in made_again:
-        module.warn("VXLAN %s is deleted and made again: what runs over it is interrupted, and interfaces of containers on it go" % text)
+    made_again = []
+    for part, item in tunnels:
+        differences = part.must_be_made_again(links, item)
+        if differences:
+            text = "%s (%s)" % (item["name"], ", ".join(differences))
+            made_again.append(text)
+            consequence = "what runs over it is interrupted, and interfaces of containers on it go"
+            module.warn("%s %s is deleted and made again: %s" % (part.TITLE, text, consequence))
     return made_again
 
 
@@ -237,6 +298,7 @@ def main() -> None:
             "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
             "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
             "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
+            "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
             "path": {"type": "path", "default": layer.STATE_FILE},
         },
         supports_check_mode=True,
@@ -245,7 +307,7 @@ def main() -> None:
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     try:
         previous = layer.load(path)
-        made_again = vxlans_to_make_again(module, declared)
+        made_again = tunnels_to_make_again(module, declared)
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))

@@ -48,6 +48,10 @@ options:
     description: Read the VXLAN interfaces and whom they flood.
     type: bool
     default: false
+  gre:
+    description: Read the GRE tunnels.
+    type: bool
+    default: false
   docker:
     description: Read Docker; C(containers) names system containers whose systemd is asked. Nothing is read without this.
     type: dict
@@ -177,7 +181,7 @@ RETURN = r"""
 state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
-      C(ipsec), C(l2tp_guard), C(vxlan), C(docker), C(packet_filter),
+      C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
       C(anycast), C(listening) and C(pings), as far as they were asked
@@ -194,6 +198,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gath
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gre import gather_gre
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
@@ -217,6 +222,7 @@ ARGUMENTS = {
     "openvpn_tunnels": DICTS,
     "l2tp": {"type": "bool", "default": False},
     "vxlan": {"type": "bool", "default": False},
+    "gre": {"type": "bool", "default": False},
     "docker": {"type": "dict", "options": {"containers": NAMES}},
     "frr": {"type": "bool", "default": True},
     "originated": DICTS,
@@ -254,6 +260,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state.update(gather_l2tp(gatherer))
     if asked["vxlan"]:
         state["vxlan"] = gather_vxlan(gatherer)
+    if asked["gre"]:
+        state["gre"] = gather_gre(gatherer)
     if asked["docker"] is not None:
         state.update(gather_docker(gatherer, asked["docker"]["containers"], asked["wait"]))
     if asked["filter"]:

@@ -27,7 +27,7 @@ INDEX = "shared.yml"
 HEADING = "# Written by tests/update_expected.py. Files whose text stands in ../shared: path below expected, and name there.\n"
 # The networks whose VyOS commands are expected files. Together they reach every step between two lines of render/peers/vyos.py that any of the
 # networks reaches; the commands of the others say the same again. They are made for all, so that none raises.
-VYOS = ("dual_stack", "full_mesh", "hybrid", "segment", "slash31", "t1_t2", "unmanaged_peer", "vxlan_in_vrf")
+VYOS = ("dual_stack", "full_mesh", "gre", "hybrid", "segment", "slash31", "t1_t2", "unmanaged_peer", "vxlan_in_vrf")
 VYOS_FILE = "vyos.txt"
 
 

@@ -104,9 +104,9 @@ class FailoverTestPathTunnel(TypedDict):
     """One of failover_test_paths[].tunnels."""
 
     name: str
-    unit: str
+    unit: NotRequired[str]
     protocol: str
-    port: int
+    port: NotRequired[int]
     match: NotRequired[list[str]]
 
 
@@ -447,6 +447,27 @@ class GobgpVariables(TypedDict):
     gobgp_after_units: NotRequired[list[str]]
 
 
+class GreInterface(TypedDict):
+    """One of gre_interfaces."""
+
+    name: str
+    peer: str
+    peer_interface: NotRequired[str]
+    local: str
+    remote: str
+    key: NotRequired[int]
+    ttl: NotRequired[int]
+    pmtudisc: NotRequired[bool]
+    mtu: NotRequired[int]
+    underlay_vrf: NotRequired[str]
+
+
+class GreVariables(TypedDict):
+    """Role gre: GRE tunnels over IPv4 or IPv6, in a VRF or not."""
+
+    gre_interfaces: NotRequired[list[GreInterface]]
+
+
 class L2tpIpsecTunnel(TypedDict):
     """One of l2tp_ipsec_tunnels."""
 
@@ -653,6 +674,7 @@ class HostVariables(
     FrrVariables,
     FrrBuildVariables,
     GobgpVariables,
+    GreVariables,
     L2tpIpsecVariables,
     OpenvpnVariables,
     PreflightVariables,

@@ -49,6 +49,9 @@ _L2TP = (("UDP", 8), ("L2TP", 8), ("PPP", 4))
 LAYERS: Mapping[str, Layer] = {
     # Type, receiver, counter, and the Poly1305 tag. The padding to 16 bytes never exceeds the interface's MTU.
     "wireguard": Layer("WireGuard", (("UDP", 8), ("WireGuard", 32)), outer="ipv6"),
+    # RFC 2784, 2; the key is an option of RFC 2890. Over IPv6 without an encapsulation limit (RFC 2473, 4.1.1), which would take 8 more.
+    "gre": Layer("GRE", (("GRE", 4),)),
+    "gre_key": Layer("GRE", (("GRE", 4), ("key", 4))),
     "vxlan": Layer("VXLAN", (("UDP", 8), ("VXLAN", 8), ("Ethernet", 14))),  # RFC 7348, 5
     # P_DATA_V2 with peer id 4, packet id 4, AEAD tag 16; over TCP a length of 2, and TCP's timestamps (RFC 7323) 12.
     "openvpn_udp": Layer("OpenVPN/UDP", (("UDP", 8), ("OpenVPN", 24))),

@@ -96,6 +96,8 @@ PORTS = Range(1, 65535)  # RFC 768 and RFC 9293: 16 bits; 0 is no port to listen
 VNIS = Range(1, 16777215)  # RFC 7348, 5: 24 bits.
 VLANS = Range(1, 4094)  # IEEE 802.1Q, 9.6: 0 and 4095 are reserved.
 VXLAN_PORT = 4789  # RFC 7348, 8.
+GRE_KEYS = Range(0, 4294967295)  # RFC 2890, 2.1: 32 bits.
+TTLS = Range(1, 255)  # RFC 791, 3.1; 0 would be that of the inner packet, which is 1 for eBGP and OSPF: they would not pass a router.
 
 MAIN_TABLE, LOCAL_TABLE = 254, 255
 TABLES = Range(1, 4294967295)  # rtnetlink(7): RTA_TABLE has 32 bits.
@@ -141,8 +143,8 @@ def asn_problems(path: Place, asn: int) -> Iterator[Problem]:
 
 NAME_LENGTH = 15  # IFNAMSIZ is 16 with the closing zero byte (linux/if.h).
 LOOPBACK_DEVICE = "lo"
-# dev_valid_name() refuses the first two; the kernel keeps settings under all and default (ip-sysctl).
-_RESERVED_NAMES = frozenset({".", "..", "all", "default", LOOPBACK_DEVICE})
+# dev_valid_name() refuses the first two; the kernel keeps settings under all and default (ip-sysctl), and makes the others with its modules of GRE.
+_RESERVED_NAMES = frozenset({".", "..", "all", "default", LOOPBACK_DEVICE, "gre0", "gretap0", "erspan0", "ip6gre0"})
 
 
 def is_reserved_name(name: str, *, existing: bool = False) -> bool:

@@ -28,7 +28,7 @@ class Ports:
         protocol_option: option of the link that names the protocol.
         listener: which ends listen on a port of the plan: each that has an endpoint, or the server of the two.
         number_option, number: option of the link that names a port both ends have, and its default.
-        fixed: protocols and ports of the standard; 0 where the protocol has none.
+        fixed: protocols and ports of the standard; 0 where the protocol has none, as the protocol of IP itself.
     """
 
     protocol: Literal["udp", "tcp"] = "udp"
@@ -67,6 +67,7 @@ class LinkType:
         number_required: the option must be given.
         layers: names in `encapsulation.LAYERS` by value of `variant`, the default first; empty where nothing is added.
         variant: option of the link that chooses among the layers.
+        layers_with: option and name in `encapsulation.LAYERS`, for options that add to the headers when they are given.
         roams: its peers may change the family of the outer packets, so that the larger header is counted.
         largest_mtu: largest MTU in bytes it is given unasked; none for no bound.
         keys, end_keys: keys of a link and of its ends that belong to some types only, this one among them.
@@ -74,12 +75,17 @@ class LinkType:
         port_settings: variable of the intent whose ``port_base`` numbers the ports.
         ports: how a node is addressed by its peer.
         needs_both: either end sends first, so that each must have an address the other one reaches.
+        told_apart_by: option of the link by which the ends tell several between the same outer addresses apart; empty where something else does.
+        probed: nothing of its own tells whether the peer is there, so that `verify` sends packets of the planned size over each of them.
         role, variable: role that makes the interface, and its list of them.
+        made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
+            empty where the interface comes otherwise.
         main_socket: its UDP socket is in the main table, whatever VRF its uplink is in.
         unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none.
         other_units: units that must run before that one and make no interface.
         dynamic: the interface comes and goes with its session.
         kernel_kind: kind of the interface as ``ip -details link`` tells it; empty for a NIC.
+        kernel_kind_ipv6: the same where its outer packets are IPv6, if it differs.
         failover: how the test of the failover cuts it; see `plan/variables/failover_test.py`. Empty for a type that cannot be cut.
         width: of its line in a drawing, in points.
         mark: at both ends of that line, an arrow shape of Graphviz; empty for none.
@@ -97,7 +103,7 @@ class LinkType:
     kernel_kind: str
     width: float
     mark: str
-    failover: Literal["", "living_port", "planned_port", "nat_traversal"]
+    failover: Literal["", "living_port", "planned_port", "nat_traversal", "gre_header"]
     ports: Ports
     layers: Mapping[str, str]
     subject: str = ""
@@ -106,6 +112,7 @@ class LinkType:
     number_option: str = ""
     number_required: bool = False
     variant: str = ""
+    layers_with: tuple[tuple[str, str], ...] = ()
     roams: bool = False
     largest_mtu: int | None = None
     keys: tuple[str, ...] = ()
@@ -113,6 +120,10 @@ class LinkType:
     preshared_key_required: bool = False
     port_settings: str = ""
     needs_both: bool = False
+    told_apart_by: str = ""
+    probed: bool = False
+    made_as: str = ""
+    kernel_kind_ipv6: str = ""
     main_socket: bool = False
     unit: str = ""
     other_units: tuple[str, ...] = ()
@@ -133,6 +144,9 @@ class LinkType:
         Raises:
             LinkTypeError: the link has a variant without an entry.
         """
+        for option, layer in self.layers_with:
+            if options.get(option) is not None:
+                return layer
         if not self.layers:
             return None
         default = next(iter(self.layers))
@@ -140,6 +154,14 @@ class LinkType:
         if chosen not in self.layers:
             raise LinkTypeError(f"unknown {self.variant} {chosen!r} of a link of type {self.name}; valid: {', '.join(self.layers)}")
         return self.layers[chosen]
+
+    def kind_of(self, local: str | None) -> str:
+        """Return the kind of its interface as ``ip -details link`` tells it.
+
+        Parameters:
+            local: own outer address, where the entry of the role names one.
+        """
+        return self.kernel_kind_ipv6 if self.kernel_kind_ipv6 and ":" in (local or "") else self.kernel_kind
 
 
 _TUNNEL_KEYS, _TUNNEL_END_KEYS = ("family",), ("endpoint", "uplink")
@@ -244,10 +266,39 @@ LINK_TYPES: Mapping[str, LinkType] = {
             needs_both=True,
             role="vxlan",
             variable="vxlan_interfaces",
+            made_as="vxlans",
             kernel_kind="vxlan",
             failover="",
             width=2.4,
             mark="diamond",
+        ),
+        LinkType(
+            name="gre",
+            title="GRE",
+            noun="GRE tunnel",
+            legend="GRE tunnel, not encrypted",
+            word="GRE",
+            subject="GRE",
+            layer=3,
+            tunnel=True,
+            prefix="gre",
+            layers={"": "gre"},
+            layers_with=(("key", "gre_key"),),
+            keys=("key", "ttl", "pmtudisc", *_TUNNEL_KEYS),
+            end_keys=_TUNNEL_END_KEYS,
+            # RFC 2784, 3: protocol 47 of IP.
+            ports=Ports(fixed=(("gre", 0),)),
+            needs_both=True,
+            told_apart_by="key",
+            probed=True,
+            role="gre",
+            variable="gre_interfaces",
+            made_as="gre_tunnels",
+            kernel_kind="gre",
+            kernel_kind_ipv6="ip6gre",
+            failover="gre_header",
+            width=2.4,
+            mark="odot",
         ),
         LinkType(
             name="vlan",
@@ -292,6 +343,8 @@ LINK_TYPES: Mapping[str, LinkType] = {
     )
 }
 TUNNELS = tuple(item for item in LINK_TYPES.values() if item.tunnel)
+# Protocols of IP that tunnels use and that know no ports.
+PORTLESS = tuple(protocol for item in TUNNELS for protocol, port in item.ports.fixed if not port)
 
 
 def link_type(name: str) -> LinkType:

@@ -32,7 +32,7 @@ class Role:
         return f"{self.name}_"
 
 
-# In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs, too.
+# In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs and GRE tunnels, too.
 ROLES: Mapping[str, Role] = {
     item.name: item
     for item in (
@@ -42,6 +42,7 @@ ROLES: Mapping[str, Role] = {
         Role("openvpn", optional="openvpn_tunnels"),
         Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels"),
         Role("vxlan", optional="vxlan_interfaces"),
+        Role("gre", optional="gre_interfaces"),
         Role("vrf"),
         Role("frr"),
         Role("firewall", optional="firewall_public_interfaces"),

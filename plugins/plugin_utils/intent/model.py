@@ -178,6 +178,10 @@ class LinkOptions:
         cost: in OSPF.
         keepalive: seconds between WireGuard keepalives.
         preshared_key_variable: name of the variable that holds the key.
+        key: of a GRE tunnel.
+        ttl: of the outer packets of a GRE tunnel, or their hop limit; none for that of the role.
+        pmtudisc: the outer packets of a GRE tunnel over IPv4 may not be fragmented; none for what the role does.
+        told_apart_by: what tells it from another link of its type between the same outer addresses; none where something else does, or nothing.
         encapsulation: name in `encapsulation.LAYERS` of what it adds to a packet; none for nothing.
         variant: the chosen one of its type's layers; empty where the type has no choice.
         protocol: ``udp`` or ``tcp``, of its outer packets.
@@ -192,6 +196,10 @@ class LinkOptions:
     cost: int | None
     keepalive: int | None
     preshared_key_variable: str | None
+    key: int | None
+    ttl: int | None
+    pmtudisc: bool | None
+    told_apart_by: int | None
     encapsulation: str | None
     variant: str
     protocol: str

@@ -89,9 +89,7 @@ def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: 
         for key, types in _END_ONLY_FOR.items():
             if key in end and entry["type"] not in types:
                 problems.add(Problem(here.at(key), f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}"))
-    for key, types in _ONLY_FOR.items():
-        if key in entry and entry["type"] not in types and key not in _VARIANTS:
-            problems.add(Problem(path.at(key), f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}"))
+    problems.extend(_foreign_keys(entry, path))
     if len(ends) != 2:
         return None
     if ends[0].node is ends[1].node:
@@ -101,6 +99,13 @@ def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: 
     link = Link(number, path, entry["type"], (ends[0], ends[1]), _options(entry), _number(number, entry), entry.get("reserve_of"))
     _settle(link, entry, intent, problems)
     return link
+
+
+def _foreign_keys(entry: Options, path: Place) -> Iterator[Problem]:
+    """Keys of a link, or of what the links of a pattern have in common, that belong to other types."""
+    for key, types in _ONLY_FOR.items():
+        if key in entry and entry["type"] not in types and key not in _VARIANTS:
+            yield Problem(path.at(key), f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}")
 
 
 def _options(entry: Options) -> LinkOptions:
@@ -117,6 +122,10 @@ def _options(entry: Options) -> LinkOptions:
         entry.get("cost"),
         entry.get("keepalive"),
         entry.get("preshared_key_variable"),
+        entry.get("key"),
+        entry.get("ttl"),
+        entry.get("pmtudisc"),
+        entry.get(kind.told_apart_by) if kind.told_apart_by else None,
         kind.encapsulation(entry),
         entry[kind.variant] if kind.variant else "",
         kind.ports.protocol_of(entry),
@@ -211,6 +220,8 @@ def _pattern_links(entry: Mapping[str, Any], path: Place, intent: Intent, proble
         problems.add(Problem(path.at("reserve", "first_id"), "is required", hint="the reserve links need ids of their own"))
         reserve = None
     for key, spec in (("link", entry["link"]), ("reserve", reserve or {})):
+        if "type" in spec:
+            problems.extend(_foreign_keys(spec, path.at(key)))
         if "type" in spec and "device" in link_type(spec["type"]).end_keys:
             problems.add(
                 Problem(path.at(key, "type"), "needs a device at each end", show(spec["type"]), "write such links under xgn_links")

@@ -209,7 +209,7 @@ def _meet(link: Link, problems: Findings) -> None:
     elif link.kind.needs_both:
         for end in link.ends:
             if end.endpoint is None:
-                hint = f"either end of a {link.kind.title} sends first, so both need an address that the other reaches; let it travel over a tunnel with 'over'"
+                hint = f"either end of a {link.kind.noun} sends first, so both need an address that the other reaches; let it travel over a tunnel with 'over'"
                 problems.add(Problem(end.path, f"{end.node.name} is behind a NAT", hint=hint))
 
 

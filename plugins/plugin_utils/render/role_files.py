@@ -13,6 +13,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import pla
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import firewall_values
@@ -71,11 +73,12 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
             own = {"frr_hostname": host.partition(".")[0], **_with_defaults(row.role, variables), f"__{row.role}_values": values[row.role]}
             yield row.destination, rendered(row.role, row.template, own)
     if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
-        declared = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
+        declared: dict[str, Any] = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
         if "vrf_default_routes" in variables:
             declared["default_routes"] = variables["vrf_default_routes"]
-        if variables.get("vxlan_interfaces"):
-            declared["vxlans"] = variables["vxlan_interfaces"]
+        for kind in TUNNELS:
+            if kind.made_as and entries_of(variables, kind.variable):
+                declared[kind.made_as] = entries_of(variables, kind.variable)
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
         yield "/etc/xgn/firewall.nft", filter_text(variables)

@@ -32,6 +32,7 @@ KIND_LEGEND = {
 ARROWS = {
     "": "",
     "dot": '<circle cx="3" cy="6" r="3"/><circle cx="35" cy="6" r="3"/>',
+    "odot": '<circle class="open" cx="4" cy="6" r="3"/><circle class="open" cx="34" cy="6" r="3"/>',
     "box": '<path d="M0 3h6v6H0zM32 3h6v6h-6z"/>',
     "diamond": '<path d="M0 6l5-3 5 3-5 3zM28 6l5-3 5 3-5 3z"/>',
     "odiamond": '<path class="open" d="M0 6l5-3 5 3-5 3zM28 6l5-3 5 3-5 3z"/>',

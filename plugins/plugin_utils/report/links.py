@@ -51,6 +51,7 @@ def link_ends(variables: Variables, state: State, tunnels: Sequence[Mapping[str,
         "openvpn": _openvpn_ends(variables, state),
         "l2tp_ipsec": _l2tp_ends(variables, state, live),
         "vxlan": _vxlan_ends(variables, live),
+        "gre": _gre_ends(variables, live),
     }
     ends = [end for kind in TUNNELS for end in by_type[kind.name]]
     taken = {end["interface"] for end in ends}
@@ -144,6 +145,25 @@ def _vxlan_ends(variables: Variables, links: Mapping[str, Any] | None) -> list[d
                 "remotes": [canonical_address(address) for address in item.get("remotes", [])],
                 "state": word,
                 "detail": f"VNI {item['vni']}" + (f", {detail}" if detail else ""),
+            }
+        )
+    return ends
+
+
+def _gre_ends(variables: Variables, links: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    ends = []
+    for item in variables.get("gre_interfaces", []):
+        name = item["name"]
+        word, detail = _interface_state(links, name)
+        ends.append(
+            {
+                "kind": "gre",
+                "interface": name,
+                "peer": item["peer"],
+                "own": name,
+                "remote": item.get("peer_interface") or name,
+                "state": word,
+                "detail": ", ".join(filter(None, (f"key {item['key']}" if "key" in item else "", detail))),
             }
         )
     return ends

@@ -74,4 +74,8 @@ def _kernel_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> l
             problems.append(f"WireGuard is in the kernel since 5.6; {found}. {newer}")
         elif features["wireguard"] == "missing":
             problems.append(f"WireGuard needs the kernel module wireguard; {found}, built without it. {newer}")
+    for module, family in (("ip_gre", "IPv4"), ("ip6_gre", "IPv6")):
+        used = any((":" in tunnel.get("local", "")) == (family == "IPv6") for tunnel in variables.get("gre_interfaces") or [])
+        if used and features[module] == "missing":
+            problems.append(f"GRE over {family} needs the kernel module {module}; {found}, built without it. {newer}")
     return problems

@@ -22,6 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_static_routes import route_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.gobgp import gobgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.gre import gre_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.l2tp_ipsec import l2tp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.openvpn import openvpn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.sysctl import sysctl_problems
@@ -40,6 +41,7 @@ _RULES = (
     openvpn_problems,
     l2tp_problems,
     vxlan_problems,
+    gre_problems,
     docker_problems,
     policy_problems,
     route_problems,

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
@@ -18,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall 
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gre import check_gre
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.l2tp_ipsec import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import check_openvpn
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
@@ -79,7 +81,8 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
         "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
-        "vxlan": bool(known.get("vxlan_interfaces")),
+        # What the interface layer makes has a part of the name of its type.
+        **{kind.name: bool(entries_of(known, kind.variable)) for kind in TUNNELS if kind.made_as},
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
@@ -136,6 +139,7 @@ def host_checks(
     check_openvpn(ledger, known, fingerprints or {})
     check_l2tp(ledger, known)
     check_vxlans(ledger, known)
+    check_gre(ledger, known)
     check_frr(ledger, known)
     check_ospf(ledger, known)
     check_gobgp(ledger, known)

@@ -112,6 +112,11 @@ def test_a_missing_netaddr_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPa
         (1500, ["vxlan"], None, 1450),
         (1500, ["vxlan"], "ipv6", 1430),
         (2000, ["vxlan", "vlan"], None, 1946),
+        (1500, ["gre"], None, 1476),
+        (1500, ["gre_key"], None, 1472),
+        (1500, ["gre"], "ipv6", 1456),
+        (1492, ["gre_key"], "ipv6", 1444),
+        (1500, ["wireguard", "gre"], None, 1396),
         (1500, ["openvpn_udp"], None, 1448),
         (1500, ["openvpn_tcp"], None, 1422),
         # 1500 - 20 - 8 - 8 - 16 - 16 = 1432; 89 blocks of 16 are 1424; less trailer 2, UDP 8, L2TP 8, PPP 4.
@@ -127,8 +132,8 @@ def test_the_arithmetic_is_shown() -> None:
     assert fit(1492, "vxlan").arithmetic == "1492 - 20 (IPv4) - 8 (UDP) - 8 (VXLAN) - 14 (Ethernet) = 1442"
     with pytest.raises(EncapsulationError, match=r"WireGuard does not fit: 120 - 40 \(IPv6\) - 8 \(UDP\) - 32 \(WireGuard\) = 40"):
         tunnel_mtu(120, ["wireguard"])
-    with pytest.raises(EncapsulationError, match="unknown encapsulation 'gre'; valid: wireguard, vxlan"):
-        tunnel_mtu(1500, ["gre"])
+    with pytest.raises(EncapsulationError, match="unknown encapsulation 'geneve'; valid: wireguard, gre, gre_key, vxlan"):
+        tunnel_mtu(1500, ["geneve"])
 
 
 def test_mss() -> None:
@@ -140,5 +145,7 @@ def test_mss() -> None:
 def test_interface_names() -> None:
     assert interface_name("wireguard", 4294967295) == "wg4294967295"
     assert sorted(["wg10", "wg2", "CORE", "br0"], key=natural_order) == ["CORE", "br0", "wg2", "wg10"]
+    with pytest.raises(InterfaceNameError, match="'gre0' is a reserved name"):
+        interface_name("gre", 0)
     with pytest.raises(InterfaceNameError, match="has 17 characters; the kernel takes at most 15"):
         interface_name("vlan", 4000, "enp129s0f0np")

@@ -206,6 +206,8 @@ RANGES = {
     "port": limits.PORTS,
     "listen_port": limits.PORTS,
     "table": limits.TABLES,
+    "key": limits.GRE_KEYS,
+    "ttl": limits.TTLS,
 }
 
 

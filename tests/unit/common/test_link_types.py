@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer, interface_tunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import LAYERS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import LAYERS, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import interface_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType, LinkTypeError, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
@@ -23,12 +26,17 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.failover
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import _ports_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import END_MARKS, WIDTHS
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import plan_files
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import KIND_LEGEND
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import KIND_WORDS
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.wires import TELLING, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate import variable_rules
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
 ROOT = Path(__file__).resolve().parents[3]
+RULES = "ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules"
 UTILS = ROOT / "plugins" / "plugin_utils"
 TYPES = list(LINK_TYPES.values())
 LINK_OPTIONS = intent_options()["xgn_links"]["options"]
@@ -75,19 +83,20 @@ def test_keys_and_variants_are_those_of_the_schema() -> None:
         if kind.variant:
             assert set(kind.layers) == set(LINK_OPTIONS[kind.variant]["choices"])
             assert next(iter(kind.layers)) == LINK_OPTIONS[kind.variant]["default"]
-        for option in (kind.number_option, kind.ports.protocol_option, kind.ports.number_option):
+        for option in (kind.number_option, kind.ports.protocol_option, kind.ports.number_option, kind.told_apart_by):
             assert not option or option in LINK_OPTIONS
         assert not kind.port_settings or "port_base" in intent_options()[kind.port_settings]["options"]
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=names)
 def test_what_belongs_together_is_there(kind: LinkType) -> None:
-    assert set(kind.layers.values()) <= set(LAYERS)
+    assert {*kind.layers.values(), *(layer for _option, layer in kind.layers_with)} <= set(LAYERS)
+    assert {option for option, _layer in kind.layers_with} <= set(kind.keys)
     assert kind.layers or not kind.tunnel, "a tunnel adds headers"
     assert bool(kind.prefix) == kind.tunnel, "what is no tunnel has its name from the device"
     assert bool(kind.ports.listener) == bool(kind.port_settings) == ("listen_port" in kind.end_keys)
     assert not kind.tunnel or kind.ports.listener or kind.ports.common({}), "a tunnel is addressed on some port"
-    assert bool(kind.failover) == bool(kind.unit), "the failover test cuts what has a unit"
+    assert kind.failover or not kind.unit, "the failover test cuts what has a unit"
     assert ("endpoint" in kind.end_keys) == kind.tunnel
     assert all(getattr(kind, field.name) for field in fields(kind) if field.name in ("title", "noun", "legend", "word", "role", "variable"))
     assert kind.width > 0
@@ -105,6 +114,119 @@ def test_its_role_has_all_its_parts(kind: LinkType) -> None:
     assert kind.variable in specs["argument_specs"]["main"]["options"]
     for folder in ("plan/variables", "validate/rules", "verify/checks"):
         assert (UTILS / folder / f"{kind.role}.py").is_file()
+
+
+def module_options(name: str) -> dict[str, Any]:
+    """Return the documented options of a module."""
+    text = (ROOT / "plugins" / "modules" / f"{name}.py").read_text(encoding="utf-8")
+    found = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "DOCUMENTATION"
+    )
+    options: dict[str, Any] = yaml.safe_load(found)["options"]
+    return options
+
+
+def test_what_the_interface_layer_makes_is_declared_to_it() -> None:
+    """By the role at a run and by the file at a boot: what is left out of either is not made, and nobody says so."""
+    made = {kind.made_as: kind for kind in TYPES if kind.made_as}
+    call = yaml.safe_load((ROOT / "roles/vrf/tasks/apply.yml").read_text(encoding="utf-8"))[0]["xuegao.net.interface_layer"]
+    assert set(made) == set(interface_layer.TUNNELS)
+    for key, kind in made.items():
+        assert call[key] == f"{{{{ {kind.variable} | default([]) }}}}"
+        options = load_role_specs(ROOT / "roles").options[kind.variable]["options"]
+        assert set(module_options("interface_layer")[key]["suboptions"]) == set(options)
+        assert module_options("live_state")[kind.name]["type"] == "bool"
+        assert set(interface_layer.TUNNELS[key].KINDS) == {kind.kernel_kind, kind.kernel_kind_ipv6} - {""}
+        plan = make_plan(intent_with(kind))
+        files = dict(rendered_files("a", plan.hosts["a"]))
+        assert json.loads(files["/etc/xgn/interface.json"])[key] == entries_of(plan.hosts["a"], kind.variable)
+
+
+@pytest.mark.parametrize(("kind", "tunnel"), [("vxlan", {}), ("gre", {}), ("gre", {"key": 0})])
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_the_host_counts_the_same_headers(kind: str, tunnel: dict[str, Any], family: str) -> None:
+    """What is installed on a host has no registry to ask."""
+    found = LINK_TYPES[kind]
+    headers = interface_layer.TUNNELS[found.made_as].headers(tunnel)
+    layer = found.encapsulation(tunnel)
+    assert layer is not None
+    assert interface_tunnel.room(1500, {"ipv4": 4, "ipv6": 6}[family], headers)[1] == fit(1500, layer, family).arithmetic
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.tunnel], ids=names)
+def test_verify_asks_for_it_and_judges_it(kind: LinkType) -> None:
+    """A type that the list of checks forgets would pass without being looked at."""
+    variables = make_plan(intent_with(kind)).hosts["a"]
+    checks = host_checks("a", variables, {})
+    assert any(check.name.startswith(f"{kind.subject} ") for check in checks)
+    assert all(check.status == "failed" for check in checks if check.name.startswith(f"{kind.subject} "))
+    bare = cast(HostVariables, {name: value for name, value in variables.items() if name != kind.variable})
+    # WireGuard and the interfaces themselves are read on every host.
+    assert gather_arguments(variables) != gather_arguments(bare) or kind.name == "wireguard"
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=names)
+def test_its_rules_are_asked(kind: LinkType) -> None:
+    assert f"{RULES}.{kind.role}" in {rule.__module__ for rule in variable_rules._RULES}
+
+
+def test_roles_know_the_protocols() -> None:
+    specs = load_role_specs(ROOT / "roles").options
+    protocols = {protocol for kind in TYPES for protocol, _port in kind.ports.common({})} | {"tcp", "udp"}
+    assert protocols == set(specs["firewall_open_ports"]["options"]["protocol"]["choices"])
+    cut = {tunnel["protocol"] for kind in TYPES if kind.failover for tunnel in failover_of(kind)}
+    choices = specs["failover_test_paths"]["options"]["tunnels"]["options"]["protocol"]["choices"]
+    assert cut <= set(choices)
+
+
+def failover_of(kind: LinkType) -> list[Any]:
+    """Return how a link of a type, and its reserve of another one, are cut."""
+    raw = intent_with(kind)
+    reserve = LINK_TYPES["wireguard" if kind.name == "openvpn" else "openvpn"]
+    raw["xgn_links"].append({"id": 8, "type": reserve.name, "ends": ["a", "b"], "reserve_of": 7})
+    paths = make_plan(raw).hosts["a"]["failover_test_paths"]
+    return list(paths[0]["tunnels"])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.failover], ids=names)
+def test_the_failover_test_cuts_it(kind: LinkType) -> None:
+    assert failover_of(kind)[0]["name"] == f"{kind.prefix}7"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.tunnel], ids=names)
+def test_the_owner_of_a_router_is_told_of_it_in_every_file(kind: LinkType) -> None:
+    """As commands, or in a comment: a tunnel that a file leaves out is missed when the network does not work."""
+    raw = intent_with(kind)
+    raw["xgn_nodes"]["b"]["managed"] = False
+    if "public_key" in kind.end_keys:
+        raw["xgn_links"][0]["ends"][1]["public_key"] = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
+    files = dict(plan_files(make_plan(raw)))
+    for name in ("README.md", "routeros.rsc", "vyos.txt"):
+        words = [f"{kind.prefix}7"] + (["tun7"] if kind.name == "gre" and name == "vyos.txt" else [])
+        assert any(word in files[f"b/{name}"] for word in words), name
+
+
+def test_what_tells_tunnels_apart_is_asked_for() -> None:
+    raw = intent_with(LINK_TYPES["gre"])
+    second = {"id": 8, "type": "gre", "ends": ["b", "a"], "routing": "none"}
+    raw["xgn_links"].append(second)
+    assert [str(problem.path) for problem in check_intent(raw)[1]] == ["xgn_links[1].key"]
+    second["key"] = 0
+    assert list(check_intent(raw)[1]) == []
+    raw["xgn_links"][0]["key"] = 0
+    assert [str(problem) for problem in check_intent(raw)[1]] == [
+        "xgn_links[1].key: 0 is also that of xgn_links[0], which joins the same addresses; the ends tell tunnels between the same addresses apart by it"
+    ]
+
+
+def test_a_type_that_tells_nothing_is_probed_over_the_link_itself() -> None:
+    raw = intent_with(LINK_TYPES["gre"])
+    reach = make_plan(raw).hosts["a"]["verify_reach"]
+    assert {"source": "10.254.0.29", "destination": "10.254.0.30", "mtu": 1476} in reach
+    raw["xgn_nodes"]["b"]["managed"] = False
+    assert "verify_reach" not in make_plan(raw).hosts["a"]
 
 
 def test_drawings_and_legends_know_every_type() -> None:
@@ -132,13 +254,13 @@ def test_a_link_comes_out_as_an_entry_of_its_role_with_open_ports_and_an_mtu(kin
 def unknown_link() -> Link:
     one, two = Node("a", Place.of("xgn_nodes", "a"), id=1), Node("b", Place.of("xgn_nodes", "b"), id=2)
     ends = (End(one, Place(), WrittenEnd(), interface="gre1"), End(two, Place(), WrittenEnd(), interface="gre1"))
-    options = LinkOptions("uplink", None, None, True, None, None, None, None, None, "", "udp", ())
+    options = LinkOptions("uplink", None, None, True, None, None, None, None, None, None, None, None, None, "", "udp", ())
     return Link(1, Place.of("xgn_links", 0), "carrier-pigeon", ends, options, 1)
 
 
 def test_an_unknown_type_raises_wherever_one_asks() -> None:
     link = unknown_link()
-    sentence = "unknown link type 'carrier-pigeon'; valid: wireguard, openvpn, l2tp_ipsec, vxlan, vlan, direct"
+    sentence = "unknown link type 'carrier-pigeon'; valid: wireguard, openvpn, l2tp_ipsec, vxlan, gre, vlan, direct"
     for ask in (
         lambda: link_type(link.type),
         lambda: link.kind,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -256,12 +255,12 @@ def test_role_vrf_installs_every_part_of_its_program() -> None:
     parts = [file["path"].rpartition("/")[2] for file in files]
     assert all(f"~ '/{part}')" in file["content"] for part, file in zip(parts, files))
     needed = {"interface_layer"}
+    package = "ansible_collections.xuegao.net.plugins.module_utils"
     for part in parts:
-        text = (ROOT / "plugins/module_utils" / part).read_text(encoding="utf-8")
-        for module, names in re.findall(
-            r"^from ansible_collections\.xuegao\.net\.plugins\.module_utils(?:\.(\w+))? import (.+)$", text, re.MULTILINE
-        ):
-            needed |= {module} if module else {name.split()[0] for name in names.split(", ")}
+        for node in ast.walk(ast.parse((ROOT / "plugins/module_utils" / part).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package):
+                inner = str(node.module)[len(package) + 1 :]
+                needed |= {inner} if inner else {item.name for item in node.names}
     assert {f"{name}.py" for name in needed} == set(parts)
 
 

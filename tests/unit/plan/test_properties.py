@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 SPECS = load_role_specs(Path(__file__).parents[3] / "roles")
 QUIET = settings(max_examples=40)
+# Without a key, and with the smallest and the largest.
+_KEYS: tuple[dict[str, Any], ...] = ({}, {"key": 0}, {"key": 4294967295})
 
 
 @st.composite
@@ -58,10 +60,16 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
         number = link_ids.pop()
         raw["xgn_links"].append({"id": number, "type": "wireguard", "ends": [other, name]})
         if draw(st.booleans()):
-            reserve = draw(st.sampled_from(("openvpn", "vxlan")))
-            # A VXLAN needs an address at both ends; inside the tunnel it has them.
-            extra = {"over": number, "routing": "none", "vni": 1 + number} if reserve == "vxlan" else {"reserve_of": number}
-            raw["xgn_links"].append({"id": link_ids.pop(), "type": reserve, "ends": [other, name], **extra})
+            reserve = draw(st.sampled_from(("openvpn", "vxlan", "gre")))
+            extra: dict[str, Any] = {"reserve_of": number}
+            own = link_ids.pop()
+            if reserve == "gre" and not own:
+                # The kernel has a gre0 of its own.
+                reserve = "vxlan"
+            if reserve != "openvpn":
+                # It needs an address at both ends; inside the tunnel it has them.
+                extra = {"over": number, "routing": "none"} | ({"vni": 1 + number} if reserve == "vxlan" else draw(st.sampled_from(_KEYS)))
+            raw["xgn_links"].append({"id": own, "type": reserve, "ends": [other, name], **extra})
     return raw
 
 
@@ -108,6 +116,10 @@ def test_both_ends_tell_the_same_story(raw: dict[str, Any]) -> None:
             if "endpoint" in peer:
                 assert peer["endpoint"].rpartition(":")[2] == str(mirror["listen_port"])
             assert "endpoint" in peer or "endpoint" in mirror["peers"][0]
+        for tunnel in variables.get("gre_interfaces", []):
+            (other,) = [item for item in plan.hosts[tunnel["peer"]]["gre_interfaces"] if item["name"] == tunnel["name"]]
+            assert (tunnel["local"], tunnel["remote"]) == (other["remote"], other["local"])
+            assert (tunnel["mtu"], tunnel.get("key"), other["peer"]) == (other["mtu"], other.get("key"), host)
         for instance in variables.get("frr_bgp", []):
             for neighbor in instance["neighbors"]:
                 assert neighbor["remote_as"] == plan.hosts[neighbor["description"]]["frr_bgp"][0]["asn"]
@@ -124,7 +136,8 @@ def test_no_mtu_exceeds_its_underlay(raw: dict[str, Any]) -> None:
     for link in plan.intent.links:
         over = link.options.over
         beneath = by_id[over].mtu if isinstance(over, int) else min(end.uplink.mtu for end in link.ends if end.uplink)
-        layer = "openvpn_tcp" if link.type == "openvpn" else link.type
+        layer = link.options.encapsulation
+        assert layer is not None
         headers = sum(size for _name, size in LAYERS[layer].headers) + 20
         assert link.mtu + headers <= beneath
     smallest = min(link.mtu for link in plan.intent.links)

@@ -99,7 +99,7 @@ def test_every_key_of_a_link_has_its_field() -> None:
     schema = intent_options()["xgn_links"]["options"]
     of_the_link = {"id", "ends", "type", "reserve_of", "vrf", "routing", "session"}
     of_the_type = {name for kind in LINK_TYPES.values() for name in (kind.variant, kind.number_option, kind.ports.number_option)}
-    derived = {"encapsulation", "variant", "protocol", "open_ports"}
+    derived = {"told_apart_by", "encapsulation", "variant", "protocol", "open_ports"}
     assert set(schema) - of_the_link - of_the_type == names(LinkOptions) - derived
     ends = {"families" if key in FAMILIES else key for key in schema["ends"]["options"]}
     assert ends - {"node", "uplink"} == names(WrittenEnd)

@@ -521,7 +521,11 @@ def test_firewall_rules_by_family() -> None:
         {
             "firewall_ssh_port": 2222,
             "firewall_ssh_from": ["192.0.2.0/24", "::ffff:192.0.2.1/128", "198.51.100.0/24"],
-            "firewall_open_ports": [{"protocol": "esp", "from": ["2001:db8::/32"]}, {"protocol": "udp", "port": 51821}],
+            "firewall_open_ports": [
+                {"protocol": "esp", "from": ["2001:db8::/32"]},
+                {"protocol": "udp", "port": 51821},
+                {"protocol": "gre"},
+            ],
             "firewall_public_interfaces": ["eth0", LONGEST, "eth0"],
             "firewall_tcp_mss_interfaces": ["wg1", "wg1"],
             "firewall_tcp_mss": {"ipv6": 1340, "ipv4": 1360},
@@ -533,6 +537,7 @@ def test_firewall_rules_by_family() -> None:
         "ip6 saddr { 2001:db8::/32 } meta l4proto esp accept",
         "ip6 saddr { 2001:db8::/32 } meta ipsec exists udp dport 1701 accept",
         "udp dport 51821 accept",
+        "meta l4proto gre accept",
     ]
     assert values["public_interfaces"] == ["eth0", LONGEST]
     assert (values["tunnels"], list(values["tcp_mss"].items())) == (["wg1"], [("ipv4", 1360), ("ipv6", 1340)])
@@ -594,7 +599,7 @@ def test_a_boolean_may_come_as_a_text(said: Any, forward: str) -> None:
 
 
 def test_cuts_are_made_in_turn() -> None:
-    tunnels: Any = [{"name": "wg1"}, {"name": "ovpn2"}]
+    tunnels: Any = [{"name": "wg1", "port": 51821}, {"name": "ovpn2", "port": 1194}]
     paths: Any = [{"peer": "a", "tunnels": tunnels}, {"peer": "b", "tunnels": tunnels[:1]}]
     cuts = failover_test_values({"failover_test_paths": paths, "failover_test_methods": ["packets", "wire"]})["cuts"]
     assert [(cut["path"]["peer"], cut["tunnel"]["name"], cut["method"]) for cut in cuts] == [
@@ -605,6 +610,16 @@ def test_cuts_are_made_in_turn() -> None:
         ("b", "wg1", "packets"),
         ("b", "wg1", "wire"),
     ]
+
+
+def test_a_tunnel_without_what_a_method_takes_hold_of_is_not_cut_by_it() -> None:
+    tunnels: Any = [{"name": "gre1"}, {"name": "l2tp2", "unit": "xl2tpd.service"}, {"name": "wg3", "port": 51821}]
+    variables: HostVariables = {
+        "failover_test_paths": [{"peer": "a", "source": "", "destination": "", "tunnels": tunnels}],
+        "failover_test_methods": ["packets", "daemon", "wire"],
+    }
+    found = [(cut["tunnel"]["name"], cut["method"]) for cut in failover_test_values(variables)["cuts"]]
+    assert found == [("gre1", "packets"), ("l2tp2", "packets"), ("l2tp2", "daemon"), ("wg3", "packets"), ("wg3", "wire")]
 
 
 @pytest.mark.parametrize(

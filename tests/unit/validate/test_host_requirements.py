@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import host_requirements
 
 HOST: dict[str, Any] = {"os_family": "Debian", "systemd": True, "network_manager": False}
-FEATURES = dict.fromkeys(("vrf", "wireguard", "mpls_router"), "module")
+FEATURES = dict.fromkeys(("vrf", "wireguard", "mpls_router", "ip_gre", "ip6_gre"), "module")
 BGP_IN_VRF = {"vrf_vrfs": [{"name": "CORE", "table": 200}], "frr_bgp": [{"vrf": "CORE"}]}
 
 
@@ -26,6 +26,18 @@ def unmet(kernel: str, variables: dict[str, Any], **features: str) -> list[str]:
         ("4.18.0-553.el8.x86_64", BGP_IN_VRF, {}, "set sysctl_tcp_l3mdev_accept: 1"),
         ("4.19.0-27-amd64", {"wireguard_interfaces": [{"name": "wg0"}]}, {"wireguard": "missing"}, "in the kernel since 5.6"),
         ("6.1.0-37-amd64", {"wireguard_interfaces": [{"name": "wg0"}]}, {"wireguard": "missing"}, "kernel module wireguard"),
+        (
+            "6.1.0-37-amd64",
+            {"gre_interfaces": [{"local": "192.0.2.1"}]},
+            {"ip_gre": "missing"},
+            "GRE over IPv4 needs the kernel module ip_gre",
+        ),
+        (
+            "6.1.0-37-amd64",
+            {"gre_interfaces": [{"local": "2001:db8::1"}]},
+            {"ip6_gre": "missing"},
+            "GRE over IPv6 needs the kernel module ip6_gre",
+        ),
         ("4.3.0", {"vrf_vrfs": [{"name": "CORE"}]}, {}, "VRF needs kernel 4.4"),
     ],
 )

@@ -16,7 +16,7 @@ from ansible_collections.xuegao.net.plugins.action.report import ActionModule, r
 from ansible_collections.xuegao.net.plugins.action.verify_checks import secrets_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import graphviz
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, site_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page, size
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import KIND_LEGEND, render_page, size
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.text import junit_xml, terminal_table
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of
 from verify_demo import demo_report
@@ -178,3 +178,16 @@ def test_the_playbook_reports_a_host_that_cannot_be_reached(tmp_path: Path) -> N
     assert "not reachable" in details["T9"][2]
     assert "verify_wait" in details["T8"][2]
     assert "FAILED   Host reachable" in done.stdout
+
+
+@pytest.mark.parametrize("kind", graphviz.WIDTHS)
+def test_the_legend_has_the_line_of_every_kind_and_its_mark(kind: str) -> None:
+    page = render_page(demo_report(2), f'<svg><g class="edge link {kind} up"></g></svg>')
+    caption = page.partition("<figcaption>")[2].partition("</figcaption>")[0]
+    if kind == "both":
+        assert "One line stands for all links" in caption
+        return
+    assert KIND_LEGEND[kind] in caption
+    drawn = caption.partition(f'stroke-width="{graphviz.WIDTHS[kind]}"/>')[2].partition("</svg>")[0]
+    assert bool(drawn) == bool(graphviz.END_MARKS[kind])
+    assert ('class="open"' in drawn) == graphviz.END_MARKS[kind].startswith("o")

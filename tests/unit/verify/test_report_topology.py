@@ -337,7 +337,7 @@ def test_the_legend_explains_what_is_drawn_and_nothing_else() -> None:
     svg, reason = graphviz.draw(*graph_of(golden_report("hybrid")))
     assert svg is not None, reason
     assert legend_of(svg) == {
-        "kinds": {kind: words for kind, words in KIND_LEGEND.items() if kind not in ("bgp", "both")},
+        "kinds": {kind: words for kind, words in KIND_LEGEND.items() if kind not in ("gre", "bgp", "both")},
         "states": {"up": STATE_LEGEND["up"]},
         "reserve": True,
     }
@@ -369,3 +369,18 @@ def test_dot_quotes_what_is_special() -> None:
     assert "&lt;y&gt;" in text and "<y>" not in text
     assert 'tooltip="t\\""' in text
     assert "style=dotted" in text
+
+
+def test_each_gre_tunnel_is_a_line_of_its_own() -> None:
+    """Also two between the same addresses, with other names at either end, and one through WireGuard, and one to a router that tells nothing."""
+    links = [link for link in graph_of(golden_report("gre"))[1] if link.kind == "gre"]
+    assert sorted((*link.ends, link.label.partition("\n")[0]) for link in links) == [
+        ("a", "b", "gre1 · GRE up"),
+        ("a", "b", "gre2 – branch · GRE up · reserve"),
+        ("a", "b", "gre3 · GRE up"),
+        ("a", "b", "gre4 · GRE up"),
+        ("a", "c", "gre6 · GRE up"),
+        ("a", "c", "gre7 · GRE up · reserve"),
+        ("a", "partner", "gre8 · GRE up"),
+        ("a", "partner", "gre9 · GRE up · reserve"),
+    ]

@@ -105,6 +105,8 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
                 "is required",
                 hint="both ends of IPsec share a key; name the variable that holds it",
             )
+        if link.outer == "ipv6" and link.options.pmtudisc is not None:
+            yield Problem(link.path.at("pmtudisc"), "belongs to tunnels over IPv4", hint="leave it out: no router fragments IPv6")
         for end in link.ends:
             if end.written.mac is not None:
                 yield from mac_problem(end.written.mac, end.path.at("mac"))
@@ -128,10 +130,11 @@ def _public_key(end: End) -> Iterator[Problem]:
 
 
 def host_problems(intent: Intent) -> Iterator[Problem]:
-    """What two links of one host may not share: interface name, port, VNI; what a network or uplink of the host has already."""
+    """What two links of one host may not share: interface name, port, VNI, outer addresses with a key; what a network or uplink of the host has already."""
     names: dict[tuple[str, str], Place] = {}
     ports: dict[tuple[str, str, int], Place] = {}
     vnis: dict[tuple[str, int], Place] = {}
+    tunnels: dict[tuple[object, ...], Place] = {}
     for node in intent.nodes.values():
         for network in node.networks:
             names[(node.name, network.interface)] = network.path
@@ -149,8 +152,27 @@ def host_problems(intent: Intent) -> Iterator[Problem]:
                 yield Problem(segment.path.at("vni"), f"is also the VNI of {vnis[key]} on {node.name}", str(segment.vni))
             vnis.setdefault(key, segment.path)
     for link in _sound(intent):
+        yield from _same_tunnel(link, tunnels)
         for end in link.ends:
             yield from _host_end(link, end, names, ports, vnis)
+
+
+def _same_tunnel(link: Link, tunnels: dict[tuple[object, ...], Place]) -> Iterator[Problem]:
+    """Two tunnels between the same outer addresses, without anything by which their packets could be told apart."""
+    option = link.kind.told_apart_by
+    if not option:
+        return
+    value = link.options.told_apart_by
+    ends = tuple(sorted((end.node.name, end.endpoint or "") for end in link.ends))
+    # One without a key and one with any are two tunnels.
+    identity = (link.type, ends, value)
+    if identity in tunnels:
+        path, hint = link.path.at(option), "the ends tell tunnels between the same addresses apart by it"
+        if value is None:
+            yield Problem(path, f"is required: {tunnels[identity]} joins the same addresses without one", hint=hint)
+        else:
+            yield Problem(path, f"is also that of {tunnels[identity]}, which joins the same addresses", str(value), hint)
+    tunnels.setdefault(identity, link.path)
 
 
 def _host_end(

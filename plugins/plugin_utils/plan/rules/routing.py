@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import pools_in_doubt
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
 
@@ -106,7 +106,7 @@ def asn_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def session_problems(intent: Intent) -> Iterator[Problem]:
-    """Two sessions between the same loopbacks; sessions between loopbacks that are not there; OSPF outside a site."""
+    """Two sessions between the same loopbacks; sessions between loopbacks that are not there, or over what travels there; OSPF outside a site."""
     sessions: dict[tuple[str, str, str], Link] = {}
     for link in intent.links:
         if link.broken:
@@ -115,6 +115,11 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
         if link.routing == "ospf" and (first.site is None or first.site != second.site):
             names = f"{first.name} in {first.site or 'none'}, {second.name} in {second.site or 'none'}"
             yield Problem(link.path.at("routing"), "runs inside a site only", show("ospf"), names)
+        learned = link.routing == "ospf" or (link.routing == "bgp" and link.session == "loopback")
+        if learned and link.options.over == LOOPBACK:
+            why = "travels between the loopbacks, and the route to them would lead into it"
+            yield Problem(link.path, why, hint="write routing: bgp with session: link, or routing: none")
+            continue
         if link.routing != "bgp" or link.session != "loopback":
             continue
         if not any(family in first.loopback and family in second.loopback for family in link.families):

@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, End, Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 
 _Value = TypeVar("_Value")
@@ -84,3 +84,21 @@ def in_vrf(vrf: str) -> InVrf:
 def planned(value: _Value | None) -> _Value:
     """Return a value that an intent may lack, where the rules have refused one that does."""
     return cast(_Value, value)
+
+
+def outer_address(link: Link, end: End) -> str:
+    """Return the address that the outer packets of a tunnel without a session of its own leave an end with."""
+    # The other end may call the uplink by another address than the one it has.
+    over_uplink = link.options.over == UPLINK
+    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over_uplink else None
+    return own.bare if own else planned(end.endpoint)
+
+
+def underlay_vrf(link: Link, end: End, shared: Context) -> str | None:
+    """Return the VRF of the outer addresses: beside those of the link beneath, on the loopback, or on the uplink. None for the main table."""
+    over = link.options.over
+    if isinstance(over, int):
+        return next(item.vrf for item in shared.intent.links if item.id == over) or None
+    if over == LOOPBACK:
+        return end.node.vrf or None
+    return end.uplink.vrf if end.uplink is not None else None

@@ -33,16 +33,18 @@ def failover_variables(node: Node, shared: Context) -> FailoverTestVariables:
         source, destination = (probe_address(item, first.vrf, family) for item in (node, other))
         if source is None or destination is None:
             continue
-        tunnels = [_tunnel(link, own) for link, own in links if first.id in (link.id, link.reserve_of) and tunnel_unit(link, own)]
+        tunnels = [_tunnel(link, own) for link, own in links if first.id in (link.id, link.reserve_of) and link.kind.failover]
         paths.append({"peer": other.name, **in_vrf(first.vrf), "source": source, "destination": destination, "tunnels": tunnels})
     return {"failover_test_paths": paths} if paths else {}
 
 
 def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     other = link.other(end)
-    name, unit = end.interface, planned(tunnel_unit(link, end))
+    name = end.interface
     address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
-    protocol = link.options.protocol
+    if link.kind.failover == "gre_header":
+        return {"name": name, "protocol": "gre", "match": [f"{address}meta l4proto gre {_in_gre(link)}"]}
+    unit, protocol = planned(tunnel_unit(link, end)), link.options.protocol
     if link.kind.failover == "living_port":
         # Its own port is asked of the living interface: one that only initiates has no other.
         return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}
@@ -55,6 +57,12 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
         # The role wraps ESP in UDP always.
         return {"name": name, "unit": unit, "protocol": "udp", "port": _NAT_TRAVERSAL, "match": [f"{address}udp dport {_NAT_TRAVERSAL}"]}
     raise LinkTypeError(f"the failover test cannot cut links of type {link.type}")
+
+
+def _in_gre(link: Link) -> str:
+    """Return what tells a GRE tunnel's header from that of another one between the same addresses: the flag and the key behind it (RFC 2890, 2)."""
+    key = link.options.key
+    return "@th,2,1 0" if key is None else f"@th,2,1 1 @th,32,32 {key}"
 
 
 def _is_address(endpoint: str | None) -> bool:

@@ -13,7 +13,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 
 def verify_variables(node: Node, shared: Context) -> VerifyVariables:
-    """Return the variables of role verify: the networks of the neighbors, the paths to them with their MTU, its site, and its ends of reserve links."""
+    """Return the variables of role verify: networks of the neighbors, paths to them and over silent links with their MTU, site, ends of reserve links."""
     reach: list[VerifyReach] = []
     routes: list[VerifyRoute] = []
     # What a node is connected to itself, it learns from nobody.
@@ -42,6 +42,11 @@ def verify_variables(node: Node, shared: Context) -> VerifyVariables:
             seen.add((first.vrf, str(prefix)))
             protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
             routes.append({**in_vrf(first.vrf), "prefix": str(prefix), "protocol": protocol, "direct": True})
+    for link, end in shared.links.get(node.name, []):
+        other = link.other(end)
+        for family in link.families if link.kind.probed and other.node.managed else ():
+            source, destination = end.addresses[family].bare, other.addresses[family].bare
+            reach.append({**in_vrf(link.vrf), "source": source, "destination": destination, "mtu": link.mtu})
     for container in shared.containers.get(node.name, []):
         segment = container.segment
         for family, address in container.addresses.items():

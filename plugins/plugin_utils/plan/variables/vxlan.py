@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface, VxlanVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, End, Link, Node, Segment
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, outer_address, planned, underlay_vrf
 
 
 def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
@@ -17,23 +17,16 @@ def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
 
 
 def _of_link(link: Link, end: End, shared: Context) -> VxlanInterface:
-    other = link.other(end)
-    over = link.options.over
-    # The other end may call the uplink by another address than the one it has.
-    own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over == UPLINK else None
+    (_protocol, port) = link.options.open_ports[0]
     entry: VxlanInterface = {
         "name": end.interface,
         "vni": link.number,
-        "local": own.bare if own else planned(end.endpoint),
-        "remotes": [planned(other.endpoint)],
+        "local": outer_address(link, end),
+        "remotes": [planned(link.other(end).endpoint)],
+        "port": port,
+        "mtu": link.mtu,
     }
-    (_protocol, port) = link.options.open_ports[0]
-    entry |= {"port": port, "mtu": link.mtu}
-    # Where the outer addresses live: beside those of the link beneath, on the loopback, or on the uplink.
-    if isinstance(over, int):
-        beneath: str | None = next(item.vrf for item in shared.intent.links if item.id == over)
-    else:
-        beneath = end.node.vrf if over == LOOPBACK else end.uplink.vrf if end.uplink is not None else None
+    beneath = underlay_vrf(link, end, shared)
     if beneath:
         entry["underlay_vrf"] = beneath
     return _with_mac(entry, end.written.mac)

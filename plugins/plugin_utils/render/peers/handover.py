@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils import interface_gre
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBgpNeighbor, HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
@@ -17,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
 Variables = HostVariables
+_BY_IPROUTE2 = {"gre": interface_gre.add_command}
 
 
 def peer_files(name: str, variables: Variables, intent: Intent, public_keys: Registry) -> Iterator[tuple[str, str]]:
@@ -67,6 +69,7 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: R
         for tunnel in entries_of(variables, kind.variable) if kind.name != "wireguard" else ():
             lines += [f"## {kind.title} {tunnel['name']}", "", f"- addresses: {', '.join(addresses.get(tunnel['name'], []))}"]
             lines += [f"- {word.replace('_', ' ')}: {_value(tunnel[word])}" for word in tunnel if word not in ("name", "preshared_key")]
+            lines += _linux(kind, tunnel)
             lines.append("")
     routes = variables.get("frr_static_routes", [])
     if routes:
@@ -79,6 +82,13 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: R
             lines.append(f"- This router may advertise {', '.join(instance['networks'])}; anything else is refused.")
         lines.append("")
     return "\n".join(lines)
+
+
+def _linux(kind: LinkType, tunnel: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what makes a tunnel on Linux, where iproute2 alone does."""
+    if kind.name in _BY_IPROUTE2:
+        command = _BY_IPROUTE2[kind.name](tunnel)
+        yield from ("", "```sh", f"ip {' '.join(command)}", f"ip link set dev {tunnel['name']} mtu {tunnel['mtu']} up", "```")
 
 
 def _value(value: Any) -> str:

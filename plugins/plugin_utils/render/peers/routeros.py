@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""RouterOS 7 commands for a router that Ansible does not manage: its WireGuard tunnels, addresses, routes and BGP sessions."""
+"""RouterOS 7 commands for a router that Ansible does not manage: its WireGuard and GRE tunnels, addresses, routes and BGP sessions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrBgp,
     FrrBgpNeighbor,
     FrrPrefixListEntry,
+    GreInterface,
     HostVariables,
     WireguardInterface,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 
 Variables = HostVariables
 _LOOPBACK = "xgn-loopback"
+# Types of tunnels that are written as commands; the owner is told about the others.
+_WRITTEN = ("wireguard", "gre")
 _MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
 
 
@@ -36,6 +41,11 @@ def routeros_commands(node: Node, variables: Variables, public_keys: Registry) -
     for interface in variables.get("wireguard_interfaces", []):
         lines += _wireguard(interface, public_keys)
         lines += [_address(text, interface["name"]) for text in addresses.get(interface["name"], [])]
+    for tunnel in variables.get("gre_interfaces", []):
+        if not _cannot(tunnel):
+            lines.append(_gre(tunnel))
+            lines += [_address(text, tunnel["name"]) for text in addresses.get(tunnel["name"], [])]
+    lines += _left_out(variables)
     if node.loopback:
         # A bridge without ports is RouterOS's loopback in all of its versions.
         lines.append(f"/interface bridge add name={_LOOPBACK}")
@@ -75,6 +85,31 @@ def _wireguard(interface: WireguardInterface, public_keys: Registry) -> Iterator
         if "persistent_keepalive" in peer:
             words.append(f"persistent-keepalive={peer['persistent_keepalive']}s")
         yield " ".join(words)
+
+
+def _gre(tunnel: GreInterface) -> str:
+    menu = "gre6" if ":" in tunnel["local"] else "gre"
+    # Its keepalives are packets that the other end must send back, which Linux does not.
+    words = [f"/interface {menu} add name={tunnel['name']} local-address={tunnel['local']} remote-address={tunnel['remote']}"]
+    return " ".join([*words, f"mtu={tunnel['mtu']} !keepalive comment={tunnel['peer']}"])
+
+
+def _cannot(tunnel: GreInterface) -> str:
+    """Return why RouterOS has no words for a GRE tunnel; empty when it has."""
+    if "key" in tunnel:
+        return f"RouterOS has no GRE keys, and this one has {tunnel['key']}; leave the key of the link out"
+    return f"its outer packets are routed in VRF {tunnel['underlay_vrf']}" if "underlay_vrf" in tunnel else ""
+
+
+def _left_out(variables: Variables) -> Iterator[str]:
+    """Yield a comment for each tunnel that is not written as commands."""
+    for kind in TUNNELS:
+        for tunnel in entries_of(variables, kind.variable) if kind.name not in _WRITTEN else ():
+            yield f"# {kind.title} {tunnel['name']} is yours to configure: see README.md"
+    for gre in variables.get("gre_interfaces", []):
+        reason = _cannot(gre)
+        if reason:
+            yield f"# GRE tunnel {gre['name']} to {gre['peer']} is not here: {reason}"
 
 
 def _filters(variables: Variables) -> Iterator[str]:

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
     FrrBgpNeighbor,
     FrrStaticRoute,
+    GreInterface,
     HostVariables,
     VrfInterface,
     VxlanInterface,
@@ -26,7 +28,9 @@ Variables = HostVariables
 # VyOS numbers the rules of a policy from 1 to 65535.
 _LAST_RULE = 65535
 # Types of tunnels that are written as commands; the owner is told about the others.
-_WRITTEN = ("wireguard", "vxlan")
+_WRITTEN = ("wireguard", "vxlan", "gre")
+# What VyOS calls a tunnel without a daemon.
+_TUNNEL_NAME = re.compile(r"tun\d+\Z")
 
 
 def vyos_commands(node: Node, variables: Variables, intent: Intent, public_keys: Registry | None = None) -> list[str]:
@@ -59,6 +63,7 @@ class _Writer:
         self.addresses = {item["name"]: item for item in variables.get("frr_interfaces", [])}
         # VyOS runs no container of the plan: what a macvlan interface has beside containers, the VXLAN beneath has here itself.
         self.macvlans = {item["parent"]: item for item in variables.get("vrf_interfaces", []) if item.get("kind") == "macvlan"}
+        self.tunnels = {item["name"]: re.sub(r"^\D+", "tun", item["name"]) for item in variables.get("gre_interfaces", [])}
 
     def commands(self) -> Iterator[str]:
         yield f"system host-name '{self.node.name}'"
@@ -73,6 +78,9 @@ class _Writer:
             yield from self.wireguard(interface)
         for vxlan in self.variables.get("vxlan_interfaces", []):
             yield from self.vxlan(vxlan)
+        for tunnel in self.variables.get("gre_interfaces", []):
+            if not self.cannot(tunnel):
+                yield from self.gre(tunnel)
         for route in self.variables.get("frr_static_routes", []):
             yield self.static(route)
         yield from self.bfd()
@@ -85,6 +93,10 @@ class _Writer:
             for tunnel in entries_of(self.variables, kind.variable) if kind.name not in _WRITTEN else ():
                 details = ", ".join(f"{key} {tunnel[key]}" for key in ("role", "remote", "listen_port", "mtu") if key in tunnel)
                 yield f"{kind.title} tunnel {tunnel['name']} to {tunnel['peer']} is yours to configure: {details}"
+        for gre in self.variables.get("gre_interfaces", []):
+            reason = self.cannot(gre)
+            if reason:
+                yield f"GRE tunnel {gre['name']} to {gre['peer']} is not here: {reason}"
         if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
             yield "OSPF is yours to configure"
 
@@ -174,6 +186,39 @@ class _Writer:
             yield f"{prefix} remote '{remote}'"
         yield from self.vrf_lines(prefix, self.vrfs.get(addressed["name"]))
 
+    def cannot(self, tunnel: GreInterface) -> str:
+        """Return why VyOS has no words for a GRE tunnel; empty when it has."""
+        if self.old and ":" in tunnel["local"]:
+            return "VyOS 1.2 has no GRE over IPv6"
+        if self.old and not tunnel.get("pmtudisc", True):
+            return "VyOS 1.2 always forbids fragments of the outer packets"
+        if "underlay_vrf" in tunnel:
+            return f"its outer packets are routed in VRF {tunnel['underlay_vrf']}, which tunnels of VyOS cannot"
+        number = self.tunnels[tunnel["name"]]
+        if not _TUNNEL_NAME.match(number) or list(self.tunnels.values()).count(number) > 1:
+            return "VyOS numbers its tunnels; give the end an interface with letters and a number of its own"
+        return ""
+
+    def gre(self, tunnel: GreInterface) -> Iterator[str]:
+        name, ipv6 = tunnel["name"], ":" in tunnel["local"]
+        prefix = f"interfaces tunnel {self.tunnels[name]}"
+        yield from self.addressed(prefix, name)
+        yield f"{prefix} description '{self.addresses[name]['description']}'"
+        yield f"{prefix} encapsulation '{'ip6gre' if ipv6 else 'gre'}'"
+        yield f"{prefix} {'local-ip' if self.old else 'source-address'} '{tunnel['local']}'"
+        yield f"{prefix} {'remote-ip' if self.old else 'remote'} '{tunnel['remote']}'"
+        yield f"{prefix} mtu '{tunnel['mtu']}'"
+        if "key" in tunnel:
+            yield f"{prefix} parameters ip key '{tunnel['key']}'"
+        if ipv6:
+            yield f"{prefix} parameters ipv6 encaplimit 'none'"
+            yield f"{prefix} parameters ipv6 hoplimit '{tunnel.get('ttl', 64)}'"
+        else:
+            yield f"{prefix} parameters ip ttl '{tunnel.get('ttl', 64)}'"
+            if not tunnel.get("pmtudisc", True):
+                yield f"{prefix} parameters ip no-pmtu-discovery"
+        yield from self.vrf_lines(prefix, self.vrfs.get(name))
+
     def protocols(self, vrf: str | None) -> str:
         return f"vrf name {vrf} protocols" if vrf and not self.old else "protocols"
 
@@ -182,6 +227,7 @@ class _Writer:
         through = "next-hop-interface" if self.old else "interface"
         line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
         interface = next((parent for parent, item in self.macvlans.items() if item["name"] == route["interface"]), route["interface"])
+        interface = self.tunnels.get(interface, interface)
         # VyOS finds the VRF of the next hop by the interface or by name, not by both.
         return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{interface}'"
 

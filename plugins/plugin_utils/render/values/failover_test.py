@@ -15,6 +15,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 
 # What FRR takes where a profile says nothing.
 _INTERVAL_MS, _MULTIPLIER = 300, 3
+# What a method takes hold of: without it, a tunnel is not cut that way.
+_NEEDED = {"daemon": "unit", "wire": "port"}
 
 
 class Cut(TypedDict):
@@ -40,6 +42,7 @@ def failover_test_values(variables: HostVariables) -> FailoverTestValues:
             for path in variables.get("failover_test_paths", [])
             for tunnel in path["tunnels"]
             for method in variables.get("failover_test_methods", [])
+            if _NEEDED.get(method, "name") in tunnel
         ],
         "detection_ms": max(map(_detection, variables.get("frr_bfd_profiles", [])), default=_MULTIPLIER * _INTERVAL_MS),
     }

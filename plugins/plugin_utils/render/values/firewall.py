@@ -53,6 +53,8 @@ def _accepted(variables: HostVariables) -> Iterator[str]:
         if entry["protocol"] == "esp":
             yield from _rules("meta l4proto esp", prefixes)
             yield from _rules("meta ipsec exists udp dport 1701", prefixes)
+        elif "port" not in entry:
+            yield from _rules(f"meta l4proto {entry['protocol']}", prefixes)
         else:
             yield from _rules(f"{entry['protocol']} dport {entry['port']}", prefixes)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
@@ -43,10 +44,11 @@ def checkpoint_problems(root: View, key: str) -> Iterator[Problem]:
 
 
 def _entry(entry: View) -> Iterator[Problem]:
-    if entry.text("protocol") == "esp":
+    protocol = entry.text("protocol")
+    if protocol in PORTLESS:
         if entry.given("port"):
-            yield entry.problem("port", "does not go with protocol esp, which has no ports", "leave it out")
-    elif entry.text("protocol") in ("tcp", "udp") and not entry.given("port"):
+            yield entry.problem("port", f"does not go with protocol {protocol}, which has no ports", "leave it out")
+    elif protocol in ("tcp", "udp") and not entry.given("port"):
         yield Problem(entry.at("port"), "is missing", hint=f"valid: {PORTS}")
     yield from entry.in_range("port", *PORTS)
     for path, text in entry.texts("from"):

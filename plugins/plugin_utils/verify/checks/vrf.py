@@ -77,7 +77,7 @@ def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
 def check_interfaces(ledger: Ledger, variables: Variables) -> None:
     """Check every interface the roles name: exists and up, kind, VRF, MTU, MAC address."""
     tunnels = {
-        item["name"]: {**item, "kind": kind.kernel_kind}
+        item["name"]: {**item, "kind": kind.kind_of(item.get("local"))}
         for kind in TUNNELS
         if kind.point_to_point
         for item in entries_of(variables, kind.variable)

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VxlanInterface
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.underlay import check_underlay
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
 
 Found = Mapping[str, Mapping[str, Any]]
@@ -55,26 +53,8 @@ def check_vxlans(ledger: Ledger, variables: Variables) -> None:
             ledger.judge(f"VXLAN {name} ARP", show, "links", lambda links, n=name, w=item["arp"]: same(w, links.get(n, {}).get("arp")))
         if name not in listed:
             ledger.judge(f"VXLAN {name} up", show, "links", lambda links, n=name: same(True, links.get(n, {}).get("up")))
-        _check_underlay(ledger, item)
+        check_underlay(ledger, "VXLAN", name, item["local"], "vxlan")
 
 
 def _numbers(vni: object, port: object, vrf: object) -> str:
     return f"VNI {vni}, port {port}" + (f", underlay in VRF {vrf}" if vrf else "")
-
-
-def _check_underlay(ledger: Ledger, item: VxlanInterface) -> None:
-    """Check that the interface with the local address carries the outer packets."""
-    name, local = item["name"], canonical_address(item["local"])
-    family = FAMILY[ip_address(local).version]
-
-    def fits(links: Mapping[str, Mapping[str, Any]]) -> Verdict:
-        under = next((n for n, link in links.items() if any(e["address"].partition("/")[0] == local for e in link["addresses"])), None)
-        if under is None:
-            return False, f"no interface has {local}, so no packet can leave with it"
-        if name not in links:
-            return False, f"no interface {name}"
-        inside = fit(links[under]["mtu"], "vxlan", family)
-        verdict = f"{under}: {inside.arithmetic}, {name} has {links[name]['mtu']}"
-        return links[name]["mtu"] <= inside.mtu, verdict
-
-    ledger.judge(f"VXLAN {name} fits its underlay", f"ip address show to {local}", "links", fits)

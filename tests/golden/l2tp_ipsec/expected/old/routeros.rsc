@@ -1,3 +1,4 @@
+# L2TP/IPsec l2tp1 is yours to configure: see README.md
 /interface bridge add name=xgn-loopback
 /ip address add address=10.255.0.2/32 interface=xgn-loopback
 /routing filter rule add chain=xgn-in rule="reject"
