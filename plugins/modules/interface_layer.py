@@ -248,7 +248,7 @@ GRE = {
     "peer_interface": {"type": "str"},
     "local": {"type": "str", "required": True},
     "remote": {"type": "str", "required": True},
-    "key": {"type": "int"},
+    "key": {"type": "int", "no_log": False},  # it stands in every packet
     "ttl": {"type": "int", "default": interface_gre.TTL},
     "pmtudisc": {"type": "bool", "default": True},
     "mtu": {"type": "int"},
