@@ -46,7 +46,7 @@ setup-python:
 
 # Made anew when the requirements change; kept otherwise.
 .venv/installed: requirements.txt requirements-dev.txt
-	@echo 'Preparing the virtual environment .venv (a minute or two) …'
+	@echo 'Preparing the virtual environment .venv (two to five minutes, without a word) …'
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
