@@ -283,7 +283,7 @@ class Router:
         """Packets a second that the sessions with these neighbors need themselves."""
         peers = json.loads(output(self.run, "vtysh", "-c", "show bfd peers json") or "[]")
         intervals = [peer.get("transmit-interval", 0) for peer in peers if peer.get("peer") in addresses]
-        return KEEPALIVES_PER_S + round(sum(1000 / interval for interval in intervals if interval) * BFD_JITTER)
+        return KEEPALIVES_PER_S + round(sum(1000 / int(interval) for interval in intervals if interval) * BFD_JITTER)
 
 
 def rate(interfaces: list[str], seconds: float) -> int:
