@@ -7,7 +7,7 @@ One program with two uses. The module C(interface_layer) imports it, and role C(
 /usr/local/lib/xgn-interface; /usr/local/sbin/xgn-interface starts it, at boot from interface.service, and whenever wg-quick has made a tunnel.
 It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
 
-    xgn-interface apply [--interface NAME]   make the live state as declared
+    xgn-interface apply [--interface NAME] [--previous FILE]   make the live state as declared
     xgn-interface check                      print what apply would do; exit 2 when there is something
 """
 
@@ -369,9 +369,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="xgn-interface", description="VRFs and their members as declared in %s" % STATE_FILE)
     parser.add_argument("verb", choices=["apply", "check"])
     parser.add_argument("--interface", help="handle this interface and its VRF only")
+    parser.add_argument("--previous", metavar="FILE", help="what was declared before; what of it is declared no more is taken down")
     options = parser.parse_args()
     try:
-        commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
+        previous = load(options.previous) if options.previous else None
+        commands, missing = apply(load(), previous, only=options.interface, dry_run=options.verb == "check")
     except InterfaceLayerError as error:
         sys.stderr.write("xgn-interface: %s\n" % error)
         return 1

@@ -78,6 +78,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -114,6 +115,9 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text,
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
 
 
 def unit_of(name: str) -> str:
@@ -225,6 +229,8 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         host.note(name, "enable wg-quick@%s" % name)
     if module.check_mode:
         return
+    if any(action.startswith(name + ": ") for action in host.actions):
+        host.change.about_to(unit_note(unit_of(name), TUNNELS), {"wireguard": name})
 
     with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
         if file_differs or differences or not active:
@@ -276,6 +282,7 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         host.note(name, "stop, disable and remove; its key file stays")
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
+            host.change.about_to(unit_note(unit_of(name), TUNNELS))
             host.systemd.do("disable", "--now", "--quiet", unit_of(name))
             host.change.remove(path)
 
@@ -303,6 +310,7 @@ def main() -> None:
             "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -24,6 +24,7 @@ options:
     default: true
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -45,6 +46,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def main() -> None:
@@ -52,6 +54,7 @@ def main() -> None:
         argument_spec={
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
