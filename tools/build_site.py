@@ -28,7 +28,7 @@ LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 OWN_CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)*", re.MULTILINE)
 GUIDES = (
     "getting-started terms planner validation validation-rules verify troubleshooting filters steering unmanaged-peers containers"
-    " failover-test frr-from-source architecture lab testing"
+    " failover-test way-back frr-from-source architecture lab testing"
 ).split()
 CONTENTS = """
 ```{{toctree}}

@@ -470,7 +470,7 @@ class Restoring:
                 self.setting(entry["sysctl"], entry["value"])
         running = active_units(run)
         steps: list[tuple[int, Callable[[], object]]] = [
-            *((INTERFACES, functools.partial(self.delete_link, entry["link"])) for entry in self.entries if "link" in entry),
+            *((INTERFACES + 1, functools.partial(self.delete_link, entry["link"])) for entry in self.entries if "link" in entry),
             (LINKS, self.links),
             (LINKS + 1, self.routes),
             (LINKS + 2, self.rules),

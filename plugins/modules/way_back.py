@@ -80,7 +80,9 @@ RESTORE_S = 300
 
 def planned_sessions(text: str) -> set[str]:
     """VRF and neighbor of each session that a configuration of FRR asks for; one that is shut down is not."""
-    vrf, found, shut = "", set(), set()
+    vrf = ""
+    found: set[str] = set()
+    shut: set[str] = set()
     for line in text.splitlines():
         words = line.split()
         if line.startswith("router bgp "):
