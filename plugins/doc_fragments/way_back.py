@@ -20,4 +20,8 @@ options:
       - Where it is armed, the result has the fact C(xgn_way_back).
     type: int
     default: 0
+  way_back_run:
+    description: Name of the run, the same for each module call of it. A host that has restored by itself in the middle of a run takes nothing more of it.
+    type: str
+    default: ""
 """

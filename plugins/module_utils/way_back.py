@@ -23,7 +23,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import sync_direc
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 # Of every module that changes a host; its documentation is the fragment xuegao.net.way_back.
-OPTIONS: dict[str, Any] = {"way_back_seconds": {"type": "int", "default": 0}}
+OPTIONS: dict[str, Any] = {"way_back_seconds": {"type": "int", "default": 0}, "way_back_run": {"type": "str", "default": ""}}
 FACT = "xgn_way_back"
 # A module that hangs must not hold the way back for ever.
 MODULE_MAX_S = 900.0
@@ -63,21 +63,27 @@ def command_note(stage: int, *command: str) -> dict[str, Any]:
     return {"stage": stage, "command": list(command)}
 
 
-def arm(module: AnsibleModule, seconds: int) -> None:
-    """Lay the way back.
+def arm(module: AnsibleModule, seconds: int, run: str) -> None:
+    """Lay the way back. run: name of the run, empty where nobody gave one.
 
     The order lets a death at any point leave either nothing or all of it: the directory of what is kept gets its name last, when somebody waits already.
 
     Raises:
         WayBackError: something of it does not work; nothing is left.
     """
+    report = json.loads(program.read(os.path.join(program.tried(), "report.json")) or b"{}")
+    if run and report.get("run") == run:
+        raise WayBackError(
+            "in the middle of this run the host has restored what was there before, since nothing was heard of the controller for too long. Remedy: "
+            "raise xgn_way_back_seconds, then run again. What was tried lies in %s" % program.tried()
+        )
     os.makedirs(program.BASE, mode=0o700, exist_ok=True)
     os.chmod(program.BASE, 0o700)
     draft = program.armed() + ".draft"
     try:
         shutil.rmtree(draft, ignore_errors=True)
         os.makedirs(os.path.join(draft, "files"), mode=0o700)
-        found = {**program.take_snapshot(functools.partial(run_where_installed, module)), "seconds": seconds}
+        found = {**program.take_snapshot(functools.partial(run_where_installed, module)), "seconds": seconds, "run": run}
         write_atomically(os.path.join(draft, "snapshot.json"), json.dumps(found), 0o600)
         write_atomically(os.path.join(draft, "journal"), "", 0o600)
         write_atomically(os.path.join(program.BASE, "program.py"), inspect.getsource(program), 0o700)
@@ -250,7 +256,7 @@ class WayBack:
             return False
         try:
             if not there:
-                arm(self.module, self.seconds)
+                arm(self.module, self.seconds, self.module.params.get("way_back_run") or "")
                 self.armed_here = True
             else:
                 # Kept is the last state that was confirmed: of another run, too.

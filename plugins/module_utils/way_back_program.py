@@ -613,7 +613,13 @@ class Restoring:
 
     def report(self) -> None:
         """Leave what was done beside what was tried."""
-        found = {"reason": self.reason, "at_boot": self.at_boot, "restored": sorted(self.restored), "failures": self.failures}
+        found = {
+            "reason": self.reason,
+            "run": self.before.get("run", ""),
+            "at_boot": self.at_boot,
+            "restored": sorted(self.restored),
+            "failures": self.failures,
+        }
         found["when"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:
             os.makedirs(tried(), mode=0o700, exist_ok=True)

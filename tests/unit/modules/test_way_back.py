@@ -212,3 +212,17 @@ def test_a_long_step_is_given_its_time(host: Host, tmp_path: Path, way_back: Pat
     # The next module says again how long.
     write(host, tmp_path / "file", "newer")
     assert (program.deadline() or 0) - program.clock() <= 60
+
+
+def test_a_host_that_has_restored_in_the_middle_of_a_run_takes_no_more_of_it(
+    host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a run would be there, and the end would confirm it."""
+    monkeypatch.setattr(program, "run", lambda _command: (0, "", ""))
+    files = [{"path": str(tmp_path / "file"), "content": "new"}]
+    first = {"files": files, "way_back_seconds": 60, "way_back_run": "one"}
+    host.run(config_files, first)
+    program.restore("too late")
+    assert "in the middle of this run the host has restored" in host.run(config_files, first)["msg"]
+    assert not (tmp_path / "file").exists()
+    assert host.run(config_files, {**first, "way_back_run": "two"})["changed"]
