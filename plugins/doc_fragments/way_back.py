@@ -21,7 +21,7 @@ options:
     type: int
     default: 0
   way_back_run:
-    description: Name of the run, the same for each module call of it. A host that has restored by itself in the middle of a run takes nothing more of it.
+    description: The fact C(xgn_way_back.run), where there is one. A host that has restored by itself in the middle of a run takes nothing more of it.
     type: str
     default: ""
 """

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import threading
+import uuid
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -64,7 +65,7 @@ def command_note(stage: int, *command: str) -> dict[str, Any]:
 
 
 def arm(module: AnsibleModule, seconds: int, run: str) -> None:
-    """Lay the way back. run: name of the run, empty where nobody gave one.
+    """Lay the way back. run: what an earlier call of this run was told, if there was one.
 
     The order lets a death at any point leave either nothing or all of it: the directory of what is kept gets its name last, when somebody waits already.
 
@@ -73,6 +74,8 @@ def arm(module: AnsibleModule, seconds: int, run: str) -> None:
     """
     report = json.loads(program.read(os.path.join(program.tried(), "report.json")) or b"{}")
     if run and report.get("run") == run:
+        # Said once: that call ends the run on this host.
+        program.replace(os.path.join(program.tried(), "report.json"), json.dumps({**report, "run": ""}).encode("utf-8"), 0o600)
         raise WayBackError(
             "in the middle of this run the host has restored what was there before, since nothing was heard of the controller for too long. Remedy: "
             "raise xgn_way_back_seconds, then run again. What was tried lies in %s" % program.tried()
@@ -83,7 +86,7 @@ def arm(module: AnsibleModule, seconds: int, run: str) -> None:
     try:
         shutil.rmtree(draft, ignore_errors=True)
         os.makedirs(os.path.join(draft, "files"), mode=0o700)
-        found = {**program.take_snapshot(functools.partial(run_where_installed, module)), "seconds": seconds, "run": run}
+        found = {**program.take_snapshot(functools.partial(run_where_installed, module)), "seconds": seconds, "run": uuid.uuid4().hex}
         write_atomically(os.path.join(draft, "snapshot.json"), json.dumps(found), 0o600)
         write_atomically(os.path.join(draft, "journal"), "", 0o600)
         write_atomically(os.path.join(program.BASE, "program.py"), inspect.getsource(program), 0o700)
@@ -287,7 +290,7 @@ class WayBack:
 
         def exit_json(**result: Any) -> None:
             over()
-            armed = {"armed": self._ready, "seconds": self.seconds}
+            armed = {"armed": self._ready, "seconds": self.seconds, "run": program.snapshot().get("run", "")}
             finish(**{**result, "ansible_facts": {**result.get("ansible_facts", {}), FACT: armed}})
 
         def fail_json(msg: str, **result: Any) -> None:

@@ -207,7 +207,8 @@ def routes(runner: Runner, family: str) -> list[str]:
     found = []
     for protocol in PROTOCOLS:
         out = runner(["ip", "-oneline", family, "route", "show", "table", "all", "proto", protocol])[1]
-        found += [route_words(line, protocol) for line in out.splitlines() if line.strip()]
+        # strongSwan sets those of its table itself.
+        found += [route_words(line, protocol) for line in out.splitlines() if line.strip() and " table 220" not in line]
     return found
 
 
@@ -377,17 +378,18 @@ class Restoring:
             if ".wants/" in path or ".requires/" in path:
                 units.setdefault(os.path.basename(path), SERVICES)
         active = set(self.before.get("active", []))
-        if not self.at_boot:
+        if self.at_boot:
+            # The boot's jobs were made of what was tried; while the file is there, systemd takes one back.
+            for path in added:
+                if ".wants/" in path and path not in links_before:
+                    self.do(["systemctl", "stop", "--no-block", os.path.basename(path)])
+        else:
             self.stop([unit for unit in units if unit not in active])
         whole = self.files(programs=False)
         self.symlinks(added, links_before)
         if any(path.startswith((UNITS, "/usr/lib/systemd", "/run/systemd")) for path in self.restored + added + removed):
             self.do(["systemctl", "daemon-reload"])
         if self.at_boot:
-            # The boot's jobs were made of what was tried.
-            for path in added:
-                if ".wants/" in path and path not in links_before:
-                    self.do(["systemctl", "stop", "--no-block", os.path.basename(path)])
             for path in removed:
                 if ".wants/" in path:
                     self.do(["systemctl", "start", "--no-block", os.path.basename(path)])
@@ -582,7 +584,10 @@ class Restoring:
             return
         path = os.path.join(armed(), name + ".stripped")
         replace(path, out.encode("utf-8"), 0o600)
-        self.do(["wg", "syncconf", name, path])
+        status = run(["wg", "syncconf", name, path])[0]
+        if status:
+            # Not what it says: that may quote a key.
+            self.failures.append("wg syncconf %s: exit status %d" % (name, status))
 
     def frr(self) -> None:
         """Make the running configuration that of the former frr.conf."""

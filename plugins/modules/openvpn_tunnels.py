@@ -194,9 +194,9 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
         host.actions.append("%s: enable %s" % (name, unit))
     if host.module.check_mode:
         return
-    if other or not (active and enabled):
+    if other or not (active and enabled) or mtu != tunnel["mtu"]:
         notes = [unit_note(unit, TUNNELS), {"link": name}]
-        host.change.about_to(*notes, *([command_note(TUNNELS, "systemctl", "restart", unit)] if active else []))
+        host.change.about_to(*notes, *([command_note(TUNNELS, "systemctl", "restart", unit)] if other else []))
     host.reload_units()
     if other or not active:
         start(host, name, unit, before)

@@ -195,8 +195,8 @@ def test_at_boot_only_files_and_jobs(kernel: Kernel, tmp_path: Path) -> None:
     assert program.restore("rebooted", at_boot=True) == 0
     assert path.read_text(encoding="utf-8") == "old"
     assert kernel.calls == [
-        "systemctl daemon-reload",
         "systemctl stop --no-block new.service",
+        "systemctl daemon-reload",
         "systemctl start --no-block lost.service",
     ]
 

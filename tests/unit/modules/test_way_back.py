@@ -37,7 +37,8 @@ def test_the_first_change_arms_and_keeps_the_file(host: Host, tmp_path: Path, wa
     path = tmp_path / "file"
     path.write_text("old", encoding="utf-8")
     result = write(host, path, "new")
-    assert (result["ansible_facts"], path.read_text(encoding="utf-8")) == ({"xgn_way_back": {"armed": True, "seconds": 60}}, "new")
+    fact = result["ansible_facts"]["xgn_way_back"]
+    assert (fact["armed"], fact["seconds"], path.read_text(encoding="utf-8")) == (True, 60, "new")
     (entry,) = entries(way_back)
     assert (entry["file"], (way_back / "armed/files" / entry["saved"]).read_text(encoding="utf-8")) == (str(path), "old")
     assert 55 < (program.deadline() or 0) - program.clock() <= 60
@@ -220,9 +221,9 @@ def test_a_host_that_has_restored_in_the_middle_of_a_run_takes_no_more_of_it(
     """Half of a run would be there, and the end would confirm it."""
     monkeypatch.setattr(program, "run", lambda _command: (0, "", ""))
     files = [{"path": str(tmp_path / "file"), "content": "new"}]
-    first = {"files": files, "way_back_seconds": 60, "way_back_run": "one"}
-    host.run(config_files, first)
+    first = host.run(config_files, {"files": files, "way_back_seconds": 60})
+    second = {"files": files, "way_back_seconds": 60, "way_back_run": first["ansible_facts"]["xgn_way_back"]["run"]}
     program.restore("too late")
-    assert "in the middle of this run the host has restored" in host.run(config_files, first)["msg"]
+    assert "in the middle of this run the host has restored" in host.run(config_files, second)["msg"]
     assert not (tmp_path / "file").exists()
-    assert host.run(config_files, {**first, "way_back_run": "two"})["changed"]
+    assert host.run(config_files, second)["changed"]
