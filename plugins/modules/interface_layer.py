@@ -314,7 +314,12 @@ def main() -> None:
     try:
         previous = layer.load(path)
         made_again = tunnels_to_make_again(module, declared)
-        if not module.check_mode and (layer.apply(declared, previous, dry_run=True)[0] or read_text(path) != text):
+        predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
+        if predicted or (read_text(path) != text and not module.check_mode):
+            for command in predicted:
+                # A drop-in for networkd is the one file that the layer writes itself, at boot too.
+                if command.startswith("write "):
+                    change.way_back.keep(command.split(" ", 1)[1])
             tried = change.way_back.text("interface.json", text)
             change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", tried))
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
