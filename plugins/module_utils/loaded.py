@@ -26,6 +26,11 @@ def record_of(unit: str) -> dict[str, str]:
     return {path: digest for digest, _space, path in lines}
 
 
+def digest_of_text(text: str) -> str:
+    """SHA-256 of a file with this text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def digest_of(path: str) -> str | None:
     """SHA-256 of a file; None when there is none."""
     try:

@@ -424,15 +424,15 @@ def test_parents_and_system_containers_of_the_unit() -> None:
 # ---- dns_anycast ---------------------------------------------------------------------------------------------------------------------------
 
 
-def dns(changed: tuple[str, ...] = (), **variables: Any) -> Any:
-    return dns_anycast_values({**defaults("dns_anycast"), **{f"dns_anycast_{name}": value for name, value in variables.items()}}, changed)  # type: ignore[typeddict-item]
+def dns(directory: str = "/etc/unbound/unbound.conf.d", **variables: Any) -> Any:
+    given = {f"dns_anycast_{name}": value for name, value in variables.items()}
+    return dns_anycast_values({**defaults("dns_anycast"), **given}, directory)  # type: ignore[typeddict-item]
 
 
 def test_dns_without_variables() -> None:
     values = dns(vrf=None)
     assert values["addresses"] == values["zones"] == []
     assert values["ssh"] == {"main": [], "sockets": [], "files": []}
-    assert values["states"] == {"unbound": "started", "guard": "started"}
     assert values["guard"] == {
         "addresses": [],
         "interface": "lo",
@@ -494,21 +494,25 @@ def test_sockets(address: str, vrf: str | None, text: str) -> None:
     assert socket_text(address, 22, vrf) == text
 
 
-@pytest.mark.parametrize(
-    ("changed", "unbound", "guard"),
-    [
-        (["/etc/unbound/xgn-a.zone"], "reloaded", "started"),
-        (["/etc/unbound/conf.d/xgn.conf", "/etc/xgn/anycast.json"], "reloaded", "reloaded"),
-        (["/etc/unbound/unbound.conf.d/xgn-interfaces.conf", "/usr/local/sbin/xgn-anycast"], "restarted", "started"),
-        (["/etc/systemd/system/xgn-anycast.socket"], "restarted", "started"),
-        (["/etc/systemd/system/unbound.service", "/etc/xgn/anycast.json"], "restarted", "started"),
-        (["/etc/systemd/system/xgn-anycast.service", "/etc/xgn/anycast.json"], "started", "restarted"),
-        (["/usr/local/sbin/xgn-anycast"], "started", "restarted"),
-        (["/etc/xgn/anycast.json"], "started", "reloaded"),
-    ],
-)
-def test_what_the_units_need_after_a_change(changed: list[str], unbound: str, guard: str) -> None:
-    assert dns(tuple(changed))["states"] == {"unbound": unbound, "guard": guard}
+def test_what_each_daemon_reads_once_or_again() -> None:
+    unbound, guard = dns("/etc/unbound/conf.d", vrf="CORE", zones=[{"name": "a", "records": []}])["units"]
+    assert unbound["restart_on"] == [
+        "/etc/systemd/system/unbound.service",
+        "/etc/unbound/conf.d/xgn-interfaces.conf",
+        "/etc/systemd/system/xgn-anycast.socket",
+    ]
+    assert unbound["reload_on"] == ["/etc/unbound/conf.d/xgn.conf", "/etc/unbound/xgn-a.zone"]
+    assert guard["restart_on"] == ["/etc/systemd/system/xgn-anycast.service", "/usr/local/sbin/xgn-anycast"]
+    assert guard["reload_on"] == ["/etc/xgn/anycast.json"]
+    assert "/etc/systemd/system/xgn-anycast.socket" not in dns(vrf=None)["units"][0]["restart_on"]
+
+
+def test_a_unit_records_what_its_daemon_reads() -> None:
+    values = dns(vrf=None)
+    assert values["records"]["xgn-anycast.service"] == (
+        "+/bin/sh -c 'umask 077; mkdir -p /run/xgn-loaded; sha256sum /etc/systemd/system/xgn-anycast.service /usr/local/sbin/xgn-anycast "
+        "/etc/xgn/anycast.json >/run/xgn-loaded/%n 2>/dev/null; :'"
+    )
 
 
 # ---- firewall, vrf, sysctl, failover_test --------------------------------------------------------------------------------------------------
