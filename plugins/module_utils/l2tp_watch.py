@@ -3,9 +3,9 @@
 
 """Sessions of L2TP that xl2tpd has given up.
 
-xl2tpd dials again when a tunnel of its own ends (redial in xl2tpd.conf(5)), but schedules nothing when dialling itself fails at once: a name that does not
-resolve, a tunnel that cannot be made while there is no way to the other end. Nobody dials any more then. This program waits for the kernel to say that an
-interface came or went, and dials a session that has been down for longer than an attempt of xl2tpd's takes, ever more seldom.
+xl2tpd initiates again when a tunnel of its own ends (redial in xl2tpd.conf(5)), but schedules nothing when initiating itself fails at once: a name that does not
+resolve, a tunnel that cannot be made while there is no way to the other end. Nobody initiates any more then. This program waits for the kernel to say that an
+interface came or went, and initiates a session that has been down for longer than an attempt of xl2tpd's takes, ever more seldom.
 
 Role C(l2tp_ipsec) installs this file as it is, as C(/usr/local/sbin/xgn-l2tp-watch), and module C(l2tp_sessions) imports it. It needs the standard library
 and xl2tpd-control(8).
@@ -48,8 +48,8 @@ def control(verb: str, name: str) -> str:
     return run.stdout + run.stderr
 
 
-def dial(name: str) -> bool:
-    """Dial a session anew; returns whether that was done. False while what is left of the former one has yet to end: ask again in CLOSING_S."""
+def initiate(name: str) -> bool:
+    """Initiate a session anew; returns whether that was done. False while what is left of the former one has yet to end: ask again in CLOSING_S."""
     # A tunnel that xl2tpd still has would get a second session, which pppd could not give its name.
     if "not up" not in control("disconnect-lac", name):
         return False
@@ -58,7 +58,7 @@ def dial(name: str) -> bool:
 
 
 class Session:
-    """When to dial one session. All times are monotonic, in seconds."""
+    """When to initiate one session. All times are monotonic, in seconds."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -67,7 +67,7 @@ class Session:
         self.due = 0.0
 
     def look(self, up: bool, now: float) -> bool:
-        """Take in whether it is up; returns whether it is to be dialled."""
+        """Take in whether it is up; returns whether it is to be initiated."""
         if up:
             self.since = None
             return False
@@ -76,9 +76,9 @@ class Session:
             self.due = now + self.pause
         return now >= self.due
 
-    def tried(self, dialled: bool, now: float) -> None:
-        """Take in what came of dialling it."""
-        if dialled:
+    def tried(self, initiated: bool, now: float) -> None:
+        """Take in what came of initiating it."""
+        if initiated:
             self.pause = min(self.pause * 2, LONGEST_S)
             self.due = now + self.pause
         else:
@@ -101,11 +101,11 @@ def main() -> int:
         now = time.monotonic()
         for session in sessions:
             if session.look(is_up(session.name), now):
-                dialled = dial(session.name)
-                session.tried(dialled, now)
-                if dialled:
+                initiated = initiate(session.name)
+                session.tried(initiated, now)
+                if initiated:
                     down = now - (session.since or now)
-                    sys.stdout.write("%s has been down for %d s: dialled; next in %d s\n" % (session.name, down, session.pause))
+                    sys.stdout.write("%s has been down for %d s: initiated; next in %d s\n" % (session.name, down, session.pause))
                     sys.stdout.flush()
         select.select([events], [], [], wait(sessions, time.monotonic()))
         try:

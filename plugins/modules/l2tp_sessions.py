@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: l2tp_sessions
-short_description: Dial L2TP sessions that are down
+short_description: Initiate L2TP sessions that are down
 version_added: 0.1.0
 description:
-  - Looks at the PPP interface of each session that this host initiates, not at xl2tpd's unit. One that is down and does not come up by itself is dialled.
+  - Looks at the PPP interface of each session that this host initiates, not at xl2tpd's unit. One that is down and does not come up by itself is initiated.
   - A session that does not come up then is a warning and no failure, since the other end may be down; M(xuegao.net.verify_checks) finds it.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -23,7 +23,7 @@ options:
     type: int
     default: 6
   seconds:
-    description: Seconds that a session which was dialled has to come up.
+    description: Seconds that a session which was initiated has to come up.
     type: int
     default: 15
 extends_documentation_fragment:
@@ -31,19 +31,19 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Dial what is down
+- name: Initiate what is down
   xuegao.net.l2tp_sessions:
     names: [l2tp3]
 """
 
 RETURN = r"""
-dialled:
-  description: Sessions that were down and are up since they were dialled (in check mode, those that are down).
+initiated:
+  description: Sessions that were down and are up since they were initiated (in check mode, those that are down).
   returned: always
   type: list
   elements: str
 down:
-  description: Sessions that were dialled and are still down.
+  description: Sessions that were initiated and are still down.
   returned: always
   type: list
   elements: str
@@ -67,13 +67,13 @@ def settled(names: list[str], seconds: float) -> list[str]:
     return wait_until(lambda: missing(names), lambda left: not left, seconds, POLL_S)
 
 
-def dial(names: list[str]) -> None:
-    """Dial sessions, each once what is left of the former one has ended."""
+def initiate(names: list[str]) -> None:
+    """Initiate sessions, each once what is left of the former one has ended."""
     left = names
 
     def attempt() -> list[str]:
         nonlocal left
-        left = [name for name in left if not l2tp_watch.dial(name)]
+        left = [name for name in left if not l2tp_watch.initiate(name)]
         return left
 
     wait_until(attempt, lambda still: not still, CLOSING_LIMIT_S, l2tp_watch.CLOSING_S)
@@ -90,15 +90,17 @@ def main() -> None:
     )
     down = missing(module.params["names"])
     if not down or module.check_mode:
-        module.exit_json(changed=bool(down), dialled=down, down=[])
+        module.exit_json(changed=bool(down), initiated=down, down=[])
     tried = settled(down, module.params["patience"])
     if tried:
-        dial(tried)
+        initiate(tried)
     left = settled(tried, module.params["seconds"]) if tried else []
     for name in left:
-        module.warn("session %s is down: it was dialled, and the other end has not brought it up within %d s" % (name, module.params["seconds"]))
-    dialled = [name for name in tried if name not in left]
-    module.exit_json(changed=bool(dialled), dialled=dialled, down=left)
+        module.warn(
+            "session %s is down: it was initiated, and the other end has not brought it up within %d s" % (name, module.params["seconds"])
+        )
+    initiated = [name for name in tried if name not in left]
+    module.exit_json(changed=bool(initiated), initiated=initiated, down=left)
 
 
 if __name__ == "__main__":

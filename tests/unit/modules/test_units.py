@@ -64,7 +64,14 @@ def service(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serv
 
 def ensure(host: Host, service: Service, check: bool = False, changed: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
     """Run the module, and count what it did."""
-    wanted = {"name": NAME, "state": "started", "enabled": True, "restart_on": [str(service.unit)], "reload_on": [str(service.config)], **more}
+    wanted = {
+        "name": NAME,
+        "state": "started",
+        "enabled": True,
+        "restart_on": [str(service.unit)],
+        "reload_on": [str(service.config)],
+        **more,
+    }
     host.calls.clear()
     return host.run(units, {"units": [wanted], "changed": list(changed), "definitions": ["wg-quick@wg1.service"]}, check=check)
 

@@ -119,7 +119,17 @@ def written(etc: Path) -> Path:
     return path
 
 
-CHANGES = ("wg syncconf", "wg set", "wg-quick", "systemctl restart", "systemctl enable", "systemctl disable", "systemctl unmask", "systemctl daemon-reload", "ip ")
+CHANGES = (
+    "wg syncconf",
+    "wg set",
+    "wg-quick",
+    "systemctl restart",
+    "systemctl enable",
+    "systemctl disable",
+    "systemctl unmask",
+    "systemctl daemon-reload",
+    "ip ",
+)
 
 
 def changes(host: Host) -> list[str]:

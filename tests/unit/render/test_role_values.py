@@ -17,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.steering_routes import steering_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text, rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values, socket_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import container_definition, docker_macvlan_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.failover_test import failover_test_values
@@ -198,7 +199,12 @@ def test_graceful_restart_of_one_instance_concerns_zebra() -> None:
 
 def test_gobgp_without_variables() -> None:
     nothing: Any = {"gobgp_health": None}
-    assert gobgp_values(nothing) == {  # type: ignore[comparison-overlap]
+    values: Any = gobgp_values(nothing)
+    (daemon, health), records = values.pop("units"), values.pop("records")
+    assert (daemon["state"], daemon["reload_on"]) == ("started", ["/etc/gobgpd.conf"])
+    assert (health["state"], health["enabled"]) == ("stopped", False)
+    assert set(records) == {"gobgpd.service", "xgn-steering-health.service"}
+    assert values == {
         "families": [],
         "neighbors": [],
         "secrets": {},
@@ -289,7 +295,8 @@ def test_what_the_other_end_of_ipsec_calls_itself(options: Any, identity: str) -
 
 
 def test_l2tp_values() -> None:
-    assert l2tp_ipsec_values({}) == {"tunnels": [], "secrets": {}, "sessions": []}
+    nothing = l2tp_ipsec_values({})
+    assert (nothing["tunnels"], nothing["secrets"], nothing["sessions"], nothing["initiated"]) == ([], {}, [], [])
     variables: HostVariables = {
         "l2tp_ipsec_tunnels": [L2TP, {**L2TP, "name": LONGEST, "role": "lac", "remote": "192.0.2.9", "local_address": "10.0.0.1",
                                       "remote_address": "10.0.0.2", "ipv6": True}],
@@ -302,6 +309,9 @@ def test_l2tp_values() -> None:
     assert (one["callers"], one["initiates"]) == ("192.0.2.9 - 192.0.2.9", True)
     assert one["preshared_key"] == f"<secret {LONGEST}>"
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
+    # Only the end that initiates has a watch.
+    assert (values["initiated"], values["units"][-1]["state"], nothing["units"][-1]["state"]) == ([LONGEST], "started", "stopped")
+    assert "/etc/ppp/xgn-l2tp5" in values["units"][1]["restart_on"]
     plain, addressed = values["sessions"]
     assert plain["path"] == "/etc/ppp/xgn-l2tp5"
     assert {"noip", "noipv6", "lcp-echo-interval 7", "lcp-echo-failure 8"} <= set(plain["content"].splitlines())
@@ -329,6 +339,7 @@ def test_docker_without_variables() -> None:
             "live-restore": True,
         },
         "parents": [],
+        "record": record_command(["/etc/docker/daemon.json"]),
         "systems": [],
         "networks": [],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,17 @@ def test_nothing_is_done_while_all_is_well() -> None:
     assert wait(sessions, 0.0) is None
 
 
-def test_xl2tpd_gets_its_time_and_then_it_is_dialled_ever_more_seldom() -> None:
-    session, now, dialled = Session("l2tp3"), 100.0, []
-    while len(dialled) < 7:
+def test_xl2tpd_gets_its_time_and_then_it_is_initiated_ever_more_seldom() -> None:
+    session, now, initiated = Session("l2tp3"), 100.0, []
+    while len(initiated) < 7:
         if session.look(False, now):
             session.tried(True, now)
-            dialled.append(now - 100)
+            initiated.append(now - 100)
         step = wait([session], now)
         assert step
         now += step
-    assert dialled[0] == PATIENCE_S
-    gaps = [later - earlier for earlier, later in zip(dialled, dialled[1:])]
+    assert initiated[0] == PATIENCE_S
+    gaps = [later - earlier for earlier, later in itertools.pairwise(initiated)]
     assert gaps == [90, 180, 360, LONGEST_S, LONGEST_S, LONGEST_S]
 
 
@@ -47,7 +48,7 @@ def test_one_that_has_yet_to_end_is_asked_again_soon() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "dialled", "asked"),
+    ("answer", "initiated", "asked"),
     [
         ("01 Session 'l2tp3' not up\n", True, ["disconnect-lac", "connect-lac"]),
         ("00 OK\n", False, ["disconnect-lac"]),
@@ -55,8 +56,8 @@ def test_one_that_has_yet_to_end_is_asked_again_soon() -> None:
     ],
     ids=["gone", "closing", "no xl2tpd"],
 )
-def test_a_session_is_dialled_once_nothing_is_left_of_the_former(
-    monkeypatch: pytest.MonkeyPatch, answer: str, dialled: bool, asked: list[str]
+def test_a_session_is_initiated_once_nothing_is_left_of_the_former(
+    monkeypatch: pytest.MonkeyPatch, answer: str, initiated: bool, asked: list[str]
 ) -> None:
     verbs = []
 
@@ -65,13 +66,13 @@ def test_a_session_is_dialled_once_nothing_is_left_of_the_former(
         return answer
 
     monkeypatch.setattr(l2tp_watch, "control", control)
-    assert (l2tp_watch.dial("l2tp3"), verbs) == (dialled, asked)
+    assert (l2tp_watch.initiate("l2tp3"), verbs) == (initiated, asked)
 
 
 def test_a_host_without_the_program_answers_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert l2tp_watch.control("connect-lac", "l2tp3") == ""
     program = tmp_path / "xl2tpd-control"
-    program.write_text("#!/bin/sh\necho \"$@\"\n", encoding="utf-8")
+    program.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     assert l2tp_watch.control("connect-lac", "l2tp3") == "connect-lac l2tp3\n"
