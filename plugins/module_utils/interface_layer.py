@@ -75,9 +75,12 @@ class Kernel:
     def __init__(self, dry_run: bool = False) -> None:
         self.dry_run = dry_run
         self.commands: list[str] = []
+        # What a dry run would have renamed still has its former name.
+        self.live_names: dict[str, str] = {}
 
     def read(self, *arguments: str, program: str = "ip") -> list[Any]:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
+        arguments = tuple(self.live_names.get(word, word) for word in arguments)
         # There is no AnsibleModule at boot.
         run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
@@ -257,6 +260,8 @@ def _give_names_back(kernel: Kernel, links: dict[str, Any], made: set[str], inde
             kernel.change("link", "set", "dev", old, "name", name)
             link["up"] = False
         links[name] = links.pop(old)
+        if kernel.dry_run:
+            kernel.live_names[name] = old
         for other in links.values():
             for key in ("parent", "master"):
                 if other[key] == old:
@@ -287,7 +292,8 @@ def _look_for_duplicates(kernel: Kernel, links: dict[str, Any], name: str, look:
     if not kernel.dry_run:
         with open(path, "w", encoding="ascii") as setting:
             setting.write(value)
-    if look or links[name].get("index") is None:
+    # One that was made a moment ago may have got its addresses before this was said.
+    if look or (kernel.dry_run and links[name].get("index") is None):
         return
     for link in kernel.read("-6", "address", "show", "dev", name, "tentative"):
         for entry in link.get("addr_info", []):
@@ -471,6 +477,8 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:
             raise InterfaceLayerError("%s: %s" % (path, error)) from error
+    if not isinstance(declared, dict):
+        raise InterfaceLayerError("%s: no JSON object" % path)
     return declared
 
 

@@ -18,7 +18,8 @@ def test_nothing_is_done_while_all_is_well() -> None:
 
 
 def test_xl2tpd_gets_its_time_and_then_it_is_initiated_ever_more_seldom() -> None:
-    session, now, initiated = Session("l2tp3"), 100.0, []
+    session, now = Session("l2tp3"), 100.0
+    initiated: list[float] = []
     while len(initiated) < 7:
         if session.look(False, now):
             session.tried(True, now)

@@ -150,7 +150,8 @@ def _ssh(listen: Iterable[DnsAnycastSshListen], port: int) -> Ssh:
             {"path": "/etc/ssh/sshd_config.d/10-xgn.conf", "content": rendered("dns_anycast", "sshd.conf.j2", {"addresses": main})}
         )
     for vrf, texts in sockets.items():
-        printed = {"vrf": vrf, "addresses": texts}
+        record = record_command([f"/etc/systemd/system/xgn-ssh-{vrf}.socket"])
+        printed = {"vrf": vrf, "addresses": texts, "record": record}
         for suffix in (".socket", "@.service"):
             template = f"xgn-ssh{suffix.removeprefix('@')}.j2"
             files.append({"path": f"/etc/systemd/system/xgn-ssh-{vrf}{suffix}", "content": rendered("dns_anycast", template, printed)})
