@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import way_back as laying
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.modules import config_files, kernel_settings
@@ -227,3 +228,11 @@ def test_a_host_that_has_restored_in_the_middle_of_a_run_takes_no_more_of_it(
     assert "in the middle of this run the host has restored" in host.run(config_files, second)["msg"]
     assert not (tmp_path / "file").exists()
     assert host.run(config_files, second)["changed"]
+
+
+def test_each_module_that_changes_a_host_is_in_the_action_group() -> None:
+    """Otherwise a playbook's module_defaults would leave it out, and its changes would have no way back."""
+    root = Path(__file__).resolve().parents[3]
+    group = yaml.safe_load((root / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["host"]
+    changing = {path.stem for path in (root / "plugins/modules").glob("*.py") if "HostChange" in path.read_text(encoding="utf-8")}
+    assert sorted(group) == sorted(changing | {"way_back"})
