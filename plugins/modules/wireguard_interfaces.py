@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Writes C(/etc/wireguard/NAME.conf), checks it with C(wg-quick strip), and synchronises a living interface with it.
   - Compares the interface's public key before and after, and puts the identity back should it be lost.
-  - Unmasks, enables and starts C(wg-quick@NAME.service). What counts is the interface: one that somebody deleted or renamed is made again though its
+  - Unmasks, enables and starts C(wg-quick@NAME.service). What counts is the interface, and one that somebody deleted or renamed is made again though its
     unit is active.
   - Needs the key files of M(xuegao.net.wireguard_key).
 author: xuegao.net maintainers (@xuegao)
