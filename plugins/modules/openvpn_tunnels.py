@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Writes the configuration and the unit's drop-in of each tunnel, lets openvpn check the configuration first, and enables and starts the unit.
   - Restarts a tunnel only when the running daemon was started with something else than what is declared, or does not read the interface of that name,
-    since somebody deleted or renamed it. Otherwise the interface survives that: it is made before the daemon and belongs to nobody.
+    since somebody deleted or renamed it. Otherwise the interface survives that, since it is made before the daemon and belongs to nobody.
   - A tunnel that does not start gets its former files back. Needs the key files of M(xuegao.net.openvpn_key).
 author: xuegao.net maintainers (@xuegao)
 options:
