@@ -27,7 +27,7 @@ LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 # A table of contents inside the page, which the theme has beside it and refuses.
 OWN_CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)*", re.MULTILINE)
 GUIDES = (
-    "getting-started terms planner validation validation-rules verify troubleshooting filters steering unmanaged-peers containers"
+    "getting-started terms planner validation validation-rules verify troubleshooting filters maintenance steering unmanaged-peers containers"
     " failover-test frr-from-source architecture lab testing"
 ).split()
 CONTENTS = """
