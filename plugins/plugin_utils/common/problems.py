@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What every rule of this collection returns: one mistake, where it is, and how to correct it; and the collector of them.
 
 Where a mistake is, is data: the keys that lead to the value. A rule that asks whether something is sound asks for keys, never for the text that

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Check values against options written as in a role's ``meta/argument_specs.yml``, and report every mistake at once.
 
 The format is Ansible's own: ``type`` (str, int, bool, float, dict, list, path, raw), ``elements``, ``options``, ``choices``,
