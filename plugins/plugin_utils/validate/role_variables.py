@@ -103,10 +103,16 @@ def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Finding
     Returns:
         Every problem; empty when there is none.
     """
+    found = form_problems(variables, specs)
+    found.extend(host_problems(variables))
+    return found
+
+
+def form_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Findings:
+    """Check the names and types of a host's variables alone, without the rules. Parameters and result as of `variable_problems`."""
     known = {name: value for name, value in variables.items() if name in specs.options}
     found = Findings(_unknown_names(variables, specs))
     found.extend(check(known, specs.options))
-    found.extend(host_problems(variables))
     return found
 
 
