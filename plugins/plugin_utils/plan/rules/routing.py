@@ -61,7 +61,7 @@ def _area(area: str, path: Place) -> Iterator[Problem]:
 
 
 def _keepalives(intent: Intent) -> Iterator[Problem]:
-    """A keepalive more frequent than BFD only adds packets; the source asks for one beyond BFD's interval."""
+    """A keepalive more frequent than BFD only adds packets."""
     bfd = intent.settings.bfd
     yield from _pings(intent)
     if not bfd.enabled or _in_doubt(intent, "xgn_bfd", *_TIMERS):
