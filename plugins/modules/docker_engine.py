@@ -70,7 +70,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -143,6 +145,7 @@ class Engine:
         self.old_dropin = read_text(DROPIN)
         self.dockerd = module.get_bin_path("dockerd")
         self.systemd = Systemd(module.run_command)
+        self.change = HostChange(module)
         self.actions: list[str] = []
 
     def old_config(self) -> dict[str, Any]:
@@ -179,26 +182,32 @@ class Engine:
             self.module.fail_json(msg="dockerd refuses the configuration, nothing was changed: %s" % answer)
 
     def needed(self, info: dict[str, Any], running: bool) -> str | None:
-        """What the service needs: start, reload, restart or nothing."""
+        """What the service needs: start, reload (also to learn what it has read), restart or nothing."""
         if not running:
             return "start"
-        old, new = self.old_config(), self.config
+        old, new, loaded = self.old_config(), self.config, record_of(UNIT).get(CONFIG)
         changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+        if loaded == digest_of_text(self.text):
+            # Somebody edited the file, and the daemon has not read that.
+            changed = set()
+        elif loaded not in (None, digest_of_text(self.old_text)):
+            # It runs with a third configuration: a run was killed before it restarted the daemon.
+            return "restart"
         live_differs = info and (
             info.get("DockerRootDir") != new.get("data-root", DEFAULT_ROOT) or (new.get("bridge") == "none" and info["bridge"])
         )
         if changed - RELOADABLE or live_differs:
             return "restart"
-        if changed or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
+        if changed or loaded is None or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
             return "reload"
         return None
 
     def write(self) -> None:
         """Write both files where they differ."""
         if self.text != self.old_text:
-            write_atomically(CONFIG, self.text, 0o644)
+            self.change.write(CONFIG, self.text, 0o644)
         if self.dropin != self.old_dropin:
-            write_atomically(DROPIN, self.dropin, 0o644)
+            self.change.write(DROPIN, self.dropin, 0o644)
 
     def move(self, old_root: str, new_root: str) -> None:
         """Stop the daemon and move its data."""
@@ -239,7 +248,7 @@ class Engine:
         """Put the old configuration back, if there was one, and start the daemon with it."""
         if not self.old_text or self.old_text == self.text:
             return "There is no other configuration to go back to."
-        write_atomically(CONFIG, self.old_text, 0o644)
+        self.change.write(CONFIG, self.old_text, 0o644)
         self.systemd.attempt("reset-failed", UNIT)
         status, answer = self.systemd.attempt("restart", UNIT)
         return "The old daemon.json is back and %s." % ("running" if status == 0 else "fails too: %s" % answer)
@@ -256,6 +265,8 @@ def main() -> None:
     )
     engine = Engine(module)
     new_root = engine.config.get("data-root", DEFAULT_ROOT)
+    if engine.dockerd is not None:
+        engine.actions += engine.systemd.settled([UNIT], False, module.check_mode)[1]
     running = engine.dockerd is not None and engine.systemd.is_active(UNIT)
     info = engine.info() if running else {}
     old_root = info.get("DockerRootDir", engine.old_config().get("data-root", DEFAULT_ROOT))

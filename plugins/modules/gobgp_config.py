@@ -58,6 +58,11 @@ applied:
   description: How the running daemon was (or would be) brought in line; C(reload), C(restart), or empty when it does not run or has nothing to do.
   returned: always
   type: str
+steered:
+  description: What was (or would be) done so that gobgpd advertises what is wanted and may be steered; one sentence a step.
+  returned: always
+  type: list
+  elements: str
 """
 
 import grp
@@ -69,7 +74,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import steering
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -156,6 +162,20 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
     return how
 
 
+def steer(module: AnsibleModule) -> list[str]:
+    """Bring what the running daemon advertises in line with what may be steered; returns one sentence a step. Raises SteeringError.
+
+    Compared with its table, whatever has become of settings, routes or health command. Without its settings there is nothing to steer yet.
+    """
+    if not os.path.exists(steering.SETTINGS) or not Systemd(module.run_command).is_active(UNIT):
+        return []
+    configured = steering.settings()
+    if module.check_mode:
+        return ["would be brought in line: %s" % prefix for prefix in steering.differing(configured)]
+    with steering.locked():
+        return steering.replay(configured, starting=True)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -181,14 +201,16 @@ def main() -> None:
         if complaint:
             module.fail_json(msg="gobgpd refuses the configuration, nothing was changed: %s" % complaint)
     if not module.check_mode and (before != text or mode != 0o640):
-        write_atomically(path, text, 0o640, 0, group_number(module))
+        HostChange(module).write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
+        steered = [line for line in steer(module) if not line.startswith(steering.REFUSED)]
     except (steering.SteeringError, CommandError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=before != text or mode != 0o640 or bool(applied),
+        changed=before != text or mode != 0o640 or bool(applied or steered),
         applied=applied,
+        steered=steered,
         diff=[
             {
                 "before_header": path,
@@ -196,7 +218,7 @@ def main() -> None:
                 "before": take_out(before, SECRETS, secrets, written=quoted),
                 "after": module.params["content"],
             },
-            {"prepared": "gobgpd: %s\n" % applied if applied else ""},
+            {"prepared": "".join("gobgpd: %s\n" % line for line in [*([applied] if applied else []), *steered])},
         ],
     )
 

@@ -47,7 +47,8 @@ live_changed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
 
 # Settings that name a kernel module, and how the module's name begins.
@@ -76,11 +77,12 @@ def main() -> None:
         )
     text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
     before = read_text(module.params["path"])
+    file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     if not module.check_mode:
-        if before != text:
-            write_atomically(module.params["path"], text, 0o644)
+        if file_differs:
+            HostChange(module).write(module.params["path"], text, 0o644)
         for key in drifted:
             load_module_of(module, key, settings[key])
             try:
@@ -91,7 +93,7 @@ def main() -> None:
             if sysctl_value(key) != settings[key]:
                 module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], sysctl_value(key)))
     module.exit_json(
-        changed=bool(drifted) or before != text,
+        changed=bool(drifted) or file_differs,
         live_changed=drifted,
         diff=[
             {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},

@@ -10,8 +10,8 @@ short_description: OpenVPN tunnels through the distribution's units, each change
 version_added: 0.1.0
 description:
   - Writes the configuration and the unit's drop-in of each tunnel, lets openvpn check the configuration first, and enables and starts the unit.
-  - Restarts a tunnel only when the running daemon was started with something else than what is declared. The interface survives that,
-    since it is made before the daemon and belongs to nobody.
+  - Restarts a tunnel only when the running daemon was started with something else than what is declared, or does not read the interface of that name,
+    since somebody deleted or renamed it. Otherwise the interface survives that: it is made before the daemon and belongs to nobody.
   - A tunnel that does not start gets its former files back. Needs the key files of M(xuegao.net.openvpn_key).
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -81,8 +81,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
@@ -97,6 +98,7 @@ class Host:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemd = Systemd(module.run_command)
+        self.change = HostChange(module)
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
         self.stale_units = False
@@ -106,10 +108,12 @@ class Host:
         return output(self.module.run_command, *command)
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
-        """ActiveState, UnitFileState and MainPID by unit; empty on a host without systemd."""
+        """ActiveState, UnitFileState and MainPID by unit, once systemd has their definitions as they are; empty on a host without systemd."""
         if self.module.get_bin_path("systemctl") is None:
             return {}
-        return self.systemd.properties(names, "ActiveState", "UnitFileState", "MainPID")
+        states, noted = self.systemd.settled(names, False, self.module.check_mode)
+        self.actions += noted
+        return states
 
     def write(self, path: str, text: str, mode: int) -> bool:
         """Note and, outside of check mode, write a file that is not as it should be; returns whether it was not."""
@@ -119,7 +123,7 @@ class Host:
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": text})
         self.actions.append("%s %s" % ("rewrite" if before else "write", path))
         if not self.module.check_mode:
-            write_atomically(path, text, mode)
+            self.change.write(path, text, mode)
         return True
 
     def reload_units(self) -> None:
@@ -138,6 +142,31 @@ def started_with(pid: str) -> str | None:
         return None
     found = [value for value in variables if value.startswith(b"XGN_CONFIGURATION=")]
     return found[0].partition(b"=")[2].decode() if found else None
+
+
+def interface_of(pid: str) -> str | None:
+    """Name of the interface whose packets a daemon reads, empty when somebody deleted it; None when it has opened none yet.
+
+    The kernel says so of each open /dev/net/tun (tun_chr_show_fdinfo() in Linux' drivers/net/tun.c), by the name that it has now.
+    """
+    for path in glob.glob("%s/%s/fdinfo/*" % (PROC, pid)):
+        try:
+            lines = read_text(path).splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.startswith("iff:"):
+                return line.partition(":")[2].strip()
+    return None
+
+
+def lost_interface(pid: str, name: str) -> str | None:
+    """Why a running daemon must be started again: it reads another interface than the one of this name; None when that is not so."""
+    read = interface_of(pid)
+    if read:
+        return None if read == name else "its interface has become %s" % read
+    # One that calls a name has not opened any before it has an address; that is no reason, as long as the interface waits for it.
+    return "its interface is gone" if read == "" or not interface_exists(name) else None
 
 
 def validate(host: Host, tunnel: dict[str, Any]) -> None:
@@ -178,10 +207,15 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     other = active and started_with(unit_state.get("MainPID", "0")) != digest
     enabled = unit_state.get("UnitFileState") == "enabled"
     mtu = interface_mtu(name)
+    lost = lost_interface(unit_state.get("MainPID", "0"), name) if active and not other else None
     if other:
         host.actions.append("%s: restart %s (it runs with another configuration)" % (name, unit))
+    elif lost:
+        host.actions.append("%s: restart %s (%s)" % (name, unit, lost))
     elif not active:
         host.actions.append("%s: start %s" % (name, unit))
+    elif not interface_is_up(name):
+        host.actions.append("%s: set up" % name)
     elif mtu != tunnel["mtu"]:
         host.actions.append("%s: MTU %s, declared %s" % (name, mtu, tunnel["mtu"]))
     if not enabled:
@@ -189,8 +223,13 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     if host.module.check_mode:
         return
     host.reload_units()
-    if other or not active:
+    if other or lost or not active:
+        renamed = interface_of(unit_state.get("MainPID", "0")) if lost else None
+        if renamed:
+            delete_interface(host, renamed)
         start(host, name, unit, before)
+    elif not interface_is_up(name):
+        host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]), "up")
     elif mtu != tunnel["mtu"]:
         host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]))
     if not enabled:
@@ -207,9 +246,9 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
         host.systemd.attempt("stop", unit)
         for path, text in before.items():
             if text:
-                write_atomically(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
+                host.change.write(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
             else:
-                os.unlink(path)
+                host.change.remove(path)
         host.systemd.do("daemon-reload")
         if all(before.values()):
             host.systemd.attempt("restart", unit)
@@ -251,8 +290,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             if name not in names:
                 delete_interface(host, name)
             for file in (path, dropin):
-                if os.path.exists(file):
-                    os.unlink(file)
+                host.change.remove(file)
             host.stale_units = True
 
 

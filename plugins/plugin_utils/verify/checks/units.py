@@ -24,6 +24,8 @@ def expected_units(variables: Variables) -> list[str]:
         tunnels = entries_of(variables, kind.variable) if kind.role in roles and kind.unit else []
         units += kind.other_units if tunnels else ()
         units += [kind.unit.format(name=item["name"], side=item.get("role")) for item in tunnels]
+        if kind.variable == "l2tp_ipsec_tunnels" and any(item.get("role") == "lac" for item in tunnels):
+            units.append("xgn-l2tp-watch.service")
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         units += ["interface.service"] if uses_vrf(variables) else []
