@@ -55,7 +55,7 @@ def _addresses(end: End, link: Link) -> str:
 
 
 def _ports(end: End, link: Link) -> str:
-    """Return what has to be let in to an end, wherever packets are filtered on their way to it."""
+    """Return what has to be open at an end, and wherever else packets are filtered on their way to it."""
     return " ".join(f"{protocol}/{number}" if number else protocol for protocol, number in ports_of(link, end))
 
 
