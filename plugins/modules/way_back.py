@@ -29,6 +29,12 @@ options:
       vrf:
         description: VRF whose table holds it; the main table when not given.
         type: str
+      protocol:
+        description: Source of the route; for role P(xuegao.net.verify#role).
+        type: str
+      direct:
+        description: Whether the next hop is on a connected subnet; for role P(xuegao.net.verify#role).
+        type: bool
   wait_seconds:
     description: Time for sessions and routes to come back. As long as the way back when not given.
     type: int
@@ -160,7 +166,7 @@ def end(module: AnsibleModule) -> None:
 
 
 def main() -> None:
-    route = {"prefix": {"type": "str", "required": True}, "vrf": {"type": "str"}}
+    route = {"prefix": {"type": "str", "required": True}, "vrf": {"type": "str"}, "protocol": {"type": "str"}, "direct": {"type": "bool"}}
     module = AnsibleModule(
         argument_spec={
             "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
