@@ -93,7 +93,7 @@ def arm(
         Systemd(run).start_later(unit_of(name), seconds, ["/bin/sh", place + "/restore"], description)
     except CommandError as error:
         shutil.rmtree(place)
-        raise CheckpointError("no timer for the way back could be started, so nothing was changed: %s" % error.said) from None
+        raise CheckpointError("No timer for the way back could be started, so %s was not changed: %s" % (name, error.said)) from None
 
 
 def stop_timer(name: str, run: Runner) -> None:
@@ -110,7 +110,9 @@ def confirm(name: str, run: Runner) -> None:
     place = place_of(name)
     stop_timer(name, run)
     if not is_pending(name) or os.path.exists(os.path.join(place, STARTED)):
-        raise CheckpointError("the confirmation came too late: the host has restored what was there before the change of %s" % name)
+        raise CheckpointError(
+            "The confirmation of the change of %s came too late: the host has put back what was there before. Remedy: run again." % name
+        )
     shutil.rmtree(place)
 
 

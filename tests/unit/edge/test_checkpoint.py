@@ -71,7 +71,7 @@ def test_second_change_keeps_the_last_confirmed_state(tmp_path: Path) -> None:
 
 
 def test_without_a_timer_nothing_is_begun() -> None:
-    with pytest.raises(checkpoint.CheckpointError, match="nothing was changed: no bus"):
+    with pytest.raises(checkpoint.CheckpointError, match="was not changed: no bus"):
         checkpoint.arm("x", [], {}, [], 30, Host(timer=1).run)
     assert not checkpoint.is_pending("x")
 

@@ -71,14 +71,14 @@ def test_a_rule_deleted_by_hand_is_repaired_though_the_file_is_right(host: Host,
 def test_a_refused_table_changes_nothing(host: Host, tmp_path: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     live.refuses = "syntax error"
-    assert load(host, path)["msg"] == f"refused by nft, nothing was changed:\n{path}:1: syntax error"
+    assert load(host, path)["msg"] == f"nft refuses the new rules, and nothing was changed:\n{path}:1: syntax error"
     assert (live.live, path.exists()) == (OLD, False)
 
 
 def test_without_a_timer_nothing_is_loaded(host: Host, tmp_path: Path, checkpoints: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     host.program("systemd-run", lambda _command, _data: (1, "", "no bus"))
-    assert load(host, path)["msg"].endswith("so nothing was changed: no bus")
+    assert load(host, path)["msg"].endswith("was not changed: no bus")
     assert (live.live, path.exists(), (checkpoints / "firewall").exists()) == (OLD, False, False)
 
 
@@ -211,4 +211,4 @@ def test_a_confirmation_forgets_the_way_back(host: Host, checkpoints: Path) -> N
 
 def test_a_confirmation_that_comes_too_late_is_an_error(host: Host) -> None:
     host.program("systemctl")
-    assert "the confirmation came too late" in host.run(checkpoint, {"name": "firewall"})["msg"]
+    assert "The confirmation of the change of firewall came too late" in host.run(checkpoint, {"name": "firewall"})["msg"]
