@@ -7,7 +7,7 @@ One program with two uses. The module C(interface_layer) imports it, and role C(
 /usr/local/lib/xgn-interface; /usr/local/sbin/xgn-interface starts it, at boot from interface.service, and whenever wg-quick has made a tunnel.
 It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
 
-    xgn-interface apply [--interface NAME]   make the live state as declared
+    xgn-interface apply [--interface NAME] [--previous FILE]   make the live state as declared
     xgn-interface check                      print what apply would do; exit 2 when there is something
 """
 
@@ -184,7 +184,7 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         for key, part in TUNNELS.items():
             interface_tunnel.take_down(part, kernel, links, declared.get(key, []), previous.get(key, []))
         _take_down(kernel, links, declared, previous)
-        for name in (_without_ports(previous) - _without_ports(declared)) & made:
+        for name in (_without_ports(previous) - _without_ports(declared)) & made.keys():
             _look_for_duplicates(kernel, links, name, True)
     for vrf in vrfs:
         _ensure_vrf(kernel, links, vrf)
@@ -223,10 +223,11 @@ def tunnels_of(declared: dict[str, Any]) -> list[tuple[interface_tunnel.Part, di
     return [(part, item) for key, part in TUNNELS.items() for item in declared.get(key, [])]
 
 
-def _made_here(declared: dict[str, Any]) -> set[str]:
-    """Names of the declared interfaces that this layer makes."""
-    kinds = {item["name"] for item in declared.get("interfaces", []) if item.get("kind")}
-    return kinds | {item["name"] for item in declared.get("vrfs", [])} | {item["name"] for _part, item in tunnels_of(declared)}
+def _made_here(declared: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The declared interfaces that this layer makes: kinds that each may have, by name."""
+    kinds: dict[str, tuple[str, ...]] = {item["name"]: (item["kind"],) for item in declared.get("interfaces", []) if item.get("kind")}
+    vrfs = {item["name"]: ("vrf",) for item in declared.get("vrfs", [])}
+    return {**kinds, **vrfs, **{item["name"]: part.KINDS for part, item in tunnels_of(declared)}}
 
 
 def _indexes() -> dict[str, int]:
@@ -239,7 +240,7 @@ def _indexes() -> dict[str, int]:
         return {}
 
 
-def _keep_indexes(made: set[str], before: dict[str, int], links: dict[str, Any]) -> None:
+def _keep_indexes(made: Mapping[str, tuple[str, ...]], before: dict[str, int], links: dict[str, Any]) -> None:
     known = {**before, **{name: link["index"] for name, link in links.items() if link.get("index")}}
     now = {name: known[name] for name in sorted(made) if name in known}
     if now == before:
@@ -249,11 +250,14 @@ def _keep_indexes(made: set[str], before: dict[str, int], links: dict[str, Any])
     os.replace(INDEX_FILE + ".new", INDEX_FILE)
 
 
-def _give_names_back(kernel: Kernel, links: dict[str, Any], made: set[str], indexes: dict[str, int]) -> None:
+def _give_names_back(kernel: Kernel, links: dict[str, Any], made: Mapping[str, tuple[str, ...]], indexes: dict[str, int]) -> None:
     """Find declared interfaces under the name somebody gave them; a second one beside them would be refused, or share their addresses."""
-    declared_indexes = {indexes[name]: name for name in made - links.keys() if name in indexes}
+    declared_indexes = {indexes[name]: name for name in made.keys() - links.keys() if name in indexes}
     for old in [name for name, link in links.items() if link.get("index") in declared_indexes and name not in made]:
         name, link = declared_indexes[links[old]["index"]], links[old]
+        # An interface that comes back from a container brings its index along.
+        if link["kind"] not in made[name]:
+            continue
         # Kernels before 6.2 want it down.
         if not kernel.attempt("Device or resource busy", "link", "set", "dev", old, "name", name):
             kernel.change("link", "set", "dev", old, "down")
@@ -489,9 +493,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="xgn-interface", description="VRFs and their members as declared in %s" % STATE_FILE)
     parser.add_argument("verb", choices=["apply", "check"])
     parser.add_argument("--interface", help="handle this interface and its VRF only")
+    parser.add_argument("--previous", metavar="FILE", help="what was declared before; what of it is declared no more is taken down")
     options = parser.parse_args()
     try:
-        commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
+        previous = load(options.previous) if options.previous else None
+        commands, missing = apply(load(), previous, only=options.interface, dry_run=options.verb == "check")
     except InterfaceLayerError as error:
         sys.stderr.write("xgn-interface: %s\n" % error)
         return 1

@@ -3,9 +3,10 @@
 
 """Sessions of L2TP that xl2tpd has given up.
 
-xl2tpd initiates again when a tunnel of its own ends (redial in xl2tpd.conf(5)), but schedules nothing when initiating itself fails at once: a name that does not
-resolve, a tunnel that cannot be made while there is no way to the other end. Nobody initiates any more then. This program waits for the kernel to say that an
-interface came or went, and initiates a session that has been down for longer than an attempt of xl2tpd's takes, ever more seldom.
+xl2tpd initiates again when a tunnel of its own ends (redial in xl2tpd.conf(5)), but schedules nothing when initiating itself fails at once: a name
+that does not resolve, a tunnel that cannot be made while there is no way to the other end. Nobody initiates any more then. This program waits for
+the kernel to say that an interface came or went, and initiates a session that has been down for longer than an attempt of xl2tpd's takes, ever more
+seldom.
 
 Role C(l2tp_ipsec) installs this file as it is, as C(/usr/local/sbin/xgn-l2tp-watch), and module C(l2tp_sessions) imports it. It needs the standard library
 and xl2tpd-control(8).

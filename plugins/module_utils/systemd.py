@@ -49,8 +49,8 @@ class Systemd:
     ) -> tuple[dict[str, dict[str, str]], list[str]]:
         """Take masks off units and let systemd read definitions that it has not read.
 
-        written: the caller has just written one. others: units that are only to be read. dry_run: only say so. Returns ActiveState, UnitFileState and MainPID by unit
-        after that, and what was (or would be) done, in words. Raises CommandError.
+        written: the caller has just written one. others: units that are only to be read. dry_run: only say so. Returns ActiveState, UnitFileState
+        and MainPID by unit after that, and what was (or would be) done, in words. Raises CommandError.
         """
         names, shown = [*units, *others], ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
         states = self.properties(names, *shown)

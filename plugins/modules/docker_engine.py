@@ -31,6 +31,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -76,6 +77,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 CONFIG = "/etc/docker/daemon.json"
 DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
@@ -270,6 +272,7 @@ def main() -> None:
             "config": {"type": "dict", "required": True},
             "dropin": {"type": "str", "required": True},
             "move_data": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -42,6 +42,7 @@ options:
     default: /etc/gobgpd.conf
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -80,6 +81,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 UNIT = "gobgpd.service"
 GROUP = "gobgp"
@@ -153,6 +155,7 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
     how = "restart" if "global" in before or not file_changed else "reload"
     if module.check_mode:
         return how
+    HostChange(module).about_to()
     systemd.do(how, UNIT)
     left = settled(params)
     if left and how == "reload":
@@ -190,6 +193,7 @@ def main() -> None:
             "router_id": {"type": "str", "required": True},
             "neighbors": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -25,6 +25,7 @@ options:
     required: true
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -50,6 +51,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # Settings that name a kernel module, and how the module's name begins.
 MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
@@ -66,7 +68,7 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}},
+        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}, **WAY_BACK},
         supports_check_mode=True,
     )
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
@@ -82,9 +84,11 @@ def main() -> None:
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     if not module.check_mode:
+        change = HostChange(module)
         if file_differs:
-            HostChange(module).write(module.params["path"], text, 0o644)
+            change.write(module.params["path"], text, 0o644)
         for key in drifted:
+            change.way_back.note_setting(sysctl_path(key), live[key])
             load_module_of(module, key, settings[key])
             try:
                 with open(sysctl_path(key), "w", encoding="utf-8") as stream:

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Writes C(/etc/wireguard/NAME.conf), checks it with C(wg-quick strip), and synchronises a living interface with it.
   - Compares the interface's public key before and after, and puts the identity back should it be lost.
-  - Unmasks, enables and starts C(wg-quick@NAME.service). What counts is the interface: one that somebody deleted or renamed is made again though its
+  - Unmasks, enables and starts C(wg-quick@NAME.service). What counts is the interface, and one that somebody deleted or renamed is made again though its
     unit is active.
   - Needs the key files of M(xuegao.net.wireguard_key).
 author: xuegao.net maintainers (@xuegao)
@@ -84,6 +84,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -120,6 +121,26 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text,
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
+
+PEER = {
+    "name": {"type": "str", "required": True},
+    "interface": {"type": "str"},
+    "public_key": {"type": "str", "no_log": False},
+    "preshared_key": {"type": "str", "no_log": True},
+    "endpoint": {"type": "str"},
+    "allowed_ips": {"type": "list", "elements": "str", "default": ["0.0.0.0/0", "::/0"]},
+    "persistent_keepalive": {"type": "int"},
+}
+INTERFACE = {
+    "name": {"type": "str", "required": True},
+    "listen_port": {"type": "int"},
+    "mtu": {"type": "int", "default": 1412},
+    "fwmark": {"type": "int"},
+    "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER},
+}
 
 
 def unit_of(name: str) -> str:
@@ -252,6 +273,8 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         host.note(name, "enable wg-quick@%s" % name)
     if module.check_mode:
         return
+    if any(action.startswith(name + ": ") for action in host.actions):
+        host.change.about_to(unit_note(unit_of(name), TUNNELS), {"wireguard": name})
 
     with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
         if file_differs or differences or not (live and active):
@@ -308,34 +331,20 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         host.note(name, "stop, disable and remove; its key file stays")
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
+            host.change.about_to(unit_note(unit_of(name), TUNNELS))
             host.systemd.do("disable", "--now", "--quiet", unit_of(name))
             host.change.remove(path)
 
 
 def main() -> None:
-    peer_options = {
-        "name": {"type": "str", "required": True},
-        "interface": {"type": "str"},
-        "public_key": {"type": "str", "no_log": False},
-        "preshared_key": {"type": "str", "no_log": True},
-        "endpoint": {"type": "str"},
-        "allowed_ips": {"type": "list", "elements": "str", "default": ["0.0.0.0/0", "::/0"]},
-        "persistent_keepalive": {"type": "int"},
-    }
-    interface_options = {
-        "name": {"type": "str", "required": True},
-        "listen_port": {"type": "int"},
-        "mtu": {"type": "int", "default": 1412},
-        "fwmark": {"type": "int"},
-        "peers": {"type": "list", "elements": "dict", "default": [], "options": peer_options},
-    }
     module = AnsibleModule(
         argument_spec={
-            "interfaces": {"type": "list", "elements": "dict", "required": True, "options": interface_options},
+            "interfaces": {"type": "list", "elements": "dict", "required": True, "options": INTERFACE},
             "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
             "unit_changed": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -28,6 +28,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -49,6 +50,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def main() -> None:
@@ -57,6 +59,7 @@ def main() -> None:
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},
             "rotate": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -10,7 +10,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.loaded import RECORDS
 
 
 def record_command(paths: Iterable[str]) -> str:
-    """Return a command for ``ExecStartPre=`` or ``ExecReload=`` of a unit that records the digests of files. It never fails, and needs no shell of the daemon's user.
+    """Return a command for ``ExecStartPre=`` or ``ExecReload=`` of a unit that records the digests of files. It never fails.
 
     Parameters:
         paths: absolute, without spaces and quotes. One that is missing is left out of the record.

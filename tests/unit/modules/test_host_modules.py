@@ -228,6 +228,29 @@ def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dic
     assert interfaces(host, tmp_path)["msg"] == "CORE lives with table 100"
 
 
+def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd is kept like a file of ours."""
+    host.program("systemctl")
+    host.program("systemd-run")
+    drop_in = tmp_path / "90-xgn.conf"
+    kernel["commands"] = ["ip link set dev eth0 master CORE", f"write {drop_in}"]
+    kept: list[str] = []
+
+    def apply(_declared: Any, _previous: Any, dry_run: bool = False) -> tuple[list[str], list[str]]:
+        if not dry_run:
+            kept.extend((way_back / "armed/journal").read_text(encoding="utf-8").splitlines())
+        return kernel["commands"], []
+
+    monkeypatch.setattr(layer, "apply", apply)
+    host.run(interface_layer, {**DECLARED, "path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
+    tried = way_back / "armed/interface.json"
+    command = ["/usr/local/sbin/xgn-interface", "apply", "--previous", str(tried)]
+    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}]
+    assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
+
+
 # ---- live_state ----------------------------------------------------------------------------------------------------------------------------
 
 

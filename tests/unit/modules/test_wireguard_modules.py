@@ -265,6 +265,19 @@ def test_another_interface_of_that_name_is_refused(host: Host, etc: Path, tmp_pa
     assert "wg0 exists and is no WireGuard interface" in host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})["msg"]
 
 
+def test_a_change_has_a_way_back_before_the_living_interface_changes(host: Host, etc: Path, tmp_path: Path, way_back: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump(keepalive="9"))
+    host.program("systemd-run")
+    host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "way_back_seconds": 60})
+    changes_of_it = [call.split()[0] for call in host.calls if call.startswith(("systemd-run", "wg syncconf"))]
+    assert changes_of_it == ["systemd-run", "wg"]
+    notes = [json.loads(line) for line in (way_back / "armed/journal").read_text(encoding="utf-8").splitlines()]
+    assert notes == [{"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
+
+
 # ---- damages -------------------------------------------------------------------------------------------------------------------------------
 
 
