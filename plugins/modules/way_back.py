@@ -155,7 +155,8 @@ def end(module: AnsibleModule) -> None:
             way_back.disarm(module)
         except way_back.WayBackError as error:
             module.fail_json(msg="%s. %s" % (error, restored()))
-        module.exit_json(changed=True, ansible_facts=armed)
+        # What was changed has been told by who changed it.
+        module.exit_json(changed=False, ansible_facts=armed)
     program.set_deadline(0)
     if not way_back.somebody_waits():
         way_back.wait_on_the_host(module)
@@ -179,7 +180,7 @@ def main() -> None:
     )
     hold = module.params["hold_seconds"]
     if module.check_mode:
-        module.exit_json(changed=hold is None and os.path.isdir(program.armed()))
+        module.exit_json(changed=False)
     if hold is None:
         end(module)
     elif os.path.isdir(program.armed()):
