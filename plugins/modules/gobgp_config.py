@@ -40,6 +40,9 @@ options:
     description: The file.
     type: path
     default: /etc/gobgpd.conf
+  record:
+    description: Name of the record of the file.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
 """
@@ -166,6 +169,7 @@ def main() -> None:
             "router_id": {"type": "str", "required": True},
             "neighbors": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+            "record": {"type": "str"},
         },
         supports_check_mode=True,
     )
@@ -181,8 +185,12 @@ def main() -> None:
         complaint = complaint_of(module, text)
         if complaint:
             module.fail_json(msg="gobgpd refuses the configuration, nothing was changed: %s" % complaint)
+    change = HostChange(module, module.params["record"])
+    if not module.check_mode:
+        change.own_file(path, text)
+        change.save()
     if not module.check_mode and (before != text or mode != 0o640):
-        HostChange(module).write(path, text, 0o640, 0, group_number(module))
+        change.write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
     except (steering.SteeringError, CommandError) as error:

@@ -210,6 +210,7 @@ missing:
 """
 
 import json
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -292,6 +293,51 @@ def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> li
     return made_again
 
 
+def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What of a declared state is this layer's to make or to take back, by name: the section it stands in, and itself.
+
+    An interface that a unit makes is its role's.
+    """
+    found = {item["name"]: ("interfaces", item) for item in declared.get("interfaces", []) if not item.get("unit")}
+    for section in ("vrfs", *layer.TUNNELS):
+        found.update({item["name"]: (section, item) for item in declared.get(section, [])})
+    return found
+
+
+def record(change: HostChange, declared: dict[str, Any]) -> None:
+    """Record what is declared, before it is made."""
+    for name, (section, item) in objects_of(declared).items():
+        # A NIC of the owner's cannot be deleted.
+        before = {"nic": True} if section == "interfaces" and not item.get("kind") else None
+        change.own("interface", name, partial(dict, before) if before else None, json.dumps([section, item], sort_keys=True))
+    change.save()
+
+
+def strike_out(change: HostChange, declared: dict[str, Any]) -> None:
+    """Strike out what is no longer declared, since it is gone."""
+    for name in change.record.names("interface") if change.record is not None else []:
+        if name not in objects_of(declared):
+            change.disown("interface", name)
+
+
+def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> dict[str, Any]:
+    """What was declared before: what the file says, and what it has lost and the record still knows. Raises InterfaceLayerError."""
+    recorded = change.record.objects if change.record is not None else {}
+    try:
+        previous = layer.load(path)
+    except layer.InterfaceLayerError as error:
+        if not recorded:
+            raise
+        module.warn("%s; what was declared before is taken from the record" % error)
+        previous = {}
+    known = objects_of(previous)
+    for (kind, name), entry in recorded.items():
+        if kind == "interface" and name not in known and entry["asked"]:
+            section, item = json.loads(entry["asked"])
+            previous.setdefault(section, []).append(item)
+    return previous
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -306,9 +352,12 @@ def main() -> None:
     )
     path, declared = module.params["path"], declared_state(module.params)
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    change = HostChange(module, "vrf.layer")
     try:
-        previous = layer.load(path)
+        previous = formerly_declared(module, change, path)
         made_again = tunnels_to_make_again(module, declared)
+        if not module.check_mode:
+            record(change, declared)
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))
@@ -321,8 +370,12 @@ def main() -> None:
         )
     # The file follows the kernel: a run that dies in between still knows what it declared before.
     before = read_text(path)
-    if before != text and not module.check_mode:
-        HostChange(module).write(path, text, 0o644)
+    if not module.check_mode:
+        change.own_file(path, text)
+        change.save()
+        if before != text:
+            change.write(path, text, 0o644)
+        strike_out(change, declared)
     module.exit_json(
         changed=bool(commands) or before != text,
         commands=commands,

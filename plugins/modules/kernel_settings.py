@@ -23,6 +23,9 @@ options:
       - In a key whose first separator is a dot, a slash stands for a dot within a name, such as that of interface C(eth0.100).
     type: dict
     required: true
+  record:
+    description: Name of the record of the file and of the former live values.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
 """
@@ -45,6 +48,7 @@ live_changed:
 """
 
 import os
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -64,9 +68,18 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
         module.run_command([modprobe, "--quiet", prefix + value])
 
 
+def former(live: str, wanted: str) -> dict[str, str] | None:
+    """What to put back one day; nothing where the value was the same before, or an older version of this collection has set it."""
+    return {"value": live} if live != wanted else None
+
+
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}},
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "settings": {"type": "dict", "required": True},
+            "record": {"type": "str"},
+        },
         supports_check_mode=True,
     )
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
@@ -80,8 +93,13 @@ def main() -> None:
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     if not module.check_mode:
+        change = HostChange(module, module.params["record"])
+        for key, value in settings.items():
+            change.own("sysctl", key, partial(former, live[key], value), value)
+        change.own_file(module.params["path"], text)
+        change.save()
         if before != text:
-            HostChange(module).write(module.params["path"], text, 0o644)
+            change.write(module.params["path"], text, 0o644)
         for key in drifted:
             load_module_of(module, key, settings[key])
             try:

@@ -30,6 +30,9 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  record:
+    description: Name of the record of file and table.
+    type: str
   checkpoint:
     description: Name of the checkpoint.
     type: str
@@ -100,13 +103,14 @@ def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
 
 def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
     """Write the file and load it, or remove both, with a way back where the table changes."""
-    path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module)
+    path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module, module.params["record"])
     if live != wanted and present and module.params["seconds"]:
         try:
             way_back(module, live)
         except checkpoint.CheckpointError as error:
             module.fail_json(msg=str(error))
     if present:
+        change.own("table", module.params["table"])
         change.write(path, content, 0o644)
         command = ["nft", "-f", path]
     else:
@@ -116,6 +120,8 @@ def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
         status, out, err = module.run_command(command)
         if status:
             module.fail_json(msg="nft: %s" % (err or out).strip())
+    if not present:
+        change.disown("table", module.params["table"])
 
 
 def main() -> None:
@@ -125,6 +131,7 @@ def main() -> None:
             "content": {"type": "str"},
             "table": {"type": "str", "default": "inet xgn"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "record": {"type": "str"},
             "checkpoint": {"type": "str", "default": "firewall"},
             "seconds": {"type": "int", "default": 60},
         },

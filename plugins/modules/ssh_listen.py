@@ -47,6 +47,9 @@ options:
     description: sshd's unit.
     type: str
     default: ssh.service
+  record:
+    description: Name of the record of files and sockets. What is recorded and no longer given goes.
+    type: str
   checkpoint:
     description: Name of the checkpoint.
     type: str
@@ -123,19 +126,23 @@ class Listeners:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.paths = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        self.change = HostChange(module, module.params["record"])
+        given = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        record = self.change.record
+        unlisted = [path for path in record.names("file") if path not in given] if record is not None else []
+        self.unlisted_sockets = [unit for unit in record.names("unit") if unit not in module.params["sockets"]] if record is not None else []
+        self.paths = given + unlisted
         self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}
-        self.after.update(dict.fromkeys(module.params["absent"]))
+        self.after.update(dict.fromkeys(module.params["absent"] + unlisted))
 
     def write(self, contents: dict[str, str | None]) -> None:
         """Give every file its content; None removes it."""
-        change = HostChange(self.module)
         for path, text in contents.items():
             if text is not None:
-                change.write(path, text, 0o644)
+                self.change.write(path, text, 0o644)
             else:
-                change.remove(path)
+                self.change.remove(path)
 
     def refuse(self, reason: str, live: bool) -> None:
         """Undo everything and fail; ``live`` says whether the new files are live already."""
@@ -149,6 +156,10 @@ class Listeners:
     def apply(self) -> None:
         """Write, check, make live, and look."""
         module, wanted = self.module, set(self.module.params["addresses"])
+        for unit in module.params["sockets"]:
+            self.change.own("unit", unit)
+        for unit in self.unlisted_sockets:
+            Systemd(module.run_command).attempt("disable", "--now", "--quiet", unit)
         self.write(self.after)
         status, out, err = module.run_command(["sshd", "-t"])
         if status:
@@ -162,6 +173,8 @@ class Listeners:
             status, out, err = module.run_command(command)
             if status:
                 self.refuse("%s: %s." % (" ".join(command), (err or out).strip()), live=True)
+        for unit in self.unlisted_sockets:
+            self.change.disown("unit", unit)
         if module.params["sockets"]:
             module.run_command(["systemctl", "enable", "--quiet", *module.params["sockets"]])
         if not wanted:
@@ -182,6 +195,7 @@ def main() -> None:
             "addresses": strings,
             "sockets": strings,
             "unit": {"type": "str", "default": "ssh.service"},
+            "record": {"type": "str"},
             "checkpoint": {"type": "str", "default": "sshd"},
             "seconds": {"type": "int", "default": 60},
         },
@@ -198,7 +212,7 @@ def main() -> None:
     if live != wanted:
         shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
         diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
-    changed = bool(diff) or bool(sockets_down(module))
+    changed = bool(diff or listeners.unlisted_sockets) or bool(sockets_down(module))
     name = module.params["checkpoint"]
     if changed and not module.check_mode:
         if module.params["seconds"]:
