@@ -256,7 +256,9 @@ def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str,
         for family in () if table in tables else FAMILIES:
             for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
                 if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
-                    kernel.change(family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC))
+                    kernel.change(
+                        family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC)
+                    )
     if previous and not declared:
         _move_local_rules(kernel, LOCAL_RULE_PREFERENCE, 0)
 

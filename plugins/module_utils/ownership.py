@@ -216,7 +216,8 @@ class Record:
                 write_atomically(path, text, 0o600)
         except OSError as error:
             raise RecordError(
-                "the record of what this role makes cannot be written: %s: %s. Nothing that is not recorded is made." % (self.path, error.strerror)
+                "the record of what this role makes cannot be written: %s: %s. Nothing that is not recorded is made."
+                % (self.path, error.strerror)
             ) from error
         self._unsaved = False
 

@@ -82,6 +82,8 @@ class Removal:
         if stale:
             self.systemd.do("daemon-reload")
         for change, unit, before in units:
+            # One that failed is remembered even without its file.
+            self.systemd.attempt("reset-failed", unit)
             if before.get("active"):
                 self.systemd.do("start", unit)
             self._forget(change, "unit", unit)
@@ -113,8 +115,6 @@ class Removal:
                 self.actions.append("unit %s: %s" % (unit, ", ".join(steps + again)))
             for step in steps:
                 self._act("systemctl", step, unit)
-            if state.get("ActiveState") == "failed" and not self.module.check_mode:
-                self.systemd.attempt("reset-failed", unit)
             found.append((change, unit, before))
         return found
 

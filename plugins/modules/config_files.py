@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Writes all files, or none - every changed file is first checked by its own program under its own name in a private directory.
   - One remote call where a template task per file costs two each.
-  - With O(record), the files and units given are all of that record. What is recorded and no longer given goes, units first, and what was there before
+  - With O(record), the files, units and tables given are all of that record. What is recorded and no longer given goes, units first, and what was there before
     comes back.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -61,6 +61,11 @@ options:
     type: list
     elements: str
     default: []
+  tables:
+    description: Tables of nftables, family and name, that these units load. They are recorded and go with them.
+    type: list
+    elements: str
+    default: []
   secrets:
     description: Secrets by name. C(<secret NAME>) in a file's content stands for one; what is printed has the placeholder.
     type: dict
@@ -102,6 +107,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.nft import NftError
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -150,9 +156,10 @@ class Comparison:
             module.fail_json(msg="refused by its own check, nothing was written:\n" + "\n".join(refusals))
         for path in self.gone:
             self._note(path, shown(path), "")
-        given = {("file", path) for path in self.texts} | {("unit", unit) for unit in module.params["units"]}
+        given = {("file", path) for path in self.texts}
+        given |= {(kind, name) for kind in ("unit", "table") for name in module.params[kind + "s"]}
         recorded = self.change.record.objects if self.change.record is not None else {}
-        self.unlisted = [key for key in recorded if key[0] in ("file", "unit") and key not in given and key[1] not in self.gone]
+        self.unlisted = [key for key in recorded if key not in given and key[1] not in self.gone]
 
     def changed_paths(self) -> list[str]:
         """Files that differ in any way."""
@@ -163,7 +170,7 @@ class Comparison:
         """Take away what is no longer given, or in check mode find out what that would be."""
         try:
             self.removal.remove(self.change, self.unlisted)
-        except (CommandError, OSError) as error:
+        except (CommandError, NftError, OSError) as error:
             self.module.fail_json(msg="%s. What is left is still recorded, and the next run goes on." % error)
 
     def apply(self) -> None:
@@ -172,6 +179,8 @@ class Comparison:
         # All of it before the first is made: a run that is killed in between leaves nothing unknown.
         for unit in self.module.params["units"]:
             change.own("unit", unit, partial(unit_before, self.module, unit))
+        for table in self.module.params["tables"]:
+            change.own("table", table)
         for path, content in self.texts.items():
             change.own_file(path, content)
         change.save()
@@ -225,6 +234,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
             "record": {"type": "str"},
             "units": {"type": "list", "elements": "str", "default": []},
+            "tables": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,

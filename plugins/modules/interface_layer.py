@@ -171,6 +171,10 @@ options:
       underlay_vrf:
         description: VRF the outer packets are routed in; the main table when not given.
         type: str
+  remove_all:
+    description: Allow that nothing is declared although all that was declared earlier would go.
+    type: bool
+    default: false
   path:
     description: File that holds the declared state, read at boot.
     type: path
@@ -218,6 +222,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, i
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
 
 VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
 INTERFACE = {
@@ -255,6 +260,16 @@ GRE = {
     "pmtudisc": {"type": "bool", "default": True},
     "mtu": {"type": "int"},
     "underlay_vrf": {"type": "str"},
+}
+
+ARGUMENTS = {
+    "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
+    "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
+    "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+    "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
+    "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
+    "remove_all": {"type": "bool", "default": False},
+    "path": {"type": "path", "default": layer.STATE_FILE},
 }
 
 
@@ -339,22 +354,14 @@ def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> d
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
-            "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
-            "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
-            "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
-            "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
-            "path": {"type": "path", "default": layer.STATE_FILE},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, declared = module.params["path"], declared_state(module.params)
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     change = HostChange(module, "vrf.layer")
     try:
         previous = formerly_declared(module, change, path)
+        if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
+            module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
         made_again = tunnels_to_make_again(module, declared)
         if not module.check_mode:
             record(change, declared)

@@ -10,6 +10,7 @@ short_description: Kernel settings below /proc/sys, at boot and live, in one cal
 version_added: 0.1.0
 description:
   - Writes one sysctl.d(5) file and sets each live value that differs from it.
+  - With O(record), a setting that is no longer given has its former value again, unless somebody else has changed it since.
   - Reads every value back; a value the kernel does not keep is an error.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -53,10 +54,17 @@ from functools import partial
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
 
 # Settings that name a kernel module, and how the module's name begins.
 MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
+
+ARGUMENTS = {
+    "path": {"type": "path", "required": True},
+    "settings": {"type": "dict", "required": True},
+    "record": {"type": "str"},
+}
 
 
 def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
@@ -74,14 +82,7 @@ def former(live: str, wanted: str) -> dict[str, str] | None:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "settings": {"type": "dict", "required": True},
-            "record": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
@@ -92,8 +93,10 @@ def main() -> None:
     before = read_text(module.params["path"])
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
+    change, removal = HostChange(module, module.params["record"]), Removal(module)
+    recorded = change.record.names("sysctl") if change.record is not None else []
+    removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
     if not module.check_mode:
-        change = HostChange(module, module.params["record"])
         for key, value in settings.items():
             change.own("sysctl", key, partial(former, live[key], value), value)
         change.own_file(module.params["path"], text)
@@ -110,7 +113,7 @@ def main() -> None:
             if sysctl_value(key) != settings[key]:
                 module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], sysctl_value(key)))
     module.exit_json(
-        changed=bool(drifted) or before != text,
+        changed=bool(drifted or removal.actions) or before != text,
         live_changed=drifted,
         diff=[
             {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},
@@ -120,6 +123,7 @@ def main() -> None:
                 "before": "".join("%s = %s\n" % (key, live[key]) for key in drifted),
                 "after": "".join("%s = %s\n" % (key, settings[key]) for key in drifted),
             },
+            {"prepared": "".join(action + "\n" for action in removal.actions)},
         ],
     )
 

@@ -20,9 +20,11 @@ options:
     type: str
     required: true
   state:
-    description: V(absent) removes; V(noted) only records how O(units) are, for a role that is about to install their packages, which start them.
+    description:
+      - V(absent) removes. V(allowed) only asks for the plain yes, for a role that has something to do before.
+      - V(noted) only records how O(units) are, for a role that is about to install their packages, which start them.
     type: str
-    choices: [absent, noted]
+    choices: [absent, allowed, noted]
     default: absent
   units:
     description: Units by name of the record.
@@ -82,6 +84,8 @@ def remove(module: AnsibleModule) -> Removal:
             objects += [(change, key) for key in dict.fromkeys([*change.record.objects, *ownership.made_before(name)])]
     if objects and not module.params["remove_all"]:
         module.fail_json(msg=ownership.refusal(role, ["%s %s" % key for _change, key in objects]) + " Nothing was changed.")
+    if module.params["state"] == "allowed":
+        return removal
     try:
         removal.remove_all(objects)
     except (CommandError, nft.NftError, OSError) as error:
@@ -93,7 +97,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "role": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["absent", "noted"], "default": "absent"},
+            "state": {"type": "str", "choices": ["absent", "allowed", "noted"], "default": "absent"},
             "units": {"type": "dict", "default": {}},
             "remove_all": {"type": "bool", "default": False},
         },

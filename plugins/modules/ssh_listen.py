@@ -130,7 +130,9 @@ class Listeners:
         given = [item["path"] for item in module.params["files"]] + module.params["absent"]
         record = self.change.record
         unlisted = [path for path in record.names("file") if path not in given] if record is not None else []
-        self.unlisted_sockets = [unit for unit in record.names("unit") if unit not in module.params["sockets"]] if record is not None else []
+        self.unlisted_sockets = (
+            [unit for unit in record.names("unit") if unit not in module.params["sockets"]] if record is not None else []
+        )
         self.paths = given + unlisted
         self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}

@@ -20,16 +20,28 @@ class Role:
         compared: its variables can be compared with the live state.
         optional: variable that tells whether a host uses it, for a role that few hosts use: of one that declares nothing there is nothing
             to say. Empty for a role of every host.
+        wanted_by: variables of which one that is not empty gives the role something to make. What it has made goes when none does. Empty for a role
+            that always has something to do.
     """
 
     name: str
     compared: bool = True
     optional: str = ""
+    wanted_by: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
         """What the names of its variables begin with."""
         return f"{self.name}_"
+
+    @property
+    def remove_all(self) -> str:
+        """Variable with which a person says that all that the role made may go."""
+        return f"{self.name}_remove_all"
+
+    def wanted(self, variables: Mapping[str, Any]) -> bool:
+        """Say whether a host's variables give the role something to make."""
+        return not self.wanted_by or any(variables.get(name) for name in self.wanted_by)
 
 
 # In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs and GRE tunnels, too.
@@ -38,17 +50,25 @@ ROLES: Mapping[str, Role] = {
     for item in (
         Role("preflight", compared=False),
         Role("sysctl"),
-        Role("wireguard"),
-        Role("openvpn", optional="openvpn_tunnels"),
-        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels"),
+        Role("wireguard", wanted_by=("wireguard_interfaces",)),
+        Role("openvpn", optional="openvpn_tunnels", wanted_by=("openvpn_tunnels",)),
+        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels", wanted_by=("l2tp_ipsec_tunnels",)),
         Role("vxlan", optional="vxlan_interfaces"),
         Role("gre", optional="gre_interfaces"),
-        Role("vrf"),
+        Role("vrf", wanted_by=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", "vxlan_interfaces", "gre_interfaces")),
         Role("frr"),
-        Role("firewall", optional="firewall_public_interfaces"),
-        Role("docker_macvlan", optional="docker_macvlan_networks"),
-        Role("dns_anycast", optional="dns_anycast_addresses"),
-        Role("gobgp", optional="gobgp_asn"),
+        Role(
+            "firewall",
+            optional="firewall_public_interfaces",
+            wanted_by=("firewall_public_interfaces", "firewall_tcp_mss_interfaces"),
+        ),
+        Role(
+            "docker_macvlan",
+            optional="docker_macvlan_networks",
+            wanted_by=("docker_macvlan_networks", "docker_macvlan_containers"),
+        ),
+        Role("dns_anycast", optional="dns_anycast_addresses", wanted_by=("dns_anycast_addresses",)),
+        Role("gobgp", optional="gobgp_asn", wanted_by=("gobgp_asn",)),
         Role("frr_build", compared=False),
         Role("failover_test", compared=False),
         Role("verify", compared=False),
