@@ -72,9 +72,7 @@ def _alive_units(gatherer: Gatherer, units: list[str]) -> set[str]:
         return set()
     done = gatherer.run(["systemctl", "show", "--property=ActiveState,UnitFileState", *units])
     blocks = property_blocks(done.out)
-    return {
-        unit for unit, block in zip(units, blocks) if block.get("ActiveState") in RUNNING or block.get("UnitFileState") == "enabled"
-    }
+    return {unit for unit, block in zip(units, blocks) if block.get("ActiveState") in RUNNING or block.get("UnitFileState") == "enabled"}
 
 
 def _tables(gatherer: Gatherer) -> set[str]:

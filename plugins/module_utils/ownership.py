@@ -284,8 +284,9 @@ class Record:
             except (OSError, ValueError, KeyError, TypeError):
                 reasons.append("%s is damaged" % path)
                 continue
+            # Without its copy it is written again, too.
+            self._unsaved = bool(reasons) or not os.path.exists(self.path + COPY)
             if reasons:
-                self._unsaved = True
                 warn("%s; what is recorded comes from %s, and the next change writes both" % (", ".join(reasons), path))
             return
         self.objects = {key: {"asked": None, "before": None} for key in made_before(self.name)}

@@ -104,7 +104,14 @@ def test_a_contradiction_is_refused(commands: Commands, live: dict[str, Any], wo
 
 def test_a_vrf_nobody_declares_any_more_goes_and_its_members_are_down_before_they_fall_into_the_main_table(commands: Commands) -> None:
     """Also one that nobody ever declared. The route that ends its lookups goes after it."""
-    live = [vrf(), vrf("OLD", 300), link("eth1", master="OLD"), link("ovpn9", "tun", master="OLD"), link("eth2", master="CORE"), link("br1", kind="bridge")]
+    live = [
+        vrf(),
+        vrf("OLD", 300),
+        link("eth1", master="OLD"),
+        link("ovpn9", "tun", master="OLD"),
+        link("eth2", master="CORE"),
+        link("br1", kind="bridge"),
+    ]
     previous = {
         "vrfs": [CORE, {"name": "OLD", "table": 300}, {"name": "NEVER", "table": 400}],
         "interfaces": [{"name": "eth1", "vrf": "OLD"}, {"name": "eth2", "vrf": "CORE"}, {"name": "br1", "kind": "bridge"}, {"name": "wg9"}],

@@ -43,7 +43,12 @@ def check_ownership(ledger: Ledger, variables: Variables) -> None:
             detail = f"role {item['role']} made it, and nothing asks for it any more. site removes it"
             ledger.add(f"Leftover {item['kind']} {item['name']}", "failed", show, detail)
         elif item["changed"]:
-            ledger.add(f"File {item['name']} as written", "failed", show, f"its content is not what role {item['role']} wrote. site writes it again")
+            ledger.add(
+                f"File {item['name']} as written",
+                "failed",
+                show,
+                f"its content is not what role {item['role']} wrote. site writes it again",
+            )
     for words in found["unrecorded"]:
         kind, _space, rest = words.partition(" ")
         detail = "it carries our name, and no role has recorded it. Remove it by hand, or rename it if it is yours"
