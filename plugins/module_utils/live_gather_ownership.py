@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from collections.abc import Iterable
@@ -47,7 +48,16 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
             objects.append(found)
     known_files = {item["name"] for item in objects if item["kind"] == "file"}
     known_tables = {item["name"] for item in objects if item["kind"] == "table"}
-    unrecorded = ["file " + path for path in _files_with_our_name() if path not in known_files]
+    unrecorded = []
+    for path in _files_with_our_name():
+        if path in known_files:
+            continue
+        # Made by a program of ours, at boot, or by an older version: it is its role's as long as that is wanted.
+        owner = next((record for record, pattern, _others in ownership.MADE_BEFORE if fnmatch.fnmatch(path, pattern)), None)
+        if owner is None:
+            unrecorded.append("file " + path)
+        else:
+            objects.append({"role": ownership.role_of(owner), "kind": "file", "name": path, "alive": True, "changed": False})
     unrecorded += ["table " + name for name in sorted(tables - known_tables) if name.split()[1].startswith(TABLE)]
     return part(COMMAND, data={"objects": objects, "unrecorded": unrecorded, "damaged": damaged})
 

@@ -23,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text,
 
 ROOT = "/var/lib/xgn"
 VERSION = 1
+DROP_INS = "/etc/systemd/system/"
 # Beside each record, of the same content: whichever of the two is whole counts.
 COPY = ".copy"
 # What a text of ours has in its first lines.
@@ -235,6 +236,9 @@ class Record:
             os.unlink(path)
             sync_directory(os.path.dirname(path))
         place, last = os.path.dirname(path), before.get("made")
+        if place.startswith(DROP_INS) and place.endswith(".d"):
+            # Several roles have files in one; the last goes with it.
+            last = last or place
         while last and (place == last or place.startswith(last + "/")) and os.path.isdir(place) and not os.listdir(place):
             os.rmdir(place)
             place = os.path.dirname(place)

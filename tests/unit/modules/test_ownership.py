@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import files, ownership, removal
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_ownership import gather_ownership
 from ansible_collections.xuegao.net.plugins.modules import config_files, recorded_objects
@@ -77,7 +78,7 @@ def test_a_file_is_recorded_before_it_is_written(host: Host, etc: Path, monkeypa
             raise KeyboardInterrupt
         os.rename(source, target)
 
-    monkeypatch.setattr(files.os, "replace", killed)
+    monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write(host, {etc / "a.conf": "secret word\n"})
     assert list(record_of(host)) == [f"file {etc}/a.conf"]
@@ -91,7 +92,7 @@ def test_no_content_stands_in_a_record_and_nobody_else_reads_it(host: Host, etc:
     for path in place.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
         assert "password" not in path.read_text(encoding="utf-8")
-    plain = __import__("hashlib").sha256(b"password\n").hexdigest()
+    plain = hashlib.sha256(b"password\n").hexdigest()
     assert record_of(host)[f"file {etc}/a.conf"]["asked"] not in (None, plain)
 
 
@@ -254,12 +255,16 @@ def test_what_is_left_over_is_gathered(host: Host, etc: Path, monkeypatch: pytes
     record.note("unit", UNIT)
     record.note("table", "inet xgn_test")
     record.save()
-    monkeypatch.setattr(ownership, "MADE_BEFORE", (("other", f"{etc}/xgn-*", ()),))
-    (etc / "xgn-planted").write_text("", encoding="utf-8")
-    Path(ownership.directory(), "other.json").write_text('{"objects": []}', encoding="utf-8")
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("other.part", f"{etc}/xgn-*", ()),))
+    monkeypatch.setattr(live_gather_ownership, "PLACES", (f"{etc}/90-xgn*",))
+    (etc / "xgn-by-the-program").write_text("", encoding="utf-8")
+    (etc / "90-xgn-planted").write_text("", encoding="utf-8")
+    Path(ownership.directory(), "other.part.json").write_text('{"objects": []}', encoding="utf-8")
 
     def run(command: list[str], timeout: float = 30) -> Finished:
-        out = "table inet xgn_test\ntable inet xgn_planted\ntable ip nat\n" if command[0] == "nft" else "ActiveState=active\nUnitFileState=\n"
+        out = (
+            "table inet xgn_test\ntable inet xgn_planted\ntable ip nat\n" if command[0] == "nft" else "ActiveState=active\nUnitFileState=\n"
+        )
         return Finished(0, out, "")
 
     data = gather_ownership(Gatherer(run))["data"]
@@ -268,6 +273,9 @@ def test_what_is_left_over_is_gathered(host: Host, etc: Path, monkeypatch: pytes
         (str(etc / "b.conf"), True, True),
         (UNIT, True, False),
         ("inet xgn_test", True, False),
+        # Not by a module; so it is of the role whose files have such names.
+        (str(etc / "xgn-by-the-program"), True, False),
     ]
-    assert data["unrecorded"] == [f"file {etc}/xgn-planted", "table inet xgn_planted"]
+    assert data["objects"][-1]["role"] == "other"
+    assert data["unrecorded"] == [f"file {etc}/90-xgn-planted", "table inet xgn_planted"]
     assert data["damaged"] == []

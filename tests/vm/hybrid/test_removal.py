@@ -105,7 +105,9 @@ def test_all_of_it_goes_while_the_traffic_of_the_others_runs(network: Network, r
     print(f"\nlongest time without an answer while two links, a service and the filter went: {gap:.1f} s")
     assert gap < LONGEST_GAP_SECONDS
     # A route of the main table has no word for its table.
-    fallen = [line for line in routes if not line.startswith("Deleted") and re.search(r"dev (ovpn2|l2tp6)\b", line) and " table " not in line]
+    fallen = [
+        line for line in routes if not line.startswith("Deleted") and re.search(r"dev (ovpn2|l2tp6)\b", line) and " table " not in line
+    ]
     assert fallen == []
     counts = changed(run)
     assert all(counts[host] for host in UNITS), counts
