@@ -82,6 +82,7 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("gobgp", "/usr/local/sbin/xgn-steering*", ()),
     ("gobgp", "/etc/sysusers.d/xgn-gobgp.conf", ()),
     ("gobgp", "/etc/xgn/steering.json", ()),
+    ("gobgp.daemon", "/etc/gobgpd.conf", ()),
     ("frr", "/etc/systemd/system/frr.service", (("unit", "frr.service"),)),
     ("frr", "/usr/local/sbin/xgn-frr-policy", ()),
 )

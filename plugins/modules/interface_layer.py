@@ -311,9 +311,10 @@ def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> li
 def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
     """What of a declared state is this layer's to make or to take back, by name: the section it stands in, and itself.
 
-    An interface that a unit makes is its role's.
+    An interface that a unit makes, or that comes and goes with its peer, is its role's.
     """
-    found = {item["name"]: ("interfaces", item) for item in declared.get("interfaces", []) if not item.get("unit")}
+    items = [item for item in declared.get("interfaces", []) if not (item.get("unit") or item.get("dynamic"))]
+    found = {item["name"]: ("interfaces", item) for item in items}
     for section in ("vrfs", *layer.TUNNELS):
         found.update({item["name"]: (section, item) for item in declared.get(section, [])})
     return found
