@@ -4,9 +4,9 @@
 set -eu
 bare=/root/bare now=/root/left
 {
-    # What /etc/ansible has belongs to the test.
+    # What /etc/ansible and /etc/apt have belongs to the test.
     grep --recursive --files-with-matches --fixed-strings '(xuegao.net.' /etc /usr/local --exclude-dir=ansible || true
-    find /etc /usr/local -name '*xgn*' ! -path '/etc/ansible/*'
+    find /etc /usr/local -name '*xgn*' ! -path '/etc/ansible/*' ! -path '/etc/apt/*'
     systemctl list-units --all --plain --no-legend 'xgn*' | cut -d' ' -f1
     if command -v nft >/dev/null; then nft list tables | grep ' xgn' || true; fi
     find /var/lib/xgn/before -type f 2>/dev/null || true

@@ -12,7 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROL
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, roles_of
 
-# Roles whose units are one for each of their entries.
+# Roles that have an instance of a unit for each of their entries.
 UNIT_PER_ENTRY = ("wireguard", "openvpn")
 SHOW = {
     "unit": "systemctl status {}",
@@ -62,7 +62,7 @@ def is_wanted(item: Mapping[str, Any], variables: Variables) -> bool:
     role, kind, name = item["role"], item["kind"], item["name"]
     if role not in ROLES or not ROLES[role].wanted(variables):
         return False
-    if kind == "unit" and role in UNIT_PER_ENTRY:
+    if kind == "unit" and role in UNIT_PER_ENTRY and "@" in name:
         return name in expected_units(variables)
     if kind == "interface":
         declared = [*variables.get("vrf_vrfs", []), *variables.get("vrf_interfaces", [])]
