@@ -36,7 +36,7 @@ class HostChange:
         """Remove a file, and put back what was there before it was ours; one that is not there is no error."""
         if self.record is not None:
             self.record.put_back(path)
-            self.record.forget("file", path)
+            self.disown("file", path)
         elif os.path.lexists(path):
             os.unlink(path)
             sync_directory(os.path.dirname(path))
@@ -62,7 +62,10 @@ class HostChange:
     def disown(self, kind: str, name: str) -> None:
         """Strike an object out that is gone."""
         if self.record is not None:
-            self.record.forget(kind, name)
+            try:
+                self.record.forget(kind, name)
+            except RecordError as error:
+                self.module.fail_json(msg=str(error))
 
     def save(self) -> None:
         """Write the record. Fails the module when that is not possible: nothing is made that nobody would know of."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import ownership
-from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks
 
@@ -20,6 +20,10 @@ COMMAND = "cat /var/lib/xgn/record/*.json"
 PLACES = ("/etc/systemd/system/xgn-*", "/etc/systemd/system/*.d/*xgn*", "/etc/xgn/*", "/usr/local/sbin/xgn-*", "/etc/sysctl.d/*xgn*")
 TABLE = "xgn"
 RUNNING = ("active", "activating", "reloading")
+
+
+class _Unreadable(Exception):
+    """Units or tables cannot be read; the text says why."""
 
 
 def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
@@ -31,7 +35,10 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
     damaged: list[str] = []
     records = [ownership.Record(name, damaged.append) for name in ownership.record_names()]
     units = [name for record in records for name in record.names("unit")]
-    active, tables = _alive_units(gatherer, units), _tables(gatherer)
+    try:
+        active, tables = _alive_units(gatherer, units), _tables(gatherer)
+    except _Unreadable as error:
+        return part(COMMAND, error=str(error))
     objects = []
     for record in records:
         for (kind, name), known in record.objects.items():
@@ -81,11 +88,16 @@ def _alive_units(gatherer: Gatherer, units: list[str]) -> set[str]:
     if not units:
         return set()
     done = gatherer.run(["systemctl", "show", "--property=ActiveState,UnitFileState", *units])
+    if done.rc != 0:
+        raise _Unreadable(done.problem or first_line(done.err) or "systemctl failed")
     blocks = property_blocks(done.out)
     return {unit for unit, block in zip(units, blocks) if block.get("ActiveState") in RUNNING or block.get("UnitFileState") == "enabled"}
 
 
 def _tables(gatherer: Gatherer) -> set[str]:
     """Return family and name of every table of nftables; none where there is no nft."""
-    lines = gatherer.run(["nft", "list", "tables"]).out.splitlines()
+    done = gatherer.run(["nft", "list", "tables"])
+    if done.rc > 0:
+        raise _Unreadable(first_line(done.err) or "nft failed")
+    lines = done.out.splitlines()
     return {" ".join(line.split()[1:3]) for line in lines if line.startswith("table ")}

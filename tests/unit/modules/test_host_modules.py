@@ -229,9 +229,21 @@ def test_only_what_is_asked_for_is_read(host: Host, monkeypatch: pytest.MonkeyPa
     result = host.run(live_state, {"frr": False, "sysctls": ["kernel.ostype"]}, check=True)
     assert not result["changed"]
     state = result["state"]
-    assert set(state) == {"links", "pings", "routes", "rules4", "rules6", "sysctl", "system", "waited", "wireguard", "wireguard_files"}
+    assert set(state) == {
+        "links",
+        "ownership",
+        "pings",
+        "routes",
+        "rules4",
+        "rules6",
+        "sysctl",
+        "system",
+        "waited",
+        "wireguard",
+        "wireguard_files",
+    }
     assert state["sysctl"]["data"] == {"kernel.ostype": "Linux"}
-    assert {call.split()[0] for call in calls} == {"ip", "wg"}
+    assert {call.split()[0] for call in calls} == {"ip", "nft", "wg"}
     host.run(live_state, {"frr": False, "units": ["frr.service"], "l2tp": True, "vxlan": True, "listening": True})
     assert {call.split()[0] for call in calls} == {"ip", "wg", "bridge", "journalctl", "nft", "ss", "swanctl", "systemctl"}
 

@@ -43,6 +43,10 @@ def remove(host: Host, check: bool = False, yes: bool = True) -> dict[str, Any]:
     return host.run(recorded_objects, {"role": "test", "remove_all": yes}, check=check)
 
 
+class Killed(BaseException):
+    """The run ends here, as with a power cut."""
+
+
 class Services:
     """systemctl of a host: which units run and which start at boot."""
 
@@ -75,11 +79,11 @@ def test_a_file_is_recorded_before_it_is_written(host: Host, etc: Path, monkeypa
 
     def killed(source: str, target: str) -> None:
         if str(target).startswith(str(etc)):
-            raise KeyboardInterrupt
+            raise Killed
         os.rename(source, target)
 
     monkeypatch.setattr(os, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         write(host, {etc / "a.conf": "secret word\n"})
     assert list(record_of(host)) == [f"file {etc}/a.conf"]
     assert not (etc / "a.conf").exists()
