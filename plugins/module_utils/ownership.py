@@ -334,6 +334,11 @@ def recorded(warn: Warn) -> dict[str, list[str]]:
     return found
 
 
+def needs_yes(objects: Iterable[str]) -> bool:
+    """Say whether the last objects of a role, as words of kind and name, may only go with a plain yes: a file that nothing uses may go without."""
+    return any(not words.startswith(("file ", "sysctl ")) for words in objects)
+
+
 def refusal(role: str, objects: Iterable[str]) -> str:
     """Return why the last objects of a role stay, and how to say that they may go. objects: as words of kind and name."""
     return (

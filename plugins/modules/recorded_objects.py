@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Services stop and are disabled, unless they were enabled before the role came; then interfaces, tables, kernel settings and files go. A file that
     was there before is put back, and a service that ran before is started with it.
-  - Needs the plain yes of O(remove_all), since a variable that got lost looks the same. Packages and keys stay.
+  - Needs the plain yes of O(remove_all), since a variable that got lost looks the same, unless there are but files that nothing uses.
+  - Packages and keys stay.
   - Asks the host nothing more when the role has recorded nothing.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -82,8 +83,9 @@ def remove(module: AnsibleModule) -> Removal:
             assert change.record is not None
             # What older versions made and no run has met since goes, too.
             objects += [(change, key) for key in dict.fromkeys([*change.record.objects, *ownership.made_before(name)])]
-    if objects and not module.params["remove_all"]:
-        module.fail_json(msg=ownership.refusal(role, ["%s %s" % key for _change, key in objects]) + " Nothing was changed.")
+    words = ["%s %s" % key for _change, key in objects]
+    if ownership.needs_yes(words) and not module.params["remove_all"]:
+        module.fail_json(msg=ownership.refusal(role, words) + " Nothing was changed.")
     if module.params["state"] == "allowed":
         return removal
     try:

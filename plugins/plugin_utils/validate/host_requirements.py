@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
@@ -58,7 +58,10 @@ def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -
     return [
         refusal(role.name, recorded[role.name])
         for role in ROLES.values()
-        if role.name in recorded and not role.wanted(variables) and not variables.get(role.remove_all) and role.name not in allowed
+        if needs_yes(recorded.get(role.name, []))
+        and not role.wanted(variables)
+        and not variables.get(role.remove_all)
+        and role.name not in allowed
     ]
 
 

@@ -183,15 +183,24 @@ def test_the_diff_shows_nothing_of_a_file_that_only_root_may_read(host: Host, et
 
 
 def test_the_last_object_needs_a_plain_yes(host: Host, etc: Path) -> None:
-    write(host, {etc / "a.conf": "one\n"})
+    services = Services(host, active=set(), enabled=set())
+    write(host, {etc / "a.conf": "one\n"}, units=[UNIT])
+    services.active = {UNIT}
     said = remove(host, yes=False)["msg"]
-    assert f"would go: file {etc}/a.conf." in said and "set test_remove_all: true, or xgn_remove_all: [test]" in said
+    assert f"would go: unit {UNIT}, file {etc}/a.conf." in said and "set test_remove_all: true, or xgn_remove_all: [test]" in said
     assert (etc / "a.conf").exists()
     assert remove(host, check=True)["changed"] and (etc / "a.conf").exists()
     assert remove(host)["changed"] and not (etc / "a.conf").exists()
     # With nothing recorded there is nothing to ask.
     calls = len(host.calls)
     assert not remove(host, yes=False)["changed"] and len(host.calls) == calls
+
+
+def test_files_that_nothing_uses_go_without_a_yes(host: Host, etc: Path) -> None:
+    """As a drop-in for units of which there is none, which older versions left on every host."""
+    Services(host, active=set(), enabled=set())
+    write(host, {etc / "a.conf": "one\n"})
+    assert remove(host, yes=False)["changed"] and not (etc / "a.conf").exists()
 
 
 def test_a_service_that_ran_before_runs_again_with_its_own_file(host: Host, etc: Path) -> None:
