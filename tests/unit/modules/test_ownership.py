@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,10 @@ class Services:
             return (0 if unit in self.active else 3), "", ""
         if verb == "is-enabled":
             return 0, "enabled\n" if unit in self.enabled else "disabled\n", ""
-        {"start": self.active.add, "stop": self.active.discard, "enable": self.enabled.add, "disable": self.enabled.discard}.get(
-            verb, lambda _unit: None
-        )(unit)
+        verbs: dict[str, Callable[[str], None]] = {"start": self.active.add, "stop": self.active.discard}
+        verbs |= {"enable": self.enabled.add, "disable": self.enabled.discard}
+        if verb in verbs:
+            verbs[verb](unit)
         return 0, "", ""
 
 
