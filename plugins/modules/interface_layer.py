@@ -220,7 +220,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_tunnel, interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
 
@@ -337,14 +337,12 @@ def strike_out(change: HostChange, declared: dict[str, Any]) -> None:
 
 
 def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> dict[str, Any]:
-    """What was declared before: what the file says, and what it has lost and the record still knows. Raises InterfaceLayerError."""
+    """What was declared before: what the file says, and what it has lost and the record still knows."""
     recorded = change.record.objects if change.record is not None else {}
     try:
         previous = layer.load(path)
     except layer.InterfaceLayerError as error:
-        if not recorded:
-            raise
-        module.warn("%s; what was declared before is taken from the record" % error)
+        module.warn("%s. It is written anew; what it declared before is taken from the record." % error)
         previous = {}
     known = objects_of(previous)
     for (kind, name), entry in recorded.items():
@@ -377,15 +375,15 @@ def main() -> None:
             missing=missing,
         )
     # The file follows the kernel: a run that dies in between still knows what it declared before.
-    before = read_text(path)
+    before, file_differs = read_text(path), not is_as_declared(path, text, 0o644)
     if not module.check_mode:
         change.own_file(path, text)
         change.save()
-        if before != text:
+        if file_differs:
             change.write(path, text, 0o644)
         strike_out(change, declared)
     module.exit_json(
-        changed=bool(commands) or before != text,
+        changed=bool(commands) or file_differs,
         commands=commands,
         made_again=made_again,
         missing=missing,

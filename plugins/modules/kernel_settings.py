@@ -52,7 +52,7 @@ import os
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
@@ -91,6 +91,7 @@ def main() -> None:
         )
     text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
     before = read_text(module.params["path"])
+    file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     change, removal = HostChange(module, module.params["record"]), Removal(module)
@@ -101,7 +102,7 @@ def main() -> None:
             change.own("sysctl", key, partial(former, live[key], value), value)
         change.own_file(module.params["path"], text)
         change.save()
-        if before != text:
+        if file_differs:
             change.write(module.params["path"], text, 0o644)
         for key in drifted:
             load_module_of(module, key, settings[key])
@@ -113,7 +114,7 @@ def main() -> None:
             if sysctl_value(key) != settings[key]:
                 module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], sysctl_value(key)))
     module.exit_json(
-        changed=bool(drifted or removal.actions) or before != text,
+        changed=bool(drifted or removal.actions) or file_differs,
         live_changed=drifted,
         diff=[
             {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},

@@ -64,7 +64,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint, nft
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 
@@ -141,12 +141,12 @@ def main() -> None:
     path, table, present = module.params["path"], module.params["table"], module.params["state"] == "present"
     content = module.params["content"] if present else ""
     before = read_text(path)
-    file_differs = before != content or (not present and os.path.exists(path))
+    file_differs = not is_as_declared(path, content, 0o644) if present else os.path.exists(path)
     try:
         live, wanted = tables(module, content)
     except nft.NftError as error:
         module.fail_json(msg="nft: %s" % error)
-    diff = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
+    diff: list[dict[str, str]] = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
     if live != wanted:
         diff.append({"before_header": "table " + table, "after_header": "table " + table, "before": live, "after": wanted})
     changed = file_differs or live != wanted

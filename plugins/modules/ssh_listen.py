@@ -85,6 +85,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -109,9 +110,17 @@ def listening(module: AnsibleModule) -> set[str]:
 
 
 def sockets_down(module: AnsibleModule) -> list[str]:
-    """Return the socket units that are not enabled or not active."""
-    systemd = Systemd(module.run_command)
-    return [unit for unit in module.params["sockets"] if not (systemd.is_enabled(unit) and systemd.is_active(unit))]
+    """Return the socket units that are not enabled, not active, or were started with another definition than the one on disk."""
+    states = Systemd(module.run_command).properties(module.params["sockets"], "ActiveState", "UnitFileState", "NeedDaemonReload")
+    right = {"ActiveState": "active", "UnitFileState": "enabled"}
+
+    def stands(unit: str) -> bool:
+        state = states.get(unit, {})
+        own = [item["path"] for item in module.params["files"] if item["path"].endswith("/" + unit)]
+        read = state.get("NeedDaemonReload") != "yes" and not read_otherwise(unit, own)
+        return read and all(state.get(key) == value for key, value in right.items())
+
+    return [unit for unit in module.params["sockets"] if not stands(unit)]
 
 
 def make_live(module: AnsibleModule) -> list[list[str]]:

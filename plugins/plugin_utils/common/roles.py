@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The roles of the collection: their order, which of them verification compares with the live state, and what tells that a host uses one."""
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ class Role:
             to say. Empty for a role of every host.
         wanted_by: variables of which one that is not empty gives the role something to make. What it has made goes when none does. Empty for a role
             that always has something to do.
+        declares: variables in which a host declares what the role makes there, beside `optional`.
     """
 
     name: str
     compared: bool = True
     optional: str = ""
     wanted_by: tuple[str, ...] = ()
+    declares: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -50,21 +52,27 @@ ROLES: Mapping[str, Role] = {
     for item in (
         Role("preflight", compared=False),
         Role("sysctl"),
-        Role("wireguard", wanted_by=("wireguard_interfaces",)),
+        Role("wireguard", declares=("wireguard_interfaces",), wanted_by=("wireguard_interfaces",)),
         Role("openvpn", optional="openvpn_tunnels", wanted_by=("openvpn_tunnels",)),
         Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels", wanted_by=("l2tp_ipsec_tunnels",)),
         Role("vxlan", optional="vxlan_interfaces"),
         Role("gre", optional="gre_interfaces"),
-        Role("vrf", wanted_by=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", "vxlan_interfaces", "gre_interfaces")),
-        Role("frr"),
+        Role(
+            "vrf",
+            declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes"),
+            wanted_by=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", "vxlan_interfaces", "gre_interfaces"),
+        ),
+        Role("frr", declares=("frr_interfaces", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6")),
         Role(
             "firewall",
             optional="firewall_public_interfaces",
+            declares=("firewall_tcp_mss_interfaces",),
             wanted_by=("firewall_public_interfaces", "firewall_tcp_mss_interfaces"),
         ),
         Role(
             "docker_macvlan",
             optional="docker_macvlan_networks",
+            declares=("docker_macvlan_containers",),
             wanted_by=("docker_macvlan_networks", "docker_macvlan_containers"),
         ),
         Role("dns_anycast", optional="dns_anycast_addresses", wanted_by=("dns_anycast_addresses",)),
@@ -75,6 +83,8 @@ ROLES: Mapping[str, Role] = {
     )
 }
 COMPARED = tuple(item for item in ROLES.values() if item.compared)
+# A host that has none of these declares nothing that a role would make there.
+DECLARING = frozenset(name for role in ROLES.values() for name in (role.optional, *role.declares) if name)
 
 
 def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:

@@ -47,3 +47,12 @@ def test_role_verify_names_those_that_are_compared() -> None:
 @pytest.mark.parametrize("item", ROLES.values(), ids=lambda item: item.name)
 def test_the_variable_that_tells_is_the_roles_own(item: Role) -> None:
     assert not item.optional or (item.optional in specs_of(item.name) and item.optional.startswith(item.prefix))
+
+
+def test_each_role_that_makes_something_on_a_host_has_variables_that_tell() -> None:
+    """Else a host that is no node, and uses that role alone, would be refused."""
+    assert {item.name for item in ROLES.values() if not (item.optional or item.declares)} == {
+        *("preflight", "sysctl", "frr_build", "failover_test", "verify")
+    }
+    for item in ROLES.values():
+        assert set(item.declares) <= set(specs_of(item.name)) and all(name.startswith(item.prefix) for name in item.declares)

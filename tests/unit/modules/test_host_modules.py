@@ -210,6 +210,19 @@ def test_an_interface_that_nobody_made_is_an_error(host: Host, kernel: dict[str,
     assert not (tmp_path / "interface.json").exists()
 
 
+def test_a_torn_state_file_is_written_anew(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    """Emptied, half written, no object, other mode: read at boot, when it is too late."""
+    path = tmp_path / "interface.json"
+    kernel["commands"] = []
+    for damage in ("", '{"vrfs": [', "[]"):
+        path.write_text(damage, encoding="utf-8")
+        host.warnings.clear()
+        assert (interfaces(host, tmp_path)["changed"], len(host.warnings)) == (True, 1)
+        assert json.loads(path.read_text(encoding="utf-8")) == DECLARED
+    path.chmod(0o600)
+    assert [interfaces(host, tmp_path)["changed"] for _run in (1, 2)] == [True, False]
+
+
 def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["commands"] = layer.InterfaceLayerError("CORE lives with table 100")
     assert interfaces(host, tmp_path)["msg"] == "CORE lives with table 100"
