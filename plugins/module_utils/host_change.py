@@ -12,6 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import sync_directory, write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, RecordError
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import WayBack
 
 
 class HostChange:
@@ -24,16 +25,24 @@ class HostChange:
 
     def __init__(self, module: AnsibleModule, record: str | None = None) -> None:
         self.module = module
-        self.record = Record(record, module.warn) if record else None
+        self.way_back = WayBack.of(module)
+        # Its files are kept like those that it speaks of, so that after a restoring it says what is there.
+        self.record = Record(record, module.warn, self.way_back.keep) if record else None
+
+    def about_to(self, *notes: dict[str, Any]) -> None:
+        """Say what is about to be changed live, before it is: the way back is armed, and notes tell it how the former state is made live again."""
+        self.way_back.note(*notes)
 
     def write(self, path: str, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Replace path by text in one step; parameters as of `files.write_atomically`."""
+        self.way_back.keep(path)
         self.own_file(path, text)
         self.save()
         write_atomically(path, text, mode, uid, gid)
 
     def remove(self, path: str) -> None:
         """Remove a file, and put back what was there before it was ours; one that is not there is no error."""
+        self.way_back.keep(path)
         if self.record is not None:
             self.record.put_back(path)
             self.disown("file", path)
@@ -43,6 +52,7 @@ class HostChange:
 
     def give(self, path: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Set mode and owner of a file whose content stays. mode: permission bits; uid, gid: -1 leaves what is."""
+        self.way_back.keep(path)
         os.chmod(path, mode)
         os.chown(path, uid, gid)
 

@@ -14,6 +14,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import ownership
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import BOOT_UNIT
 
 COMMAND = "cat /var/lib/xgn/record/*.json"
 # Where our files lie, beside those of `ownership.MADE_BEFORE`.
@@ -80,7 +81,8 @@ def _changed(path: str, asked: str) -> bool:
 def _files_with_our_name() -> Iterable[str]:
     patterns = [*PLACES, *(pattern for _record, pattern, _others in ownership.MADE_BEFORE)]
     found = {path for pattern in patterns for path in glob.glob(pattern)}
-    return sorted(path for path in found if os.path.isfile(path) and ownership.is_ours(path))
+    # The unit of the way back comes and goes with it.
+    return sorted(path for path in found if os.path.isfile(path) and os.path.basename(path) != BOOT_UNIT and ownership.is_ours(path))
 
 
 def _alive_units(gatherer: Gatherer, units: list[str]) -> set[str]:

@@ -37,6 +37,7 @@ _OUR_NAME = re.compile(r"/(?:\d\d-)?xgn(?:[-./]|$)|/\d\d-xgn")
 _NAMED_BY_PEOPLE = ("/etc/wireguard/", "/etc/openvpn/")
 
 Warn = Callable[[str], None]
+Keep = Callable[[str], None]
 Key = tuple[str, str]
 
 # What versions of the collection made that kept no record: record, pattern of a file, and what goes with each such file; {stem} is the file's name
@@ -49,6 +50,9 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("openvpn", "/etc/openvpn/client/*.conf", (("unit", "openvpn-client@{stem}.service"), ("interface", "{stem}"))),
     ("openvpn", "/etc/systemd/system/openvpn-*@*.service.d/80-xgn-openvpn.conf", ()),
     ("l2tp_ipsec", "/etc/swanctl/conf.d/xgn-l2tp.conf", (("unit", "strongswan.service"),)),
+    ("l2tp_ipsec", "/etc/systemd/system/strongswan.service.d/90-xgn.conf", ()),
+    ("l2tp_ipsec", "/usr/local/sbin/xgn-l2tp-watch", ()),
+    ("l2tp_ipsec", "/etc/systemd/system/xgn-l2tp-watch.service", (("unit", "xgn-l2tp-watch.service"),)),
     ("l2tp_ipsec", "/etc/xl2tpd/xl2tpd.conf", ()),
     ("l2tp_ipsec.table", "/etc/xl2tpd/xgn.nft", (("table", "inet xgn_l2tp"),)),
     ("l2tp_ipsec", "/etc/systemd/system/xl2tpd.service", (("unit", "xl2tpd.service"),)),
@@ -158,10 +162,12 @@ class Record:
     Parameters:
         name: role, or role, dot and part.
         warn: is told what was wrong with the record and where its content comes from now.
+        keep: is told each file below `ROOT` before it is written or removed, so that a way back has the record as it was, too.
     """
 
-    def __init__(self, name: str, warn: Warn) -> None:
+    def __init__(self, name: str, warn: Warn, keep: Keep = lambda _path: None) -> None:
         self.name = name
+        self._tell = keep
         self.path = os.path.join(directory(), name + ".json")
         self.objects: dict[Key, dict[str, Any]] = {}
         self._unsaved = False
@@ -200,6 +206,7 @@ class Record:
             if kind == "file" and known["before"] and known["before"].get("copy"):
                 copy = os.path.join(ROOT, known["before"]["copy"])
                 if os.path.exists(copy):
+                    self._tell(copy)
                     os.unlink(copy)
 
     def save(self) -> None:
@@ -215,6 +222,7 @@ class Record:
         try:
             _make_private(directory())
             for path in (self.path, self.path + COPY):
+                self._tell(path)
                 write_atomically(path, text, 0o600)
         except OSError as error:
             raise RecordError(
@@ -269,6 +277,7 @@ class Record:
         place = os.path.join(ROOT, copy)
         for parent in (os.path.join(ROOT, "before"), os.path.dirname(place)):
             _make_private(parent)
+        self._tell(place)
         status = os.stat(path)
         _copy(path, place, status.st_mode & 0o7777, -1, -1)
         return {"copy": copy, "mode": status.st_mode & 0o7777, "uid": status.st_uid, "gid": status.st_gid}

@@ -18,8 +18,12 @@ from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS,
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES, SERVICES, TUNNELS
 
 UNIT_FILES = "/etc/systemd/system/"
+# Beginning of a unit's name, and the stage at which a way back starts it again; the others are services.
+STAGES = (("wg-quick@", TUNNELS), ("openvpn-", TUNNELS), ("strongswan.", TUNNELS), ("xl2tpd.", TUNNELS), ("interface.", INTERFACES))
 NOT_SHOWN = "(not shown: only root may read this file)\n"
 
 
@@ -29,6 +33,11 @@ def unit_before(module: AnsibleModule, unit: str) -> dict[str, bool] | None:
         return None
     systemd = Systemd(module.run_command)
     return {"enabled": systemd.is_enabled(unit), "active": systemd.is_active(unit)}
+
+
+def stage_of(unit: str) -> int:
+    """Return the stage of `way_back_program` at which a unit is started again."""
+    return next((stage for begin, stage in STAGES if unit.startswith(begin)), SERVICES)
 
 
 def shown(path: str) -> str:
@@ -88,9 +97,10 @@ class Removal:
                 self.systemd.do("start", unit)
             self._forget(change, "unit", unit)
 
-    def _act(self, *command: str) -> None:
-        """Run a command that must succeed; in check mode none."""
+    def _act(self, change: HostChange, *command: str, notes: Iterable[dict[str, Any]] = ()) -> None:
+        """Run a command that must succeed; in check mode none. notes: tell the way back what else than its snapshot it has to look at."""
         if not self.module.check_mode:
+            change.about_to(*notes)
             output(self.module.run_command, *command)
 
     def _forget(self, change: HostChange, kind: str, name: str) -> None:
@@ -114,7 +124,7 @@ class Removal:
                 again = ["start again as it was before"] if before.get("active") else []
                 self.actions.append("unit %s: %s" % (unit, ", ".join(steps + again)))
             for step in steps:
-                self._act("systemctl", step, unit)
+                self._act(change, "systemctl", step, unit, notes=[unit_note(unit, stage_of(unit))])
             found.append((change, unit, before))
         return found
 
@@ -124,16 +134,16 @@ class Removal:
             return
         if _before(change, ("interface", name)).get("nic"):
             self.actions.append("interface %s: take down" % name)
-            self._act("ip", "link", "set", "dev", name, "down")
+            self._act(change, "ip", "link", "set", "dev", name, "down")
         else:
             self.actions.append("interface %s: delete" % name)
-            self._act("ip", "link", "delete", "dev", name)
+            self._act(change, "ip", "link", "delete", "dev", name)
 
-    def _table(self, _change: HostChange, name: str) -> None:
+    def _table(self, change: HostChange, name: str) -> None:
         if self.module.get_bin_path("nft") is None or not nft.live_table(name, self.module.run_command):
             return
         self.actions.append("table %s: delete" % name)
-        self._act("nft", "delete", "table", *name.split())
+        self._act(change, "nft", "delete", "table", *name.split())
 
     def _sysctl(self, change: HostChange, key: str) -> None:
         """Give a setting its former value, unless somebody else has set another one since."""
@@ -145,6 +155,7 @@ class Removal:
             return
         self.actions.append("sysctl %s: %s to %s" % (key, now, former))
         if not self.module.check_mode:
+            change.way_back.note_setting(sysctl_path(key), now)
             with open(sysctl_path(key), "w", encoding="utf-8") as stream:
                 stream.write(former)
 

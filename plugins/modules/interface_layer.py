@@ -181,6 +181,7 @@ options:
     default: /etc/xgn/interface.json
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -223,6 +224,9 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_layer 
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
 
 VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
 INTERFACE = {
@@ -270,6 +274,7 @@ ARGUMENTS = {
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
     "path": {"type": "path", "default": layer.STATE_FILE},
+    **WAY_BACK,
 }
 
 
@@ -362,6 +367,14 @@ def main() -> None:
         if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
             module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
         made_again = tunnels_to_make_again(module, declared)
+        predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
+        if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
+            for command in predicted:
+                # A drop-in for networkd is the one file that the layer writes itself, at boot too.
+                if command.startswith("write "):
+                    change.way_back.keep(command.split(" ", 1)[1])
+            tried = change.way_back.text("interface.json", text)
+            change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", tried))
         if not module.check_mode:
             record(change, declared)
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
@@ -369,7 +382,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if missing and not module.check_mode:
         module.fail_json(
-            msg="declared interfaces do not exist: %s. Make them first (role wireguard for tunnels), or give them a kind."
+            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a kind."
             % ", ".join(missing),
             commands=commands,
             missing=missing,

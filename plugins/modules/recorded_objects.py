@@ -37,6 +37,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -62,6 +63,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft, ownership
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, unit_before
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def note(module: AnsibleModule) -> None:
@@ -102,6 +104,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["absent", "allowed", "noted"], "default": "absent"},
             "units": {"type": "dict", "default": {}},
             "remove_all": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ssh_listen
-short_description: Change the addresses sshd listens on, with a way back
+short_description: Change the addresses sshd listens on
 version_added: 0.2.0
 description:
   - Writes the files, lets sshd check its whole configuration (C(sshd -t)), reloads it, and looks whether it listens where it should, and nowhere else.
     If not, the former files are put back at once.
-  - Before that, a timer is started on the host that does the same unless module P(xuegao.net.checkpoint#module) stops it.
+  - Give it O(way_back_seconds) - a wrong address cuts off whoever could take it back.
 author: xuegao.net maintainers (@xuegao)
 options:
   files:
@@ -50,16 +50,9 @@ options:
   record:
     description: Name of the record of files and sockets. What is recorded and no longer given goes.
     type: str
-  checkpoint:
-    description: Name of the checkpoint.
-    type: str
-    default: sshd
-  seconds:
-    description: Time until the former state comes back; 0 for no way back.
-    type: int
-    default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -72,22 +65,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-pending:
-  description: A change waits to be confirmed by module P(xuegao.net.checkpoint#module).
-  returned: always
-  type: bool
 """
 
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import checkpoint
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
 WAIT_S = 15
 POLL_S = 0.3
@@ -161,12 +152,16 @@ class Listeners:
         if live:
             for command in make_live(self.module):
                 self.module.run_command(command)
-        checkpoint.discard(self.module.params["checkpoint"], self.module.run_command)
+        self.change.way_back.give_up()
         self.module.fail_json(msg=reason + " The former addresses are in force.")
 
     def apply(self) -> None:
         """Write, check, make live, and look."""
         module, wanted = self.module, set(self.module.params["addresses"])
+        self.change.about_to(
+            *(unit_note(unit, SERVICES) for unit in self.unlisted_sockets),
+            *(command_note(SERVICES, *command) for command in make_live(module)),
+        )
         for unit in module.params["sockets"]:
             self.change.own("unit", unit)
         for unit in self.unlisted_sockets:
@@ -207,8 +202,7 @@ def main() -> None:
             "sockets": strings,
             "unit": {"type": "str", "default": "ssh.service"},
             "record": {"type": "str"},
-            "checkpoint": {"type": "str", "default": "sshd"},
-            "seconds": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -224,15 +218,9 @@ def main() -> None:
         shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
         diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
     changed = bool(diff or listeners.unlisted_sockets) or bool(sockets_down(module))
-    name = module.params["checkpoint"]
     if changed and not module.check_mode:
-        if module.params["seconds"]:
-            try:
-                checkpoint.arm(name, listeners.paths, {}, make_live(module), module.params["seconds"], module.run_command)
-            except checkpoint.CheckpointError as error:
-                module.fail_json(msg=str(error))
         listeners.apply()
-    module.exit_json(changed=changed, diff=diff, pending=checkpoint.is_pending(name))
+    module.exit_json(changed=changed, diff=diff)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -
         refusal(role.name, recorded[role.name])
         for role in ROLES.values()
         if needs_yes(recorded.get(role.name, []))
-        and not role.wanted(variables)
+        and not role.is_wanted(variables)
         and not variables.get(role.remove_all)
         and role.name not in allowed
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal, way_back_program
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_ownership import gather_ownership
 from ansible_collections.xuegao.net.plugins.modules import config_files, recorded_objects
@@ -258,6 +258,76 @@ def test_what_cannot_be_removed_stays_recorded(host: Host, etc: Path, monkeypatc
     record.save()
     assert "busy. What is left is still recorded" in remove(host)["msg"]
     assert list(record_of(host)) == ["interface tun0"]
+
+
+# ---- the way back --------------------------------------------------------------------------------------------------------------------------
+
+
+def tree(*places: Path) -> dict[str, tuple[bytes, int]]:
+    """Content and mode of each file, without the key of the digests, which stays."""
+    files = [path for place in places for path in sorted(place.rglob("*")) if path.is_file() and path.name != "digest-key"]
+    return {str(path): (path.read_bytes(), path.stat().st_mode & 0o777) for path in files}
+
+
+@pytest.mark.parametrize("later", ["written", "removed", "all removed"])
+def test_the_record_goes_back_with_the_files_of_which_it_speaks(
+    host: Host, etc: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    """Also what was there before them, which the record holds: a later removal puts it back."""
+    services = Services(host, active=set(), enabled=set())
+    host.program("systemd-run")
+    monkeypatch.setattr(way_back_program, "run", lambda command: host.run_command(command) if command[0] == "systemctl" else (0, "", ""))
+    (etc / "owners.conf").write_text(OWNERS, encoding="utf-8")
+    (etc / "second.conf").write_text(OWNERS, encoding="utf-8")
+    write(host, {etc / "owners.conf": "ours\n", etc / UNIT: "ours\n"}, units=[UNIT])
+    services.active, services.enabled = {UNIT}, {UNIT}
+    before = tree(etc, Path(ownership.ROOT))
+    if later == "written":
+        changed = write(
+            host, {etc / "owners.conf": "other\n", etc / "second.conf": "ours\n"}, units=[UNIT, "xgn-other.service"], way_back_seconds=60
+        )
+    elif later == "removed":
+        changed = write(host, {}, way_back_seconds=60)
+    else:
+        changed = host.run(recorded_objects, {"role": "test", "remove_all": True, "way_back_seconds": 60})
+    assert changed["changed"] and changed["ansible_facts"]["xgn_way_back"]["armed"]
+    assert tree(etc, Path(ownership.ROOT)) != before
+    assert way_back_program.restore("nobody confirmed") == 0
+    assert tree(etc, Path(ownership.ROOT)) == before
+    assert remove(host)["changed"]
+    assert {path.name: path.read_text(encoding="utf-8") for path in etc.iterdir()} == {"owners.conf": OWNERS, "second.conf": OWNERS}
+
+
+def test_a_record_that_is_as_it_was_arms_nothing(host: Host, etc: Path, way_back: Path) -> None:
+    write(host, {etc / "a.conf": "one\n"})
+    calls = len(host.calls)
+    assert "ansible_facts" not in write(host, {etc / "a.conf": "one\n"}, way_back_seconds=60)
+    assert not way_back.exists() and len(host.calls) == calls
+
+
+def test_what_is_removed_is_noted_for_the_way_back_at_its_stage(
+    host: Host, etc: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = ["wg-quick@wg1.service", "interface.service", UNIT]
+    Services(host, active=set(units), enabled=set())
+    host.program("systemd-run")
+    setting = etc / "ip_forward"
+    setting.write_text("1", encoding="utf-8")
+    monkeypatch.setattr(removal, "sysctl_path", lambda _key: str(setting))
+    monkeypatch.setattr(removal, "sysctl_value", lambda _key: "1")
+    record = ownership.Record("test", host.warnings.append)
+    for unit in units:
+        record.note("unit", unit)
+    record.note("sysctl", "net.ipv4.ip_forward", lambda: {"value": "0"}, "1")
+    record.save()
+    host.run(recorded_objects, {"role": "test", "remove_all": True, "way_back_seconds": 60})
+    lines = [json.loads(line) for line in (way_back / "armed/journal").read_text(encoding="utf-8").splitlines()]
+    assert {entry["unit"]: entry["stage"] for entry in lines if "unit" in entry} == {
+        "wg-quick@wg1.service": way_back_program.TUNNELS,
+        "interface.service": way_back_program.INTERFACES,
+        UNIT: way_back_program.SERVICES,
+    }
+    assert {"sysctl": str(setting), "value": "1"} in lines and setting.read_text(encoding="utf-8") == "0"
 
 
 # ---- the live state ------------------------------------------------------------------------------------------------------------------------

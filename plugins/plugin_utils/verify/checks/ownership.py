@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Checks that nothing of ours is on a host that nothing asks for, and that our files are as they were written."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def check_ownership(ledger: Ledger, variables: Variables) -> None:
 def is_wanted(item: Mapping[str, Any], variables: Variables) -> bool:
     """Say whether a host's variables ask for a recorded object. item: with role, kind and name."""
     role, kind, name = item["role"], item["kind"], item["name"]
-    if role not in ROLES or not ROLES[role].wanted(variables):
+    if role not in ROLES or not ROLES[role].is_wanted(variables):
         return False
     if kind == "unit" and role in UNIT_PER_ENTRY and "@" in name:
         return name in expected_units(variables)
