@@ -42,11 +42,12 @@ class HostChange:
 
     def remove(self, path: str) -> None:
         """Remove a file, and put back what was there before it was ours; one that is not there is no error."""
-        self.way_back.keep(path)
         if self.record is not None:
+            self.way_back.keep(path)
             self.record.put_back(path)
             self.disown("file", path)
         elif os.path.lexists(path):
+            self.way_back.keep(path)
             os.unlink(path)
             sync_directory(os.path.dirname(path))
 
