@@ -149,6 +149,13 @@ class Listeners:
     def refuse(self, reason: str, live: bool) -> None:
         """Undo everything and fail; ``live`` says whether the new files are live already."""
         self.write(self.before)
+        systemd = Systemd(self.module.run_command)
+        if self.unlisted_sockets:
+            systemd.attempt("daemon-reload")
+        for unit in self.unlisted_sockets:
+            self.change.own("unit", unit)
+            systemd.attempt("enable", "--now", "--quiet", unit)
+        self.change.save()
         if live:
             for command in make_live(self.module):
                 self.module.run_command(command)
