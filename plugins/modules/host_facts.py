@@ -9,7 +9,9 @@ module: host_facts
 short_description: What a router needs to know about its host, in one call
 version_added: 0.1.0
 description:
-  - Distribution, kernel, kernel features, installed packages, commands. Replaces a fact run, a package query and several probes.
+  - Distribution, kernel, kernel features, installed packages, commands, units. Replaces a fact run, a package query and several probes.
+  - Takes the host for a run as well, when told so, since it is the first call of a run; module P(xuegao.net.host_leave#module) gives it back.
+    The note of the run is in C(/run/xgn/lock), so a reboot clears it. In check mode it only looks.
 author: xuegao.net maintainers (@xuegao)
 options:
   commands:
@@ -17,6 +19,35 @@ options:
     type: list
     elements: str
     default: []
+  units:
+    description: Units of systemd to look at.
+    type: list
+    elements: str
+    default: []
+  lock:
+    description: The run that takes the host. Without it nothing is taken. P(xuegao.net.run_begin#module) fills it in.
+    type: dict
+    suboptions:
+      run:
+        description: Name of the run.
+        type: str
+        required: true
+      note:
+        description: What other runs are to know of it.
+        type: dict
+        default: {}
+      seconds:
+        description: After that time another run may take the host.
+        type: int
+        required: true
+      instead_of:
+        description: Name of a run that is known to be over, and from which the host may be taken.
+        type: str
+        default: ''
+      by_force:
+        description: Take the host from any other run.
+        type: bool
+        default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -39,8 +70,22 @@ ansible_facts:
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
-        - V(container) (whether the kernel is shared).
+        - V(container) (whether the kernel is shared),
+        - V(settled) (those of the units that run, start at boot, and are as systemd has read them).
       type: dict
+taken:
+  description: Whether the run has the host.
+  returned: always
+  type: bool
+other:
+  description:
+    - The note of another run that has the host, or from which it was taken; null when there is none. V(left) are the seconds until it expires.
+  returned: always
+  type: dict
+applied:
+  description: What the host keeps of what it last applied, see P(xuegao.net.host_leave#module); empty when it keeps nothing.
+  returned: always
+  type: dict
 """
 
 import os
@@ -48,7 +93,11 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 # What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
 ARTIFACT_MARK = "+xgn."
@@ -108,15 +157,51 @@ def installed_packages(module: AnsibleModule, family: str) -> dict[str, str]:
     return dict(line.split()[1:] for line in out.splitlines() if line.startswith(("ii", "hi")))
 
 
+def settled_units(module: AnsibleModule, units: list[str]) -> list[str]:
+    """Those of the units for which there is nothing to do: they run, start at boot, and their files are as systemd has read them."""
+    wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+    try:
+        found = Systemd(module.run_command).properties(units, *wanted)
+    except CommandError:
+        # Whoever has something to do with a unit will say what systemd answers.
+        return []
+    return [unit for unit in units if found.get(unit) == wanted]
+
+
+def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dict[str, Any] | None]:
+    """Take the host for a run; in check mode tell who has it. Returns whether the run has it, and what another run said of itself."""
+    if lock is None:
+        return False, None
+    if module.check_mode:
+        return False, look(lock["run"])
+    note = {**lock["note"], "run": lock["run"]}
+    try:
+        return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
+    except OSError as error:
+        module.fail_json(msg="this host cannot be taken for the run: %s: %s" % (error.filename, error.strerror))
+
+
 def main() -> None:
+    lock = {
+        "run": {"type": "str", "required": True},
+        "note": {"type": "dict", "default": {}},
+        "seconds": {"type": "int", "required": True},
+        "instead_of": {"type": "str", "default": ""},
+        "by_force": {"type": "bool", "default": False},
+    }
     module = AnsibleModule(
-        argument_spec={"commands": {"type": "list", "elements": "str", "default": []}},
+        argument_spec={
+            "commands": {"type": "list", "elements": "str", "default": []},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "lock": {"type": "dict", "options": lock},
+        },
         supports_check_mode=True,
     )
     release = os_release()
     family = os_family(release)
     kernel = platform.release()
     packages = installed_packages(module, family)
+    systemd = os.path.isdir("/run/systemd/system")
     facts: dict[str, Any] = {
         "os_family": family,
         "distribution": release.get("ID", ""),
@@ -128,10 +213,12 @@ def main() -> None:
         "artifacts": {name: version for name, version in packages.items() if ARTIFACT_MARK in version},
         "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
         "network_manager": os.path.isdir("/run/NetworkManager"),
-        "systemd": os.path.isdir("/run/systemd/system"),
+        "systemd": systemd,
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
+        "settled": settled_units(module, module.params["units"]) if systemd else [],
     }
-    module.exit_json(changed=False, ansible_facts={"xgn_host": facts})
+    has_it, other = taken(module, module.params["lock"])
+    module.exit_json(changed=False, ansible_facts={"xgn_host": facts}, taken=has_it, other=other, applied=read_applied())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def test_scenario(scenario: tuple[int, str]) -> None:
 
 
 def test_the_reboot_left_a_report_with_every_check_passed(pair: Pair) -> None:
-    directory = LOGS / "after-reboot"
+    directory = LOGS / "after-reboot" / "current"
     report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
     assert {check["host"] for check in report["checks"]} == set(HOSTS)
     assert [check for check in report["checks"] if check["status"] == "failed"] == []

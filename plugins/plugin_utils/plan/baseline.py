@@ -1,0 +1,45 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a plan was compared with, and what changes, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import shown
+
+
+def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mapping[str, Sequence[str]], key: str) -> str:
+    """Return what each host was compared with, then its changes, a line each.
+
+    Parameters:
+        records: what the hosts applied, of those that have a record.
+        hosts: the hosts of the plan.
+        changes: sentences by host, as `plan_changes` gives them.
+        key: id of the `Seal` of this controller.
+    """
+    moments: dict[Moment, list[str]] = {}
+    for host, record in records.items():
+        if record.applied:
+            moments.setdefault(record.applied, []).append(host)
+    lines = [f"Compared with what {_names(found)} applied at {_moment(moment)}." for moment, found in moments.items()]
+    if unknown := [host for host in hosts if host not in records or not records[host].applied]:
+        lines.append(f"Nothing is recorded as applied by {_names(unknown)}: all of the plan is new there.")
+    lines += [
+        f"{host}: after that a run {record.what}, at {_moment(record.later)}; the host may have parts of it already."
+        for host, record in records.items()
+        if record.later
+    ]
+    if others := [host for host, record in records.items() if record.applied and record.key != key]:
+        lines.append(f"Whether secrets of {_names(others)} changed cannot be told: their digests were made with a key that is not here.")
+    sentences = [f"{host}: {sentence}" for host, found in changes.items() for sentence in found]
+    return "\n".join([*lines, *(sentences or ["No host changes."]), ""])
+
+
+def _names(hosts: Iterable[str]) -> str:
+    return ", ".join(hosts)
+
+
+def _moment(moment: Moment) -> str:
+    return f"{shown(moment.at)} (run {moment.run}, {moment.by}, inventory {moment.inventory})"
