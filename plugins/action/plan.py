@@ -103,9 +103,14 @@ class ActionModule(ActionBase):
         records: dict[str, Record] = {}
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
+        # Hosts whose secrets cannot be compared.
+        hidden: list[str] = []
         for host, planned in plan.hosts.items():
             own = _variables_of(host, known)
-            after[host] = sealed_variables(host, self._given(own, planned), partial(_resolved, own=own), SPECS, seal)
+            unknown: list[str] = []
+            after[host] = sealed_variables(host, self._given(own, planned), partial(_resolved, own=own, unknown=unknown), SPECS, seal)
+            if unknown:
+                hidden.append(host)
         for host in dict.fromkeys([*plan.hosts, *recorded_hosts(directory)]):
             try:
                 record = read_record(directory, host)
@@ -117,13 +122,15 @@ class ActionModule(ActionBase):
             records[host] = record
             if record.applied:
                 before[host] = dict(record.variables)
-                if host in after and record.key != seal.id:
+                if host in after and record.key != seal.id and host not in hidden:
+                    hidden.append(host)
+                if host in hidden:
                     before[host], after[host] = unsealed(before[host]), unsealed(after[host])
                 if host in after and host not in known:
                     # A slice of the inventory: what stands with the host itself is not known here, so it is no change.
                     before[host] = {name: value for name, value in before[host].items() if name in after[host]}
         changes = plan_changes(before, after)
-        return changes, in_words(records, list(after), changes, seal.id)
+        return changes, in_words(records, list(after), changes, [host for host in hidden if host in before])
 
     def _given(self, own: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
         """Return the roles' variables of a host by Ansible's precedence: its own, the plan's, those of the command line."""
@@ -159,14 +166,25 @@ def _value(own: Mapping[str, Any], name: str) -> Any:
         return UNRESOLVED
 
 
-def _resolved(value: Any, own: Mapping[str, Any]) -> Any:
-    """Return a planned value with the secrets that it refers to; one that the host lacks stays a reference, which a warning tells of."""
+def _resolved(value: Any, own: Mapping[str, Any], unknown: list[str]) -> Any:
+    """Return a planned value with the secrets that it refers to.
+
+    Parameters:
+        value: as planned.
+        own: the host's own variables.
+        unknown: gets the names of the secrets that the host lacks.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _resolved(item, own) for key, item in value.items()}
+        return {str(key): _resolved(item, own, unknown) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_resolved(item, own) for item in value]
+        return [_resolved(item, own, unknown) for item in value]
     name = value.removeprefix("{{ ").removesuffix(" }}") if isinstance(value, str) else ""
-    return _value(own, name) if name in own and value == secret(name) else value
+    if not name or value != secret(name):
+        return value
+    found = _value(own, name) if name in own else UNRESOLVED
+    if found == UNRESOLVED:
+        unknown.append(name)
+    return found
 
 
 def _beside(variables: Mapping[str, Any], name: str) -> Path:

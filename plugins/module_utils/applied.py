@@ -15,10 +15,10 @@ APPLIED = "/var/lib/xgn/applied.json"
 
 
 def read_applied() -> dict[str, Any]:
-    """Read the record; empty where there is none, a half-written one, or one that only root may read."""
+    """Read the record; empty where there is none, a half-written one, or one that cannot be read, as by another user than root."""
     try:
         found = json.loads(read_text(APPLIED))
-    except (ValueError, PermissionError):
+    except (ValueError, OSError):
         return {}
     return found if isinstance(found, dict) else {}
 

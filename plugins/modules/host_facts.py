@@ -169,16 +169,13 @@ def settled_units(module: AnsibleModule, units: list[str]) -> list[str]:
 
 
 def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dict[str, Any] | None]:
-    """Take the host for a run; in check mode tell who has it. Returns whether the run has it, and what another run said of itself."""
+    """Take the host for a run; in check mode tell who has it. Returns whether the run has it, and what another run said of itself. Raises OSError."""
     if lock is None:
         return False, None
     if module.check_mode:
         return False, look(lock["run"])
     note = {**lock["note"], "run": lock["run"]}
-    try:
-        return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
-    except OSError as error:
-        module.fail_json(msg="this host cannot be taken for the run: %s: %s" % (error.filename, error.strerror))
+    return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
 
 
 def main() -> None:
@@ -217,7 +214,10 @@ def main() -> None:
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
         "settled": settled_units(module, module.params["units"]) if systemd else [],
     }
-    has_it, other = taken(module, module.params["lock"])
+    try:
+        has_it, other = taken(module, module.params["lock"])
+    except OSError as error:
+        module.fail_json(msg="this host cannot be taken for the run: %s" % error)
     module.exit_json(changed=False, ansible_facts={"xgn_host": facts}, taken=has_it, other=other, applied=read_applied())
 
 

@@ -53,7 +53,7 @@ def main() -> None:
         if run and not module.check_mode:
             release(run)
     except OSError as error:
-        module.fail_json(msg="what this host applied cannot be kept in %s: %s" % (error.filename, error.strerror))
+        module.fail_json(msg="what this host applied cannot be kept: %s" % error)
     module.exit_json(changed=changed and taken_by is None, taken_by=taken_by)
 
 

@@ -116,7 +116,7 @@ def is_over(other: Mapping[str, Any]) -> bool:
     """Tell whether another run, by what its `claim` says, ran beside this one and its process is gone. False wherever that cannot be told."""
     if not RUN.place or other.get("place") != RUN.place or not other.get("ticks"):
         return False
-    return began(int(other["pid"])) != other["ticks"]
+    return began(int(other["pid"])) != int(other["ticks"])
 
 
 def partly(run_tags: Sequence[str], skip_tags: Sequence[str], start_at: str | None) -> str:

@@ -10,14 +10,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import M
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import shown
 
 
-def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mapping[str, Sequence[str]], key: str) -> str:
+def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mapping[str, Sequence[str]], hidden: Sequence[str]) -> str:
     """Return what each host was compared with, then its changes, a line each.
 
     Parameters:
         records: what the hosts applied, of those that have a record.
         hosts: the hosts of the plan.
         changes: sentences by host, as `plan_changes` gives them.
-        key: id of the `Seal` of this controller.
+        hidden: hosts whose secrets cannot be compared.
     """
     moments: dict[Moment, list[str]] = {}
     for host, record in records.items():
@@ -31,8 +31,8 @@ def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mappi
         for host, record in records.items()
         if record.later
     ]
-    if others := [host for host, record in records.items() if record.applied and record.key != key]:
-        lines.append(f"Whether secrets of {_names(others)} changed cannot be told: their digests were made with a key that is not here.")
+    if hidden:
+        lines.append(f"Whether secrets of {_names(hidden)} changed cannot be told: they, or the key of their digests, are not here.")
     sentences = [f"{host}: {sentence}" for host, found in changes.items() for sentence in found]
     return "\n".join([*lines, *(sentences or ["No host changes."]), ""])
 

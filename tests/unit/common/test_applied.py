@@ -137,7 +137,5 @@ def test_ansible_takes_no_record_for_an_inventory(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {r1: }}\n", encoding="utf-8")
     seal_of(tmp_path / DIRECTORY, make=True)
     write_record(tmp_path / DIRECTORY, "r9", Record(MOMENT, "k", {"all": {"hosts": {"r9": None}}}))
-    done = subprocess.run(
-        ["ansible-inventory", "-i", str(tmp_path), "--list", "--yaml"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["ansible-inventory", "-i", str(tmp_path), "--list", "--yaml"], capture_output=True, text=True, check=True)
     assert done.stderr == "" and set(yaml.safe_load(done.stdout)["all"]["children"]["ungrouped"]["hosts"]) == {"r1"}

@@ -81,7 +81,9 @@ def test_times_are_utc() -> None:
         (["frr"], ["install"], None, "--tags frr --skip-tags install"),
     ],
 )
-def test_a_run_that_leaves_something_out_says_by_what(run_tags: list[str], skip_tags: list[str], start_at: str | None, expected: str) -> None:
+def test_a_run_that_leaves_something_out_says_by_what(
+    run_tags: list[str], skip_tags: list[str], start_at: str | None, expected: str
+) -> None:
     assert partly(run_tags, skip_tags, start_at) == expected
 
 
