@@ -18,11 +18,21 @@ def read_text(path: str) -> str:
         return ""
 
 
+def sync_directory(path: str) -> None:
+    """Make the names in a directory outlive a power cut, as fsync(2) of a file does not."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_atomically(path: str, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
     """Replace path by text in one step.
 
     The new file has its mode and owner before it has its name, so nobody can read a secret in between. mode: permission
-    bits; uid, gid: -1 leaves the owner of the running process. Parent directories are made with mode 0755.
+    bits; uid, gid: -1 leaves the owner of the running process. Parent directories are made with mode 0755. When it returns, a power cut
+    leaves the new file.
     """
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o755, exist_ok=True)
@@ -35,6 +45,8 @@ def write_atomically(path: str, text: str, mode: int, uid: int = -1, gid: int = 
         os.chmod(temporary, mode)
         os.chown(temporary, uid, gid)
         os.replace(temporary, path)
+        sync_directory(directory)
     except BaseException:
-        os.unlink(temporary)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
         raise

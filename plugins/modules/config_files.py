@@ -83,7 +83,8 @@ import shlex
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 
@@ -131,13 +132,13 @@ class Comparison:
 
     def apply(self) -> None:
         """Make the files as they should be."""
+        change = HostChange(self.module)
         for item, text, uid, gid in self.contents:
-            write_atomically(item["path"], text, int(item["mode"], 8), uid, gid)
+            change.write(item["path"], text, int(item["mode"], 8), uid, gid)
         for item, uid, gid in self.attributes:
-            os.chmod(item["path"], int(item["mode"], 8))
-            os.chown(item["path"], uid, gid)
+            change.give(item["path"], int(item["mode"], 8), uid, gid)
         for path in self.gone:
-            os.unlink(path)
+            change.remove(path)
 
     def _compare(self, item: dict[str, Any]) -> list[str]:
         """Compare one file; returns what its check refuses."""

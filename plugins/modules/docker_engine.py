@@ -70,7 +70,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -143,6 +144,7 @@ class Engine:
         self.old_dropin = read_text(DROPIN)
         self.dockerd = module.get_bin_path("dockerd")
         self.systemd = Systemd(module.run_command)
+        self.change = HostChange(module)
         self.actions: list[str] = []
 
     def old_config(self) -> dict[str, Any]:
@@ -196,9 +198,9 @@ class Engine:
     def write(self) -> None:
         """Write both files where they differ."""
         if self.text != self.old_text:
-            write_atomically(CONFIG, self.text, 0o644)
+            self.change.write(CONFIG, self.text, 0o644)
         if self.dropin != self.old_dropin:
-            write_atomically(DROPIN, self.dropin, 0o644)
+            self.change.write(DROPIN, self.dropin, 0o644)
 
     def move(self, old_root: str, new_root: str) -> None:
         """Stop the daemon and move its data."""
@@ -239,7 +241,7 @@ class Engine:
         """Put the old configuration back, if there was one, and start the daemon with it."""
         if not self.old_text or self.old_text == self.text:
             return "There is no other configuration to go back to."
-        write_atomically(CONFIG, self.old_text, 0o644)
+        self.change.write(CONFIG, self.old_text, 0o644)
         self.systemd.attempt("reset-failed", UNIT)
         status, answer = self.systemd.attempt("restart", UNIT)
         return "The old daemon.json is back and %s." % ("running" if status == 0 else "fails too: %s" % answer)

@@ -69,7 +69,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import steering
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -181,7 +182,7 @@ def main() -> None:
         if complaint:
             module.fail_json(msg="gobgpd refuses the configuration, nothing was changed: %s" % complaint)
     if not module.check_mode and (before != text or mode != 0o640):
-        write_atomically(path, text, 0o640, 0, group_number(module))
+        HostChange(module).write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
     except (steering.SteeringError, CommandError) as error:

@@ -215,7 +215,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_tunnel, interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 
 VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
 INTERFACE = {
@@ -321,7 +322,7 @@ def main() -> None:
     # The file follows the kernel: a run that dies in between still knows what it declared before.
     before = read_text(path)
     if before != text and not module.check_mode:
-        write_atomically(path, text, mode=0o644)
+        HostChange(module).write(path, text, 0o644)
     module.exit_json(
         changed=bool(commands) or before != text,
         commands=commands,

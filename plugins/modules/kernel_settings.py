@@ -47,7 +47,8 @@ live_changed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
 
 # Settings that name a kernel module, and how the module's name begins.
@@ -80,7 +81,7 @@ def main() -> None:
     drifted = sorted(key for key in settings if live[key] != settings[key])
     if not module.check_mode:
         if before != text:
-            write_atomically(module.params["path"], text, 0o644)
+            HostChange(module).write(module.params["path"], text, 0o644)
         for key in drifted:
             load_module_of(module, key, settings[key])
             try:

@@ -61,7 +61,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint, nft
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 
 
@@ -99,18 +100,17 @@ def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
 
 def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
     """Write the file and load it, or remove both, with a way back where the table changes."""
-    path, present = module.params["path"], module.params["state"] == "present"
+    path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module)
     if live != wanted and present and module.params["seconds"]:
         try:
             way_back(module, live)
         except checkpoint.CheckpointError as error:
             module.fail_json(msg=str(error))
     if present:
-        write_atomically(path, content, 0o644)
+        change.write(path, content, 0o644)
         command = ["nft", "-f", path]
     else:
-        if os.path.exists(path):
-            os.unlink(path)
+        change.remove(path)
         command = ["nft", "delete", "table", *module.params["table"].split()]
     if live != wanted:
         status, out, err = module.run_command(command)

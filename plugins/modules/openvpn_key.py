@@ -54,7 +54,8 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 
 # OpenVPN does not look at the dates of a certificate it knows by its fingerprint; a key lives until it is rotated.
 LIFETIME_DAYS = "36500"
@@ -69,7 +70,7 @@ def make(module: AnsibleModule, openssl: str, name: str) -> None:
         command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-sha256"]
         command += ["-days", LIFETIME_DAYS, "-subj", "/CN=%s" % module.params["common_name"].replace("/", "_")]
         module.run_command([*command, "-keyout", key, "-out", certificate], check_rc=True, umask=0o077)
-        write_atomically(openvpn.key_path(name), read_text(key) + read_text(certificate), 0o600)
+        HostChange(module).write(openvpn.key_path(name), read_text(key) + read_text(certificate), 0o600)
 
 
 def main() -> None:
@@ -96,7 +97,7 @@ def main() -> None:
         elif stored and os.stat(path).st_mode & 0o077:
             made.append(name)
             if not module.check_mode:
-                os.chmod(path, 0o600)
+                HostChange(module).give(path, 0o600)
         try:
             fingerprints[name] = openvpn.fingerprint(name)
         except openvpn.OpenVPNError as error:

@@ -81,7 +81,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -97,6 +98,7 @@ class Host:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemd = Systemd(module.run_command)
+        self.change = HostChange(module)
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
         self.stale_units = False
@@ -119,7 +121,7 @@ class Host:
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": text})
         self.actions.append("%s %s" % ("rewrite" if before else "write", path))
         if not self.module.check_mode:
-            write_atomically(path, text, mode)
+            self.change.write(path, text, mode)
         return True
 
     def reload_units(self) -> None:
@@ -207,9 +209,9 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
         host.systemd.attempt("stop", unit)
         for path, text in before.items():
             if text:
-                write_atomically(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
+                host.change.write(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
             else:
-                os.unlink(path)
+                host.change.remove(path)
         host.systemd.do("daemon-reload")
         if all(before.values()):
             host.systemd.attempt("restart", unit)
@@ -251,8 +253,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             if name not in names:
                 delete_interface(host, name)
             for file in (path, dropin):
-                if os.path.exists(file):
-                    os.unlink(file)
+                host.change.remove(file)
             host.stale_units = True
 
 

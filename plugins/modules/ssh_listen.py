@@ -80,7 +80,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import checkpoint
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -117,8 +118,8 @@ def make_live(module: AnsibleModule) -> list[list[str]]:
     return [*(units if sockets else []), ["systemctl", "reload-or-restart", module.params["unit"]]]
 
 
-class Change:
-    """The change of this call: applied, or undone as a whole."""
+class Listeners:
+    """The files that say where sshd listens: applied, or undone as a whole."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -129,11 +130,12 @@ class Change:
 
     def write(self, contents: dict[str, str | None]) -> None:
         """Give every file its content; None removes it."""
+        change = HostChange(self.module)
         for path, text in contents.items():
             if text is not None:
-                write_atomically(path, text, 0o644)
-            elif os.path.exists(path):
-                os.unlink(path)
+                change.write(path, text, 0o644)
+            else:
+                change.remove(path)
 
     def refuse(self, reason: str, live: bool) -> None:
         """Undo everything and fail; ``live`` says whether the new files are live already."""
@@ -185,11 +187,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    change = Change(module)
+    listeners = Listeners(module)
     diff = [
-        {"before_header": path, "after_header": path, "before": change.before[path] or "", "after": change.after[path] or ""}
-        for path in change.paths
-        if change.before[path] != change.after[path]
+        {"before_header": path, "after_header": path, "before": listeners.before[path] or "", "after": listeners.after[path] or ""}
+        for path in listeners.paths
+        if listeners.before[path] != listeners.after[path]
     ]
     wanted = set(module.params["addresses"])
     live = listening(module) if wanted else set()
@@ -201,10 +203,10 @@ def main() -> None:
     if changed and not module.check_mode:
         if module.params["seconds"]:
             try:
-                checkpoint.arm(name, change.paths, {}, make_live(module), module.params["seconds"], module.run_command)
+                checkpoint.arm(name, listeners.paths, {}, make_live(module), module.params["seconds"], module.run_command)
             except checkpoint.CheckpointError as error:
                 module.fail_json(msg=str(error))
-        change.apply()
+        listeners.apply()
     module.exit_json(changed=changed, diff=diff, pending=checkpoint.is_pending(name))
 
 

@@ -111,6 +111,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
@@ -126,6 +127,7 @@ class Host:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemd = Systemd(module.run_command)
+        self.change = HostChange(module)
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
 
@@ -234,7 +236,7 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
                 host.run("ip", "link", "set", "dev", name, "mtu", str(interface["mtu"]))
     # The file comes after the living interface took the same content: a refused one never stays for the next boot.
     if file_differs:
-        write_atomically(path, text, 0o600)
+        host.change.write(path, text, 0o600)
     if not (live and active):
         if live:
             host.run("ip", "link", "delete", "dev", name)
@@ -249,9 +251,9 @@ def start(host: Host, name: str, path: str, before: str) -> None:
         host.systemd.do("start", unit_of(name))
     except CommandError as error:
         if before:
-            write_atomically(path, before, 0o600)
+            host.change.write(path, before, 0o600)
         else:
-            os.unlink(path)
+            host.change.remove(path)
         journal = wireguard.without_secrets(host.systemd.journal(unit_of(name), 10))
         raise wireguard.WireGuardError("%s\n%s" % (error, journal)) from error
 
@@ -275,7 +277,7 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
             host.systemd.do("disable", "--now", "--quiet", unit_of(name))
-            os.unlink(path)
+            host.change.remove(path)
 
 
 def main() -> None:

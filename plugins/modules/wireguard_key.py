@@ -44,6 +44,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
     wg = module.get_bin_path("wg")
     if wg is None and not module.check_mode and module.params["create"]:
         module.fail_json(msg="wg is not installed. Remedy: install wireguard-tools.")
-    public_keys, made = {}, []
+    public_keys, made, change = {}, [], HostChange(module)
     for name in module.params["interfaces"]:
         try:
             private = wireguard.private_key(name)
@@ -69,11 +70,11 @@ def main() -> None:
             if not module.check_mode:
                 if private is None:
                     private = module.run_command([wg, "genkey"], check_rc=True)[1].strip()
-                wireguard.store_private_key(name, private)
+                wireguard.store_private_key(change, name, private)
         if stored and os.stat(wireguard.key_path(name)).st_mode & 0o077:
             made.append(name)
             if not module.check_mode:
-                os.chmod(wireguard.key_path(name), 0o600)
+                change.give(wireguard.key_path(name), 0o600)
         known = private is not None and wg is not None
         public_keys[name] = module.run_command([wg, "pubkey"], data=private, check_rc=True)[1].strip() if known else None
     module.exit_json(changed=bool(made), public_keys=public_keys)
