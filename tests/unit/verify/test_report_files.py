@@ -127,7 +127,7 @@ def test_secrets_are_found_at_every_depth_and_stand_nowhere_in_the_report(tmp_pa
     paths = ActionModule._write(tmp_path, demo_report(2, faults=True))
     for path in paths.values():
         assert samples.PASSWORD not in Path(path).read_text(encoding="utf-8")
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["junit.xml", "report.html", "report.json"]
+    assert sorted(item.name for item in (tmp_path / "current").iterdir()) == ["junit.xml", "report.html", "report.json"]
     assert "boot_plot" not in (tmp_path / "current" / "report.json").read_text(encoding="utf-8")
 
 
