@@ -15,9 +15,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import DIRECTORY as APPLIED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Record, read_record, recorded_hosts, seal_of, unsealed
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
@@ -73,10 +72,12 @@ class ActionModule(ActionBase):
         if needed and options["needs_secrets"]:
             return {**result, **_refused(needed)}
         warnings = sentences([*needed, *others])
+        sources = variables.get("ansible_inventory_sources") or []
         if self._task.diff:
-            changes, words = self._compare(Path(options["applied"] or _beside(variables, APPLIED)), plan, variables, warnings)
+            applied = Path(options["applied"] or applied_directory(sources, Path.cwd()))
+            changes, words = self._compare(applied, plan, variables, warnings)
             result.update(changes=changes, diff={"prepared": words})
-        base = Path(options["directory"] or PLANS / inventory_name(variables.get("ansible_inventory_sources") or [], Path.cwd())).absolute()
+        base = Path(options["directory"] or PLANS / inventory_name(sources, Path.cwd())).absolute()
         keys = self._public_keys(options["key_registry"], plan, variables)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
         try:
@@ -141,7 +142,8 @@ class ActionModule(ActionBase):
 
     def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
         """Return the public keys the hosts told so far, for the other side's configuration."""
-        path = Path(registry) if registry else _beside(variables, "wireguard_keys")
+        beside = Path(str(variables.get("inventory_dir") or ".")) / "wireguard_keys"
+        path = Path(registry) if registry else beside
         if not path.is_dir():
             return {}
         try:
@@ -185,10 +187,6 @@ def _resolved(value: Any, own: Mapping[str, Any], unknown: list[str]) -> Any:
     if found == UNRESOLVED:
         unknown.append(name)
     return found
-
-
-def _beside(variables: Mapping[str, Any], name: str) -> Path:
-    return Path(str(variables.get("inventory_dir") or ".")) / name
 
 
 def _refused(problems: Sequence[Problem]) -> dict[str, Any]:

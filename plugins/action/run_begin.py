@@ -12,8 +12,8 @@ from uuid import uuid4
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, digests, known_record, note_later, seal_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, now, operator, partly, shown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, now, operator, partly, shown, told
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
@@ -44,11 +44,13 @@ class ActionModule(ActionBase):
                 "break_lock": {"type": "bool", "default": False},
                 "lock_minutes": {"type": "int", "default": 60},
                 "applies": {"type": "str", "choices": ["everything", "part", "nothing"], "default": "everything"},
-                "directory": {"type": "path", "required": True},
+                "directory": {"type": "path"},
             }
         )
         host = str(known["inventory_hostname"])
-        inventory = inventory_name(known.get("ansible_inventory_sources") or [], Path.cwd()) or str(Path.cwd())
+        sources = known.get("ansible_inventory_sources") or []
+        inventory = inventory_name(sources, Path.cwd()) or str(Path.cwd())
+        directory = Path(options["directory"] or applied_directory(sources, Path.cwd()))
         warnings: list[str] = []
         # What run_end gives back, so that a later step knows which beginning it ended.
         result.update(changed=False, taken=False, held="", token=uuid4().hex)
@@ -73,7 +75,7 @@ class ActionModule(ActionBase):
             may_note = not self._task.check_mode and (result["taken"] or not options["look"])
             warnings += self._note(
                 host,
-                Path(options["directory"]),
+                directory,
                 known,
                 Moment(now(), RUN.run, operator(known), inventory),
                 what,
@@ -95,20 +97,17 @@ class ActionModule(ActionBase):
                 "by_force": options["break_lock"],
             }
         answer = self._call(arguments, known)
-        other = answer.get("other")
-        if other and is_over(other):
-            if not answer["taken"] and not self._task.check_mode:
-                arguments["lock"]["instead_of"] = other["run"]
-                answer = self._call(arguments, known)
-                other = answer.get("other")
-            if other and is_over(other):
-                # Nobody has to be told: that run's own output said how it ended.
-                answer["other"] = None
+        if is_over(answer["other"]) and not answer["taken"] and not self._task.check_mode:
+            arguments["lock"]["instead_of"] = answer["other"]["run"]
+            answer = self._call(arguments, known)
+        if is_over(answer["other"]):
+            # Nobody has to be told: that run's own output said how it ended.
+            answer["other"] = {}
         return answer
 
     def _call(self, arguments: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_facts", module_args=arguments, task_vars=known)
-        return answer
+        return {**answer, "other": told(answer.get("other")), "applied": told(answer.get("applied"))}
 
     def _note(
         self,
@@ -142,11 +141,12 @@ class ActionModule(ActionBase):
 
 def _who(host: str, other: Mapping[str, Any]) -> str:
     since = shown(str(other.get("since")))
-    return f"{host} is taken: {other.get('by')} has worked there since {since} (run {other['run']}, inventory {other.get('inventory')})"
+    return f"{host} is taken: {other.get('by')} has worked there since {since} (run {other.get('run')}, inventory {other.get('inventory')})"
 
 
 def _remedy(other: Mapping[str, Any]) -> str:
-    minutes = max(round(other["left"] / 60), 1)
+    left = other.get("left")
+    minutes = max(round(left / 60), 1) if isinstance(left, int) else 1
     return (
         "Nothing was changed on any host. Remedy: wait for the end of that run. If it is dead, its note expires in "
         f"{minutes} {'minute' if minutes == 1 else 'minutes'}; to take the host over now: --extra-vars xgn_break_lock=true"

@@ -19,8 +19,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     seal_of,
     write_record,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator, partly
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator, partly, told
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "begun": {"type": "dict", "default": {}},
                 "complete": {"type": "bool", "required": True},
-                "directory": {"type": "path", "required": True},
+                "directory": {"type": "path"},
             }
         )
         begun: Mapping[str, Any] = options["begun"]
@@ -54,7 +54,11 @@ class ActionModule(ActionBase):
             why = f"only a part was applied ({left_out})" if left_out else "the run did not come to its end"
             answer = self._leave(begun, None, known)
             return {**result, "changed": False, "msg": f"not recorded as applied: {why}", **answer, **_lost(begun, answer)}
-        return {**result, **self._record(begun, Path(options["directory"]), known)}
+        sources = known.get("ansible_inventory_sources") or []
+        inventory = inventory_name(sources, Path.cwd()) or str(Path.cwd())
+        moment = Moment(now(), RUN.run, operator(known), inventory)
+        directory = Path(options["directory"] or applied_directory(sources, Path.cwd()))
+        return {**result, **self._record(begun, directory, moment, known)}
 
     def _leave(self, begun: Mapping[str, Any], record: Mapping[str, Any] | None, known: dict[str, Any]) -> dict[str, Any]:
         """Make the remote call where there is a reason for it."""
@@ -62,11 +66,10 @@ class ActionModule(ActionBase):
         if not arguments or self._task.check_mode:
             return {}
         answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_leave", module_args=arguments, task_vars=known)
-        return answer
+        return {**answer, "taken_by": told(answer.get("taken_by"))}
 
-    def _record(self, begun: Mapping[str, Any], directory: Path, known: dict[str, Any]) -> dict[str, Any]:
+    def _record(self, begun: Mapping[str, Any], directory: Path, moment: Moment, known: dict[str, Any]) -> dict[str, Any]:
         host = str(known["inventory_hostname"])
-        inventory = inventory_name(known.get("ansible_inventory_sources") or [], Path.cwd()) or str(Path.cwd())
         here = known_record(directory, host)
         warnings: list[str] = []
         try:
@@ -79,7 +82,6 @@ class ActionModule(ActionBase):
         kept = begun.get("applied")
         if kept is None:
             kept = {**asdict(digests(here.variables, here.key)), **asdict(here.applied)} if here.applied else {}
-        moment = Moment(now(), RUN.run, operator(known), inventory)
         news = not asked.same_as(kept)
         answer = self._leave(begun, {**asdict(asked), **asdict(moment)} if news else None, known)
         if answer.get("failed") or answer.get("unreachable"):
@@ -108,7 +110,7 @@ def _lost(begun: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]
     if not other or not begun.get("taken"):
         return {}
     return {
-        "warnings": [f"{other.get('by')} has taken this host meanwhile (run {other['run']}): two runs worked on it at once. Run again."]
+        "warnings": [f"{other.get('by')} has taken this host meanwhile (run {other.get('run')}): two runs worked on it at once. Run again."]
     }
 
 

@@ -52,9 +52,8 @@ options:
     choices: [everything, part, nothing]
     default: everything
   directory:
-    description: Where it is recorded what the hosts applied, on the controller.
+    description: Where it is recorded what the hosts applied, on the controller. C(.applied) beside the inventory when not given.
     type: path
-    required: true
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -67,7 +66,6 @@ EXAMPLES = r"""
       block:
         - name: Take the host
           xuegao.net.run_begin:
-            directory: "{{ inventory_dir }}/.applied"
           register: begun
 
         - name: Stop before any host is touched
@@ -82,7 +80,6 @@ EXAMPLES = r"""
       always:
         - name: Give the host back
           xuegao.net.run_end:
-            directory: "{{ inventory_dir }}/.applied"
             begun: "{{ begun }}"
             complete: false
 """

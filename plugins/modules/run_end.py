@@ -26,9 +26,8 @@ options:
     type: bool
     required: true
   directory:
-    description: Where it is recorded what the hosts applied, on the controller.
+    description: Where it is recorded what the hosts applied, on the controller. C(.applied) beside the inventory when not given.
     type: path
-    required: true
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -36,7 +35,6 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Record what was applied, and give the host back
   xuegao.net.run_end:
-    directory: "{{ inventory_dir }}/.applied"
     begun: "{{ begun }}"
     complete: true
 """

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import testinfra
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import DIRECTORY, read_record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import read_record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import APPLIED
 
 HERE = Path(__file__).parent.parent
 HOSTS = ("preflight-debian12", "preflight-debian13")
@@ -192,4 +193,4 @@ def test_a_part_and_check_mode_record_nothing(hosts: list[Any]) -> None:
         assert [host.check_output("cat /var/lib/xgn/applied.json") for host in hosts] == before, arguments
         assert all(record and record.variables["frr_log_level"] == "warnings" for record in (read_record(RECORDS, name) for name in HOSTS))
         assert notes(hosts) == [None, None]
-    assert not (HERE / DIRECTORY).exists()
+    assert not (HERE / APPLIED).exists()

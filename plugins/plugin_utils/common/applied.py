@@ -22,8 +22,6 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, OPENING, placeholder
 
-DIRECTORY = ".applied"
-"""Name of the directory beside the inventory. Hidden: Ansible would take any other for a part of the inventory, and warn that it is none."""
 _ABOUT = "What this host last applied, recorded by Ansible (xuegao.net). Keep it with the inventory; a digest stands for each secret."
 _KEY_FILE = ".key"
 _KEY_BYTES = 32

@@ -18,6 +18,8 @@ from typing import Any
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """How times are written down: UTC, to the second."""
+# Characters of a text that a host says.
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,25 @@ def claim(variables: Mapping[str, Any], inventory: str) -> dict[str, Any]:
     return {"run": RUN.run, "by": operator(variables), "since": RUN.since, "inventory": inventory, **process}
 
 
+def told(answer: object) -> dict[str, Any]:
+    """Return what a host says of a run, as short and printable values: a host may have been broken into, and people and other programs read it."""
+    if not isinstance(answer, Mapping):
+        return {}
+    return {str(name): _plain(value) for name, value in answer.items() if isinstance(value, (str, int))}
+
+
+def _plain(value: str | int) -> str | int:
+    if isinstance(value, int):
+        return value
+    return "".join(character if character.isprintable() else "?" for character in value[:_LONGEST])
+
+
 def is_over(other: Mapping[str, Any]) -> bool:
     """Tell whether another run, by what its `claim` says, ran beside this one and its process is gone. False wherever that cannot be told."""
-    if not RUN.place or other.get("place") != RUN.place or not other.get("ticks"):
+    pid, ticks = other.get("pid"), other.get("ticks")
+    if not RUN.place or other.get("place") != RUN.place or not isinstance(pid, int) or not isinstance(ticks, int) or not ticks:
         return False
-    return began(int(other["pid"])) != int(other["ticks"])
+    return began(pid) != ticks
 
 
 def partly(run_tags: Sequence[str], skip_tags: Sequence[str], start_at: str | None) -> str:

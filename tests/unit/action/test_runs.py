@@ -358,3 +358,15 @@ def test_where_nothing_changes_it_is_said(act: Act, machine: Machine, records: P
     own = {"bgp_password": "swordfish"}
     told = compare(act, records, tmp_path, PAIR, T1=own, T2=own)
     assert told["changes"] == {} and told["diff"]["prepared"].endswith("\nNo host changes.\n")
+
+
+def test_what_a_host_says_cannot_mislead_who_reads_it(act: Act, machine: Machine, records: Path) -> None:
+    """A host may have been broken into: it can claim to be taken, and nothing else comes of what it says."""
+    machine.other = {"run": "a\x1b[2J", "by": "root\nok: [T1]", "since": ["x"], "pid": "1; rm", "ticks": None, "left": "soon", "place": RUN.place}
+    begun = begin(act, machine, records, variables())
+    assert begun["held"].startswith("T1 is taken: root?ok: [T1] has worked there since None (run a?[2J, inventory None).")
+    machine.other = None
+    machine.applied = {"variables": "x" * 5000, "at": "\x07", "by": {"name": "x"}, "run": 7}
+    begun = begin(act, machine, records, variables())
+    assert (begun["applied"]["at"], len(begun["applied"]["variables"]), "by" in begun["applied"]) == ("?", 200, False)
+    assert end(act, machine, records, variables(), begun)["changed"]

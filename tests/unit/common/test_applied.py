@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
-    DIRECTORY,
     Digests,
     Moment,
     Record,
@@ -27,6 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     unsealed,
     write_record,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory
 
 MOMENT = Moment("2026-11-29T03:12:05Z", "20261129T031205Z-4711-noc", "alice@noc", "inventories/hybrid")
 LATER = Moment("2026-11-30T03:12:05Z", "20261130T031205Z-815-noc", "bob@noc", "inventories/hybrid")
@@ -135,7 +135,7 @@ def test_two_runs_that_make_a_key_at_once_have_one(tmp_path: Path) -> None:
 
 def test_ansible_takes_no_record_for_an_inventory(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {r1: }}\n", encoding="utf-8")
-    seal_of(tmp_path / DIRECTORY, make=True)
-    write_record(tmp_path / DIRECTORY, "r9", Record(MOMENT, "k", {"all": {"hosts": {"r9": None}}}))
+    seal_of(applied_directory([str(tmp_path)], tmp_path), make=True)
+    write_record(applied_directory([str(tmp_path)], tmp_path), "r9", Record(MOMENT, "k", {"all": {"hosts": {"r9": None}}}))
     done = subprocess.run(["ansible-inventory", "-i", str(tmp_path), "--list", "--yaml"], capture_output=True, text=True, check=True)
     assert done.stderr == "" and set(yaml.safe_load(done.stdout)["all"]["children"]["ungrouped"]["hosts"]) == {"r1"}

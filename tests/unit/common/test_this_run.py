@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import this_run
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, began, claim, is_over, operator, partly, shown
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="a controller without /proc cannot tell")
@@ -105,3 +105,5 @@ def test_an_inventory_is_called_by_its_path(tmp_path: Path) -> None:
         inventory_name([], here): "",
     }
     assert [found for found, expected in names.items() if found != expected] == []
+    beside = [applied_directory([source], here) for source in (str(hybrid), str(hybrid / "hosts.yml"), str(hybrid / "prod.yml"), "r1,r2,")]
+    assert beside == [hybrid / ".applied", hybrid / ".applied", hybrid / ".applied" / "prod", here / ".applied"]
