@@ -19,11 +19,15 @@ def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mappi
         changes: sentences by host, as `plan_changes` gives them.
         hidden: hosts whose secrets cannot be compared.
     """
-    moments: dict[Moment, list[str]] = {}
+    # A run comes to its end on one host after the other: it is told once, with the last of these times.
+    runs: dict[str, dict[str, Moment]] = {}
     for host, record in records.items():
         if record.applied:
-            moments.setdefault(record.applied, []).append(host)
-    lines = [f"Compared with what {_names(found)} applied at {_moment(moment)}." for moment, found in moments.items()]
+            runs.setdefault(record.applied.run, {})[host] = record.applied
+    lines = [
+        f"Compared with what {_names(found)} applied at {_moment(max(found.values(), key=lambda moment: moment.at))}."
+        for found in runs.values()
+    ]
     if unknown := [host for host in hosts if host not in records or not records[host].applied]:
         lines.append(f"Nothing is recorded as applied by {_names(unknown)}: all of the plan is new there.")
     lines += [

@@ -24,9 +24,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import
 
 VARIABLES_FILE = "variables.yml"
 _VARIABLES_OF_ALL = "plan.json"
-# Plans that stay beside the latest, and how long a run may read its own (seconds).
+# Plans that stay, the latest among them, and how long a run may take to read its own (seconds).
 _KEPT = 5
-_KEPT_SECONDS = 86400.0
+_KEPT_SECONDS = 3600.0
 _LABEL_LENGTH = 12
 # Beyond this Graphviz takes minutes, and nobody finds a node.
 _LARGEST_DRAWING = 60

@@ -362,7 +362,15 @@ def test_where_nothing_changes_it_is_said(act: Act, machine: Machine, records: P
 
 def test_what_a_host_says_cannot_mislead_who_reads_it(act: Act, machine: Machine, records: Path) -> None:
     """A host may have been broken into: it can claim to be taken, and nothing else comes of what it says."""
-    machine.other = {"run": "a\x1b[2J", "by": "root\nok: [T1]", "since": ["x"], "pid": "1; rm", "ticks": None, "left": "soon", "place": RUN.place}
+    machine.other = {
+        "run": "a\x1b[2J",
+        "by": "root\nok: [T1]",
+        "since": ["x"],
+        "pid": "1; rm",
+        "ticks": None,
+        "left": "soon",
+        "place": RUN.place,
+    }
     begun = begin(act, machine, records, variables())
     assert begun["held"].startswith("T1 is taken: root?ok: [T1] has worked there since None (run a?[2J, inventory None).")
     machine.other = None

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
@@ -282,3 +284,24 @@ def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
     assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
     assert "xgn_links[0].id = 1" in done.stdout
     assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
+
+
+def test_a_run_is_told_once_though_it_ended_on_one_host_after_the_other() -> None:
+    def applied(at: str, run: str) -> Record:
+        return Record(Moment(at, run, "alice@noc", "mine"))
+
+    records = {
+        "r1": applied("2026-11-29T03:00:09Z", "a"),
+        "r2": applied("2026-11-29T03:00:04Z", "a"),
+        "r3": applied("2026-11-28T03:00:00Z", "b"),
+        "r4": Record(later=Moment("2026-11-29T09:00:00Z", "c", "bob@noc", "mine"), what="began to change it"),
+    }
+    assert in_words(records, [*records, "r5"], {"r1": ["VRF X: added"]}, ["r3"]).splitlines() == [
+        "Compared with what r1, r2 applied at 2026-11-29 03:00:09 UTC (run a, alice@noc, inventory mine).",
+        "Compared with what r3 applied at 2026-11-28 03:00:00 UTC (run b, alice@noc, inventory mine).",
+        "Nothing is recorded as applied by r4, r5: all of the plan is new there.",
+        "r4: after that a run began to change it, at 2026-11-29 09:00:00 UTC (run c, bob@noc, inventory mine); the host may have parts of it already.",
+        "Whether secrets of r3 changed cannot be told: they, or the key of their digests, are not here.",
+        "r1: VRF X: added",
+    ]
+    assert in_words({}, [], {}, []) == "No host changes.\n"
