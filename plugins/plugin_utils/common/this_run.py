@@ -58,11 +58,12 @@ def shown(time: str) -> str:
 
 
 def began(pid: int) -> int:
-    """Return when a process began, in clock ticks after the boot: no two processes of one number share it. 0 when there is none, or no /proc."""
+    """Return when a process began, in clock ticks after the boot: no two processes of one number share it. 0 when it has ended, or there is no /proc."""
     try:
         # The name of the program, in parentheses, may hold anything.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return int(fields[19])
+        # A process that was killed, and that its parent has not heard of yet, is still listed.
+        return 0 if fields[0] in ("Z", "X") else int(fields[19])
     except (OSError, ValueError, IndexError):
         return 0
 

@@ -31,7 +31,7 @@ def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mappi
     if unknown := [host for host in hosts if host not in records or not records[host].applied]:
         lines.append(f"Nothing is recorded as applied by {_names(unknown)}: all of the plan is new there.")
     lines += [
-        f"{host}: after that a run {record.what}, at {_moment(record.later)}; the host may have parts of it already."
+        f"{host}: a {'later ' if record.applied else ''}run {record.what}, at {_moment(record.later)}; the host may have parts of it already."
         for host, record in records.items()
         if record.later
     ]

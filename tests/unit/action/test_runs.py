@@ -127,7 +127,7 @@ def test_a_part_is_not_recorded_as_applied(act: Act, machine: Machine, records: 
     after = known_record(records, "T1")
     assert (after.applied, after.variables) == (before.applied, before.variables)
     words = compare(act, records, tmp_path, PAIR, T1={"bgp_password": "swordfish"})["diff"]["prepared"]
-    assert f"T1: after that a run {after.what}, at " in words and "may have parts of it already" in words
+    assert f"T1: a later run {after.what}, at " in words and "may have parts of it already" in words
     apply(act, machine, records, variables(frr_log_level="debugging"))
     assert known_record(records, "T1").later is None
 
@@ -147,7 +147,7 @@ def test_a_host_that_failed_is_given_back_and_recorded_as_begun(act: Act, machin
     assert record.applied is None and record.later and machine.applied == {}
     words = compare(act, records, tmp_path, PAIR, T1={})["diff"]["prepared"]
     assert "Nothing is recorded as applied by T1, T2" in words
-    assert "T1: after that a run began to change it and has not come to its end, at " in words
+    assert "T1: a run began to change it and has not come to its end, at " in words
 
 
 def test_what_a_failed_run_began_is_over_with_the_next_that_comes_to_its_end(act: Act, machine: Machine, records: Path) -> None:

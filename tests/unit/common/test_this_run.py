@@ -41,7 +41,10 @@ def test_a_run_of_this_controller_is_over_when_its_process_is_gone() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     other = {**mine, "run": "another", "pid": process.pid, "ticks": began(process.pid)}
     assert other["ticks"] and not is_over(other)
-    process.communicate(b"\n")
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert is_over(other), "killed, and its parent has not heard of it yet"
+    process.communicate()
     assert is_over(other)
     assert is_over({**mine, "ticks": mine["ticks"] + 1}), "the number has been given to another process"
 

@@ -300,7 +300,7 @@ def test_a_run_is_told_once_though_it_ended_on_one_host_after_the_other() -> Non
         "Compared with what r1, r2 applied at 2026-11-29 03:00:09 UTC (run a, alice@noc, inventory mine).",
         "Compared with what r3 applied at 2026-11-28 03:00:00 UTC (run b, alice@noc, inventory mine).",
         "Nothing is recorded as applied by r4, r5: all of the plan is new there.",
-        "r4: after that a run began to change it, at 2026-11-29 09:00:00 UTC (run c, bob@noc, inventory mine); the host may have parts of it already.",
+        "r4: a run began to change it, at 2026-11-29 09:00:00 UTC (run c, bob@noc, inventory mine); the host may have parts of it already.",
         "Whether secrets of r3 changed cannot be told: they, or the key of their digests, are not here.",
         "r1: VRF X: added",
     ]
