@@ -78,7 +78,7 @@ def make() -> int:
     finally:
         network.close()
     lab("snapshot", TOPOLOGY, SNAPSHOT)
-    shutil.copytree(PLAN, KEPT_PLAN)
+    shutil.copytree(PLAN, KEPT_PLAN, symlinks=True)
     RECORD.write_text(json.dumps({"inputs": made_of, "sessions": sessions}, indent=1) + "\n", encoding="utf-8")
     return 0
 
@@ -92,7 +92,7 @@ def bring_back() -> None:
 def bring_plan_back() -> None:
     """Put the scenario's plan back, since what a run calls changed is also a plan other than the last."""
     shutil.rmtree(PLAN, ignore_errors=True)
-    shutil.copytree(KEPT_PLAN, PLAN)
+    shutil.copytree(KEPT_PLAN, PLAN, symlinks=True)
 
 
 def settle(network: Network) -> None:
