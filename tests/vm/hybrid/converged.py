@@ -30,8 +30,9 @@ STEPS = (("destroy",), ("test", "--destroy", "never"))
 STEP_SECONDS = 2400
 # After a boot of all machines at once. A start of FRR that hangs is made anew after 90 s, and after 150 s once more (docs/decisions/0009).
 SETTLE_SECONDS = 600
+# When the same was applied last is no trace of what was done in between.
 TRACES = """
-find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
+find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' ! -name applied.json -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
 ip -o link show | sed 's/ qlen.*//; s/<[^>]*>//'
 ip -o address show | sed 's/ valid_lft.*//'
 ip rule show; ip -6 rule show
