@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 import testinfra
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import read_record
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import APPLIED
 
 HERE = Path(__file__).parent.parent
 HOSTS = ("preflight-debian12", "preflight-debian13")
@@ -47,6 +45,12 @@ def environment() -> dict[str, str]:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run(command(*arguments), env=environment(), capture_output=True, text=True, check=False, timeout=300)
+
+
+def record(name: str) -> dict[str, Any]:
+    """What is recorded of a host on the controller."""
+    found: dict[str, Any] = json.loads((RECORDS / f"{name}.txt").read_text(encoding="utf-8"))
+    return found
 
 
 def recap(done: subprocess.CompletedProcess[str], counter: str) -> list[int]:
@@ -156,11 +160,10 @@ def test_a_host_that_fails_is_given_back_and_not_recorded(hosts: list[Any]) -> N
     failed = run("-e", f"work_fails={HOSTS[0]}", "-e", "work_log_level=errors")
     assert failed.returncode != 0 and recap(failed, "failed") == [1, 0]
     assert notes(hosts) == [None, None]
-    found = [read_record(RECORDS, name) for name in HOSTS]
-    assert [record and record.variables["frr_log_level"] for record in found] == ["warnings", "errors"]
-    assert [bool(record and record.later) for record in found] == [True, False]
+    assert [record(name)["variables"]["frr_log_level"] for name in HOSTS] == ["warnings", "errors"]
+    assert [bool(record(name)["later"]) for name in HOSTS] == [True, False]
     assert run().returncode == 0
-    assert not any(record.later for record in (read_record(RECORDS, name) for name in HOSTS) if record)
+    assert [record(name)["later"] for name in HOSTS] == [None, None]
 
 
 def test_what_was_applied_is_kept_on_both_sides_without_secrets(hosts: list[Any]) -> None:
@@ -178,8 +181,7 @@ def test_what_was_applied_is_kept_on_both_sides_without_secrets(hosts: list[Any]
     for host, name in zip(hosts, HOSTS, strict=True):
         file = host.file("/var/lib/xgn/applied.json")
         assert (file.user, file.mode) == ("root", 0o600)
-        record = read_record(RECORDS, name)
-        assert record and record.applied and record.applied.run == json.loads(file.content_string)["run"]
+        assert record(name)["applied"]["run"] == json.loads(file.content_string)["run"]
     kept = [path.read_text(encoding="utf-8") for path in RECORDS.iterdir()] + [json.dumps(after)]
     assert not any("xgnSecret" in text for text in kept)
 
@@ -191,6 +193,5 @@ def test_a_part_and_check_mode_record_nothing(hosts: list[Any]) -> None:
         done = run("-e", "work_log_level=errors", *arguments)
         assert done.returncode == 0, done.stdout
         assert [host.check_output("cat /var/lib/xgn/applied.json") for host in hosts] == before, arguments
-        assert all(record and record.variables["frr_log_level"] == "warnings" for record in (read_record(RECORDS, name) for name in HOSTS))
+        assert [record(name)["variables"]["frr_log_level"] for name in HOSTS] == ["warnings", "warnings"]
         assert notes(hosts) == [None, None]
-    assert not (HERE / APPLIED).exists()
