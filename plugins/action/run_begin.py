@@ -148,6 +148,6 @@ def _remedy(other: Mapping[str, Any]) -> str:
     left = other.get("left")
     minutes = max(round(left / 60), 1) if isinstance(left, int) else 1
     return (
-        "Nothing was changed on any host. Remedy: wait for the end of that run. If it is dead, its note expires in "
+        "This run stops, and has changed nothing there. Remedy: wait for the end of that run. If it is dead, its note expires in "
         f"{minutes} {'minute' if minutes == 1 else 'minutes'}; to take the host over now: --extra-vars xgn_break_lock=true"
     )

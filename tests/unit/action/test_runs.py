@@ -225,7 +225,7 @@ def test_a_host_that_is_taken_is_told_with_remedy_and_nothing_is_noted(act: Act,
     begun = begin(act, machine, records, variables())
     assert not begun["taken"] and not begun.get("failed")
     assert begun["held"] == (
-        "T1 is taken: bob@noc-2 has worked there since 2026-11-29 03:12:05 UTC (run other, inventory mine). Nothing was changed on any host. Remedy: "
+        "T1 is taken: bob@noc-2 has worked there since 2026-11-29 03:12:05 UTC (run other, inventory mine). This run stops, and has changed nothing there. Remedy: "
         "wait for the end of that run. If it is dead, its note expires in 50 minutes; to take the host over now: --extra-vars xgn_break_lock=true"
     )
     assert not record_file(records, "T1").exists()
