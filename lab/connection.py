@@ -35,6 +35,8 @@ def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, 
             },
             "vars": {
                 **{variable: str(paths.record(variable)) for variable in RECORDS},
+                # Emulated machines on a busy controller; the default is for real ones.
+                "xgn_way_back_seconds": 600,
                 **{f"{name}_archive": str(path) for name, path in archives.items()},
             },
         }

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action plugin of xuegao.net.plan: compute the whole plan once, on the controller, and write it."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
@@ -19,8 +19,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import R
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of, plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of, plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
@@ -34,6 +35,8 @@ SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
 # Below the working directory; behind it the inventory's name.
 PLANS = Path("build", "plan")
 UNRESOLVED = "(cannot be resolved)"
+
+FAILURES = Failures(AnsibleError, AnsibleUndefinedVariable)
 
 
 class ActionModule(ActionBase):
@@ -62,16 +65,19 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result["changed"] = False
         try:
-            intent = intent_of(variables, self._templar.template)
-            plan = make_plan(intent)
+            intent, unread = intent_of(variables, self._templar.template, FAILURES)
+            plan = make_plan(intent, unread)
         except IntentError as error:
-            return {**result, **_refused(error.problems)}
+            # Who uses them cannot be known without a plan.
+            needed, others = _undefined_names(intent, {}, variables)
+            return {**result, **_refused(error.problems), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
-        needed, others = _undefined_names(intent, plan, variables)
+        needed, others = _undefined_names(intent, plan.hosts, variables)
         if needed and options["needs_secrets"]:
             return {**result, **_refused(needed)}
-        warnings = sentences([*needed, *others])
+        known = variables.get("hostvars")
+        warnings = sentences([*needed, *others, *(unmatched(plan.hosts, known, variables) if known else ())])
         sources = variables.get("ansible_inventory_sources") or []
         if self._task.diff:
             applied = Path(options["applied"] or applied_directory(sources, Path.cwd()))
@@ -192,10 +198,12 @@ def _resolved(value: Any, own: Mapping[str, Any], unknown: list[str]) -> Any:
 def _refused(problems: Sequence[Problem]) -> dict[str, Any]:
     """Return what the task answers: the mistakes stand in ``problems`` alone, so that they are printed once."""
     lines = sentences(problems)
-    return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": lines}
+    return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": [f"{line}\n" for line in lines]}
 
 
-def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
+def _undefined_names(
+    intent: Mapping[str, Any], planned: Mapping[str, Any], variables: Mapping[str, Any]
+) -> tuple[list[Problem], list[Problem]]:
     """Return the problem of each variable that the intent names and no host of this run has; one that only some have is judged on each host.
 
     Those that a host of this run uses come first; the others, of hosts that a slice of the inventory lacks or that nobody manages, are second.
@@ -204,9 +212,9 @@ def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[s
     if not missing:
         return [], []
     known = variables.get("hostvars") or {}
-    hosts = [host for host in plan.hosts if host in known]
+    hosts = [host for host in planned or known if host in known]
     elsewhere = {str(name) for host in hosts for name in known[host]}
-    used = json.dumps([plan.hosts[host] for host in hosts])
+    used = json.dumps([planned[host] for host in hosts if host in planned])
     found: tuple[list[Problem], list[Problem]] = [], []
     for path, name in missing:
         if name not in elsewhere:

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action xuegao.net.run_begin: the first remote call of a run, which also takes the host; and the note that the run has begun to change it."""
 
 from __future__ import annotations

@@ -38,6 +38,8 @@ VOLATILE = "/run/gobgpd/routes.json"
 PERSISTENT = STATE + "/routes.json"
 # There while the health command fails, and from the daemon's start until it has succeeded; outlives a boot.
 HELD = STATE + "/held"
+# How a sentence about a route begins that is wanted and stays unadvertised.
+REFUSED = "not advertised, since it may not be steered: "
 
 FAMILIES = ("ipv4", "ipv6")
 # Names that the client takes, IANA's registry of well-known communities.
@@ -301,11 +303,22 @@ def bring_in_line(wanted: dict[str, dict[str, Any]], live: dict[str, dict[str, A
     return done
 
 
+def wanted_now(configured: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The routes that are wanted now, and those of them that may be steered, by prefix."""
+    wanted = {} if held(configured) is not None else wanted_routes()
+    return wanted, {prefix: route for prefix, route in wanted.items() if permitted(prefix, configured["prefixes"])}
+
+
+def differing(configured: dict[str, Any]) -> list[str]:
+    """Prefixes that `replay` would advertise or withdraw. Raises SteeringError."""
+    allowed, live = wanted_now(configured)[1], announced()
+    return sorted({*(live.keys() - allowed.keys()), *(prefix for prefix, route in allowed.items() if not same(route, live.get(prefix)))})
+
+
 def replay(configured: dict[str, Any], starting: bool = False) -> list[str]:
     """Bring gobgpd in line with the files. Call it locked. Returns one sentence a step. Raises SteeringError."""
-    wanted = {} if held(configured) is not None else wanted_routes()
-    allowed = {prefix: route for prefix, route in wanted.items() if permitted(prefix, configured["prefixes"])}
-    done = ["not advertised, since it may not be steered: " + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
+    wanted, allowed = wanted_now(configured)
+    done = [REFUSED + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
     return done + bring_in_line(allowed, announced(starting))
 
 

@@ -57,6 +57,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -87,6 +88,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
@@ -181,6 +183,7 @@ def main() -> None:
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

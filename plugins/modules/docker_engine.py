@@ -31,6 +31,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -72,9 +73,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 CONFIG = "/etc/docker/daemon.json"
 DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
@@ -181,17 +184,23 @@ class Engine:
             self.module.fail_json(msg="dockerd refuses the configuration, nothing was changed: %s" % answer)
 
     def needed(self, info: dict[str, Any], running: bool) -> str | None:
-        """What the service needs: start, reload, restart or nothing."""
+        """What the service needs: start, reload (also to learn what it has read), restart or nothing."""
         if not running:
             return "start"
-        old, new = self.old_config(), self.config
+        old, new, loaded = self.old_config(), self.config, record_of(UNIT).get(CONFIG)
         changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+        if loaded == digest_of_text(self.text):
+            # Somebody edited the file, and the daemon has not read that.
+            changed = set()
+        elif loaded not in (None, digest_of_text(self.old_text)):
+            # It runs with a third configuration: a run was killed before it restarted the daemon.
+            return "restart"
         live_differs = info and (
             info.get("DockerRootDir") != new.get("data-root", DEFAULT_ROOT) or (new.get("bridge") == "none" and info["bridge"])
         )
         if changed - RELOADABLE or live_differs:
             return "restart"
-        if changed or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
+        if changed or loaded is None or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
             return "reload"
         return None
 
@@ -253,11 +262,14 @@ def main() -> None:
             "config": {"type": "dict", "required": True},
             "dropin": {"type": "str", "required": True},
             "move_data": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
     engine = Engine(module)
     new_root = engine.config.get("data-root", DEFAULT_ROOT)
+    if engine.dockerd is not None:
+        engine.actions += engine.systemd.settled([UNIT], False, module.check_mode)[1]
     running = engine.dockerd is not None and engine.systemd.is_active(UNIT)
     info = engine.info() if running else {}
     old_root = info.get("DockerRootDir", engine.old_config().get("data-root", DEFAULT_ROOT))

@@ -46,6 +46,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -85,6 +86,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 # A line of what is to be applied; older versions name the VRF.
@@ -227,6 +229,7 @@ def reload(frr: Frr, text: str) -> list[str]:
     changes = frr.pending(frr.path)
     if not changes:
         return []
+    HostChange(frr.module).about_to()
     deleted = [match.group(1) for match in map(DELETED_INTERFACE.match, changes) if match]
     emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if interface_exists(name))
     if not emptied:
@@ -304,6 +307,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

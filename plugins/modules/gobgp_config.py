@@ -42,6 +42,7 @@ options:
     default: /etc/gobgpd.conf
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -58,6 +59,11 @@ applied:
   description: How the running daemon was (or would be) brought in line; C(reload), C(restart), or empty when it does not run or has nothing to do.
   returned: always
   type: str
+steered:
+  description: What was (or would be) done so that gobgpd advertises what is wanted and may be steered; one sentence a step.
+  returned: always
+  type: list
+  elements: str
 """
 
 import grp
@@ -75,6 +81,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 UNIT = "gobgpd.service"
 GROUP = "gobgp"
@@ -146,6 +153,7 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
     how = "restart" if "global" in before or not file_changed else "reload"
     if module.check_mode:
         return how
+    HostChange(module).about_to()
     systemd.do(how, UNIT)
     left = settled(params)
     if left and how == "reload":
@@ -157,6 +165,20 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
     return how
 
 
+def steer(module: AnsibleModule) -> list[str]:
+    """Bring what the running daemon advertises in line with what may be steered; returns one sentence a step. Raises SteeringError.
+
+    Compared with its table, whatever has become of settings, routes or health command. Without its settings there is nothing to steer yet.
+    """
+    if not os.path.exists(steering.SETTINGS) or not Systemd(module.run_command).is_active(UNIT):
+        return []
+    configured = steering.settings()
+    if module.check_mode:
+        return ["would be brought in line: %s" % prefix for prefix in steering.differing(configured)]
+    with steering.locked():
+        return steering.replay(configured, starting=True)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -166,6 +188,7 @@ def main() -> None:
             "router_id": {"type": "str", "required": True},
             "neighbors": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -185,11 +208,13 @@ def main() -> None:
         HostChange(module).write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
+        steered = [line for line in steer(module) if not line.startswith(steering.REFUSED)]
     except (steering.SteeringError, CommandError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=before != text or mode != 0o640 or bool(applied),
+        changed=before != text or mode != 0o640 or bool(applied or steered),
         applied=applied,
+        steered=steered,
         diff=[
             {
                 "before_header": path,
@@ -197,7 +222,7 @@ def main() -> None:
                 "before": take_out(before, SECRETS, secrets, written=quoted),
                 "after": module.params["content"],
             },
-            {"prepared": "gobgpd: %s\n" % applied if applied else ""},
+            {"prepared": "".join("gobgpd: %s\n" % line for line in [*([applied] if applied else []), *steered])},
         ],
     )
 

@@ -22,8 +22,13 @@ options:
     description: Make missing keys. Turn off to read only.
     type: bool
     default: true
+  rotate:
+    description: Make new keys for all of them. The living interfaces keep the former ones until role P(xuegao.net.wireguard#role) has run.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -45,6 +50,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def main() -> None:
@@ -52,6 +58,8 @@ def main() -> None:
         argument_spec={
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},
+            "rotate": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -65,10 +73,11 @@ def main() -> None:
         except wireguard.WireGuardError as error:
             module.fail_json(msg=str(error))
         stored = os.path.exists(wireguard.key_path(name))
-        if module.params["create"] and not stored:
+        rotate = module.params["rotate"]
+        if module.params["create"] and (rotate or not stored):
             made.append(name)
             if not module.check_mode:
-                if private is None:
+                if rotate or private is None:
                     private = module.run_command([wg, "genkey"], check_rc=True)[1].strip()
                 wireguard.store_private_key(change, name, private)
         if stored and os.stat(wireguard.key_path(name)).st_mode & 0o077:

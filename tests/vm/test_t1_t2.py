@@ -11,7 +11,7 @@ from conftest import HOSTS, LOGS, ROOT, Pair
 
 BGP_PASSWORD = "T1-and-T2-test"
 # Remote module calls of an unchanged host over preflight, sysctl, wireguard, vrf and frr, the one that gives it back among them.
-CALL_BUDGET = 10
+CALL_BUDGET = 11
 LINK = ["10.1.1.1/30", "10.1.1.2/30"]
 
 

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What each host last applied: one record a host, kept beside the inventory like the registry of public keys, so that a plan is compared offline.
 
 A record holds the roles' variables of the host as they were, with a keyed digest in place of every secret: that one changed can be told, what it is

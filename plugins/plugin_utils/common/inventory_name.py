@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What an inventory is called, and where lies what is kept with it. The first of several sources counts; connection variables and the like come behind it."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a run leaves for people and for its own later steps: a directory of its own, whole or not at all, and a link to the latest.
 
 ``BASE/runs/NAME`` holds what one run wrote and is never changed again; ``BASE/current`` is a link to the latest. So all files of one directory are of

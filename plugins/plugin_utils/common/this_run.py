@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """This run of Ansible: what names it to people and to other runs, and whether another run is still under way.
 
 Import it where Ansible loads an action plugin, which it does before it forks a worker for each host: then all workers have the same `RUN`.

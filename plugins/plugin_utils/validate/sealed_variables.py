@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The roles' variables of a host without their secrets: what it is recorded to have applied, and what it is to apply."""
 
 from __future__ import annotations

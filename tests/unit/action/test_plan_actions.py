@@ -64,7 +64,7 @@ def test_mistakes_are_a_list_and_nothing_is_written(act: Act, tmp_path: Path) ->
     assert len(refused["problems"]) >= 2
     assert any(problem.startswith("xgn_nods") for problem in refused["problems"])
     assert refused["msg"].startswith(f"{len(refused['problems'])} mistakes") and not any(
-        problem in refused["msg"] for problem in refused["problems"]
+        problem.strip() in refused["msg"] for problem in refused["problems"]
     )
     assert not (tmp_path / "plan").exists()
 
@@ -79,11 +79,11 @@ def test_a_secret_is_missed_by_hosts_of_this_run_alone(act: Act, tmp_path: Path)
     """A slice of the inventory lacks what stands with the hosts of the others, and says so at most."""
     arguments = {"directory": str(tmp_path / "plan"), **QUICK, "needs_secrets": True}
     missed = "xgn_bgp.password_variable: 'bgp_password' is not a defined variable"
-    refused = act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {}}})
+    refused = act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {}, "T2": {}}})
     assert refused["failed"] and refused["problems"][0].startswith(missed)
     assert not act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {"bgp_password": "swordfish"}}}).get("failed")
     elsewhere = act(plan.ActionModule, arguments, pair() | {"hostvars": {"another": {}}})
-    assert not elsewhere.get("failed") and elsewhere["warnings"][0].startswith(missed)
+    assert not elsewhere.get("failed") and any(warning.startswith(missed) for warning in elsewhere["warnings"])
 
 
 def test_a_directory_that_cannot_be_written_is_named(act: Act, tmp_path: Path) -> None:

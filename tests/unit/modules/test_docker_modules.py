@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import loaded
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished
 from ansible_collections.xuegao.net.plugins.modules import docker_booted, docker_differences, docker_engine, docker_image_tar
@@ -64,6 +65,7 @@ class Engine:
         self.config, self.dropin = tmp_path / "daemon.json", tmp_path / "docker.service.d" / "90-xgn.conf"
         self.root = tmp_path / "docker"
         self.declared = {"live-restore": True, "data-root": str(self.root)}
+        self.record = tmp_path / "loaded" / "docker.service"
         self.daemon = daemon
         self.starts = True
         host.program("dockerd", lambda command, _data: (0, "--validate" if "--help" in command else "", ""))
@@ -76,6 +78,8 @@ class Engine:
         config = json.loads(self.config.read_text(encoding="utf-8")) if self.config.exists() else self.declared
         info = {"DockerRootDir": config["data-root"], "LiveRestoreEnabled": config.get("live-restore", False)}
         self.daemon.answers["/info"] = {**info, "CgroupVersion": "2", "ServerVersion": "28"}
+        self.record.parent.mkdir(exist_ok=True)
+        self.record.write_text(f"{loaded.digest_of(str(self.config))}  {self.config}\n" if self.config.exists() else "", encoding="utf-8")
 
     def systemctl(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
         if command[1] in ("start", "restart", "reload"):
@@ -90,6 +94,7 @@ class Engine:
 def engine(host: Host, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A running engine without a daemon.json."""
     found = Engine(host, daemon, tmp_path)
+    monkeypatch.setattr(loaded, "RECORDS", str(found.record.parent))
     monkeypatch.setattr(docker_engine, "CONFIG", str(found.config))
     monkeypatch.setattr(docker_engine, "DROPIN", str(found.dropin))
     monkeypatch.setattr(docker_engine, "DEFAULT_ROOT", str(found.root))
@@ -100,7 +105,7 @@ def apply(host: Host, engine: Engine, check: bool = False, **more: Any) -> dict[
     return host.run(docker_engine, {"config": engine.declared, "dropin": "[Unit]\n", **more}, check=check)
 
 
-ASKS = ("systemctl is-", "dockerd", "journalctl")
+ASKS = ("systemctl is-", "systemctl show", "dockerd", "journalctl")
 
 
 def test_the_engine_is_brought_in_line_once(host: Host, engine: Engine) -> None:
@@ -108,6 +113,37 @@ def test_the_engine_is_brought_in_line_once(host: Host, engine: Engine) -> None:
     assert [(result["changed"], result["actions"]) for result in (first, second)] == [(True, ["restart"]), (False, [])]
     assert json.loads(engine.config.read_text(encoding="utf-8")) == engine.declared
     assert host.changed(*ASKS)[0] == "systemctl daemon-reload"
+
+
+def test_a_daemon_that_a_killed_run_left_with_its_former_configuration_is_restarted(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.record.write_text(f"other  {engine.config}\n", encoding="utf-8")
+    assert [apply(host, engine)["actions"] for _run in (1, 2)] == [["restart"], []]
+
+
+def test_an_edit_that_the_daemon_has_not_read_is_undone_without_it(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.config.write_text('{"data-root": "/elsewhere"}', encoding="utf-8")
+    result = apply(host, engine)
+    assert (result["changed"], result["actions"]) == (True, [])
+    assert json.loads(engine.config.read_text(encoding="utf-8")) == engine.declared
+
+
+def test_one_that_does_not_say_what_it_has_read_is_reloaded(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.record.unlink()
+    assert [apply(host, engine)["actions"] for _run in (1, 2)] == [["reload"], []]
+
+
+def test_a_mask_goes(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    shown = engine.systemctl
+
+    def systemctl(command: list[str], data: str | None) -> tuple[int, str, str]:
+        return (0, "LoadState=masked\n", "") if command[1] == "show" else shown(command, data)
+
+    host.program("systemctl", systemctl)
+    assert apply(host, engine)["actions"] == ["docker.service: unmask"]
 
 
 def test_what_a_reload_takes_restarts_nothing(host: Host, engine: Engine) -> None:

@@ -210,9 +210,45 @@ def test_an_interface_that_nobody_made_is_an_error(host: Host, kernel: dict[str,
     assert not (tmp_path / "interface.json").exists()
 
 
+def test_a_torn_state_file_is_written_anew(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    """Emptied, half written, no object, other mode: read at boot, when it is too late."""
+    path = tmp_path / "interface.json"
+    kernel["commands"] = []
+    for damage in ("", '{"vrfs": [', "[]"):
+        path.write_text(damage, encoding="utf-8")
+        host.warnings.clear()
+        assert (interfaces(host, tmp_path)["changed"], len(host.warnings)) == (True, 1)
+        assert json.loads(path.read_text(encoding="utf-8")) == DECLARED
+    path.chmod(0o600)
+    assert [interfaces(host, tmp_path)["changed"] for _run in (1, 2)] == [True, False]
+
+
 def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["commands"] = layer.InterfaceLayerError("CORE lives with table 100")
     assert interfaces(host, tmp_path)["msg"] == "CORE lives with table 100"
+
+
+def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd is kept like a file of ours."""
+    host.program("systemctl")
+    host.program("systemd-run")
+    drop_in = tmp_path / "90-xgn.conf"
+    kernel["commands"] = ["ip link set dev eth0 master CORE", f"write {drop_in}"]
+    kept: list[str] = []
+
+    def apply(_declared: Any, _previous: Any, dry_run: bool = False) -> tuple[list[str], list[str]]:
+        if not dry_run:
+            kept.extend((way_back / "armed/journal").read_text(encoding="utf-8").splitlines())
+        return kernel["commands"], []
+
+    monkeypatch.setattr(layer, "apply", apply)
+    host.run(interface_layer, {**DECLARED, "path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
+    tried = way_back / "armed/interface.json"
+    command = ["/usr/local/sbin/xgn-interface", "apply", "--previous", str(tried)]
+    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}]
+    assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
 
 
 # ---- live_state ----------------------------------------------------------------------------------------------------------------------------

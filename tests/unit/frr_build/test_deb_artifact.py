@@ -57,7 +57,7 @@ def test_half_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, module: Any, pa
         deb_artifact.check_file(module, parameters)
 
 
-@pytest.mark.parametrize("key, value", [("package", "wireguard-tools"), ("version", "2")])
+@pytest.mark.parametrize(("key", "value"), [("package", "wireguard-tools"), ("version", "2")])
 def test_another_package_under_that_name_is_refused(
     monkeypatch: pytest.MonkeyPatch, module: Any, parameters: dict[str, Any], key: str, value: str
 ) -> None:
