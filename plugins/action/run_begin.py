@@ -88,7 +88,9 @@ class ActionModule(ActionBase):
 
     def _look(self, options: Mapping[str, Any], inventory: str, known: dict[str, Any]) -> dict[str, Any]:
         """Make the remote call; a second one where the first finds the note of a run of this controller whose process is gone."""
-        arguments = {"commands": options["commands"], "units": options["units"]}
+        # Only what applies everything ends with a confirmation.
+        confirms = options["applies"] == "everything"
+        arguments = {"commands": options["commands"], "units": options["units"], "confirms": confirms}
         if options["lock"]:
             arguments["lock"] = {
                 "run": RUN.run,

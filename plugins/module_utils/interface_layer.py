@@ -352,10 +352,10 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
         link = links[name] = interface_tunnel.new_link("vrf", table=table)
     elif link["kind"] != "vrf":
-        raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
+        raise InterfaceLayerError("%s exists and is no VRF (kind %s). Remedy: rename one of the two" % (name, link["kind"]))
     elif link["table"] != table:
         raise InterfaceLayerError(
-            "VRF %s lives with table %s, declared is %s; the table of a living VRF cannot change: "
+            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Remedy: "
             "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
         )
     for family in FAMILIES:
@@ -408,7 +408,9 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change(*_add_command(interface))
         link = links[name] = interface_tunnel.new_link(kind, parent=parent)
     elif kind and link["kind"] != kind:
-        raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
+        raise InterfaceLayerError(
+            "%s exists with kind %s, declared is %s. Remedy: remove it, or rename one of the two" % (name, link["kind"], kind)
+        )
     if master and link["master"] != master:
         kernel.change("link", "set", "dev", name, "master", master)
     elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
@@ -480,9 +482,9 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
         try:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:
-            raise InterfaceLayerError("%s: %s" % (path, error)) from error
+            raise InterfaceLayerError("%s is no JSON: %s" % (path, error)) from error
     if not isinstance(declared, dict):
-        raise InterfaceLayerError("%s: no JSON object" % path)
+        raise InterfaceLayerError("%s holds no JSON object" % path)
     return declared
 
 

@@ -153,6 +153,19 @@ def wait_on_the_host(module: AnsibleModule) -> None:
         raise WayBackError("no timer for the way back could be started, so nothing was changed: %s. %s" % ((err or out).strip(), remedy))
 
 
+def left_armed() -> dict[str, Any]:
+    """What an earlier run has left to confirm, as the fact that has this run confirm it, though it may change nothing; empty when there is nothing.
+
+    This run gets the time that it may take until then.
+    """
+    if not os.path.isdir(program.armed()) or program.is_restoring():
+        return {}
+    snapshot = program.snapshot()
+    seconds = int(snapshot.get("seconds", 0))
+    program.set_deadline(max(seconds, MODULE_MAX_S))
+    return {"armed": True, "seconds": seconds, "run": snapshot.get("run", "")}
+
+
 class WayBack:
     """The way back as one module call sees it. seconds: until the host restores by itself, 0 arms none; one that is armed already is kept to."""
 

@@ -98,7 +98,9 @@ def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
         gid = grp.getgrnam(item["group"]).gr_gid
     except KeyError as error:
         if not module.check_mode:
-            module.fail_json(msg="%s: owner %s:%s: %s" % (item["path"], item["owner"], item["group"], error.args[0]))
+            module.fail_json(
+                msg="%s was not written: its owner is to be %s:%s, and %s" % (item["path"], item["owner"], item["group"], error.args[0])
+            )
         return -1, -1
     return uid, gid
 
@@ -124,7 +126,7 @@ class Comparison:
         self.diffs: list[dict[str, str]] = []
         refusals = [refusal for item in module.params["files"] for refusal in self._compare(item)]
         if refusals:
-            module.fail_json(msg="refused by its own check, nothing was written:\n" + "\n".join(refusals))
+            module.fail_json(msg="The program that reads it refuses a new file, and nothing was written:\n" + "\n".join(refusals))
         for path in self.gone:
             self._note(path, read_text(path), "")
 
@@ -148,7 +150,9 @@ class Comparison:
         try:
             text = put_in(template, self.module.params["secrets"])
         except KeyError as error:
-            self.module.fail_json(msg="%s has a placeholder for which there is no secret: %s" % (path, error))
+            self.module.fail_json(
+                msg="%s was not written: it has the placeholder <secret %s>, and secrets has no such name." % (path, error.args[0])
+            )
         uid, gid = owner_ids(self.module, item)
         exists, before = os.path.exists(path), read_text(path)
         if not exists or (before != text and not item["keep"]):

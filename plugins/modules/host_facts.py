@@ -24,6 +24,10 @@ options:
     type: list
     elements: str
     default: []
+  confirms:
+    description: This run confirms what an earlier one has left to confirm, and is given its time for it.
+    type: bool
+    default: true
   lock:
     description: The run that takes the host. Without it nothing is taken. P(xuegao.net.run_begin#module) fills it in.
     type: dict
@@ -60,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: One fact.
+  description: What is known of the host.
   returned: always
   type: dict
   contains:
@@ -72,6 +76,10 @@ ansible_facts:
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared),
         - V(settled) (those of the units that run, start at boot, and are as systemd has read them).
+      type: dict
+    xgn_way_back:
+      description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
+      returned: when there are such changes, outside of check mode, when O(confirms), on a host that no other run works on
       type: dict
 taken:
   description: Whether the run has the host.
@@ -93,6 +101,7 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -190,6 +199,7 @@ def main() -> None:
         argument_spec={
             "commands": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "confirms": {"type": "bool", "default": True},
             "lock": {"type": "dict", "options": lock},
         },
         supports_check_mode=True,
@@ -218,7 +228,11 @@ def main() -> None:
         has_it, other = taken(module, module.params["lock"])
     except OSError as error:
         module.fail_json(msg="this host cannot be taken for the run: %s" % error)
-    module.exit_json(changed=False, ansible_facts={"xgn_host": facts}, taken=has_it, other=other, applied=read_applied())
+    # What the run that works here has armed is not this run's to put off.
+    confirms = module.params["confirms"] and not module.check_mode and (has_it or not other)
+    left = way_back.left_armed() if confirms else {}
+    found = {"xgn_host": facts, **({way_back.FACT: left} if left else {})}
+    module.exit_json(changed=False, ansible_facts=found, taken=has_it, other=other, applied=read_applied())
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def main() -> None:
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
         module.fail_json(
-            msg="this kernel (%s) has no such setting: %s. Nothing was changed." % (os.uname().release, ", ".join(unknown)),
+            msg="This kernel (%s) has no such setting: %s. Nothing was changed. Remedy: correct the name, or load the module that brings it."
+            % (os.uname().release, ", ".join(unknown)),
         )
     text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
     before = read_text(module.params["path"])
@@ -93,9 +94,15 @@ def main() -> None:
                 with open(sysctl_path(key), "w", encoding="utf-8") as stream:
                     stream.write(settings[key])
             except OSError as error:
-                module.fail_json(msg="%s: the kernel refuses %r: %s" % (key, settings[key], error.strerror))
+                module.fail_json(
+                    msg="The kernel refuses %r for %s: %s. %s has the new values, and those before this one are live."
+                    % (settings[key], key, error.strerror, module.params["path"])
+                )
             if sysctl_value(key) != settings[key]:
-                module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], sysctl_value(key)))
+                module.fail_json(
+                    msg="%s was set to %r, and the kernel keeps %r. Remedy: write what it keeps, or look for what sets it back."
+                    % (key, settings[key], sysctl_value(key))
+                )
     module.exit_json(
         changed=bool(drifted) or file_differs,
         live_changed=drifted,

@@ -61,7 +61,9 @@ def declared_table(module: AnsibleModule, content: str) -> str:
     with trial_file(module.tmpdir, os.path.basename(module.params["path"]), content) as path:
         status, out, err = module.run_command(["nft", "-c", "-f", path])
         if status:
-            module.fail_json(msg="refused by nft, nothing was changed:\n" + (err or out).strip().replace(path, module.params["path"]))
+            module.fail_json(
+                msg="nft refuses the new rules, and nothing was changed:\n" + (err or out).strip().replace(path, module.params["path"])
+            )
         return nft.table_of_file(path, module.params["table"], module.run_command)
 
 
@@ -94,7 +96,10 @@ def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
     if live != wanted:
         status, out, err = module.run_command(command)
         if status:
-            module.fail_json(msg="nft: %s" % (err or out).strip())
+            module.fail_json(
+                msg="%s could not be brought in line with %s: %s. The former rules are in force."
+                % (module.params["table"], path, (err or out).strip())
+            )
 
 
 def main() -> None:
@@ -116,7 +121,7 @@ def main() -> None:
     try:
         live, wanted = tables(module, content)
     except nft.NftError as error:
-        module.fail_json(msg="nft: %s" % error)
+        module.fail_json(msg="table %s cannot be read, and nothing was changed: %s" % (table, error))
     diff: list[dict[str, str]] = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
     if live != wanted:
         diff.append({"before_header": "table " + table, "after_header": "table " + table, "before": live, "after": wanted})

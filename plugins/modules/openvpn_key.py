@@ -95,7 +95,9 @@ def main() -> None:
             made.append(name)
             if not module.check_mode:
                 if openssl is None:
-                    module.fail_json(msg="openssl is not installed. Remedy: install the package openssl.")
+                    module.fail_json(
+                        msg="openssl is not installed, so no key of tunnel %s was made. Remedy: install the package openssl." % name
+                    )
                 make(module, openssl, name)
         elif stored and os.stat(path).st_mode & 0o077:
             made.append(name)

@@ -176,7 +176,7 @@ def lost_interface(pid: str, name: str) -> str | None:
 def validate(host: Host, tunnel: dict[str, Any]) -> None:
     """Let openvpn read a changed configuration; it reads all of it before it answers the question for its digests, and starts nothing."""
     if openvpn.fingerprint(tunnel["name"]) is None and not host.module.check_mode:
-        raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
+        raise openvpn.OpenVPNError("tunnel %s has no key, and was not changed. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
     # A fingerprint that only the first run on the peer will make: a prediction can go on without it.
     predicted = host.module.check_mode and UNKNOWN_KEY in tunnel["config"]
     if predicted or read_text(openvpn.conf_path(tunnel["name"], tunnel["role"])) == tunnel["config"]:
@@ -185,12 +185,14 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
     if program is None:
         if host.module.check_mode:
             return
-        raise openvpn.OpenVPNError("openvpn is not installed. Remedy: install the package openvpn.")
+        raise openvpn.OpenVPNError(
+            "openvpn is not installed, and tunnel %s was not changed. Remedy: install the package openvpn." % tunnel["name"]
+        )
     with trial_file(host.module.tmpdir, tunnel["name"] + ".conf", tunnel["config"]) as path:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
     if status != 0:
         text = (err + out).strip().replace(os.path.dirname(path) + "/", "")
-        raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
+        raise openvpn.OpenVPNError("openvpn refuses the new configuration of tunnel %s, which was not changed: %s" % (tunnel["name"], text))
 
 
 def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
@@ -261,7 +263,9 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
             host.systemd.attempt("restart", unit)
         else:
             delete_interface(host, name)
-        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal)) from error
+        raise openvpn.OpenVPNError(
+            "tunnel %s: %s. What was there before was put back. The journal ends with:\n%s" % (name, error, journal)
+        ) from error
 
 
 def delete_interface(host: Host, name: str) -> None:

@@ -176,7 +176,9 @@ class Host:
             return None
         # Asked of wg(8) and not of sysfs: it knows those of a program too (wireguard-go, where the kernel has none).
         if name not in self.run("wg", "show", "interfaces").split():
-            raise wireguard.WireGuardError("%s exists and is no WireGuard interface: rename one of the two" % name)
+            raise wireguard.WireGuardError(
+                "%s exists and is no WireGuard interface, so it was not touched. Remedy: rename one of the two." % name
+            )
         return wireguard_dump.parse_one(self.run("wg", "show", name, "dump"))
 
     def holder_of(self, private: str) -> str | None:
@@ -200,7 +202,10 @@ def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, l
     write_atomically(source, text, 0o600)
     out = host.run("wg-quick", "strip", source)
     if "PrivateKey" not in out:
-        raise wireguard.WireGuardError("%s: wg-quick strip gives a file without PrivateKey" % interface["name"])
+        raise wireguard.WireGuardError(
+            "%s was not changed: `wg-quick strip` gives a file without PrivateKey, with which it would lose its identity."
+            % interface["name"]
+        )
     if live is not None and interface.get("listen_port") is None:
         # Without a port in the file syncconf opens a new socket, and the peer must first learn the new port.
         out = out.replace("[Interface]", "[Interface]\nListenPort = %d" % live.listen_port, 1)
@@ -216,7 +221,8 @@ def synchronise(host: Host, name: str, path: str, public_before: str | None, sam
     if same_key and public_after != public_before:
         host.run("wg", "set", name, "private-key", wireguard.key_path(name))
         raise wireguard.WireGuardError(
-            "%s: the public key was %s and became %s after syncconf; the private key was put back" % (name, public_before, public_after)
+            "%s lost its identity in `wg syncconf` (public key %s, then %s); the private key was put back"
+            % (name, public_before, public_after)
         )
 
 
@@ -226,7 +232,7 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
     private = wireguard.private_key(name)
     if private is None:
         if not module.check_mode:
-            raise wireguard.WireGuardError("%s: no private key. Remedy: run xuegao.net.wireguard_key first." % name)
+            raise wireguard.WireGuardError("%s has no private key, and was not changed. Remedy: run xuegao.net.wireguard_key first." % name)
         private = ""
     # A refused file makes wg-quick quote lines of it; Ansible blots out what it knows to be secret.
     module.no_log_values.update({private} - {""})

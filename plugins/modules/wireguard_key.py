@@ -65,7 +65,7 @@ def main() -> None:
     )
     wg = module.get_bin_path("wg")
     if wg is None and not module.check_mode and module.params["create"]:
-        module.fail_json(msg="wg is not installed. Remedy: install wireguard-tools.")
+        module.fail_json(msg="wg is not installed, so no key was made. Remedy: install the package wireguard-tools.")
     public_keys, made, change = {}, [], HostChange(module)
     for name in module.params["interfaces"]:
         try:

@@ -65,7 +65,7 @@ def test_a_rule_deleted_by_hand_is_repaired_though_the_file_is_right(host: Host,
 def test_a_refused_table_changes_nothing(host: Host, tmp_path: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     live.refuses = "syntax error"
-    assert load(host, path)["msg"] == f"refused by nft, nothing was changed:\n{path}:1: syntax error"
+    assert load(host, path)["msg"] == f"nft refuses the new rules, and nothing was changed:\n{path}:1: syntax error"
     assert (live.live, path.exists()) == (OLD, False)
 
 

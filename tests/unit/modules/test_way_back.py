@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import way_back as laying
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
-from ansible_collections.xuegao.net.plugins.modules import config_files, kernel_settings
+from ansible_collections.xuegao.net.plugins.modules import config_files, host_facts, kernel_settings
 from ansible_collections.xuegao.net.plugins.modules import way_back as confirming
 
 from .managed_host import Host
@@ -214,6 +214,19 @@ def test_a_long_step_is_given_its_time(host: Host, tmp_path: Path, way_back: Pat
     # The next module says again how long.
     write(host, tmp_path / "file", "newer")
     assert (program.deadline() or 0) - program.clock() <= 60
+
+
+def test_a_second_run_confirms_what_the_first_has_left(host: Host, tmp_path: Path, way_back: Path) -> None:
+    """It may change nothing itself, and the host would restore the state that both runs have found wrong."""
+    host.program("dpkg-query")
+    assert "xgn_way_back" not in host.run(host_facts, {})["ansible_facts"]
+    write(host, tmp_path / "file", "new")
+    assert "xgn_way_back" not in host.run(host_facts, {}, check=True)["ansible_facts"]
+    found = host.run(host_facts, {})["ansible_facts"]["xgn_way_back"]
+    assert (found["armed"], found["seconds"]) == (True, 60)
+    assert 890 < (program.deadline() or 0) - program.clock() <= 900
+    host.run(confirming, {})
+    assert "xgn_way_back" not in host.run(host_facts, {})["ansible_facts"]
 
 
 def test_a_host_that_has_restored_in_the_middle_of_a_run_takes_no_more_of_it(

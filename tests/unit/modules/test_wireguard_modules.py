@@ -184,7 +184,7 @@ def test_an_identity_lost_by_syncconf_is_put_back(host: Host, etc: Path, tmp_pat
     alive(tmp_path)
     install(host, dump(), public=OTHER)
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert f"the public key was {PUBLIC} and became {OTHER} after syncconf; the private key was put back" in result["msg"]
+    assert f"wg0 lost its identity in `wg syncconf` (public key {PUBLIC}, then {OTHER}); the private key was put back" in result["msg"]
     assert f"wg set wg0 private-key {etc / 'wg0.key'}" in host.calls
     # A refused file does not stay for the next boot.
     assert not (etc / "wg0.conf").exists()
@@ -196,7 +196,7 @@ def test_a_file_without_its_key_reaches_no_living_interface(host: Host, etc: Pat
     install(host, dump())
     host.program("wg-quick")
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert "wg-quick strip gives a file without PrivateKey" in result["msg"]
+    assert "`wg-quick strip` gives a file without PrivateKey" in result["msg"]
     assert not [call for call in host.calls if call.startswith("wg syncconf")]
 
 

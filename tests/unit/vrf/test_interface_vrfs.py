@@ -121,7 +121,7 @@ def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        (vrf(table=300), "VRF CORE lives with table 300, declared is 200; .* `ip link delete dev CORE`"),
+        (vrf(table=300), "VRF CORE lives with table 300, declared is 200, and .* `ip link delete dev CORE`"),
         (link("CORE", kind="dummy"), r"CORE exists and is no VRF \(kind dummy\)"),
     ],
     ids=["table", "kind"],
@@ -397,7 +397,7 @@ def test_a_declaration_that_is_torn_or_missing(tmp_path: Path) -> None:
     path.write_text('{"vrfs": []}', encoding="utf-8")
     assert interface_layer.load(str(path)) == {"vrfs": []}
     path.write_text('{"vrfs": [', encoding="utf-8")
-    with pytest.raises(InterfaceLayerError, match=rf"^{path}: "):
+    with pytest.raises(InterfaceLayerError, match=rf"^{path} is no JSON|^{path} holds no JSON object"):
         interface_layer.load(str(path))
 
 
