@@ -67,12 +67,13 @@ class Rib:
         self.run = run
         self.vtysh = vtysh
         self.routes = frr_rib.static_routes(text)
-        self.bgp = any(line.startswith("router bgp ") for line in text.splitlines())
+        self.bgp = _has_bgp(text)
 
     def leave_out_new(self, former: str) -> None:
-        """Look only at routes that the configuration former has, too."""
+        """Look only at what the configuration former has, too."""
         known = set(frr_rib.static_routes(former))
         self.routes = [route for route in self.routes if route in known]
+        self.bgp = self.bgp and _has_bgp(former)
 
     def missed(self) -> Missed:
         """Look once: one call of vtysh, and more only when something looks wrong. Raises CommandError and ValueError when FRR cannot be asked."""
@@ -194,6 +195,10 @@ class Rib:
         wanted = list(dict.fromkeys(commands))
         said = output(self.run, self.vtysh, "-E", *[word for command in wanted for word in ("-c", command)])
         return {**dict.fromkeys(wanted, ""), **split_vtysh(said, wanted)}
+
+
+def _has_bgp(text: str) -> bool:
+    return any(line.startswith("router bgp ") for line in text.splitlines())
 
 
 def show_route(route: StaticRoute) -> str:

@@ -185,13 +185,15 @@ def _active(route: StaticRoute, hop: Mapping[str, Any]) -> bool:
 
 
 def can_work(route: StaticRoute, links: Links, tracked: Mapping[NextHop, bool]) -> bool:
-    """Say whether the kernel has all that the route needs: its interface is up in its VRF, and the next hop is on its link.
+    """Say whether the kernel has all that the route needs: its VRF, its interface up in its VRF, and the next hop on its link.
 
     Parameters:
         route: the configured one.
         links: the kernel's interfaces.
         tracked: what zebra resolves, for a next hop without interface that is on no link.
     """
+    if route.vrf != DEFAULT_VRF and not links.get(route.vrf, {}).get("up"):
+        return False
     if route.discards:
         return True
     if route.interface:

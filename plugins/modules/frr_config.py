@@ -282,6 +282,8 @@ def reload(frr: Frr, text: str) -> list[str]:
             if emptied:
                 with trial_file(frr, text + emptied) as trial:
                     frr.reload("--reload", trial)
+                # For any other file than frr.conf, frr-reload.py writes the running configuration into that one, in vtysh's own form.
+                write(frr, text)
             else:
                 frr.reload("--reload", frr.path)
             break

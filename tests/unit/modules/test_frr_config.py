@@ -159,12 +159,16 @@ def test_an_interface_that_lives_is_emptied(host: Host, path: Path, tmp_path: Pa
         if "--reload" in command:
             reloaded.append(Path(command[-1]).read_text(encoding="utf-8"))
             router.running = TEXT
+            # As frr-reload.py does for another file than frr.conf.
+            path.write_text("Building configuration\n" + TEXT, encoding="utf-8")
             return 0, "", ""
         return router.reload(command, data)
 
     host.program("frr-reload.py", reload)
     assert run(host, path)["applied"] == ["no interface wg0"]
     assert reloaded == [TEXT + "interface wg0\nexit\n!\n"]
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert run(host, path)["changed"] is False
 
 
 LAN = "interface lan1\n description lan one\n ip address 10.9.0.1/24\nexit\n"

@@ -16,6 +16,7 @@ CONFIGURATION = """frr defaults traditional
 vrf CORE
  ip route 10.255.0.2/32 10.254.0.2 wg1
  ipv6 route fd00:255::2/128 fd00:254::3 wg1
+ ip route 198.51.100.0/24 blackhole
 exit-vrf
 !
 ip route 203.0.113.0/24 blackhole
@@ -187,7 +188,16 @@ def test_all_routes_are_out_before_the_first_is_in_again(host: Host, path: Path)
 
 @pytest.mark.parametrize(
     "reason",
-    ["no carrier", "no address", "address on trial", "address of another subnet", "no such interface", "another VRF", "a better route"],
+    [
+        "no carrier",
+        "no address",
+        "address on trial",
+        "address of another subnet",
+        "no such interface",
+        "another VRF",
+        "no such VRF",
+        "a better route",
+    ],
 )
 def test_a_route_that_cannot_work_is_left_alone(host: Host, path: Path, reason: str) -> None:
     """The reason lies outside FRR: nothing is done or said."""
@@ -203,6 +213,10 @@ def test_a_route_that_cannot_work_is_left_alone(host: Host, path: Path, reason: 
     if reason in ("no such interface", "another VRF"):
         other = [dict(link, ifname="eth9") if reason == "no such interface" else dict(link, master=None) for link in frr.links()]
         host.program("ip", lambda _command, _data: (0, json.dumps(other), ""))
+    if reason == "no such VRF":
+        frr.inactive = set(ROUTES) - {"ip route 203.0.113.0/24 blackhole"}
+        without = [dict(link, master=None) for link in frr.links() if link["ifname"] != "CORE"]
+        host.program("ip", lambda _command, _data: (0, json.dumps(without), ""))
     if reason == "a better route":
         # FRR shows the hop of such a route as active.
         frr.inactive, frr.better = set(), True
