@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
                 if done and not self._task.check_mode:
                     path.write_text(after, encoding="utf-8")
             except (OSError, AssignError) as error:
-                raise AnsibleError(f"{path}: {error}") from None
+                raise AnsibleError(f"No id was written into {path}: {error}") from None
             left = [item for item in left if item not in done]
             if done:
                 diffs.append({"before_header": str(path), "after_header": str(path), "before": before, "after": after})
@@ -54,9 +54,13 @@ class ActionModule(ActionBase):
             result["diff"] = diffs
         if left:
             where = ", ".join(str(item.path) for item in left)
-            searched = ", ".join(str(path) for path in files) or "no file"
-            return {**result, "failed": True, "msg": f"{where} stand in none of the files searched: {searched}"}
-        result["msg"] = f"{len(missing)} ids written." if missing else "Every entry has its id."
+            searched = ", ".join(str(path) for path in files) or "any file"
+            return {
+                **result,
+                "failed": True,
+                "msg": f"No id was written for {where}: not found in {searched}. Remedy: name the file with option files, or write the id by hand.",
+            }
+        result["msg"] = f"{len(missing)} id{'' if len(missing) == 1 else 's'} written." if missing else "Every entry has its id."
         return result
 
 

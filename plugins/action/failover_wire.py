@@ -76,5 +76,6 @@ def execute(command: str, directory: str | None) -> str:
             check=False,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return f"{command}: {error}"
-    return "" if run.returncode == 0 else f"{command}: {(run.stderr or run.stdout).strip() or f'exit status {run.returncode}'}"
+        return f"the command {command!r} of the cut could not be run: {error}"
+    said = (run.stderr or run.stdout).strip() or f"exit status {run.returncode}"
+    return "" if run.returncode == 0 else f"the command {command!r} of the cut failed: {said}"

@@ -7,7 +7,7 @@ One program with two uses. The module C(interface_layer) imports it, and role C(
 /usr/local/lib/xgn-interface; /usr/local/sbin/xgn-interface starts it, at boot from interface.service, and whenever wg-quick has made a tunnel.
 It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
 
-    xgn-interface apply [--interface NAME]   make the live state as declared
+    xgn-interface apply [--interface NAME] [--previous FILE]   make the live state as declared
     xgn-interface check                      print what apply would do; exit 2 when there is something
 """
 
@@ -352,10 +352,10 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
         link = links[name] = interface_tunnel.new_link("vrf", table=table)
     elif link["kind"] != "vrf":
-        raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
+        raise InterfaceLayerError("%s exists and is no VRF (kind %s). Remedy: rename one of the two" % (name, link["kind"]))
     elif link["table"] != table:
         raise InterfaceLayerError(
-            "VRF %s lives with table %s, declared is %s; the table of a living VRF cannot change: "
+            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Remedy: "
             "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
         )
     for family in FAMILIES:
@@ -408,7 +408,9 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change(*_add_command(interface))
         link = links[name] = interface_tunnel.new_link(kind, parent=parent)
     elif kind and link["kind"] != kind:
-        raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
+        raise InterfaceLayerError(
+            "%s exists with kind %s, declared is %s. Remedy: remove it, or rename one of the two" % (name, link["kind"], kind)
+        )
     if master and link["master"] != master:
         kernel.change("link", "set", "dev", name, "master", master)
     elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
@@ -480,9 +482,9 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
         try:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:
-            raise InterfaceLayerError("%s: %s" % (path, error)) from error
+            raise InterfaceLayerError("%s is no JSON: %s" % (path, error)) from error
     if not isinstance(declared, dict):
-        raise InterfaceLayerError("%s: no JSON object" % path)
+        raise InterfaceLayerError("%s holds no JSON object" % path)
     return declared
 
 
@@ -491,9 +493,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="xgn-interface", description="VRFs and their members as declared in %s" % STATE_FILE)
     parser.add_argument("verb", choices=["apply", "check"])
     parser.add_argument("--interface", help="handle this interface and its VRF only")
+    parser.add_argument("--previous", metavar="FILE", help="what was declared before; what of it is declared no more is taken down")
     options = parser.parse_args()
     try:
-        commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
+        previous = load(options.previous) if options.previous else None
+        commands, missing = apply(load(), previous, only=options.interface, dry_run=options.verb == "check")
     except InterfaceLayerError as error:
         sys.stderr.write("xgn-interface: %s\n" % error)
         return 1

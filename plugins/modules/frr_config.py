@@ -51,6 +51,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -93,6 +94,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 POLL_SECONDS = 0.5
@@ -274,6 +276,8 @@ def reload(frr: Frr, text: str) -> list[str]:
     less of it, or an interface has gone meanwhile.
     """
     changes = left = frr.pending(frr.path)
+    if changes:
+        HostChange(frr.module).about_to()
     while left:
         living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
         frr.let_go([section for section in interfaces_losing(left) if section not in living])
@@ -369,6 +373,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -177,6 +177,7 @@ options:
     default: /etc/xgn/interface.json
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -217,6 +218,9 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, i
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
 
 VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
 INTERFACE = {
@@ -310,20 +314,29 @@ def main() -> None:
             "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
             "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
             "path": {"type": "path", "default": layer.STATE_FILE},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
-    path, declared = module.params["path"], declared_state(module.params)
+    path, declared, change = module.params["path"], declared_state(module.params), HostChange(module)
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     try:
         previous = declared_before(module, path)
         made_again = tunnels_to_make_again(module, declared)
+        predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
+        if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
+            for command in predicted:
+                # A drop-in for networkd is the one file that the layer writes itself, at boot too.
+                if command.startswith("write "):
+                    change.way_back.keep(command.split(" ", 1)[1])
+            tried = change.way_back.text("interface.json", text)
+            change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", tried))
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))
     if missing and not module.check_mode:
         module.fail_json(
-            msg="declared interfaces do not exist: %s. Make them first (role wireguard for tunnels), or give them a kind."
+            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a kind."
             % ", ".join(missing),
             commands=commands,
             missing=missing,
@@ -331,7 +344,7 @@ def main() -> None:
     # The file follows the kernel: a run that dies in between still knows what it declared before.
     before, file_differs = read_text(path), not is_as_declared(path, text, 0o644)
     if file_differs and not module.check_mode:
-        HostChange(module).write(path, text, 0o644)
+        change.write(path, text, 0o644)
     module.exit_json(
         changed=bool(commands) or file_differs,
         commands=commands,

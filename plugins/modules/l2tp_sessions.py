@@ -97,7 +97,8 @@ def main() -> None:
     left = settled(tried, module.params["seconds"]) if tried else []
     for name in left:
         module.warn(
-            "session %s is down: it was initiated, and the other end has not brought it up within %d s" % (name, module.params["seconds"])
+            "L2TP session %s is down: it was initiated, and did not come up within %d s. `journalctl -u xl2tpd` says how far it came."
+            % (name, module.params["seconds"])
         )
     initiated = [name for name in tried if name not in left]
     module.exit_json(changed=bool(initiated), initiated=initiated, down=left)

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Writes the configuration and the unit's drop-in of each tunnel, lets openvpn check the configuration first, and enables and starts the unit.
   - Restarts a tunnel only when the running daemon was started with something else than what is declared, or does not read the interface of that name,
-    since somebody deleted or renamed it. Otherwise the interface survives that: it is made before the daemon and belongs to nobody.
+    since somebody deleted or renamed it. Otherwise the interface survives that, since it is made before the daemon and belongs to nobody.
   - A tunnel that does not start gets its former files back. Needs the key files of M(xuegao.net.openvpn_key).
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -52,6 +52,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -86,6 +87,9 @@ from ansible_collections.xuegao.net.plugins.module_utils.host_change import Host
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 
 # Where the kernel shows processes.
@@ -172,7 +176,7 @@ def lost_interface(pid: str, name: str) -> str | None:
 def validate(host: Host, tunnel: dict[str, Any]) -> None:
     """Let openvpn read a changed configuration; it reads all of it before it answers the question for its digests, and starts nothing."""
     if openvpn.fingerprint(tunnel["name"]) is None and not host.module.check_mode:
-        raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
+        raise openvpn.OpenVPNError("tunnel %s has no key, and was not changed. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
     # A fingerprint that only the first run on the peer will make: a prediction can go on without it.
     predicted = host.module.check_mode and UNKNOWN_KEY in tunnel["config"]
     if predicted or read_text(openvpn.conf_path(tunnel["name"], tunnel["role"])) == tunnel["config"]:
@@ -181,12 +185,14 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
     if program is None:
         if host.module.check_mode:
             return
-        raise openvpn.OpenVPNError("openvpn is not installed. Remedy: install the package openvpn.")
+        raise openvpn.OpenVPNError(
+            "openvpn is not installed, and tunnel %s was not changed. Remedy: install the package openvpn." % tunnel["name"]
+        )
     with trial_file(host.module.tmpdir, tunnel["name"] + ".conf", tunnel["config"]) as path:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
     if status != 0:
         text = (err + out).strip().replace(os.path.dirname(path) + "/", "")
-        raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
+        raise openvpn.OpenVPNError("openvpn refuses the new configuration of tunnel %s, which was not changed: %s" % (tunnel["name"], text))
 
 
 def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
@@ -222,6 +228,9 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
         host.actions.append("%s: enable %s" % (name, unit))
     if host.module.check_mode:
         return
+    if any(action.startswith(name + ": ") for action in host.actions):
+        notes = [unit_note(unit, TUNNELS), {"link": name}]
+        host.change.about_to(*notes, *([command_note(TUNNELS, "systemctl", "restart", unit)] if other else []))
     host.reload_units()
     if other or lost or not active:
         renamed = interface_of(unit_state.get("MainPID", "0")) if lost else None
@@ -254,7 +263,9 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
             host.systemd.attempt("restart", unit)
         else:
             delete_interface(host, name)
-        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal)) from error
+        raise openvpn.OpenVPNError(
+            "tunnel %s: %s. What was there before was put back. The journal ends with:\n%s" % (name, error, journal)
+        ) from error
 
 
 def delete_interface(host: Host, name: str) -> None:
@@ -285,6 +296,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
             if host.module.check_mode:
                 continue
+            host.change.about_to(unit_note(unit, TUNNELS))
             host.systemd.do("disable", "--now", "--quiet", unit)
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
@@ -307,6 +319,7 @@ def main() -> None:
             "tunnels": {"type": "list", "elements": "dict", "required": True, "options": options},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -55,6 +55,7 @@ options:
     default: []
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -82,8 +83,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
 DEFINITIONS = ("/etc/systemd/", "/run/systemd/")
 RUNNING = ("active", "activating", "reloading")
@@ -96,6 +101,7 @@ class Units:
         self.module = module
         self.check = module.check_mode
         self.systemd = Systemd(module.run_command)
+        self.change = HostChange(module)
         self.actions: list[str] = []
 
     def do(self, unit: str, verb: str, why: str = "") -> None:
@@ -103,6 +109,7 @@ class Units:
         self.actions.append("%s: %s" % (unit, verb) + (" (%s)" % why if why else ""))
         if self.check:
             return
+        self.change.about_to(unit_note(unit, SERVICES))
         try:
             self.systemd.do(verb, *(["--quiet"] if verb in ("enable", "disable") else []), unit)
         except CommandError as error:
@@ -171,6 +178,7 @@ def main() -> None:
             "units": {"type": "list", "elements": "dict", "required": True, "options": options},
             "definitions": {"type": "list", "elements": "str", "default": []},
             "changed": paths,
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

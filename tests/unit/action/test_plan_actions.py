@@ -115,7 +115,7 @@ def test_a_missing_id_is_written(act: Act, inventory: Path) -> None:
     assert told["changed"] and told["assigned"] == {"xgn_links[0].id": 1}
     assert intent.read_text(encoding="utf-8") == before
     done = act(assign_ids.ActionModule, {}, variables)
-    assert (done["changed"], done["assigned"], done["msg"]) == (True, {"xgn_links[0].id": 1}, "1 ids written.")
+    assert (done["changed"], done["assigned"], done["msg"]) == (True, {"xgn_links[0].id": 1}, "1 id written.")
     assert done["diff"] == [
         {"before_header": str(intent), "after_header": str(intent), "before": before, "after": intent.read_text(encoding="utf-8")}
     ]
@@ -133,10 +133,13 @@ def test_an_entry_that_stands_elsewhere_is_named(act: Act, tmp_path: Path) -> No
     other.write_text("xgn_nodes: {}\n", encoding="utf-8")
     refused = act(assign_ids.ActionModule, {}, {**without_the_links_id(), "inventory_dir": str(tmp_path)})
     assert refused["failed"] and not refused["changed"]
-    assert refused["msg"] == f"xgn_links[0] stand in none of the files searched: {other}"
+    assert (
+        refused["msg"]
+        == f"No id was written for xgn_links[0]: not found in {other}. Remedy: name the file with option files, or write the id by hand."
+    )
     other.unlink()
     refused = act(assign_ids.ActionModule, {}, {**without_the_links_id(), "inventory_dir": str(tmp_path)})
-    assert refused["msg"].endswith("files searched: no file")
+    assert refused["msg"].startswith("No id was written for xgn_links[0]: not found in any file.")
 
 
 @pytest.mark.parametrize(("text", "words"), [("a: [", "not valid YAML"), (None, "No such file")])

@@ -163,7 +163,7 @@ def test_a_configuration_that_dockerd_refuses_is_not_written(host: Host, engine:
 
     host.program("dockerd", dockerd)
     result = apply(host, engine)
-    assert result["msg"] == f"dockerd refuses the configuration, nothing was changed: unable to configure: {engine.config}: bad"
+    assert result["msg"] == f"dockerd refuses the new {engine.config}, and nothing was changed: unable to configure: {engine.config}: bad"
     assert not engine.config.exists()
 
 
@@ -176,8 +176,9 @@ def test_an_engine_that_does_not_start_gets_its_former_file_back(host: Host, eng
     original = engine.systemctl
     host.program("systemctl", lambda command, data: (0, "", "") if command[1] == "reload" else original(command, data))
     result = apply(host, engine)
-    assert (
-        "restart failed: Job for docker.service failed\nfailed to start daemon\nThe old daemon.json is back and running." in result["msg"]
+    assert result["msg"] == (
+        f"`systemctl restart docker.service` failed: Job for docker.service failed. The former {engine.config} was put back, and Docker runs with it."
+        " The journal ends with:\nfailed to start daemon"
     )
     assert engine.config.read_text(encoding="utf-8") == former
 
@@ -282,7 +283,10 @@ def test_what_has_our_label_and_is_not_declared_is_named(host: Host, world: dict
 def test_a_prediction_goes_on_without_a_daemon(host: Host, world: dict[str, Any]) -> None:
     world["daemon"].gone = "the daemon does not run"
     assert compare(host, world, check=True) == {"images": ["router"], "networks": ["lan"], "create": ["r1"]}
-    assert host.run(docker_differences, DECLARED)["msg"] == "the daemon does not run"
+    assert (
+        host.run(docker_differences, DECLARED)["msg"]
+        == "Docker cannot be asked what it has, and nothing was changed: the daemon does not run"
+    )
 
 
 def test_interfaces_are_counted_without_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,12 +332,15 @@ def test_a_root_file_system_is_imported_once(host: Host, daemon: Daemon, archive
 
 
 def test_an_archive_that_the_daemon_took_in_vain_is_found_out(host: Host, daemon: Daemon, archive: Path) -> None:
-    assert load(host, archive)["msg"] == "router:latest: the daemon took the archive and has no image router:latest"
+    assert (
+        load(host, archive)["msg"]
+        == f"image router:latest could not be made from {archive}: Docker took the archive, and has no such image afterwards"
+    )
 
 
 def test_a_torn_archive_is_not_loaded(host: Host, daemon: Daemon, archive: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:700])
-    assert load(host, archive)["msg"].endswith("Nothing was loaded.")
+    assert load(host, archive)["msg"].endswith("Nothing was loaded. Remedy: make the archive anew.")
     assert daemon.posts == []
 
 
@@ -355,6 +362,9 @@ def test_one_that_does_not_boot_is_named(host: Host, monkeypatch: pytest.MonkeyP
     answer = Finished(1, "", "Error: No such container")
     monkeypatch.setattr(docker_booted, "Gatherer", lambda: type("Gatherer", (), {"run": staticmethod(lambda *_a, **_n: answer)})())
     result = host.run(docker_booted, {"containers": ["r1"], "timeout": 3})
-    assert result["msg"] == "After 3 s systemd has not booted in r1: Error: No such container. See: docker logs NAME"
+    assert (
+        result["msg"]
+        == "After 3 s systemd has not booted in r1: Error: No such container. `docker logs NAME` and `docker exec NAME systemctl list-jobs` say what it waits for."
+    )
     assert sum(host.naps) == 3
     assert host.run(docker_booted, {"containers": ["r1"]}, check=True)["states"] == {}

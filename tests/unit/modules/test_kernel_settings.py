@@ -99,7 +99,10 @@ def test_what_the_kernel_keeps_is_read_back(host: Host, proc: Path, tmp_path: Pa
     host.program("modprobe")
     monkeypatch.setattr(kernel_settings, "sysctl_value", lambda _key: "pfifo_fast")
     result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {key: "fq"}})
-    assert result["msg"] == f"{key}: set to 'fq', the kernel keeps 'pfifo_fast'"
+    assert (
+        result["msg"]
+        == f"{key} was set to 'fq', and the kernel keeps 'pfifo_fast'. Remedy: write what it keeps, or look for what sets it back."
+    )
     assert host.calls == ["modprobe --quiet sch_fq"]
 
 

@@ -65,4 +65,4 @@ def test_one_that_stays_down_is_a_warning_and_no_change(host: Host, peer: Peer) 
     peer.answers = False
     result = run(host)
     assert (result["changed"], result["down"], peer.initiated) == (False, ["l2tp3", "l2tp4"], ["l2tp3", "l2tp4"])
-    assert host.warnings[0].startswith("session l2tp3 is down: it was initiated")
+    assert host.warnings[0].startswith("L2TP session l2tp3 is down: it was initiated")

@@ -91,7 +91,10 @@ def test_a_key_that_others_can_read_is_closed(host: Host, root: Path) -> None:
 
 
 def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
-    assert host.run(openvpn_key, {"tunnels": ["ovpn2"]})["msg"] == "openssl is not installed. Remedy: install the package openssl."
+    assert (
+        host.run(openvpn_key, {"tunnels": ["ovpn2"]})["msg"]
+        == "openssl is not installed, so no key of tunnel ovpn2 was made. Remedy: install the package openssl."
+    )
 
 
 # ---- openvpn_tunnels -----------------------------------------------------------------------------------------------------------------------
@@ -222,7 +225,10 @@ def test_a_configuration_that_openvpn_refuses_changes_nothing(host: Host, root: 
     running(host, root, TUNNEL)
     host.program("openvpn", lambda command, _data: (1, "", f"Options error: in {command[2]}:2: nonsense"))
     result = host.run(openvpn_tunnels, {"tunnels": [{**TUNNEL, "config": "nonsense\n"}]})
-    assert result["msg"] == "ovpn2: refused by openvpn, nothing was changed: Options error: in ovpn2.conf:2: nonsense"
+    assert (
+        result["msg"]
+        == "openvpn refuses the new configuration of tunnel ovpn2, which was not changed: Options error: in ovpn2.conf:2: nonsense"
+    )
     assert (root / "openvpn/server/ovpn2.conf").read_text(encoding="utf-8") == TUNNEL["config"]
 
 
@@ -231,7 +237,7 @@ def test_a_daemon_that_does_not_start_gets_its_former_files_back(host: Host, roo
     install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", restart=(1, "timeout"))
     host.prints("journalctl", {"": "TCP/UDP: Socket bind failed\n"})
     result = host.run(openvpn_tunnels, {"tunnels": [{**TUNNEL, "config": f"{openvpn.HEADER}\nport 1\n"}]})
-    assert "timeout\nTCP/UDP: Socket bind failed\nWhat was there before was put back." in result["msg"]
+    assert "timeout. What was there before was put back. The journal ends with:\nTCP/UDP: Socket bind failed" in result["msg"]
     assert (root / "openvpn/server/ovpn2.conf").read_text(encoding="utf-8") == TUNNEL["config"]
     assert host.changed(*READS)[-3:] == [f"systemctl stop {UNIT}", "systemctl daemon-reload", f"systemctl restart {UNIT}"]
 
@@ -249,7 +255,7 @@ def test_a_key_comes_first_and_a_prediction_goes_on_without(host: Host, root: Pa
     result = host.run(openvpn_tunnels, {"tunnels": [tunnel]}, check=check)
     assert result.get("failed", False) is failed
     if failed:
-        assert result["msg"] == "ovpn2: no key. Remedy: run xuegao.net.openvpn_key first."
+        assert result["msg"] == "tunnel ovpn2 has no key, and was not changed. Remedy: run xuegao.net.openvpn_key first."
 
 
 def test_a_list_that_got_lost_takes_no_tunnel_down(host: Host, root: Path) -> None:

@@ -184,7 +184,7 @@ def test_an_identity_lost_by_syncconf_is_put_back(host: Host, etc: Path, tmp_pat
     alive(tmp_path)
     install(host, dump(), public=OTHER)
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert f"the public key was {PUBLIC} and became {OTHER} after syncconf; the private key was put back" in result["msg"]
+    assert f"wg0 lost its identity in `wg syncconf` (public key {PUBLIC}, then {OTHER}); the private key was put back" in result["msg"]
     assert f"wg set wg0 private-key {etc / 'wg0.key'}" in host.calls
     # A refused file does not stay for the next boot.
     assert not (etc / "wg0.conf").exists()
@@ -196,7 +196,7 @@ def test_a_file_without_its_key_reaches_no_living_interface(host: Host, etc: Pat
     install(host, dump())
     host.program("wg-quick")
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert "wg-quick strip gives a file without PrivateKey" in result["msg"]
+    assert "`wg-quick strip` gives a file without PrivateKey" in result["msg"]
     assert not [call for call in host.calls if call.startswith("wg syncconf")]
 
 
@@ -263,6 +263,19 @@ def test_another_interface_of_that_name_is_refused(host: Host, etc: Path, tmp_pa
     install(host)
     host.program("wg")
     assert "wg0 exists and is no WireGuard interface" in host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})["msg"]
+
+
+def test_a_change_has_a_way_back_before_the_living_interface_changes(host: Host, etc: Path, tmp_path: Path, way_back: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump(keepalive="9"))
+    host.program("systemd-run")
+    host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "way_back_seconds": 60})
+    changes_of_it = [call.split()[0] for call in host.calls if call.startswith(("systemd-run", "wg syncconf"))]
+    assert changes_of_it == ["systemd-run", "wg"]
+    notes = [json.loads(line) for line in (way_back / "armed/journal").read_text(encoding="utf-8").splitlines()]
+    assert notes == [{"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
 
 
 # ---- damages -------------------------------------------------------------------------------------------------------------------------------
