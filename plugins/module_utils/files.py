@@ -10,19 +10,34 @@ import tempfile
 
 
 def read_text(path: str) -> str:
-    """Content of path, or an empty string when it does not exist."""
+    """Content of path, or an empty string when it does not exist. What somebody left there that is no UTF-8 is no reason to fail."""
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()
     except FileNotFoundError:
         return ""
+
+
+def is_as_declared(path: str, text: str, mode: int) -> bool:
+    """Say whether path is a file of its own with this text and these permission bits."""
+    return os.path.isfile(path) and not os.path.islink(path) and read_text(path) == text and os.stat(path).st_mode & 0o7777 == mode
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in a directory outlive a power cut, as fsync(2) of a file does not."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_atomically(path: str, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
     """Replace path by text in one step.
 
     The new file has its mode and owner before it has its name, so nobody can read a secret in between. mode: permission
-    bits; uid, gid: -1 leaves the owner of the running process. Parent directories are made with mode 0755.
+    bits; uid, gid: -1 leaves the owner of the running process. Parent directories are made with mode 0755. When it returns, a power cut
+    leaves the new file.
     """
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o755, exist_ok=True)
@@ -35,6 +50,8 @@ def write_atomically(path: str, text: str, mode: int, uid: int = -1, gid: int = 
         os.chmod(temporary, mode)
         os.chown(temporary, uid, gid)
         os.replace(temporary, path)
+        sync_directory(directory)
     except BaseException:
-        os.unlink(temporary)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
         raise

@@ -7,7 +7,7 @@ One program with two uses. The module C(interface_layer) imports it, and role C(
 /usr/local/lib/xgn-interface; /usr/local/sbin/xgn-interface starts it, at boot from interface.service, and whenever wg-quick has made a tunnel.
 It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
 
-    xgn-interface apply [--interface NAME]   make the live state as declared
+    xgn-interface apply [--interface NAME] [--previous FILE]   make the live state as declared
     xgn-interface check                      print what apply would do; exit 2 when there is something
 """
 
@@ -34,6 +34,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_obj
 
 STATE_FILE = "/etc/xgn/interface.json"
 LOCK_FILE = "/run/xgn-interface.lock"
+# Which index of the kernel's each interface has that was made here: by it one is known again that somebody has given another name.
+INDEX_FILE = "/run/xgn-interface.index"
 
 # Metric of the route that ends a lookup in a VRF's table; without it the lookup falls through to main.
 # The value is the largest with the top byte the kernel keeps free: Documentation/networking/vrf.rst.
@@ -42,8 +44,16 @@ UNREACHABLE_METRIC = 4278198272
 # The kernel puts `lookup local` at preference 0, before the l3mdev rule at 1000: addresses of the default VRF would
 # answer inside every VRF. vrf.rst moves it behind.
 LOCAL_RULE_PREFERENCE = 32765
+# Holds a `lookup local` while the one behind it is made again: at no moment may the host be without.
+SPARE_RULE_PREFERENCE = LOCAL_RULE_PREFERENCE - 1
+
+# Whether an interface looks for a duplicate of an IPv6 address before it uses it; Documentation/networking/ip-sysctl.rst.
+ACCEPT_DAD = "/proc/sys/net/ipv6/conf/%s/accept_dad"
 
 FAMILIES = ("-4", "-6")
+
+# What makes a rule one for some packets only, in the words of `ip -json rule`.
+_SELECTORS = {"not", "dst", "tos", "fwmark", "iif", "oif", "ipproto", "sport", "dport", "uid_start", "tun_id"}
 
 # Interfaces that lie on another one and go with it.
 STACKED = ("macvlan", "vlan")
@@ -65,9 +75,12 @@ class Kernel:
     def __init__(self, dry_run: bool = False) -> None:
         self.dry_run = dry_run
         self.commands: list[str] = []
+        # What a dry run would have renamed still has its former name.
+        self.live_names: dict[str, str] = {}
 
     def read(self, *arguments: str, program: str = "ip") -> list[Any]:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
+        arguments = tuple(self.live_names.get(word, word) for word in arguments)
         # There is no AnsibleModule at boot.
         run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
@@ -155,6 +168,9 @@ def apply(
 
 def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None) -> tuple[list[str], list[str]]:
     links = kernel.links()
+    made = _made_here(declared)
+    indexes = _indexes()
+    _give_names_back(kernel, links, made, indexes)
     tunnels = [(part, item) for part, item in tunnels_of(declared) if only in (None, item["name"])]
     interfaces = [item for item in _with_tunnels(declared) if only in (None, item["name"])]
     wanted = {item.get("vrf") for item in interfaces} | {item.get("underlay_vrf") for _part, item in tunnels}
@@ -168,6 +184,8 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         for key, part in TUNNELS.items():
             interface_tunnel.take_down(part, kernel, links, declared.get(key, []), previous.get(key, []))
         _take_down(kernel, links, declared, previous)
+        for name in (_without_ports(previous) - _without_ports(declared)) & made.keys():
+            _look_for_duplicates(kernel, links, name, True)
     for vrf in vrfs:
         _ensure_vrf(kernel, links, vrf)
     if vrfs:
@@ -187,18 +205,106 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
                 missing.append(needed)
         else:
             _ensure_interface(kernel, links, interface)
+            if interface["name"] in _without_ports(declared):
+                _look_for_duplicates(kernel, links, interface["name"], False)
             if interface.get("bridge") or interface.get("vrf"):
                 _keep_master(kernel, links[interface["name"]])
     tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}
     for route in declared.get("default_routes", []):
         if only in (None, route["interface"]) and route["interface"] in links:
             _ensure_default_route(kernel, route, tables.get(route.get("vrf"), "main"))
+    if not kernel.dry_run:
+        _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing
 
 
 def tunnels_of(declared: dict[str, Any]) -> list[tuple[interface_tunnel.Part, dict[str, Any]]]:
     """The declared tunnels that are made here, each with the module that makes it."""
     return [(part, item) for key, part in TUNNELS.items() for item in declared.get(key, [])]
+
+
+def _made_here(declared: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The declared interfaces that this layer makes: kinds that each may have, by name."""
+    kinds: dict[str, tuple[str, ...]] = {item["name"]: (item["kind"],) for item in declared.get("interfaces", []) if item.get("kind")}
+    vrfs = {item["name"]: ("vrf",) for item in declared.get("vrfs", [])}
+    return {**kinds, **vrfs, **{item["name"]: part.KINDS for part, item in tunnels_of(declared)}}
+
+
+def _indexes() -> dict[str, int]:
+    """The indexes that were kept, by name; none after a boot, or where the file is torn."""
+    try:
+        with open(INDEX_FILE, encoding="utf-8") as stream:
+            kept: dict[str, int] = json.load(stream)
+            return kept
+    except (OSError, ValueError):
+        return {}
+
+
+def _keep_indexes(made: Mapping[str, tuple[str, ...]], before: dict[str, int], links: dict[str, Any]) -> None:
+    known = {**before, **{name: link["index"] for name, link in links.items() if link.get("index")}}
+    now = {name: known[name] for name in sorted(made) if name in known}
+    if now == before:
+        return
+    with open(INDEX_FILE + ".new", "w", encoding="utf-8") as stream:
+        json.dump(now, stream)
+    os.replace(INDEX_FILE + ".new", INDEX_FILE)
+
+
+def _give_names_back(kernel: Kernel, links: dict[str, Any], made: Mapping[str, tuple[str, ...]], indexes: dict[str, int]) -> None:
+    """Find declared interfaces under the name somebody gave them; a second one beside them would be refused, or share their addresses."""
+    declared_indexes = {indexes[name]: name for name in made.keys() - links.keys() if name in indexes}
+    for old in [name for name, link in links.items() if link.get("index") in declared_indexes and name not in made]:
+        name, link = declared_indexes[links[old]["index"]], links[old]
+        # An interface that comes back from a container brings its index along.
+        if link["kind"] not in made[name]:
+            continue
+        # Kernels before 6.2 want it down.
+        if not kernel.attempt("Device or resource busy", "link", "set", "dev", old, "name", name):
+            kernel.change("link", "set", "dev", old, "down")
+            kernel.change("link", "set", "dev", old, "name", name)
+            link["up"] = False
+        links[name] = links.pop(old)
+        if kernel.dry_run:
+            kernel.live_names[name] = old
+        for other in links.values():
+            for key in ("parent", "master"):
+                if other[key] == old:
+                    other[key] = name
+
+
+def _without_ports(declared: dict[str, Any]) -> set[str]:
+    """The bridges that have no port: nobody but this host is on them."""
+    interfaces = declared.get("interfaces", [])
+    return {item["name"] for item in interfaces if item.get("kind") == "bridge"} - {item.get("bridge") for item in interfaces}
+
+
+def _look_for_duplicates(kernel: Kernel, links: dict[str, Any], name: str, look: bool) -> None:
+    """Say whether an interface looks for duplicates of its IPv6 addresses before it uses them.
+
+    A bridge without ports has no carrier, and the kernel waits for one before it looks: its addresses would stay tentative, which is not used.
+    """
+    path, value = ACCEPT_DAD % name, "1" if look else "0"
+    try:
+        with open(path, encoding="ascii") as setting:
+            if setting.read().strip() == value:
+                return
+    except OSError:
+        # A dry run has not made it; a kernel without IPv6 has no such setting.
+        if not (kernel.dry_run and links[name].get("index") is None):
+            return
+    kernel.commands.append("write %s to %s" % (value, path))
+    if not kernel.dry_run:
+        with open(path, "w", encoding="ascii") as setting:
+            setting.write(value)
+    # One that was made a moment ago may have got its addresses before this was said.
+    if look or (kernel.dry_run and links[name].get("index") is None):
+        return
+    for link in kernel.read("-6", "address", "show", "dev", name, "tentative"):
+        for entry in link.get("addr_info", []):
+            if entry.get("scope") == "global":
+                address = "%s/%s" % (entry["local"], entry["prefixlen"])
+                kernel.change("-6", "address", "delete", address, "dev", name)
+                kernel.change("-6", "address", "add", address, "dev", name)
 
 
 def _with_tunnels(declared: dict[str, Any]) -> list[dict[str, Any]]:
@@ -245,32 +351,46 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
     if link is None:
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
         link = links[name] = interface_tunnel.new_link("vrf", table=table)
-        in_table: dict[str, Any] = {family: [] for family in FAMILIES}
     elif link["kind"] != "vrf":
-        raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
+        raise InterfaceLayerError("%s exists and is no VRF (kind %s). Remedy: rename one of the two" % (name, link["kind"]))
     elif link["table"] != table:
         raise InterfaceLayerError(
-            "VRF %s lives with table %s, declared is %s; the table of a living VRF cannot change: "
+            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Remedy: "
             "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
         )
-    else:
-        in_table = {family: kernel.read(family, "route", "show", "table", str(table), "type", "unreachable") for family in FAMILIES}
     for family in FAMILIES:
-        # ip(8) leaves the type out for `default`, and prints IPv6 metrics like IPv4's.
-        if not any(route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC for route in in_table[family]):
+        # Read for a new VRF, too: the route outlives the device. ip(8) leaves the type out for `default`, and prints IPv6 metrics like IPv4's.
+        routes = kernel.read(family, "route", "show", "table", str(table), "type", "unreachable")
+        if not any(route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC for route in routes):
             kernel.change(family, "route", "add", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC))
     if not link["up"]:
         kernel.change("link", "set", "dev", name, "up")
 
 
 def _move_local_rules(kernel: Kernel) -> None:
+    """Put `lookup local` behind the l3mdev rule, as a rule of the kernel's: those of other protocols are a network manager's to remove.
+
+    systemd-networkd does so whenever it configures a NIC again, and the host then answers nothing until it boots.
+    """
     for family in FAMILIES:
-        rules = kernel.read(family, "rule", "show")
-        places = [rule.get("priority") for rule in rules if rule.get("table") == "local" and rule.get("src") == "all"]
-        if LOCAL_RULE_PREFERENCE not in places:
-            kernel.change(family, "rule", "add", "preference", str(LOCAL_RULE_PREFERENCE), "table", "local")
-        if 0 in places:
-            kernel.change(family, "rule", "delete", "preference", "0", "table", "local")
+        # Without -details a rule of the kernel's looks like one that says nothing of its protocol.
+        rules = kernel.read("-details", family, "rule", "show")
+        local = [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+        behind = [rule.get("protocol") for rule in local if rule.get("priority") == LOCAL_RULE_PREFERENCE]
+        places = [rule.get("priority") for rule in local]
+        right = ("table", "local", "protocol", "kernel")
+        if behind and behind != ["kernel"]:
+            if SPARE_RULE_PREFERENCE not in places:
+                kernel.change(family, "rule", "add", "preference", str(SPARE_RULE_PREFERENCE), *right)
+                places.append(SPARE_RULE_PREFERENCE)
+            # All of them: which one the kernel takes of several that differ by their protocol is not for us to say.
+            for _each in behind:
+                kernel.change(family, "rule", "delete", "preference", str(LOCAL_RULE_PREFERENCE), "table", "local")
+        if behind != ["kernel"]:
+            kernel.change(family, "rule", "add", "preference", str(LOCAL_RULE_PREFERENCE), *right)
+        for place in (0, SPARE_RULE_PREFERENCE):
+            if place in places:
+                kernel.change(family, "rule", "delete", "preference", str(place), "table", "local")
 
 
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
@@ -288,7 +408,9 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change(*_add_command(interface))
         link = links[name] = interface_tunnel.new_link(kind, parent=parent)
     elif kind and link["kind"] != kind:
-        raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
+        raise InterfaceLayerError(
+            "%s exists with kind %s, declared is %s. Remedy: remove it, or rename one of the two" % (name, link["kind"], kind)
+        )
     if master and link["master"] != master:
         kernel.change("link", "set", "dev", name, "master", master)
     elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
@@ -360,7 +482,9 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
         try:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:
-            raise InterfaceLayerError("%s: %s" % (path, error)) from error
+            raise InterfaceLayerError("%s is no JSON: %s" % (path, error)) from error
+    if not isinstance(declared, dict):
+        raise InterfaceLayerError("%s holds no JSON object" % path)
     return declared
 
 
@@ -369,9 +493,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="xgn-interface", description="VRFs and their members as declared in %s" % STATE_FILE)
     parser.add_argument("verb", choices=["apply", "check"])
     parser.add_argument("--interface", help="handle this interface and its VRF only")
+    parser.add_argument("--previous", metavar="FILE", help="what was declared before; what of it is declared no more is taken down")
     options = parser.parse_args()
     try:
-        commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
+        previous = load(options.previous) if options.previous else None
+        commands, missing = apply(load(), previous, only=options.interface, dry_run=options.verb == "check")
     except InterfaceLayerError as error:
         sys.stderr.write("xgn-interface: %s\n" % error)
         return 1

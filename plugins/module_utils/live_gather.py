@@ -106,8 +106,8 @@ class Gatherer:
         return {
             "links": self.read(["ip", "-json", "-details", "address", "show"], parse.parse_links, "ip -details address show"),
             "routes": merged,
-            "rules4": self.read(["ip", "-N", "-json", "-4", "rule", "show"], parse.parse_rules, "ip rule show"),
-            "rules6": self.read(["ip", "-N", "-json", "-6", "rule", "show"], parse.parse_rules, "ip -6 rule show"),
+            "rules4": self.read(["ip", "-N", "-json", "-details", "-4", "rule", "show"], parse.parse_rules, "ip rule show"),
+            "rules6": self.read(["ip", "-N", "-json", "-details", "-6", "rule", "show"], parse.parse_rules, "ip -6 rule show"),
         }
 
     def wireguard(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -111,7 +111,7 @@ def via_of(hop: dict[str, Any]) -> str:
 
 
 def parse_rules(text: str) -> list[dict[str, Any]]:
-    """Read `ip -N -json rule show`: ``priority, l3mdev (bool), table (int or None)``, in the kernel's order."""
+    """Read `ip -N -json -details rule show`: ``priority, l3mdev (bool), table (int or None), kernel`` (bool: its protocol), in the kernel's order."""
     rules = []
     for item in json_objects(text):
         table = item.get("table")
@@ -121,6 +121,8 @@ def parse_rules(text: str) -> list[dict[str, Any]]:
                 # a flag without a value up to now; older tools print it in the table's place
                 "l3mdev": "l3mdev" in item or table == "[l3mdev-table]",
                 "table": int(table) if table is not None and str(table).isdigit() else None,
+                # RTPROT_KERNEL (linux/rtnetlink.h)
+                "kernel": str(item.get("protocol", "kernel")) in ("2", "kernel"),
             }
         )
     return sorted(rules, key=lambda rule: rule["priority"])

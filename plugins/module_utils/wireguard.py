@@ -9,7 +9,8 @@ import os
 import re
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard_dump import Interface
 
@@ -44,16 +45,18 @@ def private_key(name: str) -> str | None:
     if os.path.exists(path):
         key = read_text(path).strip()
         if not KEY_PATTERN.match(key):
-            raise WireGuardError("%s holds no WireGuard key. Restore it, or delete it to get a new identity." % path)
+            raise WireGuardError(
+                "%s holds no WireGuard key. Remedy: restore it, or delete it to get a new identity, which all peers have to learn." % path
+            )
         return key
     match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name)), re.MULTILINE)
     return match.group(1) if match else None
 
 
-def store_private_key(name: str, key: str) -> None:
+def store_private_key(change: HostChange, name: str, key: str) -> None:
     """Write the key file, readable by root only."""
     os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
-    write_atomically(key_path(name), key + "\n", 0o600)
+    change.write(key_path(name), key + "\n", 0o600)
 
 
 def conf_text(interface: dict[str, Any], private: str) -> str:

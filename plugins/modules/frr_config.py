@@ -46,6 +46,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -76,14 +77,16 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
 # A line of what is to be applied; older versions name the VRF.
@@ -214,7 +217,7 @@ def trial_file(frr: Frr, text: str) -> AbstractContextManager[str]:
 def write(frr: Frr, text: str) -> None:
     """Write frr.conf with the owner of its directory, which is frr:frr, and without a right for others."""
     owner = os.stat(os.path.dirname(frr.path))
-    write_atomically(frr.path, text, MODE, owner.st_uid, owner.st_gid)
+    HostChange(frr.module).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
 
 
 def reload(frr: Frr, text: str) -> list[str]:
@@ -226,6 +229,7 @@ def reload(frr: Frr, text: str) -> list[str]:
     changes = frr.pending(frr.path)
     if not changes:
         return []
+    HostChange(frr.module).about_to()
     deleted = [match.group(1) for match in map(DELETED_INTERFACE.match, changes) if match]
     emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if interface_exists(name))
     if not emptied:
@@ -289,7 +293,7 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
         frr.set_addresses_again(lost, addresses)
         applied += ["%s was lost from %s" % (address, name) for name, address in lost]
     if os.stat(frr.path).st_mode & 0o777 != MODE:
-        os.chmod(frr.path, MODE)
+        HostChange(frr.module).give(frr.path, MODE)
         applied.append("mode of %s" % frr.path)
     return applied
 
@@ -303,6 +307,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -32,6 +32,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -54,7 +55,9 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # OpenVPN does not look at the dates of a certificate it knows by its fingerprint; a key lives until it is rotated.
 LIFETIME_DAYS = "36500"
@@ -69,7 +72,7 @@ def make(module: AnsibleModule, openssl: str, name: str) -> None:
         command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-sha256"]
         command += ["-days", LIFETIME_DAYS, "-subj", "/CN=%s" % module.params["common_name"].replace("/", "_")]
         module.run_command([*command, "-keyout", key, "-out", certificate], check_rc=True, umask=0o077)
-        write_atomically(openvpn.key_path(name), read_text(key) + read_text(certificate), 0o600)
+        HostChange(module).write(openvpn.key_path(name), read_text(key) + read_text(certificate), 0o600)
 
 
 def main() -> None:
@@ -79,6 +82,7 @@ def main() -> None:
             "common_name": {"type": "str", "default": "router"},
             "create": {"type": "bool", "default": True},
             "rotate": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -91,12 +95,14 @@ def main() -> None:
             made.append(name)
             if not module.check_mode:
                 if openssl is None:
-                    module.fail_json(msg="openssl is not installed. Remedy: install the package openssl.")
+                    module.fail_json(
+                        msg="openssl is not installed, so no key of tunnel %s was made. Remedy: install the package openssl." % name
+                    )
                 make(module, openssl, name)
         elif stored and os.stat(path).st_mode & 0o077:
             made.append(name)
             if not module.check_mode:
-                os.chmod(path, 0o600)
+                HostChange(module).give(path, 0o600)
         try:
             fingerprints[name] = openvpn.fingerprint(name)
         except openvpn.OpenVPNError as error:

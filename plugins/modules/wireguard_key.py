@@ -22,8 +22,13 @@ options:
     description: Make missing keys. Turn off to read only.
     type: bool
     default: true
+  rotate:
+    description: Make new keys for all of them. The living interfaces keep the former ones until role P(xuegao.net.wireguard#role) has run.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -44,6 +49,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
+from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def main() -> None:
@@ -51,29 +58,32 @@ def main() -> None:
         argument_spec={
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},
+            "rotate": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
     wg = module.get_bin_path("wg")
     if wg is None and not module.check_mode and module.params["create"]:
-        module.fail_json(msg="wg is not installed. Remedy: install wireguard-tools.")
-    public_keys, made = {}, []
+        module.fail_json(msg="wg is not installed, so no key was made. Remedy: install the package wireguard-tools.")
+    public_keys, made, change = {}, [], HostChange(module)
     for name in module.params["interfaces"]:
         try:
             private = wireguard.private_key(name)
         except wireguard.WireGuardError as error:
             module.fail_json(msg=str(error))
         stored = os.path.exists(wireguard.key_path(name))
-        if module.params["create"] and not stored:
+        rotate = module.params["rotate"]
+        if module.params["create"] and (rotate or not stored):
             made.append(name)
             if not module.check_mode:
-                if private is None:
+                if rotate or private is None:
                     private = module.run_command([wg, "genkey"], check_rc=True)[1].strip()
-                wireguard.store_private_key(name, private)
+                wireguard.store_private_key(change, name, private)
         if stored and os.stat(wireguard.key_path(name)).st_mode & 0o077:
             made.append(name)
             if not module.check_mode:
-                os.chmod(wireguard.key_path(name), 0o600)
+                change.give(wireguard.key_path(name), 0o600)
         known = private is not None and wg is not None
         public_keys[name] = module.run_command([wg, "pubkey"], data=private, check_rc=True)[1].strip() if known else None
     module.exit_json(changed=bool(made), public_keys=public_keys)

@@ -154,6 +154,13 @@ class Pinger:
         self.background = Background(shell, f"ip netns exec {namespace} ping -n -D -O -i {self.interval_seconds} {destination}")
         self.background.wait_for("bytes from")
 
+    def lost(self) -> tuple[int, list[int]]:
+        """End it. How many packets were sent, and the numbers of those that were never answered; the last few may still be on their way and do not count."""
+        lines = self.background.stop()
+        answered = {int(match[1]) for line in lines if (match := re.search(r"bytes from .* icmp_seq=(\d+) ", line))}
+        last = max(answered)
+        return last, [number for number in range(1, last + 1) if number not in answered]
+
     def longest_gap(self) -> float:
         """End it. Seconds between two answers, at most, as the sending machine's clock saw them."""
         lines = self.background.stop()

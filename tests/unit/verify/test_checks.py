@@ -101,6 +101,12 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
     ("no closing route", drop("routes", prefix="0.0.0.0/0"), "VRF CORE IPv4 lookups end in its table", "no default route"),
     ("closing metric", of_route("routes", "::/0", metric=1024), "VRF CORE IPv6 lookups end in its table", "metric 1024"),
     ("local first", put("rules4", 1, "priority", 0), "VRF rules IPv4 ask the VRF before local", "local at priority 0"),
+    (
+        "local of another protocol",
+        put("rules6", 1, "kernel", False),
+        "VRF rules IPv6 ask the VRF before local",
+        "systemd-networkd removes it",
+    ),
     ("no l3mdev", put("rules6", 0, "l3mdev", False), "VRF rules IPv6 ask the VRF before local", "no l3mdev rule"),
     ("link gone", remove_link("wg0"), "Interface wg0 up", "no interface wg0, expected a wireguard"),
     ("link down", put("links", "br0", "up", False), "Interface br0 up", "br0 is down"),

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the interface layer does about VRFs, their members and default routes, how it reads and changes the kernel, and its command line."""
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from ansible_collections.xuegao.net.plugins.module_utils.interface_layer import 
 CORE = {"name": "CORE", "table": 200}
 ENDS = {"dst": "default", "type": "unreachable", "metric": UNREACHABLE_METRIC}
 # As the kernel has them at first, and as the layer leaves them.
-LOCAL_FIRST = {"priority": 0, "src": "all", "table": "local"}
-LOCAL_LAST = {"priority": 32765, "src": "all", "table": "local"}
-MOVED = [
-    f"ip {family} rule {words}"
-    for family in ("-4", "-6")
-    for words in ("add preference 32765 table local", "delete preference 0 table local")
-]
+LOCAL_FIRST = {"priority": 0, "src": "all", "table": "local", "protocol": "kernel"}
+LOCAL_LAST = {"priority": 32765, "src": "all", "table": "local", "protocol": "kernel"}
 
 Commands = Callable[..., list[str]]
+
+
+def rules_of_both(*words: str) -> list[str]:
+    """Return commands about rules, for IPv4 and then for IPv6."""
+    return [f"ip {family} rule {each}" for family in ("-4", "-6") for each in words]
+
+
+MOVED = rules_of_both("add preference 32765 table local protocol kernel", "delete preference 0 table local")
 
 
 def link(name: str, kind: str | None = None, master: str | None = None, up: bool = True, **data: Any) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def vrf(name: str = "CORE", table: int = 200, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
     """Give the commands that bring a kernel in line with what is declared.
 
     links: the live interfaces. routes: those of any table that is asked for. rules: those of either family.
@@ -53,16 +56,20 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
         rules: Sequence[dict[str, Any]] = (LOCAL_LAST,),
         only: str | None = None,
         missing: Sequence[str] = (),
+        addresses: Sequence[dict[str, Any]] = (),
     ) -> list[str]:
         def read(_kernel: Kernel, *arguments: str, program: str = "ip") -> list[Any]:
             assert program == "ip"
-            return {"link": links, "route": list(routes), "rule": list(rules)}[arguments[1]]
+            answers: dict[str, list[Any]] = {"link": links, "route": list(routes), "rule": list(rules), "address": list(addresses)}
+            return next(answers[word] for word in arguments if word in answers)
 
         monkeypatch.setattr(Kernel, "read", read)
         done, absent = interface_layer.apply(declared, previous, only=only, dry_run=True)
         assert absent == list(missing)
         return done
 
+    monkeypatch.setattr(interface_layer, "INDEX_FILE", str(tmp_path / "index"))
+    monkeypatch.setattr(interface_layer, "ACCEPT_DAD", str(tmp_path / "%s.accept_dad"))
     return found
 
 
@@ -70,7 +77,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 
 def test_a_new_vrf_ends_its_lookups_and_comes_before_local(commands: Commands) -> None:
-    assert commands([], {"vrfs": [CORE]}, rules=[LOCAL_FIRST]) == [
+    assert commands([], {"vrfs": [CORE]}, routes=[], rules=[LOCAL_FIRST]) == [
         "ip link add dev CORE type vrf table 200",
         f"ip -4 route add unreachable default table 200 metric {UNREACHABLE_METRIC}",
         f"ip -6 route add unreachable default table 200 metric {UNREACHABLE_METRIC}",
@@ -83,6 +90,28 @@ def test_a_vrf_as_declared_is_left_alone(commands: Commands) -> None:
     assert commands([vrf()], {"vrfs": [CORE]}) == []
 
 
+def test_a_vrf_deleted_by_hand_leaves_the_end_of_its_lookups_behind(commands: Commands) -> None:
+    """Adding that a second time would fail with `File exists`."""
+    assert commands([], {"vrfs": [CORE]}, routes=[ENDS]) == ["ip link add dev CORE type vrf table 200", "ip link set dev CORE up"]
+
+
+@pytest.mark.parametrize("protocols", [["boot"], ["unspec"], ["static", "kernel"], ["kernel", "boot"]])
+def test_a_local_rule_that_a_network_manager_would_remove_is_made_again(commands: Commands, protocols: list[str]) -> None:
+    """At no moment is the host without one, and a run that is killed between two of these is followed by one that ends it."""
+    add, delete = "add preference %d table local protocol kernel", "delete preference %d table local"
+    rules = [{**LOCAL_LAST, "protocol": protocol} for protocol in protocols]
+    steps = [add % 32764, *[delete % 32765] * len(rules), add % 32765, delete % 32764]
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=rules) == rules_of_both(*steps)
+    spare = {**LOCAL_LAST, "priority": 32764}
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[spare, *rules]) == rules_of_both(*steps[1:])
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[spare]) == rules_of_both(*steps[-2:])
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[spare, LOCAL_LAST]) == rules_of_both(steps[-1])
+
+
+def test_a_local_rule_for_some_packets_is_somebody_elses(commands: Commands) -> None:
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[{**LOCAL_FIRST, "iif": "eth0"}, LOCAL_LAST]) == []
+
+
 def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
     other = {**ENDS, "metric": 1}
     found = commands([vrf(up=False)], {"vrfs": [CORE]}, routes=[other])
@@ -92,7 +121,7 @@ def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        (vrf(table=300), "VRF CORE lives with table 300, declared is 200; .* `ip link delete dev CORE`"),
+        (vrf(table=300), "VRF CORE lives with table 300, declared is 200, and .* `ip link delete dev CORE`"),
         (link("CORE", kind="dummy"), r"CORE exists and is no VRF \(kind dummy\)"),
     ],
     ids=["table", "kind"],
@@ -163,6 +192,69 @@ def test_one_interface_alone_brings_its_vrf(commands: Commands) -> None:
     live = [vrf(), link("wg0"), link("wg1"), link("gone")]
     found = commands(live, declared, {"interfaces": [{"name": "gone", "kind": "dummy"}]}, only="wg0")
     assert found == ["ip link set dev wg0 master CORE", "ip link set dev wg0 mtu 1412"]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"vrfs": [CORE]},
+        {"interfaces": [{"name": "CORE", "kind": "dummy"}]},
+        {"interfaces": [{"name": "eth1"}, {"name": "CORE", "kind": "vlan", "parent": "eth1", "vlan": 5}]},
+    ],
+    ids=["vrf", "dummy", "vlan"],
+)
+def test_one_that_was_renamed_gets_its_name_back(commands: Commands, tmp_path: Path, declared: dict[str, Any]) -> None:
+    """By its index, which the kernel gives once: what lies on it and what is in it stays."""
+    (tmp_path / "index").write_text('{"CORE": 7}', encoding="utf-8")
+    kind = "vrf" if "vrfs" in declared else declared["interfaces"][-1]["kind"]
+    renamed = {**link("other", kind=kind, table=200, id=5), "ifindex": 7, "link": "eth1"}
+    live = [{**link("eth1"), "ifindex": 2}, renamed]
+    assert commands(live, declared) == ["ip link set dev other name CORE"]
+    # Another interface has that index after a boot only, and then nothing is known.
+    (tmp_path / "index").write_text("{", encoding="utf-8")
+    assert "ip link set dev other name CORE" not in commands(live, declared)
+
+
+def test_a_name_that_is_declared_is_not_taken_away(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "index").write_text('{"br0": 7}', encoding="utf-8")
+    live = [{**link("br1", kind="bridge"), "ifindex": 7}]
+    (tmp_path / "br1.accept_dad").write_text("0\n", encoding="ascii")
+    found = commands(live, {"interfaces": [{"name": "br0", "kind": "bridge"}, {"name": "br1", "kind": "bridge"}]})
+    assert [line for line in found if " name " in line] == []
+    assert found[0] == "ip link add dev br0 type bridge"
+
+
+# ---- addresses of a bridge without ports -----------------------------------------------------------------------------
+
+
+BRIDGE = {"name": "br0", "kind": "bridge"}
+
+
+def test_a_bridge_without_ports_looks_for_no_duplicates(commands: Commands, tmp_path: Path) -> None:
+    """It has no carrier, and the kernel would wait for one: the address would stay tentative for ever, after every boot."""
+    setting = tmp_path / "br0.accept_dad"
+    quiet = f"write 0 to {setting}"
+    assert quiet in commands([], {"interfaces": [BRIDGE]})
+    setting.write_text("1\n", encoding="ascii")
+    live = [{**link("br0", kind="bridge"), "ifindex": 5}]
+    held = [{"ifname": "br0", "addr_info": [{"local": "fd00::1", "prefixlen": 64, "scope": "global", "tentative": True}]}]
+    assert commands(live, {"interfaces": [BRIDGE]}, addresses=held) == [
+        quiet,
+        "ip -6 address delete fd00::1/64 dev br0",
+        "ip -6 address add fd00::1/64 dev br0",
+    ]
+    setting.write_text("0\n", encoding="ascii")
+    assert commands(live, {"interfaces": [BRIDGE]}, addresses=held) == []
+
+
+def test_one_that_gets_a_port_looks_for_them_again(commands: Commands, tmp_path: Path) -> None:
+    setting = tmp_path / "br0.accept_dad"
+    setting.write_text("0\n", encoding="ascii")
+    live = [{**link("br0", kind="bridge"), "ifindex": 5}, link("eth1", master="br0")]
+    declared = {"interfaces": [BRIDGE, {"name": "eth1", "bridge": "br0"}]}
+    assert commands(live, declared, {"interfaces": [BRIDGE]}) == [f"write 1 to {setting}"]
+    # What the host's owner has set is left alone.
+    assert commands(live, declared, declared) == []
 
 
 # ---- default routes --------------------------------------------------------------------------------------------------
@@ -262,6 +354,7 @@ def test_a_refusal_that_is_counted_on_is_no_error(programs: Path) -> None:
         (["apply"], (["ip link set dev CORE up"], []), 0, "ip link set dev CORE up\n", ""),
         (["check"], (["ip link set dev CORE up"], []), 2, "ip link set dev CORE up\n", ""),
         (["check"], ([], []), 0, "", ""),
+        (["apply", "--previous", "/tried.json"], ([], []), 0, "", ""),
         (
             ["apply", "--interface", "wg0"],
             ([], ["wg0"]),
@@ -283,15 +376,17 @@ def test_the_command_line(
 ) -> None:
     asked: list[dict[str, Any]] = []
 
-    def apply(declared: dict[str, Any], only: str | None, dry_run: bool) -> tuple[list[str], list[str]]:
-        asked.append({"declared": declared, "only": only, "dry_run": dry_run})
+    def apply(declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None, dry_run: bool) -> tuple[list[str], list[str]]:
+        asked.append({"declared": declared, "previous": previous, "only": only, "dry_run": dry_run})
         return answer
 
-    monkeypatch.setattr(interface_layer, "load", lambda: {"vrfs": [CORE]})
+    monkeypatch.setattr(interface_layer, "load", lambda path="": {"tried": path} if path else {"vrfs": [CORE]})
     monkeypatch.setattr(interface_layer, "apply", apply)
     monkeypatch.setattr(sys, "argv", ["xgn-interface", *words])
     assert interface_layer.main() == status
-    assert asked == [{"declared": {"vrfs": [CORE]}, "only": "wg0" if len(words) > 1 else None, "dry_run": words == ["check"]}]
+    previous = {"tried": words[2]} if "--previous" in words else None
+    only = "wg0" if "--interface" in words else None
+    assert asked == [{"declared": {"vrfs": [CORE]}, "previous": previous, "only": only, "dry_run": words == ["check"]}]
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == (out, err)
 
@@ -302,7 +397,7 @@ def test_a_declaration_that_is_torn_or_missing(tmp_path: Path) -> None:
     path.write_text('{"vrfs": []}', encoding="utf-8")
     assert interface_layer.load(str(path)) == {"vrfs": []}
     path.write_text('{"vrfs": [', encoding="utf-8")
-    with pytest.raises(InterfaceLayerError, match=rf"^{path}: "):
+    with pytest.raises(InterfaceLayerError, match=rf"^{path} is no JSON|^{path} holds no JSON object"):
         interface_layer.load(str(path))
 
 

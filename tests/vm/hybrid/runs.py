@@ -41,6 +41,15 @@ def succeed(playbook: str, name: str, *arguments: str) -> subprocess.CompletedPr
     return run
 
 
+def adhoc(host: str, module: str, arguments: str) -> str:
+    """Run one module on one host; it must succeed."""
+    inventories = ["--inventory", str(INVENTORY), "--inventory", str(CONNECTION)]
+    command = ["ansible", *inventories, host, "--module-name", module, "--args", arguments]
+    run = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
 def changed(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
     """Tasks that changed something, by host."""
     return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", run.stdout, re.MULTILINE)}
