@@ -4,8 +4,8 @@
 """Drain: a router, or single links of it, asks its neighbors to send traffic another way before something is done to it.
 
 BGP by graceful shutdown (RFC 8326): what is advertised carries the community, what is received has the lowest preference. OSPF by the stub router's
-metric (RFC 6987), and what is redistributed into it by the largest external metric (RFC 2328, LSInfinity). All of it stands in the running configuration only: frr.conf says
-how it is without, so a reload, a restart, a reboot and the next run of role frr end it.
+metric (RFC 6987), and what is redistributed into it by the largest external metric (RFC 2328, LSInfinity). All of it stands in the running
+configuration only: frr.conf says how it is without, so a reload, a restart, a reboot and the next run of role frr end it.
 """
 
 from __future__ import annotations
