@@ -201,6 +201,28 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         "known to FRR but not installed",
     ),
     (
+        "static missed",
+        put(
+            "frr_missed",
+            "routes",
+            [{"vrf": "CORE", "line": "", "prefix": f"{PEER}/32", "next_hop": "10.254.0.2", "interface": "wg0"}],
+        ),
+        f"Route CORE {PEER}/32 static via 10.254.0.2 dev wg0",
+        "is inactive in FRR although its interface is up; one of FRR's daemons has missed a change",
+    ),
+    (
+        "stale next hop",
+        put("frr_missed", "next_hops", [{"vrf": "CORE", "address": PEER}, {"vrf": "other", "address": "10.0.0.9"}]),
+        "BGP CORE next hops",
+        f"bgpd takes {PEER} for dead although zebra resolves it",
+    ),
+    (
+        "stale IPv6 next hop",
+        put("frr_missed", "next_hops", [{"vrf": "CORE", "address": "fd00:255::2"}]),
+        "BGP CORE next hops",
+        "bgpd takes fd00:255::2 for dead although zebra resolves it",
+    ),
+    (
         "config",
         put("frr_config", slice(0, 0), ["+ neighbor 1.2.3.4 remote-as 5"]),
         "FRR configuration runs as in frr.conf",

@@ -263,6 +263,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "originated": part([{"vrf": "CORE", "prefix": f"10.{number}.0.0/24", **part({"known": True, "valid": True, "announced": True})}]),
         "bfd": part(bfd),
         "rib": part(rib),
+        "frr_missed": part({"routes": [], "next_hops": []}),
         "ospf": part([]),
         "frr_config": part([]),
         "pings": part(
