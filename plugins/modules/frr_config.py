@@ -205,6 +205,7 @@ class Frr:
 
     def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
         """Take each lost address out of FRR and put it in again. Raises FrrError when the kernel still lacks one."""
+        HostChange(self.module).about_to()
         for name, address in lost:
             line = "%s address %s" % ("ipv6" if ":" in address else "ip", address)
             # FRR 8 refuses to take out what the kernel has not, and would not come to the second: two calls, and what counts is what the kernel shows.
@@ -238,6 +239,8 @@ class Frr:
         rib = Rib(self.module.run_command, self.vtysh, text)
         try:
             missed = rib.lasting()
+            if missed:
+                HostChange(self.module).about_to()
             done, left = rib.repair(missed) if missed else ([], Missed())
         except (CommandError, ValueError) as error:
             raise FrrError("FRR's routes cannot be read: %s" % self.covered(str(error))) from error
