@@ -35,6 +35,8 @@ def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, 
             },
             "vars": {
                 **{f"{kind}_key_registry": str(paths.keys(kind)) for kind in KEY_KINDS},
+                # Emulated machines on a busy controller; the default is for real ones.
+                "xgn_way_back_seconds": 600,
                 **{f"{name}_archive": str(path) for name, path in archives.items()},
             },
         }

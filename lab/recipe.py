@@ -77,6 +77,15 @@ def _digest(recipe: Recipe | ArchiveRecipe) -> str:
     return digest_of(BUILDER_VERSION, {key: value for key, value in asdict(recipe).items() if key != "name"})
 
 
+def files_below(directory: Path) -> tuple[tuple[str, int, str], ...]:
+    """Return all files of ``directory`` with path, mode and content, as `tar_of` takes them; but no byte code that somebody's Python has left."""
+    return tuple(
+        (str(path.relative_to(directory)), 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_text(encoding="utf-8"))
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
 def recipe_names(directory: Path) -> frozenset[str]:
     """Return the names of all images or archives that ``directory`` describes."""
     return frozenset(path.stem for path in directory.glob("*.yml") if path.stem != COMMON)
@@ -90,11 +99,7 @@ def load_recipe(name: str, directory: Path, kernels: Path = KERNEL_DIR) -> Recip
     """
     common = read_data(directory / f"{COMMON}.yml", {"packages": list, "enable": list, "mask": list, "disk_mib": int})
     own = read_data(directory / f"{name}.yml", {"suite": str, "packages": list}, optional={"disable": list})
-    files = tuple(
-        (str(path.relative_to(directory / "files")), 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_text())
-        for path in sorted((directory / "files").rglob("*"))
-        if path.is_file()
-    )
+    files = files_below(directory / "files")
     kernel = load_kernel_recipe(kernels)
     # With it modprobe knows what is built in. The image's own kernel has modules, and another directory.
     modules = f"usr/lib/modules/{kernel.release}"

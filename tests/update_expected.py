@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Write everything again that tests expect and a program can write: python tests/update_expected.py. Review the difference before you commit it.
 
 That is the files of the golden networks, and the answers to bad intents and to bad variables of a host.

@@ -24,11 +24,15 @@ BUILD = ROOT / "build" / "docs"
 SOURCE = BUILD / "source"
 HTML = BUILD / "html"
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
 # A table of contents inside the page, which the theme has beside it and refuses.
 OWN_CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)*", re.MULTILINE)
+# The name of the collection in capital letters that it does not have.
+COLLECTION = "Modules, filters, plugins, roles"
+COLLECTION_TITLE = re.compile(r"^Xuegao\.Net\n=+$", re.MULTILINE)
 GUIDES = (
     "getting-started terms planner validation validation-rules verify troubleshooting filters maintenance steering unmanaged-peers containers"
-    " failover-test frr-from-source architecture lab testing"
+    " failover-test way-back frr-from-source architecture lab testing"
 ).split()
 CONTENTS = """
 ```{{toctree}}
@@ -58,7 +62,7 @@ def pages() -> dict[str, str]:
 
 
 def moved(text: str, origin: str, known: dict[str, str]) -> str:
-    """Return a page with its links as the site needs them.
+    """Return a page with its links as the site needs them; one that says but the name of a file gets the title of the page.
 
     Raises ValueError for a link that leads nowhere.
     """
@@ -70,6 +74,7 @@ def moved(text: str, origin: str, known: dict[str, str]) -> str:
             return match[0]
         there = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path))
         if there in known:
+            words = title_of(there) if words == target else words
             return f"{mark}[{words}]({posixpath.relpath(known[there], posixpath.dirname(known[origin]) or '.')}{hash_}{anchor})"
         if not (ROOT / there).exists():
             raise ValueError(f"{origin}: {target} leads nowhere")
@@ -78,11 +83,18 @@ def moved(text: str, origin: str, known: dict[str, str]) -> str:
     return LINK.sub(link, text)
 
 
+def title_of(page: str) -> str:
+    """Return the title of a page of the repository, of a folder that of its README."""
+    path = ROOT / page / "README.md" if (ROOT / page).is_dir() else ROOT / page
+    title = HEADING.search(path.read_text(encoding="utf-8"))
+    return title[1] if title else page
+
+
 def contents() -> str:
     """Return the tables of contents of the front page; what has none of these places is a warning of Sphinx."""
     parts = {
         "Guides": GUIDES,
-        "Reference": ["data-model/README", "Modules, filters, plugins, roles <collections/index>", "decisions/README"],
+        "Reference": ["data-model/README", f"{COLLECTION} <collections/index>", "decisions/README"],
         "Roles": [path.name for path in sorted((ROOT / "roles").iterdir())],
     }
     parts["Roles"] = [f"roles/{name}" for name in parts["Roles"]]
@@ -90,8 +102,10 @@ def contents() -> str:
 
 
 def below(folder: str) -> str:
-    """Return the hidden table of contents of a folder's own pages."""
-    names = sorted(path.stem for path in (ROOT / "docs" / folder).glob("*.md") if path.stem != "README")
+    """Return the hidden table of contents of a folder's own pages, in the order in which its README names them."""
+    readme = (ROOT / "docs" / folder / "README.md").read_text(encoding="utf-8")
+    names = [path.stem for path in (ROOT / "docs" / folder).glob("*.md") if path.stem != "README"]
+    names.sort(key=lambda name: (readme.find(f"({name}.md"), name))
     return CONTENTS.format(caption=folder, entries="\n".join(names))
 
 
@@ -115,6 +129,8 @@ def lay_out() -> None:
             text += below(path.parent.name)
         destination.write_text(text, encoding="utf-8")
     shutil.copy(ROOT / "docs" / "site" / "conf.py", SOURCE)
+    (SOURCE / "_static").mkdir()
+    shutil.copy(ROOT / "docs" / "site" / "site.css", SOURCE / "_static")
 
 
 def run(*command: str) -> None:
@@ -183,6 +199,8 @@ def main() -> int:
     )
     for page in collections.glob("*.rst"):
         page.write_text(OWN_CONTENTS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+    index = collections / "index.rst"
+    index.write_text(COLLECTION_TITLE.sub(f"{COLLECTION}\n{'=' * len(COLLECTION)}", index.read_text(encoding="utf-8")), encoding="utf-8")
     run("sphinx-build", "-b", "html", "-W", "--keep-going", "-q", "-d", str(BUILD / "doctrees"), str(SOURCE), str(HTML))
     dead = dead_links(HTML)
     for line in dead:

@@ -21,7 +21,7 @@ CONTRACT = ROOT / "plugins" / "plugin_utils" / "common" / "contract.py"
 WIDTH = 140
 HEAD = '''\
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The variables of each role as types: what the planner writes, and render and verify read.
 
 Generated from roles/*/meta/argument_specs.yml by tools/generate_contract.py: run it after a change there. Only names and types are here:

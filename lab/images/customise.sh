@@ -7,6 +7,10 @@ systemctl --root="$root" --quiet enable $LAB_ENABLE
 systemctl --root="$root" --quiet mask $LAB_MASK
 # The index of what the kernel of User Mode Linux has built in, for modprobe.
 chroot "$root" depmod "$LAB_KERNEL"
+# Byte code of Ansible's modules is kept here (xgn_lab_bytecode.py).
+mkdir -p -m 0755 "$root/var/cache/xgn-lab"
+mkdir -m 0700 "$root/var/cache/xgn-lab/bytecode"
+chroot "$root" python3 -m compileall -q /usr/lib/python3/dist-packages/xgn_lab_bytecode.py
 # Every machine gets its own of these from its seed.
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : >"$root/etc/machine-id"

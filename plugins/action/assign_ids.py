@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action plugin of xuegao.net.assign_ids: write the ids that are missing into the intent's files."""
 
 from __future__ import annotations
@@ -7,12 +7,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent
+
+FAILURES = Failures(AnsibleError, AnsibleUndefinedVariable)
 
 
 class ActionModule(ActionBase):
@@ -29,7 +31,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, options = self.validate_argument_spec(argument_spec={"files": {"type": "list", "elements": "path"}})
         variables = task_vars or {}
-        raw = intent_of(variables, self._templar.template)
+        raw, _unread = intent_of(variables, self._templar.template, FAILURES)
         intent, _problems = check_intent(raw)
         missing = missing_ids(raw, [link.id for link in intent.links if link.pattern])
         files = [Path(name) for name in options["files"] or []] or _intent_files(Path(str(variables.get("inventory_dir") or ".")))
@@ -42,7 +44,7 @@ class ActionModule(ActionBase):
                 if done and not self._task.check_mode:
                     path.write_text(after, encoding="utf-8")
             except (OSError, AssignError) as error:
-                raise AnsibleError(f"{path}: {error}") from None
+                raise AnsibleError(f"No id was written into {path}: {error}") from None
             left = [item for item in left if item not in done]
             if done:
                 diffs.append({"before_header": str(path), "after_header": str(path), "before": before, "after": after})
@@ -52,9 +54,13 @@ class ActionModule(ActionBase):
             result["diff"] = diffs
         if left:
             where = ", ".join(str(item.path) for item in left)
-            searched = ", ".join(str(path) for path in files) or "no file"
-            return {**result, "failed": True, "msg": f"{where} stand in none of the files searched: {searched}"}
-        result["msg"] = f"{len(missing)} ids written." if missing else "Every entry has its id."
+            searched = ", ".join(str(path) for path in files) or "any file"
+            return {
+                **result,
+                "failed": True,
+                "msg": f"No id was written for {where}: not found in {searched}. Remedy: name the file with option files, or write the id by hand.",
+            }
+        result["msg"] = f"{len(missing)} id{'' if len(missing) == 1 else 's'} written." if missing else "Every entry has its id."
         return result
 
 

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action xuegao.net.failover_wire: the controller cuts something between the hosts while module failover_cut measures on one of them."""
 
 from __future__ import annotations
@@ -76,5 +76,6 @@ def execute(command: str, directory: str | None) -> str:
             check=False,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return f"{command}: {error}"
-    return "" if run.returncode == 0 else f"{command}: {(run.stderr or run.stdout).strip() or f'exit status {run.returncode}'}"
+        return f"the command {command!r} of the cut could not be run: {error}"
+    said = (run.stderr or run.stdout).strip() or f"exit status {run.returncode}"
+    return "" if run.returncode == 0 else f"the command {command!r} of the cut failed: {said}"

@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
             else:
                 result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"]))
         except (OSError, ValueError) as error:
-            raise AnsibleActionFail(f"registry of public keys: {error}") from error
+            raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
         return result
 
     def _record(self, registry: Path, host: str, keys: dict[str, str | None]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action plugin of xuegao.net.plan: compute the whole plan once, on the controller, and write it."""
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import previous_hosts, write_drawing, write_plan
+
+FAILURES = Failures(AnsibleError, AnsibleUndefinedVariable)
 
 
 class ActionModule(ActionBase):
@@ -47,16 +50,19 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result["changed"] = False
         try:
-            intent = intent_of(variables, self._templar.template)
-            plan = make_plan(intent)
+            intent, unread = intent_of(variables, self._templar.template, FAILURES)
+            plan = make_plan(intent, unread)
         except IntentError as error:
-            return {**result, **_refused(error.problems)}
+            # Who uses them cannot be known without a plan.
+            needed, others = _undefined_names(intent, {}, variables)
+            return {**result, **_refused(error.problems), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
-        needed, others = _undefined_names(intent, plan, variables)
+        needed, others = _undefined_names(intent, plan.hosts, variables)
         if needed and options["needs_secrets"]:
             return {**result, **_refused(needed)}
-        warnings = sentences([*needed, *others])
+        known = variables.get("hostvars")
+        warnings = sentences([*needed, *others, *(unmatched(plan.hosts, known, variables) if known else ())])
         directory = Path(options["directory"]).absolute()
         changes = plan_changes(previous_hosts(directory), {**plan.hosts, **plan.peers})
         result["changes"] = changes
@@ -95,10 +101,12 @@ class ActionModule(ActionBase):
 def _refused(problems: Sequence[Problem]) -> dict[str, Any]:
     """Return what the task answers: the mistakes stand in ``problems`` alone, so that they are printed once."""
     lines = sentences(problems)
-    return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": lines}
+    return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": [f"{line}\n" for line in lines]}
 
 
-def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
+def _undefined_names(
+    intent: Mapping[str, Any], planned: Mapping[str, Any], variables: Mapping[str, Any]
+) -> tuple[list[Problem], list[Problem]]:
     """Return the problem of each variable that the intent names and no host of this run has; one that only some have is judged on each host.
 
     Those that a host of this run uses come first; the others, of hosts that a slice of the inventory lacks or that nobody manages, are second.
@@ -107,9 +115,9 @@ def _undefined_names(intent: Mapping[str, Any], plan: Plan, variables: Mapping[s
     if not missing:
         return [], []
     known = variables.get("hostvars") or {}
-    hosts = [host for host in plan.hosts if host in known]
+    hosts = [host for host in planned or known if host in known]
     elsewhere = {str(name) for host in hosts for name in known[host]}
-    used = json.dumps([plan.hosts[host] for host in hosts])
+    used = json.dumps([planned[host] for host in hosts if host in planned])
     found: tuple[list[Problem], list[Problem]] = [], []
     for path, name in missing:
         if name not in elsewhere:

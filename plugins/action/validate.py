@@ -1,10 +1,9 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action plugin of xuegao.net.validate: check the variables of a host on the controller, before any host is touched."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import host_without_node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
+    form_problems,
     load_role_specs,
     role_variables,
     variable_problems,
@@ -23,8 +24,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables
 # From the plugin's own place, so that it is right in an installed collection and in a checkout. Read when Ansible loads the plugin, before it
 # forks a worker for each host: what a worker reads is lost with it.
 SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
-# A template that is one variable and nothing else.
-_WHOLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
+# What the plan says of a host: there is none; it has its variables; it knows others only; the intent was refused.
+PLANS = ["none", "ours", "others", "refused"]
 
 
 class _Unresolved:
@@ -42,23 +43,28 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the task's result: failed with the report when there is any problem."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        self.validate_argument_spec(argument_spec={})
+        _checked, options = self.validate_argument_spec(argument_spec={"plan": {"type": "str", "choices": PLANS, "default": "none"}})
         variables = task_vars or {}
+        host = str(variables.get("inventory_hostname", "this host"))
         unresolved: dict[Place, list[Problem]] = {}
         templated = {
             name: self._resolve(value, Place.of(name), variables, unresolved) for name, value in role_variables(variables, SPECS).items()
         }
         # A name given by a template may turn out to be null or omitted.
-        found = variable_problems(role_variables(templated, SPECS), SPECS)
+        own = role_variables(templated, SPECS)
+        # Without the plan most of what the rules compare is missing.
+        found = form_problems(own, SPECS) if options["plan"] == "refused" else variable_problems(own, SPECS)
         # What a rule says about a value that could not be resolved, or about something in it, follows from that.
         problems = [problem for reasons in unresolved.values() for problem in reasons]
         problems += [problem for problem in found if not _below(problem.path, unresolved)]
+        if options["plan"] == "others" and (stranger := host_without_node(host, variables)):
+            problems.append(stranger)
         result["changed"] = False
-        result["problems"] = sentences(problems)
+        result["problems"] = [f"{sentence}\n" for sentence in sentences(problems)]
         if problems:
             # The mistakes themselves stand in `problems` alone, so that they are printed once.
             result["failed"] = True
-            result["msg"] = counted(len(result["problems"]), f"the variables of {variables.get('inventory_hostname', 'this host')}")
+            result["msg"] = counted(len(result["problems"]), f"the variables of {host}")
         else:
             result["msg"] = "The variables are valid."
         return result
@@ -81,7 +87,7 @@ class ActionModule(ActionBase):
 def _reasons(error: AnsibleError, value: Any, path: Place, variables: Mapping[str, Any]) -> list[Problem]:
     """Return what to say of a template that failed. The words of an undefined variable name it; those of other errors may quote a secret."""
     if isinstance(error, AnsibleUndefinedVariable):
-        whole = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+        whole = WHOLE.fullmatch(value) if isinstance(value, str) else None
         if whole and whole[1] not in variables:
             # What the plan took over from the intent is corrected there.
             places = [place for place, name in named_variables(_intent_of(variables)) if name == whole[1]] or [path]

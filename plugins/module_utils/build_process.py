@@ -115,7 +115,9 @@ class Builder:
 
         left = wait_until(kill, lambda members: not members, END_LIMIT_S, 0.1)
         if left:
-            raise BuildError("processes of a former build do not end: %s" % ", ".join(map(str, left)))
+            raise BuildError(
+                "processes of a former build do not end: %s. Remedy: end them, or restart the build host." % ", ".join(map(str, left))
+            )
         os.unlink(self._session)
 
     def _members(self, session: int) -> list[int]:

@@ -52,7 +52,7 @@ class Docker:
         headers = {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"} if body is not None else {}
         status, answer = self._request("POST", path, query, body, headers)
         if status == 404:
-            raise DockerError("%s: %s" % (path, _message(answer)))
+            raise DockerError("Docker refuses POST %s: %s" % (path, _message(answer)))
         messages = []
         for line in answer.splitlines():
             if line.strip():
@@ -69,7 +69,9 @@ class Docker:
         self, verb: str, path: str, query: dict[str, Any], body: Iterable[bytes] | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
         if not os.path.exists(self.path):
-            raise DockerError("%s does not exist: the daemon does not run" % self.path)
+            raise DockerError(
+                "%s does not exist, so Docker does not run. Remedy: `systemctl start docker`, and its journal if that fails" % self.path
+            )
         connection = _Connection(self.path, self.timeout)
         try:
             target = quote(path) + ("?" + urlencode(query, doseq=True) if query else "")
@@ -77,11 +79,13 @@ class Docker:
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            raise DockerError("%s %s on %s: %s" % (verb, path, self.path, error)) from error
+            raise DockerError(
+                "Docker does not answer %s %s on %s: %s" % (verb, path, self.path, getattr(error, "strerror", None) or error)
+            ) from error
         finally:
             connection.close()
         if answer.status >= 400 and answer.status != 404:
-            raise DockerError("%s %s: %s" % (verb, path, _message(text)))
+            raise DockerError("Docker refuses %s %s: %s" % (verb, path, _message(text)))
         return answer.status, text
 
 

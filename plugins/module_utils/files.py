@@ -10,12 +10,17 @@ import tempfile
 
 
 def read_text(path: str) -> str:
-    """Content of path, or an empty string when it does not exist."""
+    """Content of path, or an empty string when it does not exist. What somebody left there that is no UTF-8 is no reason to fail."""
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()
     except FileNotFoundError:
         return ""
+
+
+def is_as_declared(path: str, text: str, mode: int) -> bool:
+    """Say whether path is a file of its own with this text and these permission bits."""
+    return os.path.isfile(path) and not os.path.islink(path) and read_text(path) == text and os.stat(path).st_mode & 0o7777 == mode
 
 
 def sync_directory(path: str) -> None:

@@ -22,6 +22,33 @@ SECRETS = re.compile(
     re.MULTILINE,
 )
 
+_INTERFACE = re.compile(r"^(no )?interface (\S+(?: vrf \S+)?)$")
+
+
+def interfaces_losing(changes: list[str]) -> list[str]:
+    """Give the interfaces that a reload takes something from, as FRR names them: C(NAME), or C(NAME vrf VRF) in older versions.
+
+    changes: what C(frr-reload.py --test) prints, with its indentation.
+    """
+    found: dict[str, None] = {}
+    section = None
+    for line in changes:
+        heading = _INTERFACE.match(line)
+        if line.startswith("Lines To Add"):
+            break
+        if heading and heading.group(1):
+            found[heading.group(2)] = None
+        elif not line.startswith(" "):
+            section = heading.group(2) if heading else None
+        elif section:
+            found[section] = None
+    return list(found)
+
+
+def interfaces_deleted(changes: list[str]) -> list[str]:
+    """Give those of C(interfaces_losing) that a reload wants to delete whole."""
+    return [heading.group(2) for heading in map(_INTERFACE.match, changes) if heading and heading.group(1)]
+
 
 def as_shown(text: str, version: str, system_name: str) -> str:
     """Text as the running configuration of one host shows it; otherwise reload would try for ever to make them the same.

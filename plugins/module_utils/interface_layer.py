@@ -7,7 +7,7 @@ One program with two uses. The module C(interface_layer) imports it, and role C(
 /usr/local/lib/xgn-interface; /usr/local/sbin/xgn-interface starts it, at boot from interface.service, and whenever wg-quick has made a tunnel.
 It needs Python 3 and iproute2, and reads before it writes: what already is as declared is left alone.
 
-    xgn-interface apply [--interface NAME]   make the live state as declared
+    xgn-interface apply [--interface NAME] [--previous FILE]   make the live state as declared
     xgn-interface check                      print what apply would do; exit 2 when there is something
 """
 
@@ -75,9 +75,12 @@ class Kernel:
     def __init__(self, dry_run: bool = False) -> None:
         self.dry_run = dry_run
         self.commands: list[str] = []
+        # What a dry run would have renamed still has its former name.
+        self.live_names: dict[str, str] = {}
 
     def read(self, *arguments: str, program: str = "ip") -> list[Any]:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
+        arguments = tuple(self.live_names.get(word, word) for word in arguments)
         # There is no AnsibleModule at boot.
         run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
@@ -261,6 +264,8 @@ def _give_names_back(kernel: Kernel, links: dict[str, Any], made: Mapping[str, t
             kernel.change("link", "set", "dev", old, "name", name)
             link["up"] = False
         links[name] = links.pop(old)
+        if kernel.dry_run:
+            kernel.live_names[name] = old
         for other in links.values():
             for key in ("parent", "master"):
                 if other[key] == old:
@@ -291,7 +296,8 @@ def _look_for_duplicates(kernel: Kernel, links: dict[str, Any], name: str, look:
     if not kernel.dry_run:
         with open(path, "w", encoding="ascii") as setting:
             setting.write(value)
-    if look or links[name].get("index") is None:
+    # One that was made a moment ago may have got its addresses before this was said.
+    if look or (kernel.dry_run and links[name].get("index") is None):
         return
     for link in kernel.read("-6", "address", "show", "dev", name, "tentative"):
         for entry in link.get("addr_info", []):
@@ -346,10 +352,10 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         kernel.change("link", "add", "dev", name, "type", "vrf", "table", str(table))
         link = links[name] = interface_tunnel.new_link("vrf", table=table)
     elif link["kind"] != "vrf":
-        raise InterfaceLayerError("%s exists and is no VRF (kind %s): rename one of the two" % (name, link["kind"]))
+        raise InterfaceLayerError("%s exists and is no VRF (kind %s). Remedy: rename one of the two" % (name, link["kind"]))
     elif link["table"] != table:
         raise InterfaceLayerError(
-            "VRF %s lives with table %s, declared is %s; the table of a living VRF cannot change: "
+            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Remedy: "
             "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
         )
     for family in FAMILIES:
@@ -402,7 +408,9 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         kernel.change(*_add_command(interface))
         link = links[name] = interface_tunnel.new_link(kind, parent=parent)
     elif kind and link["kind"] != kind:
-        raise InterfaceLayerError("%s exists with kind %s, declared is %s: remove it or rename one of the two" % (name, link["kind"], kind))
+        raise InterfaceLayerError(
+            "%s exists with kind %s, declared is %s. Remedy: remove it, or rename one of the two" % (name, link["kind"], kind)
+        )
     if master and link["master"] != master:
         kernel.change("link", "set", "dev", name, "master", master)
     elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
@@ -474,7 +482,9 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
         try:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:
-            raise InterfaceLayerError("%s: %s" % (path, error)) from error
+            raise InterfaceLayerError("%s is no JSON: %s" % (path, error)) from error
+    if not isinstance(declared, dict):
+        raise InterfaceLayerError("%s holds no JSON object" % path)
     return declared
 
 
@@ -483,9 +493,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="xgn-interface", description="VRFs and their members as declared in %s" % STATE_FILE)
     parser.add_argument("verb", choices=["apply", "check"])
     parser.add_argument("--interface", help="handle this interface and its VRF only")
+    parser.add_argument("--previous", metavar="FILE", help="what was declared before; what of it is declared no more is taken down")
     options = parser.parse_args()
     try:
-        commands, missing = apply(load(), only=options.interface, dry_run=options.verb == "check")
+        previous = load(options.previous) if options.previous else None
+        commands, missing = apply(load(), previous, only=options.interface, dry_run=options.verb == "check")
     except InterfaceLayerError as error:
         sys.stderr.write("xgn-interface: %s\n" % error)
         return 1

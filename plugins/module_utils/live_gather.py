@@ -21,7 +21,9 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
+from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Rib
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -106,8 +108,8 @@ class Gatherer:
         return {
             "links": self.read(["ip", "-json", "-details", "address", "show"], parse.parse_links, "ip -details address show"),
             "routes": merged,
-            "rules4": self.read(["ip", "-N", "-json", "-4", "rule", "show"], parse.parse_rules, "ip rule show"),
-            "rules6": self.read(["ip", "-N", "-json", "-6", "rule", "show"], parse.parse_rules, "ip -6 rule show"),
+            "rules4": self.read(["ip", "-N", "-json", "-details", "-4", "rule", "show"], parse.parse_rules, "ip rule show"),
+            "rules6": self.read(["ip", "-N", "-json", "-details", "-6", "rule", "show"], parse.parse_rules, "ip -6 rule show"),
         }
 
     def wireguard(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -226,16 +228,35 @@ class Gatherer:
             return part(line, error=frr_parse.hide_secrets(text))
         return part(line, data=frr_parse.parse_reload_test(done.out) + self.lacking_policy(path))
 
-    def lacking_policy(self, path: str) -> list[str]:
-        """Give what single daemons lack of the file's prefix lists and route maps: the comparison above knows only all of them together."""
+    def ask(self, command: list[str]) -> tuple[int, str, str]:
+        """Run a command as AnsibleModule.run_command does."""
+        done = self.run(command)
+        return done.rc, done.out, done.problem or done.err
 
-        def ask(command: list[str]) -> tuple[int, str, str]:
-            done = self.run(command)
-            return done.rc, done.out, done.problem or done.err
+    def frr_missed(self, path: str = "/etc/frr/frr.conf") -> dict[str, Any]:
+        """Give what daemons of FRR have missed: ``routes`` (``{vrf, line, prefix, next_hop, interface}``) and ``next_hops`` (``{vrf, address}``).
 
+        See module_utils.frr_rib. What is only on its way is waited for.
+        """
+        line = "vtysh -c 'show bgp vrf all nexthop' -c 'show ip nht vrf all' -c 'show ipv6 nht vrf all'"
         try:
             with open(path, encoding="utf-8") as file:
-                return [f"+ {line}" for line in told(lacking_anywhere(ask, "vtysh", file.read()))]
+                missed = Rib(self.ask, "vtysh", file.read()).lasting()
+        except (OSError, CommandError, ValueError) as error:
+            return part(line, error=frr_parse.hide_secrets(first_line(str(error))))
+        routes = [
+            {"vrf": route.vrf, "line": route.line, "prefix": route.prefix, "next_hop": route.next_hop, "interface": route.interface}
+            for route in sorted(missed.routes, key=str)
+        ]
+        return part(
+            line, data={"routes": routes, "next_hops": [{"vrf": vrf, "address": address} for vrf, address in sorted(missed.next_hops)]}
+        )
+
+    def lacking_policy(self, path: str) -> list[str]:
+        """Give what single daemons lack of the file's prefix lists and route maps: the comparison above knows only all of them together."""
+        try:
+            with open(path, encoding="utf-8") as file:
+                return [f"+ {line}" for line in told(lacking_anywhere(self.ask, "vtysh", file.read()))]
         except FileNotFoundError:
             return []  # then frr-reload.py has said so
         except (OSError, PolicyError) as error:

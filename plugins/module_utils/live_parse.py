@@ -48,8 +48,8 @@ def prefix_of(text: str, version: int) -> str:
 def parse_links(text: str) -> dict[str, dict[str, Any]]:
     """Read `ip -json -details address show`: one entry per interface, by its name.
 
-    Each has ``index, up, arp, mtu, mac, kind, table (of a VRF device), master, parent, vlan, oper`` and ``addresses`` as
-    ``{address: "a/len", family: 4|6, scope: str}``.
+    Each has ``index, up, carrier, arp, mtu, mac, kind, table (of a VRF device), master, parent, vlan, oper`` and ``addresses`` as
+    ``{address: "a/len", family: 4|6, scope: str, on_link: prefix}``; ``on_link`` is what can be reached by it without a gateway, None if nothing.
     """
     links: dict[str, dict[str, Any]] = {}
     for name, item in json_links(text).items():
@@ -58,6 +58,7 @@ def parse_links(text: str) -> dict[str, dict[str, Any]]:
         links[name] = {
             "index": item.get("ifindex"),
             "up": "UP" in item.get("flags", []),
+            "carrier": "LOWER_UP" in item.get("flags", []),
             "arp": "NOARP" not in item.get("flags", []),
             "oper": item.get("operstate"),
             "mtu": item.get("mtu"),
@@ -72,11 +73,19 @@ def parse_links(text: str) -> dict[str, dict[str, Any]]:
                     "address": f"{ipaddress.ip_address(entry['local'])}/{entry['prefixlen']}",
                     "family": 4 if entry.get("family") == "inet" else 6,
                     "scope": entry.get("scope"),
+                    "on_link": on_link(entry),
                 }
                 for entry in link_addresses(item)
             ],
         }
     return links
+
+
+def on_link(entry: dict[str, Any]) -> str | None:
+    """Give the subnet that the kernel has put on the link for an address; None while the address is tried out, and for one that asks for none."""
+    if any(entry.get(flag) for flag in ("tentative", "dadfailed", "noprefixroute")):
+        return None
+    return str(ipaddress.ip_network(f"{entry.get('address', entry['local'])}/{entry['prefixlen']}", strict=False))
 
 
 def parse_kernel_routes(text: str, version: int) -> list[dict[str, Any]]:
@@ -111,7 +120,7 @@ def via_of(hop: dict[str, Any]) -> str:
 
 
 def parse_rules(text: str) -> list[dict[str, Any]]:
-    """Read `ip -N -json rule show`: ``priority, l3mdev (bool), table (int or None)``, in the kernel's order."""
+    """Read `ip -N -json -details rule show`: ``priority, l3mdev (bool), table (int or None), kernel`` (bool: its protocol), in the kernel's order."""
     rules = []
     for item in json_objects(text):
         table = item.get("table")
@@ -121,6 +130,8 @@ def parse_rules(text: str) -> list[dict[str, Any]]:
                 # a flag without a value up to now; older tools print it in the table's place
                 "l3mdev": "l3mdev" in item or table == "[l3mdev-table]",
                 "table": int(table) if table is not None and str(table).isdigit() else None,
+                # RTPROT_KERNEL (linux/rtnetlink.h)
+                "kernel": str(item.get("protocol", "kernel")) in ("2", "kernel"),
             }
         )
     return sorted(rules, key=lambda rule: rule["priority"])

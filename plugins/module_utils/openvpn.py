@@ -58,10 +58,13 @@ def fingerprint(name: str) -> str | None:
     found = _CERTIFICATE.search(text)
     try:
         if found is None:
-            raise ValueError("no certificate")
+            raise ValueError("there is none")
         der = ssl.PEM_cert_to_DER_cert(found.group(0))
     except ValueError as error:
-        raise OpenVPNError("%s: %s. Restore the file, or delete it to get a new identity." % (key_path(name), error)) from error
+        raise OpenVPNError(
+            "%s holds no valid certificate (%s). Remedy: restore it, or delete it to get a new identity, which the peer has to learn."
+            % (key_path(name), error)
+        ) from error
     digest = hashlib.sha256(der).hexdigest().upper()
     return ":".join(digest[start : start + 2] for start in range(0, len(digest), 2))
 

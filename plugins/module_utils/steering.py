@@ -38,6 +38,8 @@ VOLATILE = "/run/gobgpd/routes.json"
 PERSISTENT = STATE + "/routes.json"
 # There while the health command fails, and from the daemon's start until it has succeeded; outlives a boot.
 HELD = STATE + "/held"
+# How a sentence about a route begins that is wanted and stays unadvertised.
+REFUSED = "not advertised, since it may not be steered: "
 
 FAMILIES = ("ipv4", "ipv6")
 # Names that the client takes, IANA's registry of well-known communities.
@@ -138,7 +140,7 @@ def read_json(path: str, default: Any) -> Any:
     except FileNotFoundError:
         return default
     except (OSError, ValueError) as error:
-        raise SteeringError("%s: %s" % (path, error)) from error
+        raise SteeringError("%s cannot be read: %s. Remedy: run role gobgp again, which writes its files anew" % (path, error)) from error
 
 
 def write_text(path: str, text: str) -> None:
@@ -154,7 +156,7 @@ def settings() -> dict[str, Any]:
     """What role C(gobgp) wrote. Raises SteeringError when it has not been here."""
     found: dict[str, Any] | None = read_json(SETTINGS, None)
     if found is None:
-        raise SteeringError("%s is missing: role gobgp has not been applied to this host" % SETTINGS)
+        raise SteeringError("%s is missing, so this host is no steering box yet. Remedy: apply role gobgp" % SETTINGS)
     return found
 
 
@@ -185,7 +187,7 @@ def locked() -> Iterator[None]:
     try:
         handle = os.open(STATE, os.O_RDONLY)
     except FileNotFoundError as error:
-        raise SteeringError("%s is missing: gobgpd has not run on this host yet, see `systemctl status gobgpd`" % STATE) from error
+        raise SteeringError("%s is missing: gobgpd has not run on this host yet. `systemctl status gobgpd` says why" % STATE) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -223,7 +225,7 @@ def client(*words: str, starting: bool = False) -> str:
             break
         time.sleep(0.2)
     if away:
-        said = "there is no %s. gobgpd is away: see `systemctl status gobgpd` and `journalctl -u gobgpd`" % SOCKET
+        said = "gobgpd does not run, there is no %s. `systemctl status gobgpd` and `journalctl -u gobgpd` say why" % SOCKET
     # The client adds its whole usage to an error.
     said = " ".join(line for line in said.splitlines() if not line.startswith((" ", "\t", "usage")))
     raise SteeringError("gobgp %s: %s" % (" ".join(words), said))
@@ -297,15 +299,29 @@ def bring_in_line(wanted: dict[str, dict[str, Any]], live: dict[str, dict[str, A
         lost = [prefix for prefix in sorted(wanted) if not same(wanted[prefix], now.get(prefix))]
         left = sorted(now.keys() - wanted.keys())
         if lost or left:
-            raise SteeringError("gobgpd did not take it: not advertised %s, not withdrawn %s" % (lost or "none", left or "none"))
+            raise SteeringError(
+                "gobgpd reported success, yet its table is another: not advertised as asked %s, not withdrawn %s. Its policy may refuse them: "
+                "`gobgp global policy`" % (", ".join(lost) or "none", ", ".join(left) or "none")
+            )
     return done
+
+
+def wanted_now(configured: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The routes that are wanted now, and those of them that may be steered, by prefix."""
+    wanted = {} if held(configured) is not None else wanted_routes()
+    return wanted, {prefix: route for prefix, route in wanted.items() if permitted(prefix, configured["prefixes"])}
+
+
+def differing(configured: dict[str, Any]) -> list[str]:
+    """Prefixes that `replay` would advertise or withdraw. Raises SteeringError."""
+    allowed, live = wanted_now(configured)[1], announced()
+    return sorted({*(live.keys() - allowed.keys()), *(prefix for prefix, route in allowed.items() if not same(route, live.get(prefix)))})
 
 
 def replay(configured: dict[str, Any], starting: bool = False) -> list[str]:
     """Bring gobgpd in line with the files. Call it locked. Returns one sentence a step. Raises SteeringError."""
-    wanted = {} if held(configured) is not None else wanted_routes()
-    allowed = {prefix: route for prefix, route in wanted.items() if permitted(prefix, configured["prefixes"])}
-    done = ["not advertised, since it may not be steered: " + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
+    wanted, allowed = wanted_now(configured)
+    done = [REFUSED + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
     return done + bring_in_line(allowed, announced(starting))
 
 

@@ -17,6 +17,11 @@ def interface_exists(name: str) -> bool:
     return os.path.isdir(os.path.join(NET, name))
 
 
+def interface_is_up(name: str) -> bool:
+    """Say whether an interface is there and up; netdevice(7), IFF_UP."""
+    return bool(int(read_text(os.path.join(NET, name, "flags")) or "0", 16) & 1)
+
+
 def interface_mtu(name: str) -> int | None:
     """Give the MTU of an interface in bytes; None when there is no such interface."""
     text = read_text(os.path.join(NET, name, "mtu"))

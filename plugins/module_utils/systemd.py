@@ -44,6 +44,30 @@ class Systemd:
         text = output(self.run, "systemctl", "show", "--property=" + ",".join(names), *units)
         return dict(zip(units, property_blocks(text)))
 
+    def settled(
+        self, units: Sequence[str], written: bool, dry_run: bool, others: Sequence[str] = ()
+    ) -> tuple[dict[str, dict[str, str]], list[str]]:
+        """Take masks off units and let systemd read definitions that it has not read.
+
+        written: the caller has just written one. others: units that are only to be read. dry_run: only say so. Returns ActiveState, UnitFileState
+        and MainPID by unit after that, and what was (or would be) done, in words. Raises CommandError.
+        """
+        names, shown = [*units, *others], ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
+        states = self.properties(names, *shown)
+        masked = [name for name in units if states.get(name, {}).get("LoadState") == "masked"]
+        stale = [name for name in names if states.get(name, {}).get("NeedDaemonReload") == "yes"]
+        done = ["%s: unmask" % name for name in masked]
+        # What was just written has been told by who wrote it.
+        done += [] if written else ["%s: read its definition again" % name for name in stale]
+        if dry_run or not (masked or stale or written):
+            return states, done
+        for name in masked:
+            self.do("unmask", "--quiet", name)
+            # A mask until the next boot lies elsewhere.
+            self.do("unmask", "--quiet", "--runtime", name)
+        self.do("daemon-reload")
+        return self.properties(names, *shown), done
+
     def main_pid(self, unit: str) -> str:
         """Give the number of a unit's main process, ``0`` while it does not run; empty where systemd does not answer."""
         return self.run(["systemctl", "show", "--property=MainPID", "--value", unit])[1].strip()

@@ -45,7 +45,9 @@ def private_key(name: str) -> str | None:
     if os.path.exists(path):
         key = read_text(path).strip()
         if not KEY_PATTERN.match(key):
-            raise WireGuardError("%s holds no WireGuard key. Restore it, or delete it to get a new identity." % path)
+            raise WireGuardError(
+                "%s holds no WireGuard key. Remedy: restore it, or delete it to get a new identity, which all peers have to learn." % path
+            )
         return key
     match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name)), re.MULTILINE)
     return match.group(1) if match else None

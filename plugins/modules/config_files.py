@@ -57,6 +57,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -87,6 +88,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
@@ -96,7 +98,9 @@ def owner_ids(module: AnsibleModule, item: dict[str, Any]) -> tuple[int, int]:
         gid = grp.getgrnam(item["group"]).gr_gid
     except KeyError as error:
         if not module.check_mode:
-            module.fail_json(msg="%s: owner %s:%s: %s" % (item["path"], item["owner"], item["group"], error.args[0]))
+            module.fail_json(
+                msg="%s was not written: its owner is to be %s:%s, and %s" % (item["path"], item["owner"], item["group"], error.args[0])
+            )
         return -1, -1
     return uid, gid
 
@@ -122,7 +126,7 @@ class Comparison:
         self.diffs: list[dict[str, str]] = []
         refusals = [refusal for item in module.params["files"] for refusal in self._compare(item)]
         if refusals:
-            module.fail_json(msg="refused by its own check, nothing was written:\n" + "\n".join(refusals))
+            module.fail_json(msg="The program that reads it refuses a new file, and nothing was written:\n" + "\n".join(refusals))
         for path in self.gone:
             self._note(path, read_text(path), "")
 
@@ -146,7 +150,9 @@ class Comparison:
         try:
             text = put_in(template, self.module.params["secrets"])
         except KeyError as error:
-            self.module.fail_json(msg="%s has a placeholder for which there is no secret: %s" % (path, error))
+            self.module.fail_json(
+                msg="%s was not written: it has the placeholder <secret %s>, and secrets has no such name." % (path, error.args[0])
+            )
         uid, gid = owner_ids(self.module, item)
         exists, before = os.path.exists(path), read_text(path)
         if not exists or (before != text and not item["keep"]):
@@ -181,6 +187,7 @@ def main() -> None:
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

@@ -104,7 +104,7 @@ def fields(module: AnsibleModule, path: str) -> dict[str, str]:
     names = ["Package", "Version", "Installed-Size"]
     status, out, err = module.run_command(["dpkg-deb", "--field", path, *names])
     if status:
-        raise Refused("%s is no package: %s" % (path, err.strip()))
+        raise Refused("%s is no Debian package: %s. Remedy: build it anew with xuegao.net.build_frr." % (path, err.strip()))
     return dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
 
 
@@ -115,15 +115,21 @@ def check_file(module: AnsibleModule, parameters: dict[str, Any]) -> None:
         with open(path, "rb") as stream:
             found = hashlib.file_digest(stream, "sha512").hexdigest()
     except OSError as error:
-        raise Refused(str(error)) from None
+        raise Refused("%s cannot be read: %s. Remedy: run again, which sends the file anew." % (path, error.strerror)) from None
     if found != parameters["sha512"]:
-        raise Refused("%s has another checksum than the build recorded.\nexpected: %s\nfound:    %s" % (path, parameters["sha512"], found))
+        raise Refused(
+            "%s has another checksum than the build recorded. Remedy: delete the file on this host and run again, which sends it anew; if that does "
+            "not help, build it anew with xuegao.net.build_frr.\nexpected: %s\nfound:    %s" % (path, parameters["sha512"], found)
+        )
     control = fields(module, path)
     if (control["Package"], control["Version"]) != (parameters["package"], parameters["version"]):
-        raise Refused("%s holds %s %s" % (path, control["Package"], control["Version"]))
+        raise Refused(
+            "%s holds %s %s, and %s %s is wanted. Remedy: build that one with xuegao.net.build_frr, or name the other."
+            % (path, control["Package"], control["Version"], parameters["package"], parameters["version"])
+        )
     needed, free = int(control["Installed-Size"]) + SPARE_KIB, shutil.disk_usage("/usr").free // 1024
     if free < needed:
-        raise Refused("/usr has %d MiB free, and the package needs %d MiB. Remedy: free space." % (free // 1024, needed // 1024))
+        raise Refused("/usr has %d MiB free, and the package needs %d MiB. Remedy: free space there." % (free // 1024, needed // 1024))
 
 
 def distribution_version(module: AnsibleModule, package: str) -> str:
@@ -135,7 +141,10 @@ def distribution_version(module: AnsibleModule, package: str) -> str:
     versions: list[str] = [line.split("|")[1].strip() for line in out.splitlines() if line.count("|") == 2]
     found = [version for version in versions if "+xgn." not in version]
     if not found:
-        raise Refused("no archive of this host offers %s" % package)
+        raise Refused(
+            "apt knows no version of %s. Remedy: look at the archives in /etc/apt/sources.list.d, or stay with the package that was built."
+            % package
+        )
     return found[0]
 
 
@@ -170,7 +179,9 @@ def install(module: AnsibleModule, what: list[str], former: str | None) -> None:
     # apt ends it before the first file is written.
     if held and module.run_command(["apt-mark", "hold", package])[0]:
         again += ", and it is no longer held"
-    module.fail_json(msg="%s could not be installed; %s. apt says:\n%s" % (package, again, said))
+    module.fail_json(
+        msg="%s could not be installed; %s. Remedy: correct what apt complains of, then run again. apt says:\n%s" % (package, again, said)
+    )
 
 
 def what_to_install(module: AnsibleModule, before: str | None) -> tuple[str, list[str], str | None]:
@@ -229,19 +240,23 @@ def main() -> None:
     try:
         version, what, former = what_to_install(module, before)
     except Refused as error:
-        module.fail_json(msg="%s was not installed, nothing was changed: %s" % (package, error))
+        module.fail_json(msg="%s was not installed, and nothing was changed: %s" % (package, error))
     sessions = established(module) if parameters["wait_s"] else set()
     try:
         install_and_restart(module, what, former)
     except CommandError as error:
-        module.fail_json(msg="%s %s is installed, but: %s" % (package, version, error))
+        module.fail_json(
+            msg="%s %s is installed, but a step after that failed: %s. Remedy: correct the reason, then run again."
+            % (package, version, error)
+        )
     if parameters["version"]:
         tidy(parameters, former)
     missing = wait_for(module, sessions, parameters["wait_s"])
     if missing:
         module.fail_json(
-            msg="%s %s is installed, but after %d s these BGP sessions are not established again: %s. No further host is changed in this run."
-            % (package, version, parameters["wait_s"], ", ".join(sorted(missing)))
+            msg="%s %s is installed in place of %s, but after %d s these BGP sessions are not established again: %s. No further host is changed in this run. "
+            "Remedy: `vtysh -c 'show bgp vrf all summary'` says why; the way back is to install the former version."
+            % (package, version, before, parameters["wait_s"], ", ".join(sorted(missing)))
         )
     module.exit_json(changed=True, before=before, after=version)
 

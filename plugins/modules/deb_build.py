@@ -138,16 +138,19 @@ def check_archive(archive: dict[str, Any]) -> None:
     """
     path, checksum = archive["path"], archive["checksum"]
     if not os.path.isfile(path):
-        raise BuildError("%s does not exist" % path)
+        raise BuildError("the archive %s does not exist. Remedy: run role frr_build again, which fetches it." % path)
     if not checksum:
         if not path.endswith(".dsc"):
-            raise BuildError("%s has no checksum to compare with" % path)
+            raise BuildError(
+                "the archive %s has no checksum to be compared with. Remedy: give its SHA-512 in the variables of role frr_build." % path
+            )
         return
     algorithm, _colon, expected = checksum.partition(":")
     found = file_hash(path, algorithm)
     if found != expected:
         raise BuildError(
-            "%s has another checksum than expected.\n%s expected: %s\n%s found:    %s" % (path, algorithm, expected, algorithm, found)
+            "the archive %s has another checksum than expected. Remedy: delete it, so that it is fetched anew; if that does not help, compare with what "
+            "its publisher says.\n%s expected: %s\n%s found:    %s" % (path, algorithm, expected, algorithm, found)
         )
 
 
@@ -169,7 +172,9 @@ def newest_time(archives: list[dict[str, Any]]) -> int:
                 with tarfile.open(path) as tar:
                     newest = max([newest, *(int(member.mtime) for member in tar)])
             except (tarfile.TarError, EOFError, OSError) as error:
-                raise BuildError("%s cannot be read: %s" % (path, error)) from None
+                raise BuildError(
+                    "the archive %s cannot be read: %s. Remedy: delete it, so that it is fetched anew." % (path, error)
+                ) from None
     return newest
 
 
@@ -183,7 +188,7 @@ def unpack(builder: Builder, archive: dict[str, Any], tree: str, environment: di
         os.chown(target, builder.account.pw_uid, builder.account.pw_gid)
         command = ["tar", "--extract", "--no-same-owner", "--strip-components=1", "--directory", target, "--file", archive["path"]]
     if builder.run(command, "/", environment):
-        raise BuildError("%s cannot be unpacked:\n%s" % (archive["path"], builder.tail()))
+        raise BuildError("the archive %s cannot be unpacked. The log ends with:\n%s" % (archive["path"], builder.tail()))
 
 
 def write_packaging(module: AnsibleModule, builder: Builder, tree: str, epoch: int) -> None:
@@ -217,7 +222,8 @@ def check_depends(module: AnsibleModule, tree: str) -> None:
     """
     status, out, err = module.run_command(["dpkg-checkbuilddeps"], cwd=tree, environ_update={"LC_ALL": "C.UTF-8"})
     if status:
-        raise BuildError("the build cannot begin: %s" % (err or out).strip().replace("dpkg-checkbuilddeps: error: ", ""))
+        missing = (err or out).strip().replace("dpkg-checkbuilddeps: error: ", "")
+        raise BuildError("what the build needs is not installed: %s. Remedy: run role frr_build again, which installs it." % missing)
 
 
 def failure(builder: Builder, status: int) -> str:
@@ -270,7 +276,7 @@ def build(module: AnsibleModule, builder: Builder, target: str) -> None:
     made = os.path.join(work, os.path.basename(target))
     # Nothing but an ordinary file, since the directory belongs to the build user.
     if not os.path.lexists(made) or not stat.S_ISREG(os.lstat(made).st_mode):
-        raise BuildError("the build ended well without %s; the log is %s" % (os.path.basename(target), builder.log))
+        raise BuildError("the build reported success and made no %s. Remedy: read its log, %s." % (os.path.basename(target), builder.log))
     partial = target + ".partial"
     shutil.copyfile(made, partial)
     os.replace(partial, target)
@@ -314,9 +320,12 @@ def main() -> None:
         with builder.alone():
             build(module, builder, target)
     except KeyError:
-        module.fail_json(msg="there is no user %s to build as" % parameters["user"])
+        module.fail_json(
+            msg="%s %s was not built: there is no user %s to build as. Remedy: run role frr_build, which makes it."
+            % (parameters["package"], parameters["version"], parameters["user"])
+        )
     except (BuildError, OSError, subprocess.SubprocessError) as error:
-        module.fail_json(msg="%s %s: %s" % (parameters["package"], parameters["version"], error))
+        module.fail_json(msg="%s %s was not built: %s" % (parameters["package"], parameters["version"], error))
     module.exit_json(changed=True, path=target, sha512=file_hash(target, "sha512"), seconds=round(time.monotonic() - begin, 1))
 
 

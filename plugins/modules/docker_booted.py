@@ -64,7 +64,8 @@ def main() -> None:
     late = ["%s: %s" % (name, state) for name, state in states.items() if state not in BOOTED]
     if late:
         module.fail_json(
-            msg="After %d s systemd has not booted in %s. See: docker logs NAME" % (module.params["timeout"], "; ".join(late)),
+            msg="After %d s systemd has not booted in %s. `docker logs NAME` and `docker exec NAME systemctl list-jobs` say what "
+            "it waits for." % (module.params["timeout"], "; ".join(late)),
             states=states,
         )
     module.exit_json(changed=False, states=states)

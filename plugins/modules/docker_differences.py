@@ -250,7 +250,7 @@ def main() -> None:
         live = inspect_all(docker, asked["label"], [item["name"] for item in asked["containers"]])
     except DockerError as error:
         if not module.check_mode:
-            module.fail_json(msg=str(error))
+            module.fail_json(msg="Docker cannot be asked what it has, and nothing was changed: %s" % error)
         engine, images, networks, live = False, {}, [], {}
     comparison.images(asked["images"], images, json.loads(read_text(asked["record"]) or "{}"))
     comparison.networks(asked["networks"], networks)

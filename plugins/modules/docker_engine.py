@@ -31,6 +31,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -72,9 +73,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 CONFIG = "/etc/docker/daemon.json"
 DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
@@ -128,7 +131,9 @@ def data_to_move(module: AnsibleModule, old_root: str, new_root: str) -> list[st
             % (old_root, ", ".join(data), new_root, old_root)
         )
     if data and os.path.isdir(new_root) and holds_data(new_root):
-        module.fail_json(msg="%s and %s both hold %s: remove one of them" % (old_root, new_root, ", ".join(data)))
+        module.fail_json(
+            msg="%s and %s both hold %s. Nothing was changed. Remedy: move one of the two away." % (old_root, new_root, ", ".join(data))
+        )
     return data
 
 
@@ -152,9 +157,11 @@ class Engine:
         try:
             old = json.loads(self.old_text or "{}")
         except ValueError as error:
-            self.module.fail_json(msg="%s is not JSON (%s): repair or remove it" % (CONFIG, error))
+            self.module.fail_json(
+                msg="%s is not JSON: %s. Nothing was changed. Remedy: repair the file, or move it away." % (CONFIG, error)
+            )
         if not isinstance(old, dict):
-            self.module.fail_json(msg="%s is no JSON object: repair or remove it" % CONFIG)
+            self.module.fail_json(msg="%s is no JSON object. Nothing was changed. Remedy: repair the file, or move it away." % CONFIG)
         return dict(old)
 
     def info(self) -> dict[str, Any]:
@@ -178,20 +185,26 @@ class Engine:
             status, out, err = self.module.run_command([self.dockerd, "--validate", "--config-file", path])
         if status != 0:
             answer = (err or out).strip().replace(path, CONFIG)
-            self.module.fail_json(msg="dockerd refuses the configuration, nothing was changed: %s" % answer)
+            self.module.fail_json(msg="dockerd refuses the new %s, and nothing was changed: %s" % (CONFIG, answer))
 
     def needed(self, info: dict[str, Any], running: bool) -> str | None:
-        """What the service needs: start, reload, restart or nothing."""
+        """What the service needs: start, reload (also to learn what it has read), restart or nothing."""
         if not running:
             return "start"
-        old, new = self.old_config(), self.config
+        old, new, loaded = self.old_config(), self.config, record_of(UNIT).get(CONFIG)
         changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+        if loaded == digest_of_text(self.text):
+            # Somebody edited the file, and the daemon has not read that.
+            changed = set()
+        elif loaded not in (None, digest_of_text(self.old_text)):
+            # It runs with a third configuration: a run was killed before it restarted the daemon.
+            return "restart"
         live_differs = info and (
             info.get("DockerRootDir") != new.get("data-root", DEFAULT_ROOT) or (new.get("bridge") == "none" and info["bridge"])
         )
         if changed - RELOADABLE or live_differs:
             return "restart"
-        if changed or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
+        if changed or loaded is None or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
             return "reload"
         return None
 
@@ -228,7 +241,10 @@ class Engine:
         if not info:
             log = self.systemd.journal(UNIT, 15)
             restored = self.restore()
-            self.module.fail_json(msg="docker.service: %s failed: %s\n%s\n%s" % (need, answer or "no answer", log, restored))
+            self.module.fail_json(
+                msg="`systemctl %s docker.service` failed: %s. %s The journal ends with:\n%s"
+                % (need, answer or "dockerd does not answer", restored, log)
+            )
         return info
 
     def wait(self) -> dict[str, Any]:
@@ -240,11 +256,14 @@ class Engine:
     def restore(self) -> str:
         """Put the old configuration back, if there was one, and start the daemon with it."""
         if not self.old_text or self.old_text == self.text:
-            return "There is no other configuration to go back to."
+            return "There is no former %s to go back to." % CONFIG
         self.change.write(CONFIG, self.old_text, 0o644)
         self.systemd.attempt("reset-failed", UNIT)
         status, answer = self.systemd.attempt("restart", UNIT)
-        return "The old daemon.json is back and %s." % ("running" if status == 0 else "fails too: %s" % answer)
+        return "The former %s was put back, and %s." % (
+            CONFIG,
+            "Docker runs with it" if status == 0 else "Docker does not start with it either: %s" % answer,
+        )
 
 
 def main() -> None:
@@ -253,11 +272,14 @@ def main() -> None:
             "config": {"type": "dict", "required": True},
             "dropin": {"type": "str", "required": True},
             "move_data": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
     engine = Engine(module)
     new_root = engine.config.get("data-root", DEFAULT_ROOT)
+    if engine.dockerd is not None:
+        engine.actions += engine.systemd.settled([UNIT], False, module.check_mode)[1]
     running = engine.dockerd is not None and engine.systemd.is_active(UNIT)
     info = engine.info() if running else {}
     old_root = info.get("DockerRootDir", engine.old_config().get("data-root", DEFAULT_ROOT))

@@ -98,7 +98,7 @@ def perform(docker: Docker, action: str, name: str, src: str, contents: Contents
         docker.post("/images/%s/tag" % contents.image, repo=repository, tag=tag)
     found = docker.get("/images/%s/json" % name)
     if found is None:
-        raise DockerError("the daemon took the archive and has no image %s" % name)
+        raise DockerError("Docker took the archive, and has no such image afterwards")
     return str(found["Id"])
 
 
@@ -123,10 +123,12 @@ def main() -> None:
         action, image = action_for(docker, name, contents)
         if action != "none" and not module.check_mode:
             image = perform(docker, action, name, src, contents, module.params["changes"])
-    except (ArchiveError, OSError) as error:
-        module.fail_json(msg="%s: %s. Nothing was loaded." % (src, error))
+    except ArchiveError as error:
+        module.fail_json(msg="%s is no archive of image %s: %s. Nothing was loaded. Remedy: make the archive anew." % (src, name, error))
+    except OSError as error:
+        module.fail_json(msg="%s cannot be read: %s. Nothing was loaded." % (src, error.strerror))
     except DockerError as error:
-        module.fail_json(msg="%s: %s" % (name, error))
+        module.fail_json(msg="image %s could not be made from %s: %s" % (name, src, error))
     record: dict[str, Any] = json.loads(read_text(path) or "{}")
     entry = {"sha256": contents.sha256, "id": image}
     changed = action != "none" or record.get(name) != entry

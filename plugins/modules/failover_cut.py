@@ -144,7 +144,9 @@ class Cut:
         restored, _out, error = self.module.run_command(self.restore_command())
         # A timer that is gone has restored already, and then there may be nothing left to do.
         if self.systemd.cancel(GUARD) and restored != 0:
-            raise ValueError("%s cannot be restored: %s" % (self.tunnel, error.strip()))
+            raise ValueError(
+                "the cut cannot be undone: %s. Remedy: run `%s` on the host." % (error.strip(), " ".join(self.restore_command()))
+            )
 
 
 def table(matches: list[str]) -> str:
@@ -184,7 +186,10 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
     try:
         time.sleep(BEFORE_S)
         if not prober.answered_in_a_row(STEADY_S, begin):
-            raise ValueError("%s does not answer every probe before anything is cut" % given["destination"])
+            raise ValueError(
+                "%s does not answer every probe, so nothing was cut. Remedy: find out what loses packets on the way there; only a sound path tells what "
+                "the cut costs." % given["destination"]
+            )
         cut_at = time.monotonic()
         cut.make(given["limit"] + given["return_limit"] + 30)
         if given["method"] == "outside":
@@ -241,7 +246,7 @@ def main() -> None:
     try:
         result = measure(module)
     except (OSError, ValueError, CommandError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg="The failover of tunnel %s was not measured: %s" % (module.params["tunnel"], error))
     module.exit_json(changed=True, result=result)
 
 

@@ -15,6 +15,11 @@ description:
     configuration shows nothing else.
   - Only lines that differ are touched. A configuration that was changed by hand is brought back.
   - When anything fails, the former file and configuration are put back.
+  - An interface that left the configuration goes from FRR whether the kernel still has it or not.
+  - Looks at the routes too, not only at the configuration, in each run. A static route that FRR keeps inactive although its interface is up is taken out and
+    put in again. A next hop that only bgpd takes for dead is told to it anew by zebra; its session is reset only when that does not
+    help. What works is not touched, and a neighbor that is down because its other side is down is not this module's business. It fails when FRR
+    stays as it was.
 author: xuegao.net maintainers (@xuegao)
 options:
   content:
@@ -46,6 +51,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -64,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 applied:
-  description: Lines that were (or would be) taken away and added, as C(frr-reload.py) prints them.
+  description: Lines that were (or would be) taken away and added, as C(frr-reload.py) prints them, and what was (or would be) repaired, in words.
   returned: always
   type: list
   elements: str
@@ -73,24 +79,29 @@ applied:
 import os
 import re
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown
+from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown, interfaces_deleted, interfaces_losing
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
+from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py", "/usr/sbin/frr-reload.py")
-# A line of what is to be applied; older versions name the VRF.
-DELETED_INTERFACE = re.compile(r"^no interface (\S+)(?: vrf \S+)?$")
 POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
+# Until zebra has noticed that the kernel's interface is gone.
+GONE_SECONDS = 30
 # Of frr.conf, which holds passwords.
 MODE = 0o640
 
@@ -193,17 +204,70 @@ class Frr:
         """Give the kernel time to show the addresses; returns those that are still missing when it is over."""
         return wait_until(lambda: self.lost_addresses(addresses), lambda lost: not lost, ADDRESS_SECONDS, POLL_SECONDS)
 
+    def keep_running(self) -> None:
+        """Keep the running configuration for a way back, once in a run: it may have lines that somebody gave by hand, and that stand in no file."""
+        change = HostChange(self.module)
+        change.about_to()
+        if change.way_back.has_begun and not os.path.exists(os.path.join(program.armed(), program.FRR_RUNNING)):
+            # Not what it says: that may quote passwords.
+            status, out, _err = self.module.run_command([self.vtysh, "-c", "show running-config no-header"])
+            if status == 0:
+                change.way_back.text(program.FRR_RUNNING, out)
+
     def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
         """Take each lost address out of FRR and put it in again. Raises FrrError when the kernel still lacks one."""
+        HostChange(self.module).about_to()
         for name, address in lost:
-            word = "ipv6" if ":" in address else "ip"
-            commands = ["configure terminal", "interface " + name, "no %s address %s" % (word, address), "%s address %s" % (word, address)]
-            self.module.run_command([self.vtysh] + [part for command in commands for part in ("-c", command)], check_rc=True)
+            line = "%s address %s" % ("ipv6" if ":" in address else "ip", address)
+            # FRR 8 refuses to take out what the kernel has not, and would not come to the second: two calls, and what counts is what the kernel shows.
+            for command in ("no " + line, line):
+                self.module.run_command([self.vtysh, "-c", "configure terminal", "-c", "interface " + name, "-c", command])
         missing = self.wait_for_addresses(addresses)
         if missing:
             raise FrrError(
                 "FRR does not get these addresses into the kernel: " + ", ".join("%s on %s" % (item[1], item[0]) for item in missing)
             )
+
+    def let_go(self, sections: list[str]) -> None:
+        """Delete interfaces that the kernel has not any more from FRR's configuration. Raises FrrError when FRR goes on refusing.
+
+        FRR 8 refuses any single line of such an interface. sections: as C(interfaces_losing) gives them; those that live are left alone.
+        """
+        for section in sections:
+            if interface_exists(section.split()[0]):
+                continue
+            refusal = wait_until(partial(self.delete_interface, section), lambda said: not said, GONE_SECONDS, POLL_SECONDS)
+            if refusal and not interface_exists(section.split()[0]):
+                raise FrrError("FRR does not let go of interface %s, which the kernel has not: %s" % (section, refusal))
+
+    def delete_interface(self, section: str) -> str:
+        """Delete an interface from FRR's configuration; returns why FRR refuses, an empty text when it does not."""
+        status, out, err = self.module.run_command([self.vtysh, "-c", "configure terminal", "-c", "no interface " + section])
+        return "" if status == 0 else (out or err).strip() or "exit status %d" % status
+
+    def mend_rib(self, text: str) -> list[str]:
+        """Find what FRR has missed of its static routes and next hops, and put it right; returns what was done. Raises FrrError when that fails."""
+        rib = Rib(self.module.run_command, self.vtysh, text)
+        try:
+            missed = rib.lasting()
+            if missed:
+                HostChange(self.module).about_to()
+            done, left = rib.repair(missed) if missed else ([], Missed())
+        except (CommandError, ValueError) as error:
+            raise FrrError("FRR's routes cannot be read: %s" % self.covered(str(error))) from error
+        if left:
+            wrong = "\n".join(left.told("it stayed so when it was repaired"))
+            raise FrrError("%s\nThe reason lies in FRR. Remedy: restart frr.service at a time when its sessions may go down." % wrong)
+        return done
+
+    def wrong_in_rib(self, text: str, before: str) -> list[str]:
+        """Say what `mend_rib` would do with what is in force already: what is new in text is in no table yet. Raises FrrError."""
+        rib = Rib(self.module.run_command, self.vtysh, text)
+        rib.leave_out_new(before)
+        try:
+            return rib.lasting().told("to be repaired")
+        except (CommandError, ValueError) as error:
+            raise FrrError("FRR's routes cannot be read: %s" % self.covered(str(error))) from error
 
 
 def trial_file(frr: Frr, text: str) -> AbstractContextManager[str]:
@@ -222,18 +286,30 @@ def reload(frr: Frr, text: str) -> list[str]:
     """Make the running configuration that of the file, which holds text; returns the lines that were applied.
 
     An interface that lives cannot be deleted from a configuration, and what is configured on it cannot go with it: it is emptied, after which FRR shows
-    it no more.
+    it no more. One that is gone must be deleted whole. Of a reload that fails only what it leaves to apply counts, and it is tried again while there is
+    less of it, or an interface has gone meanwhile.
     """
-    changes = frr.pending(frr.path)
-    if not changes:
-        return []
-    deleted = [match.group(1) for match in map(DELETED_INTERFACE.match, changes) if match]
-    emptied = "".join("interface %s\nexit\n!\n" % name for name in deleted if interface_exists(name))
-    if not emptied:
-        frr.reload("--reload", frr.path)
-        return changes
-    with trial_file(frr, text + emptied) as trial:
-        frr.reload("--reload", trial)
+    changes = left = frr.pending(frr.path)
+    if changes:
+        frr.keep_running()
+    while left:
+        living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
+        frr.let_go([section for section in interfaces_losing(left) if section not in living])
+        emptied = "".join("interface %s\nexit\n!\n" % section.split()[0] for section in interfaces_deleted(left) if section in living)
+        try:
+            if emptied:
+                with trial_file(frr, text + emptied) as trial:
+                    frr.reload("--reload", trial)
+                # For any other file than frr.conf, frr-reload.py writes the running configuration into that one, in vtysh's own form.
+                write(frr, text)
+            else:
+                frr.reload("--reload", frr.path)
+            break
+        except FrrError:
+            # FRR 8 calls it a failure to take out an address that the kernel has lost, and takes it out.
+            before, left = left, frr.pending(frr.path)
+            if len(left) >= len(before) and all(interface_exists(section.split()[0]) for section in living):
+                raise
     return changes
 
 
@@ -262,16 +338,22 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
         raise FrrError("%s\nThe former configuration was put back." % error) from error
 
 
-def predict(frr: Frr, text: str, before: str) -> list[str]:
-    """The lines that would be applied. Raises FrrError when vtysh refuses the text.
+def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -> list[str]:
+    """The lines that would be applied, and what would be repaired. Raises FrrError when vtysh refuses the text.
 
     A daemon that is about to be enabled knows nothing yet, so a prediction needs only those that run.
     """
+    running = bool(frr.answering())
     if before == text:
-        return frr.pending(frr.path) + (frr.lacking_policy(text) if frr.answering() else [])
-    with trial_file(frr, text) as trial:
-        frr.check_syntax(trial)
-        return frr.pending(trial) if frr.answering() else []
+        changes = frr.pending(frr.path) + frr.lacking_policy(text) if running else []
+    else:
+        with trial_file(frr, text) as trial:
+            frr.check_syntax(trial)
+            changes = frr.pending(trial) if running else []
+    if not running:
+        return []
+    lost = ["%s was lost from %s; to be set again" % (address, name) for name, address in frr.lost_addresses(addresses)]
+    return changes + lost + frr.wrong_in_rib(text, before)
 
 
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
@@ -289,6 +371,7 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
     if lost:
         frr.set_addresses_again(lost, addresses)
         applied += ["%s was lost from %s" % (address, name) for name, address in lost]
+    applied += frr.mend_rib(text)
     if os.stat(frr.path).st_mode & 0o777 != MODE:
         HostChange(frr.module).give(frr.path, MODE)
         applied.append("mode of %s" % frr.path)
@@ -304,6 +387,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -321,7 +405,7 @@ def main() -> None:
             module.fail_json(msg="vtysh or frr-reload.py is not installed. Remedy: install frr and frr-pythontools.")
         module.exit_json(changed=True, applied=[], diff=diff)
     try:
-        applied = predict(frr, text, before) if module.check_mode else ensure(frr, text, before, module.params)
+        applied = predict(frr, text, before, module.params["addresses"]) if module.check_mode else ensure(frr, text, before, module.params)
     except FrrError as error:
         module.fail_json(msg=re.sub(r"\.frr\.conf\.\w+", "frr.conf", str(error)))
     if applied:

@@ -42,6 +42,7 @@ options:
     default: /etc/gobgpd.conf
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -58,6 +59,11 @@ applied:
   description: How the running daemon was (or would be) brought in line; C(reload), C(restart), or empty when it does not run or has nothing to do.
   returned: always
   type: str
+steered:
+  description: What was (or would be) done so that gobgpd advertises what is wanted and may be steered; one sentence a step.
+  returned: always
+  type: list
+  elements: str
 """
 
 import grp
@@ -75,12 +81,15 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 UNIT = "gobgpd.service"
 GROUP = "gobgp"
 SYSUSERS = "/etc/sysusers.d/xgn-gobgp.conf"
 PROOF_SECONDS = 15
 POLL_SECONDS = 0.3
+# The words of `difference` for people.
+TITLES = {"global": "AS number or router ID", "neighbors": "neighbors"}
 # Whatever the notation: a file made by hand may hold a literal string, or a comment behind it.
 SECRETS = re.compile(r"""^[ \t]*auth-password[ \t]*=[ \t]*["']?(?P<secret>.*?)["']?[ \t]*$""", re.MULTILINE)
 
@@ -94,7 +103,7 @@ def complaint_of(module: AnsibleModule, text: str) -> str | None:
     """Let gobgpd read the new text; returns what it said when it refused. Check mode on a bare host has no gobgpd to ask."""
     program = module.get_bin_path("gobgpd")
     if program is None:
-        return None if module.check_mode else "gobgpd is not installed. Remedy: install the package gobgpd"
+        return None if module.check_mode else "gobgpd is not installed. Remedy: install the package gobgpd."
     with trial_file(module.tmpdir, "gobgpd.conf", text) as path:
         status, out, err = module.run_command([program, "--dry-run", "--config-file", path])
     if status == 0:
@@ -146,6 +155,7 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
     how = "restart" if "global" in before or not file_changed else "reload"
     if module.check_mode:
         return how
+    HostChange(module).about_to()
     systemd.do(how, UNIT)
     left = settled(params)
     if left and how == "reload":
@@ -153,8 +163,25 @@ def apply(module: AnsibleModule, file_changed: bool) -> str:
         systemd.do(how, UNIT)
         left = settled(params)
     if left:
-        module.fail_json(msg="gobgpd does not hold what its file says: %s. See `journalctl -u gobgpd`" % ", ".join(left))
+        module.fail_json(
+            msg="gobgpd was restarted, and its %s still differ from %s. Remedy: `journalctl -u gobgpd` says why."
+            % (" and ".join(TITLES[part] for part in left), params["path"])
+        )
     return how
+
+
+def steer(module: AnsibleModule) -> list[str]:
+    """Bring what the running daemon advertises in line with what may be steered; returns one sentence a step. Raises SteeringError.
+
+    Compared with its table, whatever has become of settings, routes or health command. Without its settings there is nothing to steer yet.
+    """
+    if not os.path.exists(steering.SETTINGS) or not Systemd(module.run_command).is_active(UNIT):
+        return []
+    configured = steering.settings()
+    if module.check_mode:
+        return ["would be brought in line: %s" % prefix for prefix in steering.differing(configured)]
+    with steering.locked():
+        return steering.replay(configured, starting=True)
 
 
 def main() -> None:
@@ -166,6 +193,7 @@ def main() -> None:
             "router_id": {"type": "str", "required": True},
             "neighbors": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -174,22 +202,26 @@ def main() -> None:
         # The quotes stand in the template.
         text = put_in(module.params["content"], secrets, quoted)
     except KeyError as error:
-        module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
+        module.fail_json(
+            msg="%s was not changed: content has the placeholder <secret %s>, and secrets has no such name." % (path, error.args[0])
+        )
     before = read_text(path)
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0
     if before != text:
         complaint = complaint_of(module, text)
         if complaint:
-            module.fail_json(msg="gobgpd refuses the configuration, nothing was changed: %s" % complaint)
+            module.fail_json(msg="%s was not changed, and gobgpd was not touched: %s" % (path, complaint))
     if not module.check_mode and (before != text or mode != 0o640):
         HostChange(module).write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
+        steered = [line for line in steer(module) if not line.startswith(steering.REFUSED)]
     except (steering.SteeringError, CommandError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg="gobgpd could not be brought in line with %s: %s" % (path, error))
     module.exit_json(
-        changed=before != text or mode != 0o640 or bool(applied),
+        changed=before != text or mode != 0o640 or bool(applied or steered),
         applied=applied,
+        steered=steered,
         diff=[
             {
                 "before_header": path,
@@ -197,7 +229,7 @@ def main() -> None:
                 "before": take_out(before, SECRETS, secrets, written=quoted),
                 "after": module.params["content"],
             },
-            {"prepared": "gobgpd: %s\n" % applied if applied else ""},
+            {"prepared": "".join("gobgpd: %s\n" % line for line in [*([applied] if applied else []), *steered])},
         ],
     )
 

@@ -228,7 +228,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if module.params["all"] and present:
         wrong.append("all: goes with state absent only")
     if wrong:
-        module.fail_json(msg="nothing was changed:\n" + "\n".join(wrong))
+        module.fail_json(msg="These routes cannot be steered, and nothing was changed:\n" + "\n".join(wrong))
     # The families of the request first, so that nothing else delays it.
     families = {steering.family_of(prefix) for prefix in prefixes} if not module.params["all"] else set(steering.FAMILIES)
     with steering.locked():
@@ -257,7 +257,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     routers = steering.established()
     if present and not routers:
         module.warn(
-            "no router has a session with this box, so nobody hears of the routes. See `gobgp --target unix://%s neighbor`"
+            "No router has a session with this box, so its routes reach nobody. `gobgp --target unix://%s neighbor` says why."
             % steering.SOCKET
         )
     return {

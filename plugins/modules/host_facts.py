@@ -29,7 +29,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: One fact.
+  description: What is known of the host.
   returned: always
   type: dict
   contains:
@@ -41,6 +41,10 @@ ansible_facts:
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared).
       type: dict
+    xgn_way_back:
+      description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
+      returned: when there are such changes, outside of check mode
+      type: dict
 """
 
 import os
@@ -48,6 +52,7 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
 # What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
@@ -131,7 +136,8 @@ def main() -> None:
         "systemd": os.path.isdir("/run/systemd/system"),
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
     }
-    module.exit_json(changed=False, ansible_facts={"xgn_host": facts})
+    left = {} if module.check_mode else way_back.left_armed()
+    module.exit_json(changed=False, ansible_facts={"xgn_host": facts, **({way_back.FACT: left} if left else {})})
 
 
 if __name__ == "__main__":

@@ -177,6 +177,7 @@ options:
     default: /etc/xgn/interface.json
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -215,8 +216,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_tunnel, interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
 
 VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
 INTERFACE = {
@@ -271,6 +275,15 @@ def declared_state(params: dict[str, Any]) -> dict[str, Any]:
     return declared
 
 
+def declared_before(module: AnsibleModule, path: str) -> dict[str, Any]:
+    """What was declared before; nothing, with a warning, where that file is torn: it is written anew."""
+    try:
+        return layer.load(path)
+    except layer.InterfaceLayerError as error:
+        module.warn("%s. It is written anew; what it declared before and is not declared any more is not known, and stays." % error)
+        return {}
+
+
 def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
     """The tunnels that must be deleted and made again, and why, with a warning for each. Fails where one does not fit its underlay.
 
@@ -301,30 +314,39 @@ def main() -> None:
             "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
             "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
             "path": {"type": "path", "default": layer.STATE_FILE},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
-    path, declared = module.params["path"], declared_state(module.params)
+    path, declared, change = module.params["path"], declared_state(module.params), HostChange(module)
     text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
     try:
-        previous = layer.load(path)
+        previous = declared_before(module, path)
         made_again = tunnels_to_make_again(module, declared)
+        predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
+        if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
+            for command in predicted:
+                # A drop-in for networkd is the one file that the layer writes itself, at boot too.
+                if command.startswith("write "):
+                    change.way_back.keep(command.split(" ", 1)[1])
+            tried = change.way_back.text("interface.json", text)
+            change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", tried))
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))
     if missing and not module.check_mode:
         module.fail_json(
-            msg="declared interfaces do not exist: %s. Make them first (role wireguard for tunnels), or give them a kind."
-            % ", ".join(missing),
+            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a "
+            "kind." % ", ".join(missing),
             commands=commands,
             missing=missing,
         )
     # The file follows the kernel: a run that dies in between still knows what it declared before.
-    before = read_text(path)
-    if before != text and not module.check_mode:
-        HostChange(module).write(path, text, 0o644)
+    before, file_differs = read_text(path), not is_as_declared(path, text, 0o644)
+    if file_differs and not module.check_mode:
+        change.write(path, text, 0o644)
     module.exit_json(
-        changed=bool(commands) or before != text,
+        changed=bool(commands) or file_differs,
         commands=commands,
         made_again=made_again,
         missing=missing,

@@ -25,6 +25,7 @@ options:
     required: true
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -47,9 +48,10 @@ live_changed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # Settings that name a kernel module, and how the module's name begins.
 MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
@@ -66,33 +68,43 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}},
+        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}, **WAY_BACK},
         supports_check_mode=True,
     )
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
         module.fail_json(
-            msg="this kernel (%s) has no such setting: %s. Nothing was changed." % (os.uname().release, ", ".join(unknown)),
+            msg="This kernel (%s) has no such setting: %s. Nothing was changed. Remedy: correct the name, or load the module that brings it."
+            % (os.uname().release, ", ".join(unknown)),
         )
     text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
     before = read_text(module.params["path"])
+    file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     if not module.check_mode:
-        if before != text:
-            HostChange(module).write(module.params["path"], text, 0o644)
+        change = HostChange(module)
+        if file_differs:
+            change.write(module.params["path"], text, 0o644)
         for key in drifted:
+            change.way_back.note_setting(sysctl_path(key), live[key])
             load_module_of(module, key, settings[key])
             try:
                 with open(sysctl_path(key), "w", encoding="utf-8") as stream:
                     stream.write(settings[key])
             except OSError as error:
-                module.fail_json(msg="%s: the kernel refuses %r: %s" % (key, settings[key], error.strerror))
+                module.fail_json(
+                    msg="The kernel refuses %r for %s: %s. %s has the new values, and those before this one are live."
+                    % (settings[key], key, error.strerror, module.params["path"])
+                )
             if sysctl_value(key) != settings[key]:
-                module.fail_json(msg="%s: set to %r, the kernel keeps %r" % (key, settings[key], sysctl_value(key)))
+                module.fail_json(
+                    msg="%s was set to %r, and the kernel keeps %r. Remedy: write what it keeps, or look for what sets it back."
+                    % (key, settings[key], sysctl_value(key))
+                )
     module.exit_json(
-        changed=bool(drifted) or before != text,
+        changed=bool(drifted) or file_differs,
         live_changed=drifted,
         diff=[
             {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},

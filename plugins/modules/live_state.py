@@ -183,7 +183,7 @@ state:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
+      C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
       C(anycast), C(listening) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
@@ -248,6 +248,7 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
     if asked["frr"]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
+        state["frr_missed"] = gatherer.frr_missed()
     if asked["gobgp"]:
         state.update(gobgp(gatherer, asked["wait"]))
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nft_table
-short_description: One nftables table, in its file and live, with a way back
+short_description: One nftables table, in its file and live
 version_added: 0.2.0
 description:
   - Compares the live table with what the file declares, both as the kernel lists them, so that a rule deleted by hand is seen and repaired.
   - The file is checked by C(nft -c) and loaded in one transaction. Other tables are not touched.
-  - Before a change, a timer is started on the host that restores file and table unless module P(xuegao.net.checkpoint#module) stops it.
+  - Give it O(way_back_seconds) - a wrong rule cuts off whoever could take it back.
 author: xuegao.net maintainers (@xuegao)
 options:
   path:
@@ -30,16 +30,9 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  checkpoint:
-    description: Name of the checkpoint.
-    type: str
-    default: firewall
-  seconds:
-    description: Time until the former state comes back; 0 for no way back.
-    type: int
-    default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -51,19 +44,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-pending:
-  description: A change waits to be confirmed by module P(xuegao.net.checkpoint#module).
-  returned: always
-  type: bool
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import checkpoint, nft
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils import nft
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def declared_table(module: AnsibleModule, content: str) -> str:
@@ -71,16 +61,10 @@ def declared_table(module: AnsibleModule, content: str) -> str:
     with trial_file(module.tmpdir, os.path.basename(module.params["path"]), content) as path:
         status, out, err = module.run_command(["nft", "-c", "-f", path])
         if status:
-            module.fail_json(msg="refused by nft, nothing was changed:\n" + (err or out).strip().replace(path, module.params["path"]))
+            module.fail_json(
+                msg="nft refuses the new rules, and nothing was changed:\n" + (err or out).strip().replace(path, module.params["path"])
+            )
         return nft.table_of_file(path, module.params["table"], module.run_command)
-
-
-def way_back(module: AnsibleModule, live: str) -> None:
-    """Leave the former table beside the former file."""
-    table, name = module.params["table"], module.params["checkpoint"]
-    texts = {"former.nft": "table %s\ndelete table %s\n%s" % (table, table, live)}
-    commands = [["nft", "-f", os.path.join(checkpoint.place_of(name), "former.nft")]]
-    checkpoint.arm(name, [module.params["path"]], texts, commands, module.params["seconds"], module.run_command)
 
 
 def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
@@ -99,13 +83,10 @@ def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
 
 
 def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
-    """Write the file and load it, or remove both, with a way back where the table changes."""
+    """Write the file and load it, or remove both."""
     path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module)
-    if live != wanted and present and module.params["seconds"]:
-        try:
-            way_back(module, live)
-        except checkpoint.CheckpointError as error:
-            module.fail_json(msg=str(error))
+    # The way back keeps every table of ours.
+    change.about_to()
     if present:
         change.write(path, content, 0o644)
         command = ["nft", "-f", path]
@@ -115,7 +96,10 @@ def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
     if live != wanted:
         status, out, err = module.run_command(command)
         if status:
-            module.fail_json(msg="nft: %s" % (err or out).strip())
+            module.fail_json(
+                msg="%s could not be brought in line with %s: %s. The former rules are in force."
+                % (module.params["table"], path, (err or out).strip())
+            )
 
 
 def main() -> None:
@@ -125,8 +109,7 @@ def main() -> None:
             "content": {"type": "str"},
             "table": {"type": "str", "default": "inet xgn"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "checkpoint": {"type": "str", "default": "firewall"},
-            "seconds": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         required_if=[("state", "present", ["content"])],
         supports_check_mode=True,
@@ -134,18 +117,18 @@ def main() -> None:
     path, table, present = module.params["path"], module.params["table"], module.params["state"] == "present"
     content = module.params["content"] if present else ""
     before = read_text(path)
-    file_differs = before != content or (not present and os.path.exists(path))
+    file_differs = not is_as_declared(path, content, 0o644) if present else os.path.exists(path)
     try:
         live, wanted = tables(module, content)
     except nft.NftError as error:
-        module.fail_json(msg="nft: %s" % error)
-    diff = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
+        module.fail_json(msg="table %s cannot be read, and nothing was changed: %s" % (table, error))
+    diff: list[dict[str, str]] = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
     if live != wanted:
         diff.append({"before_header": "table " + table, "after_header": "table " + table, "before": live, "after": wanted})
     changed = file_differs or live != wanted
     if changed and not module.check_mode:
         apply(module, content, live, wanted)
-    module.exit_json(changed=changed, diff=diff, pending=checkpoint.is_pending(module.params["checkpoint"]))
+    module.exit_json(changed=changed, diff=diff)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -56,6 +57,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # OpenVPN does not look at the dates of a certificate it knows by its fingerprint; a key lives until it is rotated.
 LIFETIME_DAYS = "36500"
@@ -80,6 +82,7 @@ def main() -> None:
             "common_name": {"type": "str", "default": "router"},
             "create": {"type": "bool", "default": True},
             "rotate": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -92,7 +95,9 @@ def main() -> None:
             made.append(name)
             if not module.check_mode:
                 if openssl is None:
-                    module.fail_json(msg="openssl is not installed. Remedy: install the package openssl.")
+                    module.fail_json(
+                        msg="openssl is not installed, so no key of tunnel %s was made. Remedy: install the package openssl." % name
+                    )
                 make(module, openssl, name)
         elif stored and os.stat(path).st_mode & 0o077:
             made.append(name)

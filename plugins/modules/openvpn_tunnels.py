@@ -10,8 +10,8 @@ short_description: OpenVPN tunnels through the distribution's units, each change
 version_added: 0.1.0
 description:
   - Writes the configuration and the unit's drop-in of each tunnel, lets openvpn check the configuration first, and enables and starts the unit.
-  - Restarts a tunnel only when the running daemon was started with something else than what is declared. The interface survives that,
-    since it is made before the daemon and belongs to nobody.
+  - Restarts a tunnel only when the running daemon was started with something else than what is declared, or does not read the interface of that name,
+    since somebody deleted or renamed it. Otherwise the interface survives that, since it is made before the daemon and belongs to nobody.
   - A tunnel that does not start gets its former files back. Needs the key files of M(xuegao.net.openvpn_key).
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -52,6 +52,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -83,9 +84,12 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 
 # Where the kernel shows processes.
@@ -108,10 +112,12 @@ class Host:
         return output(self.module.run_command, *command)
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
-        """ActiveState, UnitFileState and MainPID by unit; empty on a host without systemd."""
+        """ActiveState, UnitFileState and MainPID by unit, once systemd has their definitions as they are; empty on a host without systemd."""
         if self.module.get_bin_path("systemctl") is None:
             return {}
-        return self.systemd.properties(names, "ActiveState", "UnitFileState", "MainPID")
+        states, noted = self.systemd.settled(names, False, self.module.check_mode)
+        self.actions += noted
+        return states
 
     def write(self, path: str, text: str, mode: int) -> bool:
         """Note and, outside of check mode, write a file that is not as it should be; returns whether it was not."""
@@ -142,10 +148,35 @@ def started_with(pid: str) -> str | None:
     return found[0].partition(b"=")[2].decode() if found else None
 
 
+def interface_of(pid: str) -> str | None:
+    """Name of the interface whose packets a daemon reads, empty when somebody deleted it; None when it has opened none yet.
+
+    The kernel says so of each open /dev/net/tun (tun_chr_show_fdinfo() in Linux' drivers/net/tun.c), by the name that it has now.
+    """
+    for path in glob.glob("%s/%s/fdinfo/*" % (PROC, pid)):
+        try:
+            lines = read_text(path).splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.startswith("iff:"):
+                return line.partition(":")[2].strip()
+    return None
+
+
+def lost_interface(pid: str, name: str) -> str | None:
+    """Why a running daemon must be started again: it reads another interface than the one of this name; None when that is not so."""
+    read = interface_of(pid)
+    if read:
+        return None if read == name else "its interface has become %s" % read
+    # One that calls a name has not opened any before it has an address; that is no reason, as long as the interface waits for it.
+    return "its interface is gone" if read == "" or not interface_exists(name) else None
+
+
 def validate(host: Host, tunnel: dict[str, Any]) -> None:
     """Let openvpn read a changed configuration; it reads all of it before it answers the question for its digests, and starts nothing."""
     if openvpn.fingerprint(tunnel["name"]) is None and not host.module.check_mode:
-        raise openvpn.OpenVPNError("%s: no key. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
+        raise openvpn.OpenVPNError("tunnel %s has no key, and was not changed. Remedy: run xuegao.net.openvpn_key first." % tunnel["name"])
     # A fingerprint that only the first run on the peer will make: a prediction can go on without it.
     predicted = host.module.check_mode and UNKNOWN_KEY in tunnel["config"]
     if predicted or read_text(openvpn.conf_path(tunnel["name"], tunnel["role"])) == tunnel["config"]:
@@ -154,12 +185,14 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
     if program is None:
         if host.module.check_mode:
             return
-        raise openvpn.OpenVPNError("openvpn is not installed. Remedy: install the package openvpn.")
+        raise openvpn.OpenVPNError(
+            "openvpn is not installed, and tunnel %s was not changed. Remedy: install the package openvpn." % tunnel["name"]
+        )
     with trial_file(host.module.tmpdir, tunnel["name"] + ".conf", tunnel["config"]) as path:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
     if status != 0:
         text = (err + out).strip().replace(os.path.dirname(path) + "/", "")
-        raise openvpn.OpenVPNError("%s: refused by openvpn, nothing was changed: %s" % (tunnel["name"], text))
+        raise openvpn.OpenVPNError("openvpn refuses the new configuration of tunnel %s, which was not changed: %s" % (tunnel["name"], text))
 
 
 def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
@@ -180,19 +213,32 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     other = active and started_with(unit_state.get("MainPID", "0")) != digest
     enabled = unit_state.get("UnitFileState") == "enabled"
     mtu = interface_mtu(name)
+    lost = lost_interface(unit_state.get("MainPID", "0"), name) if active and not other else None
     if other:
         host.actions.append("%s: restart %s (it runs with another configuration)" % (name, unit))
+    elif lost:
+        host.actions.append("%s: restart %s (%s)" % (name, unit, lost))
     elif not active:
         host.actions.append("%s: start %s" % (name, unit))
+    elif not interface_is_up(name):
+        host.actions.append("%s: set up" % name)
     elif mtu != tunnel["mtu"]:
         host.actions.append("%s: MTU %s, declared %s" % (name, mtu, tunnel["mtu"]))
     if not enabled:
         host.actions.append("%s: enable %s" % (name, unit))
     if host.module.check_mode:
         return
+    if any(action.startswith(name + ": ") for action in host.actions):
+        notes = [unit_note(unit, TUNNELS), {"link": name}]
+        host.change.about_to(*notes, *([command_note(TUNNELS, "systemctl", "restart", unit)] if other else []))
     host.reload_units()
-    if other or not active:
+    if other or lost or not active:
+        renamed = interface_of(unit_state.get("MainPID", "0")) if lost else None
+        if renamed:
+            delete_interface(host, renamed)
         start(host, name, unit, before)
+    elif not interface_is_up(name):
+        host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]), "up")
     elif mtu != tunnel["mtu"]:
         host.run("ip", "link", "set", "dev", name, "mtu", str(tunnel["mtu"]))
     if not enabled:
@@ -217,7 +263,9 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
             host.systemd.attempt("restart", unit)
         else:
             delete_interface(host, name)
-        raise openvpn.OpenVPNError("%s: %s\n%s\nWhat was there before was put back." % (name, error, journal)) from error
+        raise openvpn.OpenVPNError(
+            "tunnel %s: %s. What was there before was put back. The journal ends with:\n%s" % (name, error, journal)
+        ) from error
 
 
 def delete_interface(host: Host, name: str) -> None:
@@ -248,6 +296,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
             if host.module.check_mode:
                 continue
+            host.change.about_to(unit_note(unit, TUNNELS))
             host.systemd.do("disable", "--now", "--quiet", unit)
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
@@ -270,6 +319,7 @@ def main() -> None:
             "tunnels": {"type": "list", "elements": "dict", "required": True, "options": options},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

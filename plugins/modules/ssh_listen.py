@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ssh_listen
-short_description: Change the addresses sshd listens on, with a way back
+short_description: Change the addresses sshd listens on
 version_added: 0.2.0
 description:
   - Writes the files, lets sshd check its whole configuration (C(sshd -t)), reloads it, and looks whether it listens where it should, and nowhere else.
     If not, the former files are put back at once.
-  - Before that, a timer is started on the host that does the same unless module P(xuegao.net.checkpoint#module) stops it.
+  - Give it O(way_back_seconds) - a wrong address cuts off whoever could take it back.
 author: xuegao.net maintainers (@xuegao)
 options:
   files:
@@ -47,16 +47,9 @@ options:
     description: sshd's unit.
     type: str
     default: ssh.service
-  checkpoint:
-    description: Name of the checkpoint.
-    type: str
-    default: sshd
-  seconds:
-    description: Time until the former state comes back; 0 for no way back.
-    type: int
-    default: 60
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -69,21 +62,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-pending:
-  description: A change waits to be confirmed by module P(xuegao.net.checkpoint#module).
-  returned: always
-  type: bool
 """
 
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import checkpoint
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
 WAIT_S = 15
 POLL_S = 0.3
@@ -106,9 +98,17 @@ def listening(module: AnsibleModule) -> set[str]:
 
 
 def sockets_down(module: AnsibleModule) -> list[str]:
-    """Return the socket units that are not enabled or not active."""
-    systemd = Systemd(module.run_command)
-    return [unit for unit in module.params["sockets"] if not (systemd.is_enabled(unit) and systemd.is_active(unit))]
+    """Return the socket units that are not enabled, not active, or were started with another definition than the one on disk."""
+    states = Systemd(module.run_command).properties(module.params["sockets"], "ActiveState", "UnitFileState", "NeedDaemonReload")
+    right = {"ActiveState": "active", "UnitFileState": "enabled"}
+
+    def stands(unit: str) -> bool:
+        state = states.get(unit, {})
+        own = [item["path"] for item in module.params["files"] if item["path"].endswith("/" + unit)]
+        read = state.get("NeedDaemonReload") != "yes" and not read_otherwise(unit, own)
+        return read and all(state.get(key) == value for key, value in right.items())
+
+    return [unit for unit in module.params["sockets"] if not stands(unit)]
 
 
 def make_live(module: AnsibleModule) -> list[list[str]]:
@@ -123,6 +123,7 @@ class Listeners:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
+        self.change = HostChange(module)
         self.paths = [item["path"] for item in module.params["files"]] + module.params["absent"]
         self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}
@@ -130,12 +131,11 @@ class Listeners:
 
     def write(self, contents: dict[str, str | None]) -> None:
         """Give every file its content; None removes it."""
-        change = HostChange(self.module)
         for path, text in contents.items():
             if text is not None:
-                change.write(path, text, 0o644)
+                self.change.write(path, text, 0o644)
             else:
-                change.remove(path)
+                self.change.remove(path)
 
     def refuse(self, reason: str, live: bool) -> None:
         """Undo everything and fail; ``live`` says whether the new files are live already."""
@@ -143,12 +143,13 @@ class Listeners:
         if live:
             for command in make_live(self.module):
                 self.module.run_command(command)
-        checkpoint.discard(self.module.params["checkpoint"], self.module.run_command)
+        self.change.way_back.give_up()
         self.module.fail_json(msg=reason + " The former addresses are in force.")
 
     def apply(self) -> None:
         """Write, check, make live, and look."""
         module, wanted = self.module, set(self.module.params["addresses"])
+        self.change.about_to(*(command_note(SERVICES, *command) for command in make_live(module)))
         self.write(self.after)
         status, out, err = module.run_command(["sshd", "-t"])
         if status:
@@ -182,8 +183,7 @@ def main() -> None:
             "addresses": strings,
             "sockets": strings,
             "unit": {"type": "str", "default": "ssh.service"},
-            "checkpoint": {"type": "str", "default": "sshd"},
-            "seconds": {"type": "int", "default": 60},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
@@ -199,15 +199,9 @@ def main() -> None:
         shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
         diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
     changed = bool(diff) or bool(sockets_down(module))
-    name = module.params["checkpoint"]
     if changed and not module.check_mode:
-        if module.params["seconds"]:
-            try:
-                checkpoint.arm(name, listeners.paths, {}, make_live(module), module.params["seconds"], module.run_command)
-            except checkpoint.CheckpointError as error:
-                module.fail_json(msg=str(error))
         listeners.apply()
-    module.exit_json(changed=changed, diff=diff, pending=checkpoint.is_pending(name))
+    module.exit_json(changed=changed, diff=diff)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ version_added: 0.1.0
 description:
   - Writes C(/etc/wireguard/NAME.conf), checks it with C(wg-quick strip), and synchronises a living interface with it.
   - Compares the interface's public key before and after, and puts the identity back should it be lost.
-  - Enables and starts C(wg-quick@NAME.service). Needs the key files of M(xuegao.net.wireguard_key).
+  - Unmasks, enables and starts C(wg-quick@NAME.service). What counts is the interface, and one that somebody deleted or renamed is made again though its
+    unit is active.
+  - Needs the key files of M(xuegao.net.wireguard_key).
 author: xuegao.net maintainers (@xuegao)
 options:
   interfaces:
@@ -76,8 +78,13 @@ options:
     description: Allow O(interfaces) to be empty although interfaces made earlier would be removed - all tunnels of the host.
     type: bool
     default: false
+  unit_changed:
+    description: The caller has just changed a definition of the units.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - xuegao.net.attributes
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -112,8 +119,28 @@ from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireg
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
+
+PEER = {
+    "name": {"type": "str", "required": True},
+    "interface": {"type": "str"},
+    "public_key": {"type": "str", "no_log": False},
+    "preshared_key": {"type": "str", "no_log": True},
+    "endpoint": {"type": "str"},
+    "allowed_ips": {"type": "list", "elements": "str", "default": ["0.0.0.0/0", "::/0"]},
+    "persistent_keepalive": {"type": "int"},
+}
+INTERFACE = {
+    "name": {"type": "str", "required": True},
+    "listen_port": {"type": "int"},
+    "mtu": {"type": "int", "default": 1412},
+    "fwmark": {"type": "int"},
+    "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER},
+}
 
 
 def unit_of(name: str) -> str:
@@ -136,10 +163,12 @@ class Host:
         return output(self.module.run_command, *command)
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
-        """ActiveState and UnitFileState by unit; empty on a host without systemd."""
+        """ActiveState and UnitFileState by unit, once systemd has their definitions as they are; empty on a host without systemd."""
         if self.module.get_bin_path("systemctl") is None:
             return {}
-        return self.systemd.properties([unit_of(name) for name in names], "ActiveState", "UnitFileState")
+        states, noted = self.systemd.settled([unit_of(name) for name in names], self.module.params["unit_changed"], self.module.check_mode)
+        self.actions += noted
+        return states
 
     def live(self, name: str) -> wireguard_dump.Interface | None:
         """State of a living WireGuard interface, or None. Raises WireGuardError when the name belongs to another kind."""
@@ -147,8 +176,16 @@ class Host:
             return None
         # Asked of wg(8) and not of sysfs: it knows those of a program too (wireguard-go, where the kernel has none).
         if name not in self.run("wg", "show", "interfaces").split():
-            raise wireguard.WireGuardError("%s exists and is no WireGuard interface: rename one of the two" % name)
+            raise wireguard.WireGuardError(
+                "%s exists and is no WireGuard interface, so it was not touched. Remedy: rename one of the two." % name
+            )
         return wireguard_dump.parse_one(self.run("wg", "show", name, "dump"))
+
+    def holder_of(self, private: str) -> str | None:
+        """Name of a living interface that nobody lists and that has this private key: the one that is missing, renamed."""
+        interfaces = wireguard_dump.parse_all(self.run("wg", "show", "all", "dump"))
+        listed = {item["name"] for item in self.module.params["interfaces"]}
+        return next((name for name, found in interfaces.items() if found.private_key == private and name not in listed), None)
 
     def note(self, name: str, action: str) -> None:
         """Remember what is done to an interface."""
@@ -165,7 +202,10 @@ def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, l
     write_atomically(source, text, 0o600)
     out = host.run("wg-quick", "strip", source)
     if "PrivateKey" not in out:
-        raise wireguard.WireGuardError("%s: wg-quick strip gives a file without PrivateKey" % interface["name"])
+        raise wireguard.WireGuardError(
+            "%s was not changed: `wg-quick strip` gives a file without PrivateKey, with which it would lose its identity."
+            % interface["name"]
+        )
     if live is not None and interface.get("listen_port") is None:
         # Without a port in the file syncconf opens a new socket, and the peer must first learn the new port.
         out = out.replace("[Interface]", "[Interface]\nListenPort = %d" % live.listen_port, 1)
@@ -181,7 +221,8 @@ def synchronise(host: Host, name: str, path: str, public_before: str | None, sam
     if same_key and public_after != public_before:
         host.run("wg", "set", name, "private-key", wireguard.key_path(name))
         raise wireguard.WireGuardError(
-            "%s: the public key was %s and became %s after syncconf; the private key was put back" % (name, public_before, public_after)
+            "%s lost its identity in `wg syncconf` (public key %s, then %s); the private key was put back"
+            % (name, public_before, public_after)
         )
 
 
@@ -191,7 +232,7 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
     private = wireguard.private_key(name)
     if private is None:
         if not module.check_mode:
-            raise wireguard.WireGuardError("%s: no private key. Remedy: run xuegao.net.wireguard_key first." % name)
+            raise wireguard.WireGuardError("%s has no private key, and was not changed. Remedy: run xuegao.net.wireguard_key first." % name)
         private = ""
     # A refused file makes wg-quick quote lines of it; Ansible blots out what it knows to be secret.
     module.no_log_values.update({private} - {""})
@@ -217,29 +258,42 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
             host.note(name, "synchronise (%s)" % ("; ".join(differences) or "file"))
         if mtu != interface["mtu"]:
             host.note(name, "MTU %s, declared %s" % (mtu, interface["mtu"]))
+        if not interface_is_up(name):
+            host.note(name, "set up")
     elif live:
         host.note(name, "delete the interface that wg-quick@%s does not know, and start the unit" % name)
+    elif active:
+        host.note(name, "restart wg-quick@%s, whose interface is gone" % name)
     else:
         host.note(name, "start wg-quick@%s" % name)
+    other = None if live or not private else host.holder_of(private)
+    if other:
+        host.note(name, "delete %s, which has its key and port" % other)
     if unit.get("UnitFileState") != "enabled":
         host.note(name, "enable wg-quick@%s" % name)
     if module.check_mode:
         return
+    if any(action.startswith(name + ": ") for action in host.actions):
+        host.change.about_to(unit_note(unit_of(name), TUNNELS), {"wireguard": name})
 
     with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
-        if file_differs or differences or not active:
+        if file_differs or differences or not (live and active):
             checked = stripped(host, interface, text, directory, live)
         if live and active:
             if file_differs or differences:
                 synchronise(host, name, checked, live.public_key, live.private_key == private)
             if mtu != interface["mtu"]:
                 host.run("ip", "link", "set", "dev", name, "mtu", str(interface["mtu"]))
+            if not interface_is_up(name):
+                host.run("ip", "link", "set", "dev", name, "up")
     # The file comes after the living interface took the same content: a refused one never stays for the next boot.
     if file_differs:
         host.change.write(path, text, 0o600)
     if not (live and active):
         if live:
             host.run("ip", "link", "delete", "dev", name)
+        if other:
+            host.run("ip", "link", "delete", "dev", other)
         start(host, name, path, before)
     if unit.get("UnitFileState") != "enabled":
         host.systemd.do("enable", "--quiet", unit_of(name))
@@ -248,7 +302,8 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
 def start(host: Host, name: str, path: str, before: str) -> None:
     """Start wg-quick@NAME; on failure put the former file back and tell what the journal says."""
     try:
-        host.systemd.do("start", unit_of(name))
+        # Not start: of a unit that is active without its interface that would change nothing.
+        host.systemd.do("restart", unit_of(name))
     except CommandError as error:
         if before:
             host.change.write(path, before, 0o600)
@@ -276,33 +331,20 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         host.note(name, "stop, disable and remove; its key file stays")
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
+            host.change.about_to(unit_note(unit_of(name), TUNNELS))
             host.systemd.do("disable", "--now", "--quiet", unit_of(name))
             host.change.remove(path)
 
 
 def main() -> None:
-    peer_options = {
-        "name": {"type": "str", "required": True},
-        "interface": {"type": "str"},
-        "public_key": {"type": "str", "no_log": False},
-        "preshared_key": {"type": "str", "no_log": True},
-        "endpoint": {"type": "str"},
-        "allowed_ips": {"type": "list", "elements": "str", "default": ["0.0.0.0/0", "::/0"]},
-        "persistent_keepalive": {"type": "int"},
-    }
-    interface_options = {
-        "name": {"type": "str", "required": True},
-        "listen_port": {"type": "int"},
-        "mtu": {"type": "int", "default": 1412},
-        "fwmark": {"type": "int"},
-        "peers": {"type": "list", "elements": "dict", "default": [], "options": peer_options},
-    }
     module = AnsibleModule(
         argument_spec={
-            "interfaces": {"type": "list", "elements": "dict", "required": True, "options": interface_options},
+            "interfaces": {"type": "list", "elements": "dict", "required": True, "options": INTERFACE},
             "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            "unit_changed": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )

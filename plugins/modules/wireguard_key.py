@@ -28,6 +28,7 @@ options:
     default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
 """
 
 EXAMPLES = r"""
@@ -49,6 +50,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
 def main() -> None:
@@ -57,12 +59,13 @@ def main() -> None:
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},
             "rotate": {"type": "bool", "default": False},
+            **WAY_BACK,
         },
         supports_check_mode=True,
     )
     wg = module.get_bin_path("wg")
     if wg is None and not module.check_mode and module.params["create"]:
-        module.fail_json(msg="wg is not installed. Remedy: install wireguard-tools.")
+        module.fail_json(msg="wg is not installed, so no key was made. Remedy: install the package wireguard-tools.")
     public_keys, made, change = {}, [], HostChange(module)
     for name in module.params["interfaces"]:
         try:

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Measure the planner: python tests/bench/planner.py. Prints ``name: value unit`` and writes build/bench.json.
 
 Every network is planned and rendered in a process of its own, so that its peak memory is its own, and in the best of several runs.

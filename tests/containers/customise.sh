@@ -40,6 +40,10 @@ fi
 for unit in $XGN_MASK; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
+# Byte code of Ansible's modules is kept here (xgn_lab_bytecode.py of the lab's images).
+mkdir -p -m 0755 "$root/var/cache/xgn-lab"
+mkdir -m 0700 "$root/var/cache/xgn-lab/bytecode"
+chroot "$root" python3 -m compileall -q /usr/lib/python3/dist-packages/xgn_lab_bytecode.py
 # mmdebstrap's options for its own apt and dpkg runs; a stock host does not have them.
 rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 rm -f "$root/etc/hostname" "$root/etc/resolv.conf"

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The expected files of the golden networks: what a plan consists of, and where each file of it stands. `tests/update_expected.py` writes them.
 
 `NETWORK/expected/` holds the files of a network. One of `HOST/files/` whose text is that of another, of any host of any network, stands in

@@ -7,12 +7,14 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from conftest import HOSTS, LOGS, ROOT, Pair
+import yaml
+from conftest import HOSTS, INVENTORY, LOGS, ROOT, Pair
 
 BGP_PASSWORD = "T1-and-T2-test"
 # Remote module calls of an unchanged host over preflight, sysctl, wireguard, vrf and frr.
 CALL_BUDGET = 11
 LINK = ["10.1.1.1/30", "10.1.1.2/30"]
+NEXT_HOPS = 'vtysh -c "show bgp vrf CORE nexthop"'
 
 
 def test_scenario(scenario: tuple[int, str]) -> None:
@@ -59,6 +61,52 @@ def test_drift_is_repaired(pair: Pair) -> None:
     assert pair.play("site").recap("T1", "changed") > 0
     assert "master CORE" in pair.shell("T1", "ip link show dev wg0")
     assert pair.shell("T1", "ip -4 -brief address show dev wg0").split()[2] == LINK[0]
+
+
+LAN = {"kind": "bridge", "published": False}
+
+
+def test_a_lan_leaves_the_intent_and_routing_lives(pair: Pair, tmp_path: Path) -> None:
+    """FRR 10.3 on T1, FRR 8.4 on T2, whose bgpd takes the deletion of an interface for that of every next hop of its VRF.
+
+    The kernel's interface goes before FRR's configuration of it.
+    """
+    nodes = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
+    for number, host in enumerate(HOSTS):
+        nodes[host]["networks"]["lan9"] = {**LAN, "address": f"10.99.{number}.1/24"}
+    more = tmp_path / "more.yml"
+    more.write_text(yaml.safe_dump({"xgn_nodes": nodes}), encoding="utf-8")
+    assert pair.play("site", "--extra-vars", f"@{more}").status == 0
+    for number, host in enumerate(HOSTS):
+        assert f"10.99.{number}.1/24" in pair.shell(host, "ip -4 -brief address show vrf CORE")
+    before = [pair.established_at(name) for name in HOSTS]
+    run = pair.play("site")
+    assert run.status == 0, run.output[-5000:]
+    for host in HOSTS:
+        assert pair.attempt(host, "ip link show dev lan9").returncode != 0
+        assert "lan9" not in pair.shell(host, "vtysh -c 'show running-config'; cat /etc/frr/frr.conf")
+        assert "invalid" not in pair.shell(host, NEXT_HOPS)
+        assert "proto bgp" in pair.shell(host, "ip route show table 200")
+    assert [pair.established_at(name) for name in HOSTS] == pytest.approx(before, abs=1), "a session was reset"
+    run = pair.play("site")
+    assert run.status == 0
+    assert [run.recap(host, "changed") for host in HOSTS] == [0, 0]
+
+
+def test_next_hops_that_only_bgpd_takes_for_dead_are_named_and_repaired(pair: Pair) -> None:
+    """On FRR 8.4: the neighbor's address, which a static route resolves, and the one that its routes have, which is on the link."""
+    pair.shell("T2", "ip link add lan9 type dummy && ip link set lan9 master CORE up && sleep 5 && ip link delete lan9")
+    pair.shell("T2", f"timeout 60 sh -c 'until {NEXT_HOPS} | grep -q invalid; do sleep 0.5; done'")
+    before = pair.established_at("T2")
+    run = pair.play("verify", "--limit", "T2", "--extra-vars", "verify_wait=1 verify_boot_plot=false")
+    assert run.status != 0
+    assert "for dead although zebra resolves it" in run.output
+    run = pair.play("site", "--limit", "T2")
+    assert run.recap("T2", "changed") > 0
+    assert "zebra told bgpd of it again" in run.output
+    assert "invalid" not in pair.shell("T2", NEXT_HOPS)
+    assert pair.established_at("T2") == pytest.approx(before, abs=1), "the session was reset"
+    assert pair.play("verify", "--limit", "T2").status == 0
 
 
 def test_dead_peer_does_not_stop_the_other(pair: Pair, tmp_path: Path) -> None:

@@ -206,4 +206,4 @@ def test_sshd_listens_on_its_address_only(host: Any) -> None:
     lines = host.check_output("ss -Hltn sport = :22").splitlines()
     number = {"debian12": "12", "debian13": "13"}[names(host)[0]]
     assert [line.split()[3] for line in lines] == [f"198.18.0.{number}:22"]
-    assert host.check_output("systemctl list-units --all --plain --no-legend 'xgn-checkpoint-*'") == ""
+    assert host.check_output("systemctl list-units --all --plain --no-legend 'xgn-way-back*'") == ""

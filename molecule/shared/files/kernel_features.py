@@ -1,7 +1,9 @@
-"""Print as JSON which kinds of interfaces this kernel makes here, found by making one of each."""
+"""Write into a file, as JSON, which kinds of interfaces this kernel makes here, found by making one of each."""
 
 import json
 import subprocess
+import sys
+from pathlib import Path
 
 KINDS = {"bridge": [], "dummy": [], "vrf": ["table", "4711"], "wireguard": []}
 NAME = "xgnprobe"
@@ -15,4 +17,6 @@ for kind, options in KINDS.items():
     works = made.returncode == 0
     reason = "" if works else f"the kernel refuses `{' '.join(command)}`: {made.stderr.strip()}"
     findings[kind] = {"works": works, "reason": reason}
-print(json.dumps(findings))
+target = Path(sys.argv[1])
+target.parent.mkdir(parents=True, exist_ok=True)
+target.write_text(json.dumps(findings), encoding="utf-8")

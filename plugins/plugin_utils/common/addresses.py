@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The n-th subnet of a pool and the n-th address of a subnet, by integer arithmetic: no pool is ever enumerated.
 
 netaddr parses what a person wrote, once for each distinct text; everything after that is plain integers.

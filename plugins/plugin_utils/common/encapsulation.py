@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """MTU and TCP MSS through any nesting of encapsulations, with the arithmetic kept as text for messages.
 
 An MTU here is the largest IP packet in bytes that an interface takes. Every layer names the headers it adds, so that a message can

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Facts of the domain that the intent's rules and the variables' rules share: what a number, a name or an address may be, and who says so.
 
 Each fact stands here once. The intent's schema and the roles' argument specs are data and repeat some numbers; tests/unit/common/test_limits.py

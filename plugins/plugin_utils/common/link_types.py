@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The types of links: one entry holds what the planner, the files, the checks and the drawings need to know of one.
 
 A new type begins here and in the intent's schema. Whoever asks for a type that has no entry is refused, so that nothing is left out in silence:

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What every rule of this collection returns: one mistake, where it is, and how to correct it; and the collector of them.
 
 Where a mistake is, is data: the keys that lead to the value. A rule that asks whether something is sound asks for keys, never for the text that
@@ -71,7 +71,8 @@ class Problem:
         message: what is wrong, without path and value: ``is not an integer``.
         value: the value as `show` prints it; empty when the message needs none. Never a secret.
         hint: how to correct it: the valid values, the nearest key, or the arithmetic. May be empty.
-        meant: where its writer meant to write, when that is known of a key that does not exist. What is missing there follows from this mistake.
+        meant: where its writer meant to write, of a key that does not exist: the key it is like, or else the dictionary it stands in, any key of
+            which it may have been. What is missing there follows from this mistake.
     """
 
     path: Place
@@ -100,6 +101,7 @@ class Findings:
         self._places: set[tuple[object, ...]] = set()
         self._around: set[tuple[object, ...]] = set()
         self._meant: set[tuple[object, ...]] = set()
+        self._targets: set[tuple[object, ...]] = set()
         self.extend(problems)
 
     def __iter__(self) -> Iterator[Problem]:
@@ -115,6 +117,7 @@ class Findings:
         self._around.update(_prefixes(problem.path))
         if problem.meant is not None:
             self._meant.update(_prefixes(problem.meant))
+            self._targets.add(problem.meant.keys)
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Add some mistakes."""
@@ -136,6 +139,19 @@ class Findings:
     def doubtful(self, *places: Place) -> bool:
         """Tell whether something may be missing in one of some values: something in it is wrong, or was meant for it and stands under another name."""
         return any(place.keys in self._around or place.keys in self._meant for place in places)
+
+    def told(self, place: Place) -> bool:
+        """Tell whether what is wrong with a value, or why it is missing, is said already: of itself, or of a key that was meant for it."""
+        return place.keys in self._places or place.keys in self._targets
+
+    def explains(self, *places: Place) -> bool:
+        """Tell whether one of some values may be missing, or be another than its writer meant, because of a mistake: in it, in what holds it, or
+        of a key that was meant for it.
+        """
+        return any(
+            place.keys in self._around or any(keys in self._places or keys in self._targets for keys in _prefixes(place))
+            for place in places
+        )
 
 
 def _prefixes(place: Place) -> Iterator[tuple[object, ...]]:
@@ -218,11 +234,11 @@ def unknown(path: Place, message: str, word: str, valid: Iterable[str], label: s
 
 
 def unknown_key(parent: Place, key: object, valid: Iterable[str]) -> Problem:
-    """Return the problem of a key that does not exist in a dictionary, with the place it was meant for when one of the valid keys is near."""
+    """Return the problem of a key that does not exist in a dictionary, with the place it was meant for: one of the valid keys when one is near."""
     names = list(valid)
     word = key[:100] if isinstance(key, str) else ""
     near = nearest(word, names)
-    return replace(unknown(parent.at(key), "unknown key", word, names, "valid keys"), meant=parent.at(near) if near else None)
+    return replace(unknown(parent.at(key), "unknown key", word, names, "valid keys"), meant=parent.at(near) if near else parent)
 
 
 def natural_order(path: str) -> list[tuple[int, int, str]]:

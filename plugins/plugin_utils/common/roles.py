@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The roles of the collection: their order, which of them verification compares with the live state, and what tells that a host uses one."""
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ class Role:
         compared: its variables can be compared with the live state.
         optional: variable that tells whether a host uses it, for a role that few hosts use: of one that declares nothing there is nothing
             to say. Empty for a role of every host.
+        declares: variables in which a host declares what the role makes there, beside `optional`.
+        packages: names, one a family of distributions, of the package without which the role has to install something first.
     """
 
     name: str
     compared: bool = True
     optional: str = ""
+    declares: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -38,26 +42,48 @@ ROLES: Mapping[str, Role] = {
     for item in (
         Role("preflight", compared=False),
         Role("sysctl"),
-        Role("wireguard"),
-        Role("openvpn", optional="openvpn_tunnels"),
-        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels"),
+        Role("wireguard", declares=("wireguard_interfaces",), packages=("wireguard-tools",)),
+        Role("openvpn", optional="openvpn_tunnels", packages=("openvpn",)),
+        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels", packages=("xl2tpd",)),
         Role("vxlan", optional="vxlan_interfaces"),
         Role("gre", optional="gre_interfaces"),
-        Role("vrf"),
-        Role("frr"),
-        Role("firewall", optional="firewall_public_interfaces"),
-        Role("docker_macvlan", optional="docker_macvlan_networks"),
-        Role("dns_anycast", optional="dns_anycast_addresses"),
-        Role("gobgp", optional="gobgp_asn"),
+        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes")),
+        Role("frr", declares=("frr_interfaces", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6"), packages=("frr",)),
+        Role("firewall", optional="firewall_public_interfaces", declares=("firewall_tcp_mss_interfaces",), packages=("nftables",)),
+        Role(
+            "docker_macvlan",
+            optional="docker_macvlan_networks",
+            declares=("docker_macvlan_containers",),
+            packages=("docker.io", "moby-engine"),
+        ),
+        Role("dns_anycast", optional="dns_anycast_addresses", packages=("unbound",)),
+        Role("gobgp", optional="gobgp_asn", packages=("gobgpd",)),
         Role("frr_build", compared=False),
         Role("failover_test", compared=False),
         Role("verify", compared=False),
     )
 }
 COMPARED = tuple(item for item in ROLES.values() if item.compared)
+# A host that has none of these declares nothing that a role would make there.
+DECLARING = frozenset(name for role in ROLES.values() for name in (role.optional, *role.declares) if name)
 
 
 def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:
     """Return the entries of a variable whose name comes from a registry; none when it is not given."""
     found: list[dict[str, Any]] = cast(Mapping[str, Any], variables).get(name, [])
     return found
+
+
+def lacks_packages(variables: Mapping[str, Any]) -> bool:
+    """Say whether a run has to install something on a host, which takes long.
+
+    Parameters:
+        variables: the host's variables, with what module ``host_facts`` has told (``xgn_host``); a host it has not looked at lacks nothing.
+    """
+    if "xgn_host" not in variables:
+        return False
+    there = set(variables["xgn_host"]["packages"])
+    return any(
+        role.packages and not there & set(role.packages) and any(variables.get(name) for name in (role.optional, *role.declares) if name)
+        for role in ROLES.values()
+    )

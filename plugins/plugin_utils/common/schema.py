@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Check values against options written as in a role's ``meta/argument_specs.yml``, and report every mistake at once.
 
 The format is Ansible's own: ``type`` (str, int, bool, float, dict, list, path, raw), ``elements``, ``options``, ``choices``,
@@ -36,6 +36,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import (
     EVERYTHING,
     SECRET,
+    Findings,
     Place,
     Problem,
     report,
@@ -44,7 +45,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
     with_article,
 )
 
-__all__ = ["Problem", "check", "check_value", "report", "with_defaults"]
+__all__ = ["Problem", "check", "check_value", "report", "usable", "with_defaults"]
 
 Spec = Mapping[str, Any]
 Options = Mapping[str, Spec]
@@ -97,6 +98,51 @@ def with_defaults(value: Mapping[str, Any], options: Options) -> dict[str, Any]:
     return filled
 
 
+def usable(value: Mapping[str, Any], options: Options, wrong: Findings, path: Place = EVERYTHING, *, whole: bool = False) -> dict[str, Any]:
+    """Return a copy without what is wrong, so that the rest can be read and judged.
+
+    Left out is each value that is wrong itself, and each unknown key. A list of dictionaries keeps the places of the others: an empty dictionary
+    stands for one that is wrong. Of another list nothing is left when one of its elements is wrong.
+
+    Parameters:
+        value: what was written.
+        options: the ``options`` dictionary of an argument spec.
+        wrong: what `check` found.
+        path: where the value stands.
+        whole: a dictionary in it that lacks what is required is left out as a whole; else it stays without that.
+    """
+    kept: dict[str, Any] = {}
+    names = {alias: name for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
+    for key, item in value.items():
+        here = path.at(key)
+        if key not in names or wrong.at(here):
+            continue
+        if not wrong.within(here):
+            kept[key] = item
+        elif (left := _usable(item, options[names[key]], wrong, here, whole)) is not None:
+            kept[key] = left
+    return kept
+
+
+def _usable(value: Any, spec: Spec, wrong: Findings, path: Place, whole: bool) -> Any:
+    """Return what is left of a value in which something is wrong, None for nothing."""
+    if isinstance(value, Mapping) and "options" in spec:
+        left = usable(value, spec["options"], wrong, path, whole=whole)
+        required = ((name, *inner.get("aliases", ())) for name, inner in spec["options"].items() if inner.get("required"))
+        return None if whole and any(left.keys().isdisjoint(names) for names in required) else left
+    if isinstance(value, Mapping) and "values" in spec:
+        each: Spec = spec["values"]
+        return usable(value, dict.fromkeys(value, each), wrong, path, whole=whole)
+    if isinstance(value, list) and "options" in spec:
+        element = _element_spec(spec)["options"]
+        places = [path.at(index) for index in range(len(value))]
+        return [
+            usable(item, element, wrong, here, whole=whole) if isinstance(item, Mapping) and not wrong.at(here) else {}
+            for item, here in zip(value, places)
+        ]
+    return None
+
+
 def _fill(value: Any, spec: Spec) -> Any:
     inner = spec.get("options")
     if isinstance(value, Mapping):
@@ -144,7 +190,7 @@ def _check_other_keys(value: Mapping[Any, Any], options: Options, path: Place, p
                 problems.append(Problem(here, f"is another name of {aliases[key]!r}, which is given too", hint="keep one of them"))
             _check_spec(item, options[aliases[key]], here, problems)
         elif key in renamed:
-            problems.append(Problem(here, "is the former name of this key", hint=f"write {renamed[key]!r}"))
+            problems.append(Problem(here, "is the former name of this key", hint=f"write {renamed[key]!r}", meant=path.at(renamed[key])))
         else:
             problems.append(unknown_key(path, key, sorted(options)))
 

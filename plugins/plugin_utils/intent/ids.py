@@ -1,10 +1,10 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ids: which are missing, which is the next free one, which stand twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,28 +77,33 @@ def id_problems(raw: Mapping[str, Any], intent: Intent) -> Findings:
         hint = f"the next free one is {missing.proposal}; playbook xuegao.net.assign_ids writes it into the file"
         problems.add(Problem(missing.path.at("id"), "is required", hint=hint))
     for node in intent.nodes.values():
-        node.broken = node.broken or node.id < 1
+        node.broken = node.id < 1
     owners: dict[int, Place] = {}
     free = max((node.id for node in intent.nodes.values()), default=0) + 1
     for node in intent.nodes.values():
-        if node.id and not node.broken:
+        if not node.broken:
             # Everything else that such a node has twice follows from the id.
             node.broken = _claim(owners, node.id, node.path, node.path.at("id"), "node", problems, free)
-    _duplicates(intent.links, "link", problems)
-    _duplicates(intent.segments, "segment", problems)
+    if intent.settings.bgp.asn_base is not None:
+        for node in intent.nodes.values():
+            node.unsure |= {"asn"} if node.broken else set()
+    _duplicates(intent.links, "link", intent.lost_links, problems)
+    _duplicates(intent.segments, "segment", intent.lost_segments, problems)
     for item in intent.links:
-        item.broken = item.broken or item.id < 0 or any(end.node.broken for end in item.ends)
+        item.broken = item.broken or item.id < 0
     return problems
 
 
-def _duplicates(items: Iterable[Link] | Iterable[Segment], noun: str, problems: Findings) -> None:
+def _duplicates(items: Sequence[Link] | Sequence[Segment], noun: str, lost: dict[int | None, Place], problems: Findings) -> None:
+    """Add an id that two entries have, one of which may be one that could not be read. Which of them others mean by it cannot be known."""
     listed = [item for item in items if item.id >= 0]
-    free = max((item.id for item in listed), default=0) + 1
-    owners: dict[int, Place] = {}
+    owners = {number: place for number, place in lost.items() if number is not None}
+    free = max([*(item.id for item in listed), *owners], default=0) + 1
     for item in listed:
         where = item.path if isinstance(item, Link) and item.pattern else item.path.at("id")
-        if _claim(owners, item.id, item.path, where, noun, problems, free) and isinstance(item, Link):
+        if _claim(owners, item.id, item.path, where, noun, problems, free):
             item.broken = True
+            lost[item.id] = item.path
 
 
 def _claim(owners: dict[int, Place], number: int, owner: Place, path: Place, noun: str, problems: Findings, free: int) -> bool:

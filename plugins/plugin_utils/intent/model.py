@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The intent as objects: names resolved, addresses parsed, patterns expanded. What the rules check and the writers read."""
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Findings, Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Settings
 
 # What a link travels over: an uplink of each node, the loopbacks, or the link with an id.
@@ -19,6 +20,12 @@ LOOPBACK: Literal["loopback"] = "loopback"
 
 # The one uplink a node names under `uplink`.
 MAIN_UPLINK = "uplink"
+
+# So many ids are listed.
+_LISTED = 20
+
+# Stands for a VRF or a routing protocol that cannot be known because of a mistake that is told already. No rule concludes anything from it.
+UNKNOWN = "?"
 
 
 @dataclass(slots=True)
@@ -43,17 +50,23 @@ class Pools:
 
 @dataclass(slots=True)
 class Vrf:
-    """A VRF, or the main table under the name of an empty string."""
+    """A VRF, or the main table under the name of an empty string.
+
+    Attributes:
+        table: 0 where it could not be read.
+        unsure: which pools it has could not be read, or it does not exist.
+    """
 
     name: str
     path: Place
     table: int
     pools: Pools
+    unsure: bool = False
 
 
 @dataclass(slots=True)
 class Uplink:
-    """What tunnels travel over. MTU in bytes; addresses by family."""
+    """What tunnels travel over. MTU in bytes; addresses by family. `unsure` marks one whose own entry has mistakes."""
 
     path: Place
     device: str | None
@@ -66,11 +79,17 @@ class Uplink:
     hw_id: str | None
     gateway: str | None
     vrf: str | None
+    unsure: bool = False
 
 
 @dataclass(slots=True)
 class Network:
-    """A network behind a node. `planned` tells the families whose address comes from the pool."""
+    """A network behind a node.
+
+    Attributes:
+        pooled: no address is written, so that it comes from the pool.
+        unsure: its own entry has mistakes.
+    """
 
     interface: str
     path: Place
@@ -85,11 +104,18 @@ class Network:
     description: str | None
     published: bool
     pooled: bool
+    unsure: bool = False
 
 
 @dataclass(slots=True)
 class Node:
-    """A router. `broken` marks one whose own entry has mistakes, so that nothing is concluded from it."""
+    """A router.
+
+    Attributes:
+        broken: it has no id of its own, so that nothing is concluded from what comes from the id.
+        unsure: keys that may be missing, or be others than meant, because of a mistake that is told already.
+        asn_path: where its AS number is written: with the node, or with its site.
+    """
 
     name: str
     path: Place
@@ -106,6 +132,8 @@ class Node:
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     networks: list[Network] = field(default_factory=list)
     broken: bool = False
+    unsure: frozenset[str] = frozenset()
+    asn_path: Place = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +184,11 @@ class End:
     listen_port: int | None = None
     # Address or name to which the other end sends, without port; none when this end must initiate.
     endpoint: str | None = None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether its uplink could not be read whole."""
+        return self.uplink.unsure if self.uplink is not None else bool({"uplink", "uplinks", "managed"} & self.node.unsure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +253,7 @@ class Link:
         families: what it carries.
         mtu: in bytes; with `arithmetic`, how it comes about.
         outer: family of the outer packets of a tunnel.
+        broken: its own entry has mistakes, or a number of it does not exist, so that nothing is concluded from what comes from them.
     """
 
     id: int
@@ -277,6 +311,7 @@ class Segment:
     Attributes:
         docker_nodes: names of the managed members that have a Docker network on it.
         addresses: of the members, by node name and family.
+        broken: its own entry has mistakes.
     """
 
     id: int
@@ -289,6 +324,7 @@ class Segment:
     docker_nodes: frozenset[str] = frozenset()
     mtu: int = 0
     addresses: dict[str, dict[str, Address]] = field(default_factory=dict)
+    broken: bool = False
 
     @property
     def vni(self) -> int:
@@ -320,6 +356,7 @@ class Container:
         node: the node that runs it.
         addresses: in the segment, by family.
         networks: what it has on its loopback, with the path of each.
+        unsure: it has no address of a family of its segment.
     """
 
     name: str
@@ -331,6 +368,7 @@ class Container:
     bfd: bool
     addresses: dict[str, Address] = field(default_factory=dict)
     networks: list[tuple[Address, Place]] = field(default_factory=list)
+    unsure: bool = False
 
 
 @dataclass(slots=True)
@@ -350,8 +388,38 @@ class Intent:
     containers: list[Container] = field(default_factory=list)
     # What was found when it was read, so that rules do not draw conclusions from what could not be.
     reading: Findings = field(default_factory=Findings)
+    # Ids that belong to an entry which could not be read, or to two, and where that is; None for such an entry whose id could not be read either.
+    lost_links: dict[int | None, Place] = field(default_factory=dict)
+    lost_segments: dict[int | None, Place] = field(default_factory=dict)
 
-    @property
-    def lacks_links(self) -> bool:
-        """Whether a link could not be read, so that an id which no link has may be its own."""
-        return self.reading.doubtful(Place.of("xgn_links"), Place.of("xgn_patterns"))
+    def vrf(self, name: str) -> Vrf:
+        """Return a VRF by its name. One that does not exist has no pools."""
+        return self.vrfs.get(name) or Vrf(name, Place.of("xgn_vrfs", name), 0, Pools(Place.of("xgn_vrfs", name, "pools")), unsure=True)
+
+    def pools_in_doubt(self, vrf: str, name: str) -> bool:
+        """Tell whether a pool of a VRF, ``links``, ``loopbacks`` or ``networks``, may be missing only because it could not be read."""
+        found, reading = self.vrf(vrf), self.reading
+        path = found.pools.path.at(name)
+        return found.unsure or any(reading.explains(path.at(family)) or reading.told(path.at(f"{family}_prefix")) for family in FAMILIES)
+
+    def misses_uplink(self, node: Node, label: str) -> bool:
+        """Tell whether a node has no uplink of a name, and no mistake that is told already is the reason."""
+        place = node.path.at("uplink") if label == MAIN_UPLINK else node.path.at("uplinks", label)
+        return label not in node.uplinks and not self.reading.told(place) and not self.reading.above(place)
+
+    def loopback_in_doubt(self, node: Node) -> bool:
+        """Tell whether a loopback that a node lacks may be missing only because of a mistake that is told already."""
+        return node.broken or "loopback" in node.unsure or self.pools_in_doubt(node.vrf, "loopbacks")
+
+    def may_be_link(self, number: int) -> bool:
+        """Tell whether an id that no link has may be that of one that could not be read."""
+        return None in self.lost_links or number in self.lost_links
+
+    def link_ids(self) -> str:
+        """Return the ids of all links, or whose they are where there are many."""
+        ids = sorted({link.id for link in self.links if link.id >= 0} | {number for number in self.lost_links if number is not None})
+        return f"those of {len(ids)} links" if len(ids) > _LISTED else ", ".join(map(str, ids)) or "none"
+
+    def may_be_segment(self, number: int) -> bool:
+        """Tell whether an id that no segment has may be that of one that could not be read."""
+        return None in self.lost_segments or number in self.lost_segments

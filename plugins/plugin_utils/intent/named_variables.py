@@ -1,14 +1,17 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The variables that an intent names, such as that of a password: the plan holds their names only, so a misspelt one is nobody's mistake before it is used."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, nearest, show
 
+# A template that is one variable and nothing else.
+WHOLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 _SUFFIX = "_variable"
 # Not what somebody calls a secret: what Ansible sets itself, and what belongs to the intent.
 _NOT_MEANT = ("ansible_", "xgn_")

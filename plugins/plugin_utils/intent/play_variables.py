@@ -1,23 +1,61 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The intent out of the variables of a play, as plain values. Ansible is handed in, not imported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
 
 
-def intent_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return the ``xgn_…`` variables of the intent, templated.
+class Failures(NamedTuple):
+    """What a template may raise.
+
+    Attributes:
+        any: the base of all.
+        undefined: it uses a variable that is not defined. Its words name the variable; those of others may quote a secret.
+    """
+
+    any: type[Exception]
+    undefined: type[Exception]
+
+
+def intent_of(variables: Mapping[str, Any], template: Callable[[Any], Any], failures: Failures) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the ``xgn_…`` variables of the intent, templated, and the problem of each template that failed. A null stands in its place.
 
     Parameters:
         variables: the variables of any host; the intent is the same for all.
         template: resolves templates in a value.
+        failures: what it raises.
     """
-    return {str(name): plain(template(value)) for name, value in variables.items() if is_intent(name)}
+    problems: list[Problem] = []
+
+    def resolved(value: Any, place: Place) -> Any:
+        try:
+            return plain(template(value))
+        except failures.any as error:
+            if isinstance(value, Mapping):
+                return {plain(key): resolved(item, place.at(plain(key))) for key, item in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [resolved(item, place.at(index)) for index, item in enumerate(value)]
+            problems.append(_failed(error, value, place, variables, failures))
+            return None
+
+    found = {str(name): resolved(value, Place.of(str(name))) for name, value in variables.items() if is_intent(name)}
+    return found, problems
+
+
+def _failed(error: Exception, value: Any, place: Place, variables: Mapping[str, Any], failures: Failures) -> Problem:
+    if not isinstance(error, failures.undefined):
+        return Problem(place, "cannot be templated or decrypted", hint="see the details with ansible.builtin.debug")
+    whole = WHOLE.fullmatch(value) if isinstance(value, str) else None
+    if whole and whole[1] not in variables:
+        return undefined(place, whole[1], variables)
+    return Problem(place, f"uses a variable that is not defined: {' '.join(str(getattr(error, 'message', error)).split())}")
 
 
 def plain(value: Any) -> Any:

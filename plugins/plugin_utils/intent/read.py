@@ -1,20 +1,30 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """From the variables a person wrote to the objects of `model`, with every mistake of form and of reference on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show, unknown
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, with_defaults
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, Intent, Network, Node, Pools, Site, Uplink, Vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, usable, with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    MAIN_UPLINK,
+    UNKNOWN,
+    Intent,
+    Network,
+    Node,
+    Pools,
+    Site,
+    Uplink,
+    Vrf,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import read_links, read_segments, select
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import known_vrf, read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import SECTIONS, Settings, settings_of
 
@@ -22,20 +32,23 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import 
 _NEAR = 0.85
 
 
-def read_intent(raw: Mapping[str, Any]) -> Intent:
+def read_intent(raw: Mapping[str, Any], unread: Iterable[Problem] = ()) -> Intent:
     """Read an intent.
 
     Parameters:
         raw: the ``xgn_…`` variables; others are ignored unless they look like a mistyped one.
+        unread: what could not even be templated; something else stands in its place.
 
     Returns:
-        The objects, as far as they could be read; `Intent.reading` holds every problem. Nodes and links with problems of their own are marked as
-        broken and left out of further conclusions.
+        The objects, as far as they could be read; `Intent.reading` holds every problem. What is wrong is left out, and what it concerns is marked,
+        so that everything else can be judged in the same run.
     """
     options = intent_options()
     written = {name: value for name, value in raw.items() if is_intent(name)}
     _expand_short_ends(written)
-    return _Reader(written, options, Findings(check(written, options))).intent()
+    problems = Findings(unread)
+    problems.extend([problem for problem in check(written, options) if not problems.at(problem.path)])
+    return _Reader(written, options, problems).intent()
 
 
 def is_intent(name: object) -> bool:
@@ -61,7 +74,8 @@ def _expand_short_ends(written: dict[str, Any]) -> None:
 
 class _Reader:
     def __init__(self, written: Mapping[str, Any], options: Mapping[str, Any], problems: Findings) -> None:
-        self.written = written
+        self.all = written
+        self.written = usable(written, options, problems) if problems else written
         self.options = options
         self.problems = problems
 
@@ -84,21 +98,20 @@ class _Reader:
         return intent
 
     def _entries(self, section: str) -> dict[str, dict[str, Any]]:
-        """Return the entries of a dictionary of named things, without the broken ones."""
-        value = self.written.get(section, {})
-        if self.problems.at(Place.of(section)) or not isinstance(value, Mapping):
+        """Return the entries of a dictionary of named things, with an empty one for each that could not be read."""
+        value = self.all.get(section, {})
+        if not isinstance(value, Mapping):
             return {}
-        spec = self.options[section]["values"]["options"]
-        return {name: with_defaults(entry, spec) for name, entry in value.items() if not self.problems.within(Place.of(section, name))}
+        spec, kept = self.options[section]["values"]["options"], self.written.get(section, {})
+        return {name: with_defaults(kept.get(name, {}), spec) for name in value}
 
     def _settings(self) -> Settings:
         written: dict[str, Mapping[str, Any]] = {}
-        # Each section is one object: a mistake in one of their keys leaves the others usable.
+        kept = {name: self.all[name] for name in SECTIONS if name in self.all}
+        if self.problems:
+            kept = usable(kept, self.options, self.problems, whole=True)
         for name in SECTIONS:
-            default = self.options[name].get("default")
-            value = self.written.get(name, default)
-            if self.problems.within(Place.of(name)) or not isinstance(value, Mapping):
-                value = default
+            value = kept.get(name, self.options[name].get("default"))
             if value is not None:
                 written[name] = with_defaults(value, self.options[name]["options"])
         return settings_of(written)
@@ -132,21 +145,18 @@ class _Reader:
         return prefix
 
     def _vrfs(self) -> dict[str, Vrf]:
-        main = self._pools(self.written.get("xgn_pools"), Place.of("xgn_pools"))
+        main = self._pools(self.written.get("xgn_pools", {}), Place.of("xgn_pools"))
         vrfs = {"": Vrf("", Place.of("xgn_pools"), MAIN_TABLE, main)}
         for name, entry in self._entries("xgn_vrfs").items():
             path = Place.of("xgn_vrfs", name)
             own = self._pools(entry["pools"], path.at("pools")) if "pools" in entry else main
-            vrfs[name] = Vrf(name, path, entry["table"], own)
+            unsure = "pools" not in entry and self.problems.explains(path.at("pools"))
+            vrfs[name] = Vrf(name, path, entry.get("table", 0), own, unsure)
         return vrfs
 
-    def _pools(self, written: Any, path: Place) -> Pools:
+    def _pools(self, written: Mapping[str, Any], path: Place) -> Pools:
         pools = Pools(path)
-        spec = self.options["xgn_pools"]["options"]
-        if not isinstance(written, Mapping) or self.problems.at(path):
-            written = {}
-        clean = {name: value for name, value in written.items() if not self.problems.within(path.at(name))}
-        filled = with_defaults(clean, spec)
+        filled = with_defaults(written, self.options["xgn_pools"]["options"])
         for name, target in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
             for family in FAMILIES:
                 here = path.at(name, family)
@@ -160,7 +170,9 @@ class _Reader:
                 ("links", pools.links, pools.link_length[family]),
                 ("networks", pools.networks, pools.network_length[family]),
             ):
-                if family in target and length < target[family].length:
+                if self.problems.told(path.at(name, f"{family}_prefix")):
+                    target.pop(family, None)
+                elif family in target and length < target[family].length:
                     self.problems.add(
                         Problem(
                             path.at(name, f"{family}_prefix"),
@@ -174,34 +186,50 @@ class _Reader:
         return pools
 
     def _nodes(self, vrfs: Mapping[str, Vrf]) -> dict[str, Node]:
-        value = self.written.get("xgn_nodes")
-        if not isinstance(value, Mapping) or self.problems.at(Place.of("xgn_nodes")):
-            return {}
-        spec = self.options["xgn_nodes"]["values"]["options"]
-        nodes: dict[str, Node] = {}
-        for name, entry in value.items():
-            path = Place.of("xgn_nodes", name)
-            if self.problems.within(path):
-                nodes[str(name)] = Node(str(name), path, broken=True)
-                continue
-            before = len(self.problems)
-            node = self._node(name, path, with_defaults(entry, spec), vrfs)
-            node.broken = len(self.problems) > before
-            nodes[name] = node
+        nodes = {}
+        for name, entry in self._entries("xgn_nodes").items():
+            node = self._node(name, Place.of("xgn_nodes", name), entry, vrfs)
+            if self.problems:
+                node.unsure = self._unsure(node)
+            if "vrf" in node.unsure:
+                node.vrf = UNKNOWN
+            for network in node.networks:
+                doubtful = network.unsure and self.problems.explains(network.path.at("vrf"))
+                network.vrf = entry["networks"][network.interface].get("vrf", UNKNOWN if doubtful else node.vrf)
+            nodes[str(name)] = node
         return nodes
+
+    def _unsure(self, node: Node) -> frozenset[str]:
+        """Return the keys of a node that may be missing, or other than meant, because of a mistake in the node, its site or a setting."""
+        kept = self.written.get("xgn_nodes", {}).get(node.name, {})
+        found = {key for key in self.options["xgn_nodes"]["values"]["options"] if self._in_doubt(node.path.at(key), key in kept)}
+        if node.site and "xgn_sites" in self.all and node.site not in self.sites:
+            found.add("site")
+        site, of_site = Place.of("xgn_sites", node.site), self.written.get("xgn_sites", {}).get(node.site, {})
+        for key in ("vrf", "asn"):
+            if key not in kept and ("site" in found or (node.site and self._in_doubt(site.at(key), key in of_site))):
+                found.add(key)
+        if node.asn is None and self.problems.explains(Place.of("xgn_bgp", "asn_base")):
+            found.add("asn")
+        return frozenset(found)
+
+    def _in_doubt(self, place: Place, written: bool) -> bool:
+        """Tell whether there is a mistake in a value, or one that explains why it is not written."""
+        return self.problems.within(place) if written else self.problems.explains(place)
 
     def _node(self, name: str, path: Place, entry: Mapping[str, Any], vrfs: Mapping[str, Vrf]) -> Node:
         site = entry.get("site")
         shared = self.sites.get(site) if site else None
-        if site and "xgn_sites" in self.written and site not in self.sites and not self.problems.within(Place.of("xgn_sites", site)):
+        if site and "xgn_sites" in self.all and site not in self.sites and not self.problems.explains(Place.of("xgn_sites", site)):
             self.problems.add(unknown(path.at("site"), f"{show(site)} is no site of xgn_sites", site, self.sites, "valid sites"))
         vrf = entry.get("vrf", (shared.vrf if shared else None) or "")
-        self._known_vrf(vrf, path.at("vrf") if "vrf" in entry else Place.of("xgn_sites", site, "vrf"), vrfs)
-        base = self.written.get("xgn_bgp")
-        asn_base = base.get("asn_base") if isinstance(base, Mapping) and not self.problems.within(Place.of("xgn_bgp", "asn_base")) else None
+        known_vrf(vrf, path.at("vrf") if "vrf" in entry else Place.of("xgn_sites", site, "vrf"), vrfs, self.problems)
+        asn_base = self.written.get("xgn_bgp", {}).get("asn_base")
         number = entry.get("id", 0)
         node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], vrf=vrf)
         node.asn = entry.get("asn", shared.asn if shared else None)
+        of_the_site = "asn" not in entry and node.asn is not None
+        node.asn_path = (Place.of("xgn_sites", site) if of_the_site else path).at("asn")
         if node.asn is None and asn_base and number:
             node.asn = asn_base + number
         for family in FAMILIES:
@@ -221,12 +249,8 @@ class _Reader:
         for label, uplink in entry["uplinks"].items():
             node.uplinks[label] = self._uplink(path.at("uplinks", label), uplink)
         for interface, network in entry["networks"].items():
-            node.networks.append(self._network(interface, path.at("networks", interface), network, vrf, vrfs))
+            node.networks.append(self._network(interface, path.at("networks", interface), network, vrfs))
         return node
-
-    def _known_vrf(self, vrf: str, path: Place, vrfs: Mapping[str, Vrf]) -> None:
-        if vrf and vrf not in vrfs and not self.problems.within(Place.of("xgn_vrfs", vrf)):
-            self.problems.add(unknown(path, f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [name for name in vrfs if name], "valid VRFs"))
 
     def _uplink(self, path: Place, entry: Mapping[str, Any]) -> Uplink:
         addresses: dict[str, Address] = {}
@@ -246,17 +270,16 @@ class _Reader:
             entry.get("hw_id"),
             entry.get("gateway"),
             entry.get("vrf"),
+            self.problems.within(path),
         )
 
-    def _network(self, interface: str, path: Place, entry: Mapping[str, Any], vrf: str, vrfs: Mapping[str, Vrf]) -> Network:
+    def _network(self, interface: str, path: Place, entry: Mapping[str, Any], vrfs: Mapping[str, Vrf]) -> Network:
         addresses: dict[str, Address] = {}
         for family, key in (("ipv4", "address"), ("ipv6", "address6")):
             address = self.address(entry.get(key), family, path.at(key))
             if address is not None:
                 addresses[family] = address
-        own = entry.get("vrf", vrf)
-        if "vrf" in entry:
-            self._known_vrf(own, path.at("vrf"), vrfs)
+        known_vrf(entry.get("vrf"), path.at("vrf"), vrfs, self.problems)
         return Network(
             interface,
             path,
@@ -265,12 +288,13 @@ class _Reader:
             entry.get("parent"),
             entry.get("vlan"),
             addresses,
-            own,
+            "",
             entry.get("mtu"),
             entry.get("mac"),
             entry.get("description"),
             entry["published"],
             pooled="address" not in entry and "address6" not in entry,
+            unsure=self.problems.within(path),
         )
 
 

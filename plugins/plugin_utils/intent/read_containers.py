@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The containers of an intent that are routers, as objects."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import 
 
 
 def read_containers(intent: Intent, problems: Findings) -> None:
-    """Add the containers with BGP to the intent. One whose segment, node or number is wrong is left out: the rules of Docker name that."""
+    """Add the containers with BGP to the intent. One whose segment or node is wrong is left out: the rules of Docker name that, and a wrong number."""
     segments = {segment.id: segment for segment in intent.segments}
     for network, entry in intent.settings.services.docker.items():
         segment = segments.get(entry.segment)
@@ -20,18 +20,15 @@ def read_containers(intent: Intent, problems: Findings) -> None:
             node = intent.nodes.get(written.node)
             if written.bgp is not None and segment is not None and node is not None:
                 path = Place.of("xgn_services", "docker", network, "containers", name)
-                container = _container(name, path, written.number, written.bgp, node, segment, problems)
-                if container is not None:
-                    intent.containers.append(container)
+                intent.containers.append(_container(name, path, written.number, written.bgp, node, segment, problems))
 
 
-def _container(
-    name: str, path: Place, number: int, bgp: ContainerBgp, node: Node, segment: Segment, problems: Findings
-) -> Container | None:
+def _container(name: str, path: Place, number: int, bgp: ContainerBgp, node: Node, segment: Segment, problems: Findings) -> Container:
     container = Container(name, path, node, segment, bgp.asn, bgp.router_id, bgp.bfd)
     for family, prefix in segment.prefixes.items():
         if number >= prefix.size:
-            return None
+            container.unsure = True
+            continue
         container.addresses[family] = nth_address(prefix, number)
     for index, text in enumerate(bgp.networks):
         here = path.at("bgp", "networks", index)
@@ -42,7 +39,7 @@ def _container(
     if container.router_id is None:
         if "ipv4" in container.addresses:
             container.router_id = container.addresses["ipv4"].bare
-        else:
+        elif not container.unsure and not problems.explains(segment.path.at("ipv4"), path.at("bgp", "router_id")):
             problems.add(Problem(path.at("bgp", "router_id"), "is required", hint=f"{segment.path} has no IPv4 address to take it from"))
         return container
     try:

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Links, patterns and segments of an intent as objects; their ids, their ends, their options."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import wi
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
     LOOPBACK,
     MAIN_UPLINK,
+    UNKNOWN,
     UPLINK,
     End,
     Intent,
@@ -24,6 +25,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
     Nowhere,
     Segment,
     SegmentOptions,
+    Vrf,
     WrittenEnd,
 )
 
@@ -47,48 +49,69 @@ def triangle(first: int, second: int) -> int:
 
 
 def read_links(written: Options, options: Options, intent: Intent, problems: Findings) -> None:
-    """Add the links of ``xgn_links`` and ``xgn_patterns`` to the intent."""
-    for index, entry in _entries(written, options, "xgn_links", problems):
-        path = Place.of("xgn_links", index)
+    """Add the links of ``xgn_links`` and ``xgn_patterns`` to the intent.
+
+    Parameters:
+        written: the variables, without what is wrong in them.
+        options: those of the schema.
+    """
+    _note_unread(("xgn_links", "xgn_patterns"), intent.lost_links, problems)
+    for path, entry in _entries(written, options, "xgn_links"):
         before = len(problems)
         link = _written_link(entry, path, intent, problems)
-        if link is not None:
-            link.broken = link.broken or len(problems) > before
-            intent.links.append(link)
-    for index, entry in _entries(written, options, "xgn_patterns", problems):
-        path = Place.of("xgn_patterns", index)
+        if link is None:
+            intent.lost_links[entry.get("id")] = path
+            continue
+        link.broken = link.broken or problems.within(path) or len(problems) > before
+        intent.links.append(link)
+    for path, entry in _entries(written, options, "xgn_patterns"):
         before = len(problems)
-        links = list(_pattern_links(entry, path, intent, problems))
-        if len(problems) > before:
+        links: list[Link] = []
+        if {"type", "first_id", "link"} <= entry.keys() and "type" in entry["link"]:
+            links.extend(_pattern_links(entry, path, intent, problems))
+        elif "type" in entry:
+            # Its nodes can be judged at least.
+            list(_pairs(entry, path, intent, problems))
+        if problems.within(path) or len(problems) > before:
+            # Which links it would have had cannot be known.
+            intent.lost_links[None] = path
             for link in links:
                 link.broken = True
         intent.links.extend(links)
 
 
-def _entries(written: Options, options: Options, section: str, problems: Findings) -> Iterator[tuple[int, dict[str, Any]]]:
-    value = written.get(section, [])
-    if not isinstance(value, list) or problems.at(Place.of(section)):
-        return
+def _note_unread(sections: Sequence[str], lost: dict[int | None, Place], problems: Findings) -> None:
+    """Note that entries may be missing where a whole section could not be read."""
+    for place in map(Place.of, sections):
+        if problems.told(place):
+            lost[None] = place
+
+
+def _entries(written: Options, options: Options, section: str) -> Iterator[tuple[Place, dict[str, Any]]]:
     spec = options[section]["options"]
-    for index, entry in enumerate(value):
-        if not problems.within(Place.of(section, index)):
-            yield index, with_defaults(entry, spec)
+    for index, entry in enumerate(written.get(section, ())):
+        yield Place.of(section, index), with_defaults(entry, spec)
 
 
 def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: Findings) -> Link | None:
+    kind = entry.get("type")
     ends: list[End] = []
-    if len(entry["ends"]) != 2:
-        problems.add(Problem(path.at("ends"), f"has {len(entry['ends'])} entries", hint="a link has two ends"))
-    for number, end in enumerate(entry["ends"]):
+    written_ends = entry.get("ends", [])
+    if "ends" in entry and len(written_ends) != 2:
+        problems.add(Problem(path.at("ends"), f"has {len(written_ends)} entries", hint="a link has two ends"))
+    for number, end in enumerate(written_ends):
         here = path.at("ends", number)
-        node = intent.nodes.get(end["node"])
-        if node is None:
-            problems.add(unknown(here, f"{show(end['node'])} is no node of xgn_nodes", end["node"], intent.nodes, "valid nodes"))
-            continue
-        ends.append(_end(node, here, end, problems))
+        if "node" in end:
+            node = intent.nodes.get(end["node"])
+            if node is not None:
+                ends.append(_end(node, here, end, intent, problems))
+            else:
+                problems.add(unknown(here, f"{show(end['node'])} is no node of xgn_nodes", end["node"], intent.nodes, "valid nodes"))
         for key, types in _END_ONLY_FOR.items():
-            if key in end and entry["type"] not in types:
-                problems.add(Problem(here.at(key), f"is not for links of type {entry['type']}", hint=f"it belongs to {', '.join(types)}"))
+            if key in end and kind is not None and kind not in types:
+                problems.add(Problem(here.at(key), f"is not for links of type {kind}", hint=f"it belongs to {', '.join(types)}"))
+    if kind is None:
+        return None
     problems.extend(_foreign_keys(entry, path))
     if len(ends) != 2:
         return None
@@ -96,7 +119,7 @@ def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: 
         problems.add(Problem(path.at("ends"), f"both are {show(ends[0].node.name)}", hint="a link joins two nodes"))
         return None
     number = entry.get("id", -1)
-    link = Link(number, path, entry["type"], (ends[0], ends[1]), _options(entry), _number(number, entry), entry.get("reserve_of"))
+    link = Link(number, path, kind, (ends[0], ends[1]), _options(entry), _number(number, entry), entry.get("reserve_of"))
     _settle(link, entry, intent, problems)
     return link
 
@@ -139,7 +162,7 @@ def _number(link_id: int, entry: Options) -> int:
     return kind.number(0 if kind.number_required else link_id, entry)
 
 
-def _end(node: Node, path: Place, written: Mapping[str, Any], problems: Findings) -> End:
+def _end(node: Node, path: Place, written: Mapping[str, Any], intent: Intent, problems: Findings) -> End:
     end = End(
         node,
         path,
@@ -155,7 +178,7 @@ def _end(node: Node, path: Place, written: Mapping[str, Any], problems: Findings
     )
     label = written.get("uplink", MAIN_UPLINK)
     end.uplink = node.uplinks.get(label)
-    if "uplink" in written and end.uplink is None and not node.broken:
+    if "uplink" in written and intent.misses_uplink(node, label):
         problems.add(unknown(path.at("uplink"), f"{show(label)} is no uplink of {node.name}", label, node.uplinks, "valid uplinks"))
     for family in FAMILIES:
         if family in written:
@@ -183,24 +206,24 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
     given = entry.get("vrf")
     if given is not None:
         link.vrf = given
-        if given and given not in intent.vrfs and not problems.within(Place.of("xgn_vrfs", given)):
-            problems.add(
-                unknown(link.path.at("vrf"), f"{show(given)} is no VRF of xgn_vrfs", given, [n for n in intent.vrfs if n], "valid VRFs")
-            )
+        known_vrf(given, link.path.at("vrf"), intent.vrfs, problems)
     else:
-        link.vrf = first.vrf
-        if first.vrf != second.vrf and not first.broken and not second.broken:
+        link.vrf = first.vrf if first.vrf == second.vrf else UNKNOWN
+        if first.vrf != second.vrf and UNKNOWN not in (first.vrf, second.vrf):
             ends = ", ".join(f"{node.name} in {node.vrf or 'the main table'}" for node in (first, second))
             problems.add(Problem(link.path, f"joins two VRFs: {ends}", hint="name the VRF of the link in its key 'vrf'"))
-    link.broken = link.broken or first.broken or second.broken
     same_site = first.site is not None and first.site == second.site
     site = intent.sites.get(first.site) if same_site and first.site else None
     link.routing = entry.get("routing") or ("ospf" if site is not None and site.igp == "ospf" else "bgp")
+    if "routing" not in entry and (_site_in_doubt(first, second, problems) or problems.explains(link.path.at("routing"))):
+        link.routing = UNKNOWN
     at_home = link.vrf == first.vrf == second.vrf
     # With a router that is not ours the plain session is also the one whose BFD works: BIRD sends multihop BFD with TTL 64, which FRR drops.
     on_link = link.reserve_of is not None or not at_home or not (first.managed and second.managed)
     link.session = entry.get("session") or ("link" if on_link else "loopback")
-    if link.session == "loopback" and not at_home and not link.broken:
+    if "session" not in entry and problems.explains(link.path.at("session")):
+        link.session = UNKNOWN
+    if link.session == "loopback" and not at_home and UNKNOWN not in (link.vrf, first.vrf, second.vrf):
         problems.add(
             Problem(
                 link.path.at("session"), "is not possible: the loopbacks are not in the VRF of the link", show("loopback"), "write 'link'"
@@ -208,16 +231,30 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
         )
 
 
+def known_vrf(name: str | None, path: Place, vrfs: Mapping[str, Vrf], problems: Findings) -> None:
+    """Add the problem of a VRF that does not exist. Parameters: its name, none or empty for the main table; where it is named; those there are."""
+    if name and name not in vrfs and not problems.explains(Place.of("xgn_vrfs", name)):
+        problems.add(unknown(path, f"{show(name)} is no VRF of xgn_vrfs", name, [known for known in vrfs if known], "valid VRFs"))
+
+
+def _site_in_doubt(first: Node, second: Node, problems: Findings) -> bool:
+    """Tell whether two nodes may be in one site with an IGP, or be not, for a mistake that is told already."""
+    if {"site"} & (first.unsure | second.unsure):
+        return True
+    return first.site is not None and first.site == second.site and problems.explains(Place.of("xgn_sites", first.site, "igp"))
+
+
 def _pattern_links(entry: Mapping[str, Any], path: Place, intent: Intent, problems: Findings) -> Iterator[Link]:
     mine = _PATTERN_KEYS[entry["type"]]
     for key in ("nodes", "hub", "spokes", "pairs"):
         if entry.get(key) and key not in mine:
             problems.add(Problem(path.at(key), f"is not for patterns of type {entry['type']}", hint=f"it takes {', '.join(mine)}"))
-        elif not entry.get(key) and key in mine:
+        elif not entry.get(key) and key in mine and not problems.told(path.at(key)):
             problems.add(Problem(path.at(key), "is required", hint=f"a pattern of type {entry['type']} takes {', '.join(mine)}"))
     reserve = entry.get("reserve")
-    if reserve is not None and "first_id" not in reserve:
+    if reserve is not None and "first_id" not in reserve and not problems.told(path.at("reserve", "first_id")):
         problems.add(Problem(path.at("reserve", "first_id"), "is required", hint="the reserve links need ids of their own"))
+    if reserve is not None and not {"first_id", "type"} <= reserve.keys():
         reserve = None
     for key, spec in (("link", entry["link"]), ("reserve", reserve or {})):
         if "type" in spec:
@@ -256,7 +293,7 @@ def _pairs(entry: Mapping[str, Any], path: Place, intent: Intent, problems: Find
     if entry["type"] == "full_mesh":
         before = len(problems)
         members = select(entry["nodes"], path.at("nodes"), intent, problems)
-        if len(members) == 1 and len(problems) == before:
+        if len(members) == 1 and len(problems) == before and not any(_may_be_group(name, intent) for name in entry["nodes"]):
             problems.add(Problem(path.at("nodes"), "is one node", hint="a mesh needs two or more"))
         for index, second in enumerate(members):
             for first in members[:index]:
@@ -291,19 +328,24 @@ def select(names: Sequence[str], path: Place, intent: Intent, problems: Findings
             found[name] = intent.nodes[name]
         elif name in intent.selectors:
             found.update((node.name, node) for node in intent.selectors[name])
-        else:
+        elif not _may_be_group(name, intent):
             valid = [*intent.nodes, *intent.selectors]
             problems.add(unknown(path.at(index), f"{show(name)} is no node, group or site", name, valid, "valid names"))
     return sorted(found.values(), key=lambda node: (node.id, node.name))
 
 
+def _may_be_group(name: str, intent: Intent) -> bool:
+    """Tell whether a node whose site or groups could not be read may belong to the site or group of a name."""
+    return any("groups" in node.unsure or ("site" in node.unsure and name in intent.sites) for node in intent.nodes.values())
+
+
 def read_segments(written: Options, options: Options, intent: Intent, problems: Findings) -> None:
-    """Add the segments of ``xgn_segments`` to the intent."""
-    for index, entry in _entries(written, options, "xgn_segments", problems):
-        path = Place.of("xgn_segments", index)
+    """Add the segments of ``xgn_segments`` to the intent. Parameters as of `read_links`."""
+    _note_unread(("xgn_segments",), intent.lost_segments, problems)
+    for path, entry in _entries(written, options, "xgn_segments"):
         before = len(problems)
-        members = select(entry["members"], path.at("members"), intent, problems)
-        gateway = _node(entry["gateway"], path.at("gateway"), intent, problems)
+        members = select(entry.get("members", ()), path.at("members"), intent, problems)
+        gateway = _node(entry["gateway"], path.at("gateway"), intent, problems) if "gateway" in entry else None
         prefixes = {}
         for family in FAMILIES:
             if family not in entry:
@@ -317,19 +359,20 @@ def read_segments(written: Options, options: Options, intent: Intent, problems: 
                 problems.add(Problem(path.at(family), f"is no {TITLE[family]} prefix", show(entry[family])))
                 continue
             prefixes[family] = prefix
-        if gateway is not None and members and gateway not in members:
+        if gateway is not None and members and gateway not in members and not problems.within(path.at("members")):
             problems.add(
                 Problem(path.at("gateway"), "is not a member", show(gateway.name), f"members: {', '.join(n.name for n in members)}")
             )
-        vrf = entry.get("vrf", gateway.vrf if gateway else "")
-        if vrf and vrf not in intent.vrfs and not problems.within(Place.of("xgn_vrfs", vrf)):
-            problems.add(unknown(path.at("vrf"), f"{show(vrf)} is no VRF of xgn_vrfs", vrf, [n for n in intent.vrfs if n], "valid VRFs"))
-        if len(problems) > before or gateway is None:
+        known_vrf(entry.get("vrf"), path.at("vrf"), intent.vrfs, problems)
+        if gateway is None or "members" not in entry:
+            intent.lost_segments[entry.get("id")] = path
             continue
+        broken = problems.within(path) or len(problems) > before
+        vrf = entry.get("vrf", UNKNOWN if broken and problems.explains(path.at("vrf")) else gateway.vrf)
         number = entry.get("id", -1)
         networks = [item for item in intent.settings.services.docker.values() if item.segment == number]
         # Where containers of a node that Ansible does not manage run is its owner's business.
         runs = frozenset(node.name for node in members if node.managed and any(node.name in item.nodes for item in networks))
         vni, mtu = entry.get("vni", number), entry.get("mtu")
         decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"])
-        intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs))
+        intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs, broken=broken))

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The MTU of every link and segment, through whatever it is nested in, with the arithmetic kept for messages."""
 
 from __future__ import annotations
@@ -10,64 +10,53 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, FAMILIES, mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Intent, Link, Nowhere, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, MAIN_UPLINK, UPLINK, Intent, Link, Nowhere, Segment
 
 
 def size_links(intent: Intent, problems: Findings) -> None:
     """Give every link its MTU, from what it travels over upwards. Adds what does not fit to the problems."""
-    by_id = {link.id: link for link in intent.links if not link.broken}
-    pending: list[Link] = []
-    for link in intent.links:
-        if link.broken:
-            continue
-        if link.options.over == LOOPBACK:
-            pending.append(link)
-        else:
-            _size(link, by_id, [], problems, unread=intent.lacks_links)
-    for link in pending:
-        _over_loopbacks(link, intent, problems)
+    by_id = {link.id: link for link in intent.links}
+    judged: set[int] = set()
+    for over_loopbacks in (False, True):
+        for link in intent.links:
+            if over_loopbacks and link.options.over == LOOPBACK and not link.broken:
+                _over_loopbacks(link, intent, problems)
+        for link in intent.links:
+            _size(link, by_id, [], judged, problems, intent)
 
 
-def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Findings, *, unread: bool) -> None:
-    if link.mtu or link.broken:
-        return
+def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], judged: set[int], problems: Findings, intent: Intent) -> None:
     over = link.options.over
-    if over == UPLINK:
-        if link.kind.tunnel:
-            uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
-            _settle_mtu(link, _inside(link, min(uplinks, default=ETHERNET_MTU), link.outer), problems)
-        else:
-            mtu = link.options.mtu if link.options.mtu is not None else ETHERNET_MTU
-            link.mtu, link.arithmetic = mtu, str(mtu)
-            problems.extend(mtu_problems(link.path.at("mtu"), mtu, link.families))
+    if over == LOOPBACK or id(link) in judged:
         return
-    below = by_id.get(over) if isinstance(over, int) else None
+    judged.add(id(link))
+    if over == UPLINK:
+        if not link.broken:
+            _size_over_uplinks(link, problems)
+        return
+    # What it travels over is judged though something else about it is wrong.
+    below = by_id.get(over) if isinstance(over, int) and not intent.may_be_link(over) else None
     if below is None:
         # An id that no link has may be that of one that could not be read.
-        if not (unread and isinstance(over, int)):
-            known = f"{len(by_id)} links have ids" if len(by_id) > 20 else f"ids: {', '.join(str(number) for number in sorted(by_id))}"
+        if not (isinstance(over, int) and intent.may_be_link(over)):
             shown = show(over.written if isinstance(over, Nowhere) else over)
-            problems.add(Problem(link.path.at("over"), "is neither 'uplink' nor 'loopback' nor the id of a link", shown, known))
+            problems.add(
+                Problem(link.path.at("over"), "is neither 'uplink' nor 'loopback' nor the id of a link", shown, f"ids: {intent.link_ids()}")
+            )
         link.broken = True
         return
-    if below is link or below in above:
-        chain = " over ".join(str(item.id) for item in [*above, link, below])
-        problems.add(Problem(link.path.at("over"), f"runs in a circle: {chain}", show(over)))
+    fault = _cannot_carry(link, below, above)
+    if fault:
+        problems.add(Problem(link.path.at("over"), fault, show(over)))
         link.broken = True
         return
-    if {end.node.name for end in below.ends} != {end.node.name for end in link.ends}:
-        names = " and ".join(end.node.name for end in below.ends)
-        problems.add(Problem(link.path.at("over"), f"joins {names}, not the two nodes of this link", show(over)))
+    _size(below, by_id, [*above, link], judged, problems, intent)
+    if below.broken or link.broken:
         link.broken = True
         return
-    if not link.kind.tunnel and not (link.kind.tagged and below.kind.tunnel and below.kind.layer == 2):
-        what = "Ethernet, which only a VXLAN carries" if link.kind.tagged else "a NIC"
-        problems.add(Problem(link.path.at("over"), f"is a link of type {below.type}; a link of type {link.type} needs {what}", show(over)))
-        link.broken = True
-        return
-    _size(below, by_id, [*above, link], problems, unread=unread)
-    if below.broken:
-        link.broken = True
+    if not below.mtu:
+        # It travels between the loopbacks, in the end, and is sized after all that may carry it there.
+        judged.discard(id(link))
         return
     link.outer = link.options.family or (below.families[0] if below.families else "ipv4")
     for end in link.ends:
@@ -75,6 +64,32 @@ def _size(link: Link, by_id: Mapping[int, Link], above: list[Link], problems: Fi
         if link.outer in under.addresses:
             end.endpoint = under.addresses[link.outer].bare
     _settle_mtu(link, _inside(link, below.mtu, link.outer), problems)
+
+
+def _size_over_uplinks(link: Link, problems: Findings) -> None:
+    if not link.kind.tunnel:
+        mtu = link.options.mtu if link.options.mtu is not None else ETHERNET_MTU
+        link.mtu, link.arithmetic = mtu, str(mtu)
+        problems.extend(mtu_problems(link.path.at("mtu"), mtu, link.families))
+    elif any(end.unsure for end in link.ends):
+        link.broken = True
+    else:
+        uplinks = [end.uplink.mtu for end in link.ends if end.uplink is not None]
+        _settle_mtu(link, _inside(link, min(uplinks, default=ETHERNET_MTU), link.outer), problems)
+
+
+def _cannot_carry(link: Link, below: Link, above: list[Link]) -> str:
+    """Return why a link cannot travel over another one, empty when it can. Parameters: both, and the links that travel over the first."""
+    if below is link or below in above:
+        chain = " over ".join(str(item.id) for item in [*above, link, below])
+        return f"runs in a circle: {chain}"
+    if {end.node.name for end in below.ends} != {end.node.name for end in link.ends}:
+        names = " and ".join(end.node.name for end in below.ends)
+        return f"joins {names}, not the two nodes of this link"
+    if not link.kind.tunnel and not (link.kind.tagged and below.kind.tunnel and below.kind.layer == 2):
+        what = "Ethernet, which only a VXLAN carries" if link.kind.tagged else "a NIC"
+        return f"is a link of type {below.type}; a link of type {link.type} needs {what}"
+    return ""
 
 
 def _over_loopbacks(link: Link, intent: Intent, problems: Findings) -> None:
@@ -93,9 +108,13 @@ def _over_loopbacks(link: Link, intent: Intent, problems: Findings) -> None:
     for end in link.ends:
         if family in end.node.loopback:
             end.endpoint = end.node.loopback[family].bare
-        else:
+        elif not intent.loopback_in_doubt(end.node):
             problems.add(Problem(link.path.at("over"), f"{end.node.name} has no {family} loopback", show("loopback")))
     link.outer = family
+    if not carriers and (intent.lost_links or any(item.broken for item in intent.links)):
+        # It may be one that could not be read.
+        link.broken = True
+        return
     if not carriers:
         problems.add(Problem(link.path.at("over"), "there is no other link in this VRF to travel over", show("loopback")))
         return
@@ -128,30 +147,9 @@ def _floor_problems(path: Place, mtu: int, families: Collection[str], arithmetic
         yield from mtu_problems(path.at("mtu"), mtu, families)
 
 
-def number_segment(segment: Segment, problems: Findings) -> None:
+def number_segment(segment: Segment, intent: Intent, problems: Findings) -> None:
     """Give a segment its MTU and its members their addresses. Adds what does not fit to the problems."""
-    uplinks = {node.name: segment.uplink_of(node) for node in segment.members}
-    lacking = [node.name for node in segment.members if uplinks[node.name] is None and not node.broken]
-    if lacking:
-        problems.add(
-            Problem(
-                segment.path.at("members"),
-                f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no uplink",
-                hint="a segment travels over the uplinks",
-            )
-        )
-        return
-    present = [uplink for uplink in uplinks.values() if uplink is not None]
-    common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
-    if present and not common:
-        problems.add(Problem(segment.path.at("members"), "no family that all uplinks have"))
-        return
-    room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
-    wanted = segment.options.mtu
-    segment.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU)
-    if wanted is not None and wanted > room.mtu:
-        problems.add(Problem(segment.path.at("mtu"), "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
-    problems.extend(_floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic))
+    _size_segment(segment, intent, problems)
     for family, prefix in segment.prefixes.items():
         for node in segment.members:
             number = 1 if node is segment.gateway else node.id + 1
@@ -163,3 +161,32 @@ def number_segment(segment: Segment, problems: Findings) -> None:
                 problems.add(Problem(segment.path.at(family), f"{prefix} holds {prefix.size} addresses; {text}", hint="enlarge the prefix"))
                 continue
             segment.addresses.setdefault(node.name, {})[family] = nth_address(prefix, number)
+
+
+def _size_segment(segment: Segment, intent: Intent, problems: Findings) -> None:
+    uplinks = {node.name: segment.uplink_of(node) for node in segment.members}
+    # One that the segment names and the member has not is told there.
+    unnamed = [node for node in segment.members if node.name not in segment.options.uplinks]
+    lacking = [node.name for node in unnamed if intent.misses_uplink(node, MAIN_UPLINK)]
+    if lacking:
+        problems.add(
+            Problem(
+                segment.path.at("members"),
+                f"{', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no uplink",
+                hint="a segment travels over the uplinks",
+            )
+        )
+        return
+    present = [uplink for uplink in uplinks.values() if uplink is not None and not uplink.unsure]
+    if intent.reading.within(segment.path) or len(present) < len(uplinks):
+        return
+    common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
+    if present and not common:
+        problems.add(Problem(segment.path.at("members"), "no family that all uplinks have"))
+        return
+    room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
+    wanted = segment.options.mtu
+    segment.mtu = wanted if wanted is not None else min(room.mtu, ETHERNET_MTU)
+    if wanted is not None and wanted > room.mtu:
+        problems.add(Problem(segment.path.at("mtu"), "does not fit the underlay", str(wanted), f"{room.arithmetic} is the most"))
+    problems.extend(_floor_problems(segment.path, segment.mtu, segment.prefixes, "" if wanted is not None else room.arithmetic))

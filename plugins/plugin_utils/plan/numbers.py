@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The numbers of the plan: addresses, interface names, ports and MTUs. All of them come from ids and from what is written, none from order."""
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Intent, Link, Node, Pools, Vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
 
 
@@ -28,24 +28,21 @@ def number_all(intent: Intent) -> Findings:
     problems = Findings()
     for node in intent.nodes.values():
         if not node.broken:
-            before = len(problems)
             _number_node(node, intent, problems)
-            node.broken = len(problems) > before
-    carriers = {link.id: link for link in intent.links}
+    carriers = {link.id: link for link in intent.links if not intent.may_be_link(link.id)}
     for link in intent.links:
-        link.broken = link.broken or any(end.node.broken for end in link.ends)
         if not link.broken:
             before = len(problems)
             _number_link(link, intent, carriers, problems)
             link.broken = len(problems) > before
     size_links(intent, problems)
     for segment in intent.segments:
-        number_segment(segment, problems)
+        number_segment(segment, intent, problems)
     return problems
 
 
 def _number_node(node: Node, intent: Intent, problems: Findings) -> None:
-    pools = _vrf(intent, node.vrf).pools
+    pools = intent.vrf(node.vrf).pools
     for family in FAMILIES:
         pool = pools.loopbacks.get(family)
         if family in node.loopback:
@@ -55,13 +52,14 @@ def _number_node(node: Node, intent: Intent, problems: Findings) -> None:
                     Problem(node.path.at("loopback", family), "is not a single address", show(str(written)), f"write {written.bare}")
                 )
             node.loopback[family] = Address(written.version, written.value, BITS[VERSION[family]])
-        elif pool is not None:
+        elif pool is not None and "loopback" not in node.unsure:
             try:
                 number = nth_address(pool, node.id)
             except AddressError as error:
                 problems.add(
                     Problem(node.path.at("id"), f"has no loopback: {error}", str(node.id), f"enlarge {pools.path}.loopbacks.{family}")
                 )
+                node.unsure |= {"loopback"}
                 continue
             node.loopback[family] = Address(number.version, number.value, BITS[VERSION[family]])
     if node.router_id is None:
@@ -70,8 +68,8 @@ def _number_node(node: Node, intent: Intent, problems: Findings) -> None:
     for network in node.networks:
         if not network.pooled:
             continue
-        own = _vrf(intent, network.vrf).pools
-        if network.id >= own.per_node and own.networks:
+        own = intent.vrf(network.vrf).pools
+        if network.id >= own.per_node and own.networks and not intent.reading.told(own.path.at("networks", "per_node")):
             hint = f"valid: 0 to {own.per_node - 1}; raise {own.path}.networks.per_node, or give the network an address"
             problems.add(Problem(network.path.at("id"), "is beyond what the pool holds for a node", str(network.id), hint))
             continue
@@ -83,17 +81,8 @@ def _number_node(node: Node, intent: Intent, problems: Findings) -> None:
                 problems.add(Problem(network.path, f"has no {family} subnet: {error}", hint=f"{how}; enlarge {own.path}.networks.{family}"))
                 continue
             network.addresses[family] = nth_address(subnet, 0) if subnet.size == 1 else link_addresses(subnet)[0]
-        if not own.networks and not pools_in_doubt(own, "networks", intent):
+        if not own.networks and not intent.pools_in_doubt(network.vrf, "networks") and not network.unsure:
             problems.add(Problem(network.path, "has no address", hint=f"give it an address, or name {own.path}.networks"))
-
-
-def _vrf(intent: Intent, name: str) -> Vrf:
-    return intent.vrfs.get(name) or intent.vrfs[""]
-
-
-def pools_in_doubt(pools: Pools, name: str, intent: Intent) -> bool:
-    """Tell whether a pool may be missing only because it could not be read, and that is told already."""
-    return intent.reading.doubtful(pools.path.at(name), Place.of("xgn_pools"))
 
 
 def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], problems: Findings) -> None:
@@ -109,7 +98,7 @@ def _number_link(link: Link, intent: Intent, carriers: Mapping[int, Link], probl
 
 
 def _address_link(link: Link, intent: Intent, problems: Findings) -> None:
-    pools = _vrf(intent, link.vrf).pools
+    pools = intent.vrf(link.vrf).pools
     first, second = link.ends
     families = []
     before = len(problems)
@@ -135,7 +124,7 @@ def _address_link(link: Link, intent: Intent, problems: Findings) -> None:
             first.addresses[family], second.addresses[family] = pair
         families.append(family)
     link.families = tuple(families)
-    if not families and len(problems) == before and not pools_in_doubt(pools, "links", intent):
+    if not families and len(problems) == before and not intent.pools_in_doubt(link.vrf, "links"):
         hint = f"name {pools.path}.links.ipv4 or .ipv6, or give both ends addresses"
         problems.add(Problem(link.path, "has no addresses", hint=hint))
 
@@ -185,6 +174,8 @@ def _meet(link: Link, problems: Findings) -> None:
     choices = [_outer_families(end) for end in link.ends]
     wanted = link.options.family
     common = [family for family in FAMILIES if all(family in choice for choice in choices) and wanted in (None, family)]
+    if any(end.unsure for end in link.ends):
+        return
     missing = [end for end in link.ends if end.uplink is None and end.written.endpoint is None and end.node.managed]
     for end in missing:
         hint = f"give {end.node.path} an uplink, or the end an endpoint"
@@ -227,6 +218,8 @@ def _listen(link: Link, base: int, problems: Findings) -> None:
     for end in link.ends:
         peer = link.other(end).node
         given = end.written.listen_port
+        if given is None and peer.broken:
+            continue
         reachable = inside or end.endpoint is not None
         if given is None and reachable and base + peer.id > PORTS.high:
             text = f"{base} + {peer.id} (id of {peer.name}) = {base + peer.id}, more than {PORTS.high}"

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The plan: intent in, the roles' variables of every host out, or every mistake at once."""
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class Plan:
     tcp_mss: dict[str, int]
 
 
-def check_intent(raw: Mapping[str, Any]) -> tuple[Intent, Findings]:
-    """Read, number and check an intent. Returns the objects and every problem."""
-    intent = read_intent(raw)
+def check_intent(raw: Mapping[str, Any], unread: Iterable[Problem] = ()) -> tuple[Intent, Findings]:
+    """Read, number and check an intent. Returns the objects and every problem. Parameters as of `read_intent`."""
+    intent = read_intent(raw, unread)
     problems = Findings(intent.reading)
-    problems.extend(id_problems(raw, intent))
-    problems.extend(number_all(intent))
-    problems.extend(intent_rules.problems_of(intent))
+    for found in (id_problems(raw, intent), number_all(intent), intent_rules.problems_of(intent)):
+        # What is missing because it could not be read is no second mistake.
+        problems.extend(problem for problem in found if not intent.reading.told(problem.path))
     return intent, problems
 
 
@@ -84,22 +84,23 @@ def smallest_mss(intent: Intent) -> dict[str, int]:
     return {family: tcp_mss(min(found), family) for family, found in sizes.items() if found}
 
 
-def make_plan(raw: Mapping[str, Any]) -> Plan:
+def make_plan(raw: Mapping[str, Any], unread: Iterable[Problem] = ()) -> Plan:
     """Compute the plan of an intent.
 
     Parameters:
         raw: the ``xgn_…`` variables as written; see the data model under ``docs/``.
+        unread: what could not even be templated.
 
     Raises:
         IntentError: the intent has mistakes; all of them are named.
         MissingLibraryError: netaddr is not installed.
     """
     with without_collection():
-        return _compute(raw)
+        return _compute(raw, unread)
 
 
-def _compute(raw: Mapping[str, Any]) -> Plan:
-    intent, problems = check_intent(raw)
+def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
+    intent, problems = check_intent(raw, unread)
     if problems:
         raise IntentError(problems)
     mss = smallest_mss(intent)

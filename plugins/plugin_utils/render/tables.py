@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The plan for people: a table of links as CSV and Markdown, and the topology for the drawing."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from html import escape
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import ports_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Link as DrawnLink
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Node as DrawnNode
 
@@ -21,9 +22,11 @@ LINK_COLUMNS = (
     "node a",
     "interface a",
     "addresses a",
+    "ports a",
     "node b",
     "interface b",
     "addresses b",
+    "ports b",
     "mtu",
     "routing",
     "reserve of",
@@ -41,14 +44,19 @@ def _row(link: Link) -> list[str]:
     reserve = "" if link.reserve_of is None else str(link.reserve_of)
     return [
         *(str(link.id), link.type, link.vrf or "main"),
-        *(first.node.name, first.interface, _addresses(first, link)),
-        *(second.node.name, second.interface, _addresses(second, link)),
+        *(first.node.name, first.interface, _addresses(first, link), _ports(first, link)),
+        *(second.node.name, second.interface, _addresses(second, link), _ports(second, link)),
         *(str(link.mtu), routing, reserve),
     ]
 
 
 def _addresses(end: End, link: Link) -> str:
     return " ".join(str(end.addresses[family]) for family in FAMILIES if family in link.families)
+
+
+def _ports(end: End, link: Link) -> str:
+    """Return what has to be open at an end, and wherever else packets are filtered on their way to it."""
+    return " ".join(f"{protocol}/{number}" if number else protocol for protocol, number in ports_of(link, end))
 
 
 def csv_table(rows: Sequence[Sequence[str]]) -> str:

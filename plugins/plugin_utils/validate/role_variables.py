@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which variables belong to which role, taken from the roles' own argument specs, and the check of all of them."""
 
 from __future__ import annotations
@@ -103,10 +103,16 @@ def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Finding
     Returns:
         Every problem; empty when there is none.
     """
+    found = form_problems(variables, specs)
+    found.extend(host_problems(variables))
+    return found
+
+
+def form_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Findings:
+    """Check the names and types of a host's variables alone, without the rules. Parameters and result as of `variable_problems`."""
     known = {name: value for name, value in variables.items() if name in specs.options}
     found = Findings(_unknown_names(variables, specs))
     found.extend(check(known, specs.options))
-    found.extend(host_problems(variables))
     return found
 
 

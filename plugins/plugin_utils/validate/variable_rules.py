@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a schema cannot say about the variables of one host: names that must exist, addresses that must fit, packets that must pass.
 
 Most of it is accepted by the programs themselves, which then end in a network that does not work: ``vtysh -C`` takes a neighbor with the

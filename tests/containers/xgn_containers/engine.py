@@ -24,7 +24,7 @@ from lab import process
 from lab.errors import LabError
 from lab.progress import Progress
 
-from . import oci_runtime
+from . import client, oci_runtime
 from .docker import Docker, find_program
 from .images import Recipe, build, load_recipes
 from .paths import EnginePaths, engine_paths, image_cache_dir
@@ -124,13 +124,13 @@ def status(paths: EnginePaths | None = None) -> Engine | None:
 
 def _existing(paths: EnginePaths) -> Engine | None:
     """Return the daemon that DOCKER_HOST or Docker's default names, if it answers."""
-    client = find_program("docker")
-    if client is None:
+    program = find_program("docker")
+    if program is None:
         return None
-    docker = Docker(client, os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+    docker = Docker(program, os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
     if not docker.answers():
         return None
-    _link_client(paths, client)
+    _link_client(paths, program)
     return Engine(docker, private=False)
 
 
@@ -155,7 +155,7 @@ def _private(paths: EnginePaths, progress: Progress) -> Engine | str:
     docker = _wait_for_answer(paths, init)
     if docker is None:
         return f"the private daemon does not answer; its log ends with:\n{process.tail(paths.log, LOG_LINES)}"
-    _link_client(paths, docker.client)
+    _write_client(paths, docker.client, init.pid)
     return Engine(docker, private=True)
 
 
@@ -201,11 +201,19 @@ def _write_config(paths: EnginePaths, runc: str) -> None:
     paths.config.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def _link_client(paths: EnginePaths, client: Path) -> None:
+def _link_client(paths: EnginePaths, program: Path) -> None:
     """Make this client the one that Ansible and testinfra find."""
     paths.bin.mkdir(exist_ok=True)
-    (paths.bin / "docker").unlink(missing_ok=True)
-    (paths.bin / "docker").symlink_to(client)
+    (paths.bin / "docker").symlink_to(program)
+
+
+def _write_client(paths: EnginePaths, program: Path, holder: int) -> None:
+    """Make a client of the private daemon, who spares it most of its work, the one that Ansible and testinfra find."""
+    paths.bin.mkdir(exist_ok=True)
+    # The holder itself has stayed in the machine's own process namespace.
+    (inside,) = Path(f"/proc/{holder}/task/{holder}/children").read_text(encoding="ascii").split()
+    (paths.bin / "docker").write_text(client.script(program, paths.runtime / "exec", int(inside)), encoding="utf-8")
+    (paths.bin / "docker").chmod(0o755)
 
 
 def _load(docker: Docker, tarballs: dict[Recipe, Path], progress: Progress) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -15,15 +16,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.bootstrap import LEAN, bootstrap_command
+from lab.data import tar_of
 from lab.errors import LabError
+from lab.paths import RECIPE_DIR
 from lab.process import tail
 from lab.progress import Progress
+from lab.recipe import files_below
 
 from .paths import CONTAINERS_DIR
 
 # Raise it when the build changes in a way that neither images.toml nor customise.sh shows.
 BUILDER_VERSION = 1
 REPOSITORY = "xgn-test"
+# Where Debian's Python finds what keeps byte code for it.
+PYTHON = "usr/lib/python3/dist-packages"
 BUILD_LIMIT_S = 900
 LOG_LINES = 25
 
@@ -41,6 +47,7 @@ class Recipe:
         sources: source packages that lie there, too.
         sources_suite: the suite they are from.
         mask: systemd units that must not run.
+        files: what it shares with the lab's machines, with path, mode and content.
         customise: the script that ends the build.
     """
 
@@ -52,6 +59,7 @@ class Recipe:
     sources: tuple[str, ...]
     sources_suite: str
     mask: tuple[str, ...]
+    files: tuple[tuple[str, int, str], ...]
     customise: str
 
     @property
@@ -91,6 +99,7 @@ def load_recipes(directory: Path = CONTAINERS_DIR) -> list[Recipe]:
             sources=tuple(sorted(sources)),
             sources_suite=extra["sources_suite"] if sources else "",
             mask=tuple(sorted(content["mask"])),
+            files=tuple((f"{PYTHON}/{path}", mode, text) for path, mode, text in files_below(RECIPE_DIR / "files" / PYTHON)),
             customise=customise,
         )
 
@@ -122,6 +131,7 @@ def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
         _mmdebstrap(recipe, unfinished, log, lock)
         unfinished.rename(tarball)
         log.unlink()
+        unfinished.with_suffix(".files").unlink()
         # Older versions of this image serve nobody in this checkout; another one builds its own again.
         for old in set(cache.glob(f"{recipe.stem}-*.tar")) - {tarball}:
             old.unlink()
@@ -134,7 +144,10 @@ def _mmdebstrap(recipe: Recipe, target: Path, log: Path, lock: int) -> None:
         raise LabError("mmdebstrap is missing: install the package mmdebstrap")
     customise = f"XGN_ARCHIVE='{' '.join(recipe.archive)}'\nXGN_MASK='{' '.join(recipe.mask)}'\n"
     customise += f"XGN_SOURCES='{' '.join(recipe.sources)}'\nXGN_SOURCES_SUITE='{recipe.sources_suite}'\n{recipe.customise}"
-    command = bootstrap_command(recipe.suite, recipe.packages, [f"--customize-hook={customise}"], target)
+    files = target.with_suffix(".files")
+    files.write_bytes(tar_of(recipe.files))
+    hooks = [f"--customize-hook=tar-in {shlex.quote(str(files))} /", f"--customize-hook={customise}"]
+    command = bootstrap_command(recipe.suite, recipe.packages, hooks, target)
     with log.open("wb") as stream:
         try:
             status = subprocess.run(

@@ -121,7 +121,7 @@ def test_it_restores_as_soon_as_the_measurement_is_over(tmp_path: Path, monkeypa
     ("cut", "restore", "words"),
     [
         ("sh -c 'echo no such port >&2; exit 3'", "true", "no such port"),
-        ("false", "true", "false: exit status 1"),
+        ("false", "true", "the command 'false' of the cut failed: exit status 1"),
         ("true", "sh -c 'exit 4'", "exit status 4"),
         ("no-such-program", "true", "no-such-program"),
         ("an 'open quote", "true", "No closing quotation"),

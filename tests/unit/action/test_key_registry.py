@@ -66,7 +66,9 @@ def test_check_mode_goes_on_without_keys(act: Act, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["- a list\n", "wg0: [1]\n", "1: A\n"])
 def test_a_file_of_another_kind_is_named(act: Act, tmp_path: Path, text: str) -> None:
     (tmp_path / "T2.txt").write_text(text, encoding="utf-8")
-    with pytest.raises(AnsibleActionFail, match=r"registry of public keys: .*T2\.txt: expected lines `interface: public key`"):
+    with pytest.raises(
+        AnsibleActionFail, match=r"The registry of public keys .* cannot be used: .*T2\.txt: expected lines `interface: public key`"
+    ):
         act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
 
 

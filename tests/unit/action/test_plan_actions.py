@@ -54,7 +54,7 @@ def test_mistakes_are_a_list_and_nothing_is_written(act: Act, tmp_path: Path) ->
     assert len(refused["problems"]) >= 2
     assert any(problem.startswith("xgn_nods") for problem in refused["problems"])
     assert refused["msg"].startswith(f"{len(refused['problems'])} mistakes") and not any(
-        problem in refused["msg"] for problem in refused["problems"]
+        problem.strip() in refused["msg"] for problem in refused["problems"]
     )
     assert not (tmp_path / "plan").exists()
 
@@ -69,11 +69,11 @@ def test_a_secret_is_missed_by_hosts_of_this_run_alone(act: Act, tmp_path: Path)
     """A slice of the inventory lacks what stands with the hosts of the others, and says so at most."""
     arguments = {"directory": str(tmp_path / "plan"), **QUICK, "needs_secrets": True}
     missed = "xgn_bgp.password_variable: 'bgp_password' is not a defined variable"
-    refused = act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {}}})
+    refused = act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {}, "T2": {}}})
     assert refused["failed"] and refused["problems"][0].startswith(missed)
     assert not act(plan.ActionModule, arguments, pair() | {"hostvars": {"T1": {"bgp_password": "swordfish"}}}).get("failed")
     elsewhere = act(plan.ActionModule, arguments, pair() | {"hostvars": {"another": {}}})
-    assert not elsewhere.get("failed") and elsewhere["warnings"][0].startswith(missed)
+    assert not elsewhere.get("failed") and any(warning.startswith(missed) for warning in elsewhere["warnings"])
 
 
 def test_a_directory_that_cannot_be_written_is_named(act: Act, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_missing_id_is_written(act: Act, inventory: Path) -> None:
     assert told["changed"] and told["assigned"] == {"xgn_links[0].id": 1}
     assert intent.read_text(encoding="utf-8") == before
     done = act(assign_ids.ActionModule, {}, variables)
-    assert (done["changed"], done["assigned"], done["msg"]) == (True, {"xgn_links[0].id": 1}, "1 ids written.")
+    assert (done["changed"], done["assigned"], done["msg"]) == (True, {"xgn_links[0].id": 1}, "1 id written.")
     assert done["diff"] == [
         {"before_header": str(intent), "after_header": str(intent), "before": before, "after": intent.read_text(encoding="utf-8")}
     ]
@@ -133,10 +133,13 @@ def test_an_entry_that_stands_elsewhere_is_named(act: Act, tmp_path: Path) -> No
     other.write_text("xgn_nodes: {}\n", encoding="utf-8")
     refused = act(assign_ids.ActionModule, {}, {**without_the_links_id(), "inventory_dir": str(tmp_path)})
     assert refused["failed"] and not refused["changed"]
-    assert refused["msg"] == f"xgn_links[0] stand in none of the files searched: {other}"
+    assert (
+        refused["msg"]
+        == f"No id was written for xgn_links[0]: not found in {other}. Remedy: name the file with option files, or write the id by hand."
+    )
     other.unlink()
     refused = act(assign_ids.ActionModule, {}, {**without_the_links_id(), "inventory_dir": str(tmp_path)})
-    assert refused["msg"].endswith("files searched: no file")
+    assert refused["msg"].startswith("No id was written for xgn_links[0]: not found in any file.")
 
 
 @pytest.mark.parametrize(("text", "words"), [("a: [", "not valid YAML"), (None, "No such file")])

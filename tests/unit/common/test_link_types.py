@@ -23,7 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.failover_test import _tunnel
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import _ports_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import ports_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import END_MARKS, WIDTHS
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import plan_files
@@ -265,7 +265,7 @@ def test_an_unknown_type_raises_wherever_one_asks() -> None:
         lambda: link_type(link.type),
         lambda: link.kind,
         lambda: interface_name(link.type, 1),
-        lambda: _ports_of(link, link.ends[0]),
+        lambda: ports_of(link, link.ends[0]),
         lambda: tunnel_unit(link, link.ends[0]),
         lambda: _tunnel(link, link.ends[0]),
     ):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, Role
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, Role, lacks_packages
 
 ROOT = Path(__file__).resolve().parents[3]
 INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
@@ -26,9 +26,15 @@ def test_the_roles_are_those_on_disk() -> None:
 def test_site_runs_them_in_that_order() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
-    steps = {task[kind]["name"].removeprefix("xuegao.net."): (kind, task) for task in build["tasks"] for kind in INCLUSION if kind in task}
+    steps = {
+        task[kind]["name"].removeprefix("xuegao.net."): (kind, task)
+        for task in build["tasks"]
+        for kind in INCLUSION
+        if kind in task and "tasks_from" not in task[kind]
+    }
     ran = list(steps)
-    assert len(ran) == len(build["tasks"])
+    others = [task["name"] for task in build["tasks"] if not any(task in step for step in steps.values())]
+    assert others == ["See whether something has to be installed anywhere", "Confirm the network over a new connection"]
     assert ran == [name for name in ROLES if name in ran]
     for name, (kind, task) in steps.items():
         # A condition on an import is one on each of the role's tasks, so that each is skipped, and printed.
@@ -47,3 +53,22 @@ def test_role_verify_names_those_that_are_compared() -> None:
 @pytest.mark.parametrize("item", ROLES.values(), ids=lambda item: item.name)
 def test_the_variable_that_tells_is_the_roles_own(item: Role) -> None:
     assert not item.optional or (item.optional in specs_of(item.name) and item.optional.startswith(item.prefix))
+
+
+def test_each_role_that_makes_something_on_a_host_has_variables_that_tell() -> None:
+    """Else a host that is no node, and uses that role alone, would be refused."""
+    assert {item.name for item in ROLES.values() if not (item.optional or item.declares)} == {
+        *("preflight", "sysctl", "frr_build", "failover_test", "verify")
+    }
+    for item in ROLES.values():
+        assert set(item.declares) <= set(specs_of(item.name)) and all(name.startswith(item.prefix) for name in item.declares)
+
+
+def test_a_run_that_installs_takes_longer() -> None:
+    """Only what the host's variables ask for counts, under any of its names; nothing is known of a host before it has been looked at."""
+    host = {"packages": ["frr", "moby-engine"]}
+    assert not lacks_packages(
+        {"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "docker_macvlan_networks": [{"name": "apps"}], "openvpn_tunnels": []}
+    )
+    assert lacks_packages({"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "openvpn_tunnels": [{"name": "ovpn1"}]})
+    assert not lacks_packages({"openvpn_tunnels": [{"name": "ovpn1"}]})

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, report, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, check_value, with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, report, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, check_value, usable, with_defaults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +181,35 @@ def test_with_defaults_of_free_keys_and_aliases() -> None:
     nodes = {"nodes": {"type": "dict", "values": {"type": "dict", "options": PEER}}}
     assert with_defaults({"nodes": {"hq": {"address": "a"}}}, nodes) == {"nodes": {"hq": {"address": "a", "passive": False}}}
     assert with_defaults({"addr": "a"}, {"address": {"type": "str", "aliases": ["addr"]}}) == {"address": "a"}
+
+
+def test_what_is_usable_of_a_value_with_mistakes() -> None:
+    options: dict[str, Any] = {
+        "id": {"type": "int"},
+        "peer": {"type": "dict", "options": PEER},
+        "peers": {"type": "list", "elements": "dict", "options": PEER},
+        "names": {"type": "list", "elements": "str"},
+        "nodes": {"type": "dict", "values": {"type": "dict", "options": PEER}},
+    }
+    good = {"address": "a", "remote_as": 1}
+    written = {
+        "id": "1",
+        "peer": {**good, "colour": "red"},
+        "peers": [{**good, "remote_as": "x"}, good, "b"],
+        "names": ["a", 5],
+        "nodes": {"hq": {"remote_as": 1, "passive": "yes"}, "cloud": good, "branch": 7},
+        "typo": 1,
+    }
+    wrong = Findings(check(written, options))
+    assert usable(written, options, wrong) == {
+        "peer": good,
+        "peers": [{"address": "a"}, good, {}],
+        "nodes": {"hq": {"remote_as": 1}, "cloud": good},
+    }
+    # Of what is needed whole, nothing is left that lacks what is required.
+    assert usable(written, options, wrong, whole=True)["nodes"] == {"cloud": good}
+    assert usable(good, PEER, Findings()) == good
+    assert usable({"addr": "a", "b": 1}, {"address": {"type": "str", "aliases": ["addr"]}}, Findings()) == {"addr": "a"}
 
 
 def test_report_is_in_the_order_of_paths_and_counts() -> None:

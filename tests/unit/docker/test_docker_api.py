@@ -89,12 +89,13 @@ def test_answers_are_parsed(docker: Docker) -> None:
 
 def test_what_is_not_there_is_none_and_cannot_be_started(docker: Docker) -> None:
     assert docker.get("/containers/gone/json") is None
-    with pytest.raises(DockerError, match=r"^/containers/gone/start: No such container: gone$"):
+    with pytest.raises(DockerError, match=r"^Docker refuses POST /containers/gone/start: No such container: gone$"):
         docker.post("/containers/gone/start")
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"), [("/info", "^GET /info: the engine is out of order$"), ("/plain", "^GET /plain: no JSON at all$")]
+    ("asked", "words"),
+    [("/info", "^Docker refuses GET /info: the engine is out of order$"), ("/plain", "^Docker refuses GET /plain: no JSON at all$")],
 )
 def test_a_refusal_is_said_in_the_daemons_words(docker: Docker, asked: str, words: str) -> None:
     with pytest.raises(DockerError, match=words):
@@ -113,10 +114,10 @@ def test_an_error_within_a_good_answer_is_one(docker: Docker) -> None:
 
 
 def test_without_a_daemon(path: Path) -> None:
-    with pytest.raises(DockerError, match=rf"^{path} does not exist: the daemon does not run$"):
+    with pytest.raises(DockerError, match=rf"^{path} does not exist, so Docker does not run"):
         Docker(str(path)).get("/info")
     path.write_text("", encoding="utf-8")
-    with pytest.raises(DockerError, match=rf"^GET /info on {path}: .*refused"):
+    with pytest.raises(DockerError, match=rf"^Docker does not answer GET /info on {path}: .*refused"):
         Docker(str(path)).get("/info")
 
 

@@ -110,3 +110,15 @@ def test_descriptions_of_the_data_model_are_whole() -> None:
     for subject, content in subjects().items():
         for path, option in options_of(content["options"], subject):
             assert set(option) <= KEYS, f"{path}: put the description into quotes"
+
+
+def test_file_headers_name_the_licence_that_is_there() -> None:
+    headers: dict[str, list[str]] = {}
+    for name in ("plugins", "roles", "tests", "tools", "lab", "docs", "molecule"):
+        for path in (ROOT / name).rglob("*.py"):
+            for found in re.findall(
+                r"^# GNU General Public License v3\.0\+ \(see (\S+) or ", path.read_text(encoding="utf-8"), re.MULTILINE
+            ):
+                headers.setdefault(found, []).append(path.relative_to(ROOT).as_posix())
+    assert list(headers) == ["LICENSE"], headers
+    assert (ROOT / "LICENSE").is_file()

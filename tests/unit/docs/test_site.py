@@ -28,6 +28,8 @@ def test_a_link_becomes_what_the_site_has() -> None:
     assert build_site.moved("[x](../../docs/verify.md)", "roles/frr/README.md", known) == "[x](../verify.md)"
     assert build_site.moved("[frr](../roles/frr)", "docs/verify.md", known) == "[frr](roles/frr.md)"
     assert build_site.moved("[`a`](../Makefile)", "docs/verify.md", known) == "`a`"
+    assert build_site.moved("[docs/terms.md](docs/terms.md)", "README.md", known) == "[Terms](terms.md)"
+    assert build_site.moved("[docs/decisions](docs/decisions)", "README.md", known) == "[Decisions](decisions/README.md)"
     with pytest.raises(ValueError, match="leads nowhere"):
         build_site.moved("[x](none.md)", "docs/verify.md", known)
 

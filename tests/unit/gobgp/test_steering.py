@@ -109,14 +109,14 @@ def test_what_may_no_longer_be_steered_goes(box: dict[str, dict[str, Any]]) -> N
 
 def test_a_daemon_that_refuses_in_silence_is_found_out(box: dict[str, dict[str, Any]]) -> None:
     route = {**ROUTE, "prefix": "198.51.100.0/24"}
-    with pytest.raises(steering.SteeringError, match="did not take it"):
+    with pytest.raises(steering.SteeringError, match="its table is another"):
         steering.bring_in_line({"198.51.100.0/24": route}, {})
 
 
 def test_nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steering, "SOCKET", str(tmp_path / "none"))
     monkeypatch.setattr(steering, "run_client", lambda words: (1, '{"error":"context deadline exceeded"}\n usage: and so on'))
-    with pytest.raises(steering.SteeringError, match="gobgpd is away"):
+    with pytest.raises(steering.SteeringError, match="gobgpd does not run"):
         steering.client("global")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import loaded
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished
 from ansible_collections.xuegao.net.plugins.modules import docker_booted, docker_differences, docker_engine, docker_image_tar
@@ -64,6 +65,7 @@ class Engine:
         self.config, self.dropin = tmp_path / "daemon.json", tmp_path / "docker.service.d" / "90-xgn.conf"
         self.root = tmp_path / "docker"
         self.declared = {"live-restore": True, "data-root": str(self.root)}
+        self.record = tmp_path / "loaded" / "docker.service"
         self.daemon = daemon
         self.starts = True
         host.program("dockerd", lambda command, _data: (0, "--validate" if "--help" in command else "", ""))
@@ -76,6 +78,8 @@ class Engine:
         config = json.loads(self.config.read_text(encoding="utf-8")) if self.config.exists() else self.declared
         info = {"DockerRootDir": config["data-root"], "LiveRestoreEnabled": config.get("live-restore", False)}
         self.daemon.answers["/info"] = {**info, "CgroupVersion": "2", "ServerVersion": "28"}
+        self.record.parent.mkdir(exist_ok=True)
+        self.record.write_text(f"{loaded.digest_of(str(self.config))}  {self.config}\n" if self.config.exists() else "", encoding="utf-8")
 
     def systemctl(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
         if command[1] in ("start", "restart", "reload"):
@@ -90,6 +94,7 @@ class Engine:
 def engine(host: Host, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A running engine without a daemon.json."""
     found = Engine(host, daemon, tmp_path)
+    monkeypatch.setattr(loaded, "RECORDS", str(found.record.parent))
     monkeypatch.setattr(docker_engine, "CONFIG", str(found.config))
     monkeypatch.setattr(docker_engine, "DROPIN", str(found.dropin))
     monkeypatch.setattr(docker_engine, "DEFAULT_ROOT", str(found.root))
@@ -100,7 +105,7 @@ def apply(host: Host, engine: Engine, check: bool = False, **more: Any) -> dict[
     return host.run(docker_engine, {"config": engine.declared, "dropin": "[Unit]\n", **more}, check=check)
 
 
-ASKS = ("systemctl is-", "dockerd", "journalctl")
+ASKS = ("systemctl is-", "systemctl show", "dockerd", "journalctl")
 
 
 def test_the_engine_is_brought_in_line_once(host: Host, engine: Engine) -> None:
@@ -108,6 +113,37 @@ def test_the_engine_is_brought_in_line_once(host: Host, engine: Engine) -> None:
     assert [(result["changed"], result["actions"]) for result in (first, second)] == [(True, ["restart"]), (False, [])]
     assert json.loads(engine.config.read_text(encoding="utf-8")) == engine.declared
     assert host.changed(*ASKS)[0] == "systemctl daemon-reload"
+
+
+def test_a_daemon_that_a_killed_run_left_with_its_former_configuration_is_restarted(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.record.write_text(f"other  {engine.config}\n", encoding="utf-8")
+    assert [apply(host, engine)["actions"] for _run in (1, 2)] == [["restart"], []]
+
+
+def test_an_edit_that_the_daemon_has_not_read_is_undone_without_it(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.config.write_text('{"data-root": "/elsewhere"}', encoding="utf-8")
+    result = apply(host, engine)
+    assert (result["changed"], result["actions"]) == (True, [])
+    assert json.loads(engine.config.read_text(encoding="utf-8")) == engine.declared
+
+
+def test_one_that_does_not_say_what_it_has_read_is_reloaded(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.record.unlink()
+    assert [apply(host, engine)["actions"] for _run in (1, 2)] == [["reload"], []]
+
+
+def test_a_mask_goes(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    shown = engine.systemctl
+
+    def systemctl(command: list[str], data: str | None) -> tuple[int, str, str]:
+        return (0, "LoadState=masked\n", "") if command[1] == "show" else shown(command, data)
+
+    host.program("systemctl", systemctl)
+    assert apply(host, engine)["actions"] == ["docker.service: unmask"]
 
 
 def test_what_a_reload_takes_restarts_nothing(host: Host, engine: Engine) -> None:
@@ -127,7 +163,7 @@ def test_a_configuration_that_dockerd_refuses_is_not_written(host: Host, engine:
 
     host.program("dockerd", dockerd)
     result = apply(host, engine)
-    assert result["msg"] == f"dockerd refuses the configuration, nothing was changed: unable to configure: {engine.config}: bad"
+    assert result["msg"] == f"dockerd refuses the new {engine.config}, and nothing was changed: unable to configure: {engine.config}: bad"
     assert not engine.config.exists()
 
 
@@ -140,8 +176,9 @@ def test_an_engine_that_does_not_start_gets_its_former_file_back(host: Host, eng
     original = engine.systemctl
     host.program("systemctl", lambda command, data: (0, "", "") if command[1] == "reload" else original(command, data))
     result = apply(host, engine)
-    assert (
-        "restart failed: Job for docker.service failed\nfailed to start daemon\nThe old daemon.json is back and running." in result["msg"]
+    assert result["msg"] == (
+        f"`systemctl restart docker.service` failed: Job for docker.service failed. The former {engine.config} was put back, and Docker runs with it."
+        " The journal ends with:\nfailed to start daemon"
     )
     assert engine.config.read_text(encoding="utf-8") == former
 
@@ -246,7 +283,10 @@ def test_what_has_our_label_and_is_not_declared_is_named(host: Host, world: dict
 def test_a_prediction_goes_on_without_a_daemon(host: Host, world: dict[str, Any]) -> None:
     world["daemon"].gone = "the daemon does not run"
     assert compare(host, world, check=True) == {"images": ["router"], "networks": ["lan"], "create": ["r1"]}
-    assert host.run(docker_differences, DECLARED)["msg"] == "the daemon does not run"
+    assert (
+        host.run(docker_differences, DECLARED)["msg"]
+        == "Docker cannot be asked what it has, and nothing was changed: the daemon does not run"
+    )
 
 
 def test_interfaces_are_counted_without_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,12 +332,15 @@ def test_a_root_file_system_is_imported_once(host: Host, daemon: Daemon, archive
 
 
 def test_an_archive_that_the_daemon_took_in_vain_is_found_out(host: Host, daemon: Daemon, archive: Path) -> None:
-    assert load(host, archive)["msg"] == "router:latest: the daemon took the archive and has no image router:latest"
+    assert (
+        load(host, archive)["msg"]
+        == f"image router:latest could not be made from {archive}: Docker took the archive, and has no such image afterwards"
+    )
 
 
 def test_a_torn_archive_is_not_loaded(host: Host, daemon: Daemon, archive: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:700])
-    assert load(host, archive)["msg"].endswith("Nothing was loaded.")
+    assert load(host, archive)["msg"].endswith("Nothing was loaded. Remedy: make the archive anew.")
     assert daemon.posts == []
 
 
@@ -319,6 +362,9 @@ def test_one_that_does_not_boot_is_named(host: Host, monkeypatch: pytest.MonkeyP
     answer = Finished(1, "", "Error: No such container")
     monkeypatch.setattr(docker_booted, "Gatherer", lambda: type("Gatherer", (), {"run": staticmethod(lambda *_a, **_n: answer)})())
     result = host.run(docker_booted, {"containers": ["r1"], "timeout": 3})
-    assert result["msg"] == "After 3 s systemd has not booted in r1: Error: No such container. See: docker logs NAME"
+    assert (
+        result["msg"]
+        == "After 3 s systemd has not booted in r1: Error: No such container. `docker logs NAME` and `docker exec NAME systemctl list-jobs` say what it waits for."
+    )
     assert sum(host.naps) == 3
     assert host.run(docker_booted, {"containers": ["r1"]}, check=True)["states"] == {}

@@ -1,23 +1,15 @@
-"""What guards the way in: the packet filter, sshd's addresses, and the confirmation of a change that has a way back."""
+"""What guards the way in: the packet filter and sshd's addresses, each changed with a way back."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import checkpoint as way_back
-from ansible_collections.xuegao.net.plugins.modules import checkpoint, nft_table, ssh_listen
+from ansible_collections.xuegao.net.plugins.modules import nft_table, ssh_listen
 
 from .managed_host import Host
-
-
-@pytest.fixture(autouse=True)
-def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where checkpoints are kept."""
-    monkeypatch.setattr(way_back, "DIRECTORY", str(tmp_path / "checkpoints"))
-    return tmp_path / "checkpoints"
-
 
 # ---- nft_table -----------------------------------------------------------------------------------------------------------------------------
 
@@ -33,6 +25,8 @@ class Filter:
         host.program("systemctl")
 
     def nft(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
+        if command[1:] == ["list", "tables"]:
+            return 0, "table ip theirs\n" + ("table inet xgn\n" if self.live else ""), ""
         if "list" in command:
             return (0, self.live, "") if self.live else (1, "", "Error: No such file or directory")
         if "-c" in command:
@@ -45,15 +39,15 @@ OLD, NEW = "table inet xgn { old }\n", "table inet xgn { new }\n"
 
 
 def load(host: Host, path: Path, check: bool = False, **more: Any) -> dict[str, Any]:
-    return host.run(nft_table, {"path": str(path), "content": NEW, **more}, check=check)
+    return host.run(nft_table, {"path": str(path), "content": NEW, "way_back_seconds": 60, **more}, check=check)
 
 
-def test_a_table_is_loaded_once_with_a_way_back(host: Host, tmp_path: Path, checkpoints: Path) -> None:
+def test_a_table_is_loaded_once_with_a_way_back(host: Host, tmp_path: Path, way_back: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     first = load(host, path)
-    assert (first["changed"], first["pending"], live.live, path.read_text(encoding="utf-8")) == (True, True, NEW, NEW)
-    former = (checkpoints / "firewall/former.nft").read_text(encoding="utf-8")
-    assert former == f"table inet xgn\ndelete table inet xgn\n{OLD}"
+    armed = first["ansible_facts"]["xgn_way_back"]["armed"]
+    assert (first["changed"], armed, live.live, path.read_text(encoding="utf-8")) == (True, True, NEW, NEW)
+    assert json.loads((way_back / "armed/snapshot.json").read_text(encoding="utf-8"))["tables"] == {"inet xgn": OLD}
     # Laid before the filter closes.
     timer = next(index for index, call in enumerate(host.calls) if call.startswith("systemd-run"))
     assert timer < host.calls.index(f"nft -f {path}")
@@ -63,29 +57,29 @@ def test_a_table_is_loaded_once_with_a_way_back(host: Host, tmp_path: Path, chec
 def test_a_rule_deleted_by_hand_is_repaired_though_the_file_is_right(host: Host, tmp_path: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     path.write_text(NEW, encoding="utf-8")
-    result = load(host, path, seconds=0)
+    result = load(host, path, way_back_seconds=0)
     assert [item["before_header"] for item in result["diff"]] == ["table inet xgn"]
-    assert (live.live, result["pending"]) == (NEW, False)
+    assert (live.live, "ansible_facts" in result) == (NEW, False)
 
 
 def test_a_refused_table_changes_nothing(host: Host, tmp_path: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     live.refuses = "syntax error"
-    assert load(host, path)["msg"] == f"refused by nft, nothing was changed:\n{path}:1: syntax error"
+    assert load(host, path)["msg"] == f"nft refuses the new rules, and nothing was changed:\n{path}:1: syntax error"
     assert (live.live, path.exists()) == (OLD, False)
 
 
-def test_without_a_timer_nothing_is_loaded(host: Host, tmp_path: Path, checkpoints: Path) -> None:
+def test_without_a_timer_nothing_is_loaded(host: Host, tmp_path: Path, way_back: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     host.program("systemd-run", lambda _command, _data: (1, "", "no bus"))
-    assert load(host, path)["msg"].endswith("so nothing was changed: no bus")
-    assert (live.live, path.exists(), (checkpoints / "firewall").exists()) == (OLD, False, False)
+    assert "so nothing was changed: no bus. Remedy: " in load(host, path)["msg"]
+    assert (live.live, path.exists(), [item.name for item in way_back.iterdir()]) == (OLD, False, ["program.py"])
 
 
-def test_check_mode_loads_nothing(host: Host, tmp_path: Path, checkpoints: Path) -> None:
+def test_check_mode_loads_nothing(host: Host, tmp_path: Path, way_back: Path) -> None:
     live, path = Filter(host, OLD), tmp_path / "xgn.nft"
     assert load(host, path, check=True)["changed"]
-    assert (live.live, path.exists(), checkpoints.exists()) == (OLD, False, False)
+    assert (live.live, path.exists(), way_back.exists()) == (OLD, False, False)
 
 
 def test_a_table_is_taken_away_with_its_file(host: Host, tmp_path: Path) -> None:
@@ -143,14 +137,14 @@ class Sshd:
 
 def listen(host: Host, path: Path, check: bool = False, **more: Any) -> dict[str, Any]:
     files = [{"path": str(path), "content": f"ListenAddress {WANTED[0]}\n"}]
-    return host.run(ssh_listen, {"files": files, "addresses": WANTED, **more}, check=check)
+    return host.run(ssh_listen, {"files": files, "addresses": WANTED, "way_back_seconds": 60, **more}, check=check)
 
 
 def test_addresses_are_changed_once_with_a_way_back(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "10-xgn.conf"
     sshd = Sshd(host, path)
     first = listen(host, path)
-    assert (first["changed"], first["pending"], sshd.listens) == (True, True, WANTED[0])
+    assert (first["changed"], first["ansible_facts"]["xgn_way_back"]["armed"], sshd.listens) == (True, True, WANTED[0])
     assert first["diff"][1] == {
         "before_header": "sshd listens",
         "after_header": "sshd listens",
@@ -175,7 +169,7 @@ def test_check_mode_leaves_sshd_alone(host: Host, tmp_path: Path) -> None:
         ({"obeys": False}, "sshd listens on 0.0.0.0:22 instead of 192.0.2.1:22."),
     ],
 )
-def test_what_does_not_work_is_undone_at_once(host: Host, tmp_path: Path, checkpoints: Path, fault: dict[str, Any], reason: str) -> None:
+def test_what_does_not_work_is_undone_at_once(host: Host, tmp_path: Path, way_back: Path, fault: dict[str, Any], reason: str) -> None:
     path = tmp_path / "10-xgn.conf"
     sshd = Sshd(host, path)
     for name, value in fault.items():
@@ -183,7 +177,7 @@ def test_what_does_not_work_is_undone_at_once(host: Host, tmp_path: Path, checkp
     result = listen(host, path)
     assert result["msg"].startswith(reason)
     assert result["msg"].endswith("The former addresses are in force.")
-    assert (path.exists(), sshd.listens, list(checkpoints.iterdir())) == (False, "0.0.0.0:22", [])
+    assert (path.exists(), sshd.listens, (way_back / "armed").exists()) == (False, "0.0.0.0:22", False)
 
 
 def test_a_socket_that_is_not_enabled_is_a_change(host: Host, tmp_path: Path) -> None:
@@ -195,20 +189,3 @@ def test_a_socket_that_is_not_enabled_is_a_change(host: Host, tmp_path: Path) ->
     result = listen(host, path, sockets=["xgn-ssh-CORE.socket"])
     assert (result["changed"], result["diff"]) == (True, [])
     assert "systemctl enable --quiet xgn-ssh-CORE.socket" in host.calls
-
-
-# ---- checkpoint ----------------------------------------------------------------------------------------------------------------------------
-
-
-def test_a_confirmation_forgets_the_way_back(host: Host, checkpoints: Path) -> None:
-    host.program("systemctl")
-    (checkpoints / "firewall").mkdir(parents=True)
-    assert host.run(checkpoint, {"name": "firewall"}, check=True)["changed"]
-    assert (checkpoints / "firewall").exists()
-    assert host.run(checkpoint, {"name": "firewall"})["changed"]
-    assert (host.calls, list(checkpoints.iterdir())) == (["systemctl stop xgn-checkpoint-firewall.timer"], [])
-
-
-def test_a_confirmation_that_comes_too_late_is_an_error(host: Host) -> None:
-    host.program("systemctl")
-    assert "the confirmation came too late" in host.run(checkpoint, {"name": "firewall"})["msg"]

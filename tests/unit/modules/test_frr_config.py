@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.modules import frr_config
 
 from .managed_host import Host
@@ -34,6 +35,8 @@ class Router:
     def vtysh(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
         if "--dryrun" in command:
             return (1, self.refuses.replace("PATH", command[-1]), "") if self.refuses else (0, "", "")
+        if "show running-config no-header" in command:
+            return 0, self.running, ""
         if "configure terminal" in command:
             self.addresses = [{"ifname": "wg0", "addr_info": [{"local": "10.1.0.1", "prefixlen": 30}]}]
         return (0, self.daemons, "") if self.daemons else (1, "", "failed to connect")
@@ -92,6 +95,18 @@ def test_drift_of_the_running_daemons_is_seen_though_the_file_is_right(host: Hos
     assert router.running != TEXT
     assert run(host, path)["applied"] == ["no log syslog"]
     assert router.running == TEXT
+
+
+def test_what_ran_and_stands_in_no_file_is_kept_for_the_way_back(host: Host, path: Path, way_back: Path) -> None:
+    """Somebody has repaired a path by hand, and the run takes it away."""
+    host.program("systemctl")
+    host.program("systemd-run")
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    Router(host, path, running=TEXT + "ip route 0.0.0.0/0 192.0.2.1\n")
+    assert run(host, path, way_back_seconds=60)["applied"] == ["no ip route 0.0.0.0/0 192.0.2.1"]
+    kept = way_back / "armed" / program.FRR_RUNNING
+    assert (kept.read_text(encoding="utf-8"), kept.stat().st_mode & 0o777) == (TEXT + "ip route 0.0.0.0/0 192.0.2.1\n", 0o600)
 
 
 def test_check_mode_only_tells(host: Host, path: Path) -> None:
@@ -159,12 +174,116 @@ def test_an_interface_that_lives_is_emptied(host: Host, path: Path, tmp_path: Pa
         if "--reload" in command:
             reloaded.append(Path(command[-1]).read_text(encoding="utf-8"))
             router.running = TEXT
+            # As frr-reload.py does for another file than frr.conf.
+            path.write_text("Building configuration\n" + TEXT, encoding="utf-8")
             return 0, "", ""
         return router.reload(command, data)
 
     host.program("frr-reload.py", reload)
     assert run(host, path)["applied"] == ["no interface wg0"]
     assert reloaded == [TEXT + "interface wg0\nexit\n!\n"]
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert run(host, path)["changed"] is False
+
+
+LAN = "interface lan1\n description lan one\n ip address 10.9.0.1/24\nexit\n"
+TAKEN = ["Lines To Delete", "interface lan1", " no description lan one", "interface lan1", " no ip address 10.9.0.1/24"]
+
+
+class Frr8(Router):
+    """An FRR 8 with interface lan1, which the file has no more. It refuses single lines of an interface that the kernel has not."""
+
+    def __init__(self, host: Host, path: Path, net: Path) -> None:
+        path.write_text(TEXT + LAN, encoding="utf-8")
+        path.chmod(0o640)
+        super().__init__(host, path, running=TEXT + LAN)
+        self.device = net / "lan1"
+        self.zebra_knows = True
+        self.goes_during_reload = False
+        self.refused = 0
+
+    def vtysh(self, command: list[str], data: str | None) -> tuple[int, str, str]:
+        if command[-1] == "no interface lan1":
+            if self.device.exists() or not self.zebra_knows:
+                self.refused += 1
+                self.zebra_knows = self.refused > 2
+                return 1, "% Configuration failed.\n\nonly inactive interfaces can be deleted\n", ""
+            self.running = TEXT
+            return 0, "", ""
+        return super().vtysh(command, data)
+
+    def reload(self, command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "--test" in command:
+            text = Path(command[-1]).read_text(encoding="utf-8")
+            return 0, "\n".join(TAKEN) if LAN in self.running and LAN not in text else "", ""
+        if self.goes_during_reload:
+            self.goes_during_reload = False
+            self.device.rmdir()
+        if LAN in self.running and not self.device.exists():
+            return 1, "", '"interface lan1 --  no" we failed to remove this command'
+        self.running = Path(command[-1]).read_text(encoding="utf-8")
+        return 0, "", ""
+
+
+@pytest.mark.parametrize("when", ["it lives", "it is gone", "zebra has not noticed", "it goes meanwhile"])
+def test_an_interface_leaves_the_configuration_whether_the_kernel_has_it_or_not(host: Host, path: Path, tmp_path: Path, when: str) -> None:
+    router = Frr8(host, path, tmp_path / "net")
+    if when in ("it lives", "it goes meanwhile"):
+        router.device.mkdir(parents=True)
+    router.zebra_knows = when != "zebra has not noticed"
+    router.goes_during_reload = when == "it goes meanwhile"
+    result = run(host, path)
+    assert (result["applied"], router.running) == (TAKEN, TEXT)
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert (bool(router.refused), bool(host.naps)) == (when == "zebra has not noticed",) * 2
+    assert run(host, path)["changed"] is False
+
+
+def test_an_interface_that_frr_never_lets_go_is_named(host: Host, path: Path, tmp_path: Path) -> None:
+    router = Frr8(host, path, tmp_path / "net")
+    router.zebra_knows, router.refused = False, -1000
+    assert run(host, path)["msg"].startswith("FRR does not let go of interface lan1, which the kernel has not: % Configuration failed.")
+
+
+def test_a_reload_that_fails_and_leaves_nothing_to_apply_has_not_failed(host: Host, path: Path) -> None:
+    """FRR 8 takes an address out that the kernel has lost, and says that it did not."""
+    router = Router(host, path)
+    taken = router.reload
+
+    def lying(command: list[str], data: str | None) -> tuple[int, str, str]:
+        status, out, err = taken(command, data)
+        return (status, out, err) if "--test" in command else (1, "", '" --  no" we failed to remove this command')
+
+    host.program("frr-reload.py", lying)
+    assert run(host, path)["applied"] == TEMPLATE.splitlines()
+
+
+def test_a_lost_address_is_set_where_frr_refuses_to_take_it_out(host: Host, path: Path) -> None:
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=TEXT)
+    router.addresses = [{"ifname": "wg0", "addr_info": []}]
+    set_again = router.vtysh
+
+    def vtysh(command: list[str], data: str | None) -> tuple[int, str, str]:
+        return (1, "% Can't find address", "") if command[-1].startswith("no ip") else set_again(command, data)
+
+    host.program("vtysh", vtysh)
+    assert run(host, path, check=True, addresses={"wg0": ["10.1.0.1/30"]})["applied"] == ["10.1.0.1/30 was lost from wg0; to be set again"]
+    assert run(host, path, addresses={"wg0": ["10.1.0.1/30"]})["applied"] == ["10.1.0.1/30 was lost from wg0"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "losing", "deleted"),
+    [
+        (["Lines To Delete", "no interface wg0 vrf CORE", "router bgp 65001", " no neighbor 10.0.0.1"], ["wg0 vrf CORE"], ["wg0 vrf CORE"]),
+        (["interface wg0", " no ip address 10.0.0.1/30", "exit", "no interface lan1"], ["wg0", "lan1"], ["lan1"]),
+        (["Lines To Delete", "no route-map A permit 10", "Lines To Add", "interface wg0", " ip address 10.0.0.1/30"], [], []),
+        (["interface wg0", "interface wg0", " link-detect"], ["wg0"], []),
+    ],
+)
+def test_interfaces_that_a_reload_takes_from(changes: list[str], losing: list[str], deleted: list[str]) -> None:
+    assert (frr.interfaces_losing(changes), frr.interfaces_deleted(changes)) == (losing, deleted)
 
 
 def test_a_placeholder_without_a_secret(host: Host, path: Path) -> None:

@@ -117,14 +117,14 @@ def test_a_reload_that_did_nothing_becomes_a_restart(host: Host, daemon: Daemon,
 def test_a_daemon_that_never_holds_it_is_an_error(host: Host, daemon: Daemon, tmp_path: Path) -> None:
     daemon.holds = (65503, "10.255.0.1", [])
     assert configure(host, tmp_path / "gobgpd.conf")["msg"] == (
-        "gobgpd does not hold what its file says: neighbors. See `journalctl -u gobgpd`"
+        f"gobgpd was restarted, and its neighbors still differ from {tmp_path / 'gobgpd.conf'}. Remedy: `journalctl -u gobgpd` says why."
     )
 
 
 def test_a_refused_file_is_not_written(host: Host, daemon: Daemon, tmp_path: Path) -> None:
     host.program("gobgpd", lambda _command, _data: (1, '{"level":"fatal","Error":"invalid\\n  peer-as"}\n', ""))
     result = configure(host, tmp_path / "gobgpd.conf")
-    assert result["msg"] == "gobgpd refuses the configuration, nothing was changed: invalid peer-as"
+    assert result["msg"] == f"{tmp_path / 'gobgpd.conf'} was not changed, and gobgpd was not touched: invalid peer-as"
     assert not (tmp_path / "gobgpd.conf").exists()
 
 
@@ -184,14 +184,14 @@ def test_while_the_box_is_ill_a_route_is_only_written_down(host: Host, box: Daem
 
 def test_a_daemon_that_refuses_in_silence_is_found_out(host: Host, box: Daemon, tmp_path: Path) -> None:
     box.silent = True
-    assert "gobgpd did not take it: not advertised ['192.0.2.0/24']" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
+    assert "its table is another: not advertised as asked 192.0.2.0/24" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
     assert not (tmp_path / "volatile").exists()
 
 
 def test_nobody_who_listens_is_a_warning(host: Host, box: Daemon) -> None:
     box.sessions = []
     assert host.run(gobgp_route, {"routes": [ROUTE]})["changed"]
-    assert "nobody hears of the routes" in host.warnings[0]
+    assert "its routes reach nobody" in host.warnings[0]
 
 
 def test_every_mistake_is_named_before_anything_is_announced(host: Host, box: Daemon) -> None:
@@ -203,7 +203,7 @@ def test_every_mistake_is_named_before_anything_is_announced(host: Host, box: Da
     ]
     lines = host.run(gobgp_route, {"routes": routes})["msg"].splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "nothing was changed",
+        "These routes cannot be steered, and nothing was changed",
         "routes[0].prefix",
         "routes[1].prefix",
         "routes[1].local_pref",
@@ -218,4 +218,4 @@ def test_every_mistake_is_named_before_anything_is_announced(host: Host, box: Da
 
 def test_without_the_role_the_remedy_is_named(host: Host, box: Daemon, tmp_path: Path) -> None:
     (tmp_path / "settings").unlink()
-    assert "role gobgp has not been applied to this host" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]
+    assert "so this host is no steering box yet" in host.run(gobgp_route, {"routes": [ROUTE]})["msg"]

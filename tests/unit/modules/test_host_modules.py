@@ -119,7 +119,7 @@ def test_one_refused_file_stops_all(host: Host, tmp_path: Path) -> None:
     host.program("check", lambda command, _data: (1, "", f"{command[1]}:1: bad"))
     items = [{"path": str(tmp_path / "a"), "content": "a"}, {"path": str(tmp_path / "b"), "content": "b", "validate": "check %s"}]
     result = host.run(config_files, {"files": items})
-    assert result["msg"] == f"refused by its own check, nothing was written:\n{tmp_path / 'b'}: b:1: bad"
+    assert result["msg"] == f"The program that reads it refuses a new file, and nothing was written:\n{tmp_path / 'b'}: b:1: bad"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ansible-tmp"]
 
 
@@ -145,7 +145,7 @@ def test_check_mode_writes_nothing_even_where_owner_and_check_are_yet_to_come(ho
     result = files(host, item, check=True, absent=[str(gone)])
     assert result["changed_paths"] == [str(tmp_path / "a"), str(gone)]
     assert (gone.exists(), (tmp_path / "a").exists()) == (True, False)
-    assert "owner frr:root" in files(host, item, absent=[str(gone)])["msg"]
+    assert "its owner is to be frr:root" in files(host, item, absent=[str(gone)])["msg"]
 
 
 @pytest.mark.usefixtures("me")
@@ -161,7 +161,7 @@ def test_a_kept_file_stays_and_an_absent_one_goes(host: Host, tmp_path: Path) ->
 @pytest.mark.usefixtures("me")
 def test_a_placeholder_without_a_secret(host: Host, tmp_path: Path) -> None:
     result = files(host, {"path": str(tmp_path / "a"), "content": "<secret two>"}, secrets={"one": "x"})
-    assert result["msg"] == f"{tmp_path / 'a'} has a placeholder for which there is no secret: 'two'"
+    assert result["msg"] == f"{tmp_path / 'a'} was not written: it has the placeholder <secret two>, and secrets has no such name."
 
 
 # ---- interface_layer -----------------------------------------------------------------------------------------------------------------------
@@ -206,13 +206,49 @@ def test_a_prediction_neither_changes_nor_writes(host: Host, kernel: dict[str, A
 
 def test_an_interface_that_nobody_made_is_an_error(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["missing"] = ["wg0"]
-    assert interfaces(host, tmp_path)["msg"].startswith("declared interfaces do not exist: wg0. Make them first")
+    assert interfaces(host, tmp_path)["msg"].startswith("Declared interfaces do not exist: wg0. The others are as declared.")
     assert not (tmp_path / "interface.json").exists()
+
+
+def test_a_torn_state_file_is_written_anew(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    """Emptied, half written, no object, other mode: read at boot, when it is too late."""
+    path = tmp_path / "interface.json"
+    kernel["commands"] = []
+    for damage in ("", '{"vrfs": [', "[]"):
+        path.write_text(damage, encoding="utf-8")
+        host.warnings.clear()
+        assert (interfaces(host, tmp_path)["changed"], len(host.warnings)) == (True, 1)
+        assert json.loads(path.read_text(encoding="utf-8")) == DECLARED
+    path.chmod(0o600)
+    assert [interfaces(host, tmp_path)["changed"] for _run in (1, 2)] == [True, False]
 
 
 def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["commands"] = layer.InterfaceLayerError("CORE lives with table 100")
     assert interfaces(host, tmp_path)["msg"] == "CORE lives with table 100"
+
+
+def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd is kept like a file of ours."""
+    host.program("systemctl")
+    host.program("systemd-run")
+    drop_in = tmp_path / "90-xgn.conf"
+    kernel["commands"] = ["ip link set dev eth0 master CORE", f"write {drop_in}"]
+    kept: list[str] = []
+
+    def apply(_declared: Any, _previous: Any, dry_run: bool = False) -> tuple[list[str], list[str]]:
+        if not dry_run:
+            kept.extend((way_back / "armed/journal").read_text(encoding="utf-8").splitlines())
+        return kernel["commands"], []
+
+    monkeypatch.setattr(layer, "apply", apply)
+    host.run(interface_layer, {**DECLARED, "path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
+    tried = way_back / "armed/interface.json"
+    command = ["/usr/local/sbin/xgn-interface", "apply", "--previous", str(tried)]
+    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}]
+    assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
 
 
 # ---- live_state ----------------------------------------------------------------------------------------------------------------------------
@@ -285,7 +321,7 @@ def test_a_tunnel_that_cannot_be_restored_is_an_error_unless_the_timer_did(host:
     host.program("nft", lambda command, _data: (1 if "delete" in command else 0, "", "no such table"))
     cut = Cut(host)
     cut.make(90)
-    with pytest.raises(ValueError, match="wg0 cannot be restored: no such table"):
+    with pytest.raises(ValueError, match="the cut cannot be undone: no such table"):
         cut.restore()
     cut.make(90)
     timer[0] = 5

@@ -99,5 +99,17 @@ def test_what_the_kernel_keeps_is_read_back(host: Host, proc: Path, tmp_path: Pa
     host.program("modprobe")
     monkeypatch.setattr(kernel_settings, "sysctl_value", lambda _key: "pfifo_fast")
     result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {key: "fq"}})
-    assert result["msg"] == f"{key}: set to 'fq', the kernel keeps 'pfifo_fast'"
+    assert (
+        result["msg"]
+        == f"{key} was set to 'fq', and the kernel keeps 'pfifo_fast'. Remedy: write what it keeps, or look for what sets it back."
+    )
     assert host.calls == ["modprobe --quiet sch_fq"]
+
+
+def test_a_file_that_others_cannot_read_or_that_is_no_text_is_put_right(host: Host, proc: Path, tmp_path: Path) -> None:
+    path, arguments = tmp_path / "xgn.conf", {"path": str(tmp_path / "xgn.conf"), "settings": {"net.ipv4.ip_forward": 1}}
+    host.run(kernel_settings, arguments)
+    path.chmod(0o600)
+    assert [host.run(kernel_settings, arguments)["changed"] for _run in (1, 2)] == [True, False]
+    path.write_bytes(b"\xff\x00\xfe")
+    assert [host.run(kernel_settings, arguments)["changed"] for _run in (1, 2)] == [True, False]

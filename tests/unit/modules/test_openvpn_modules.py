@@ -91,7 +91,10 @@ def test_a_key_that_others_can_read_is_closed(host: Host, root: Path) -> None:
 
 
 def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
-    assert host.run(openvpn_key, {"tunnels": ["ovpn2"]})["msg"] == "openssl is not installed. Remedy: install the package openssl."
+    assert (
+        host.run(openvpn_key, {"tunnels": ["ovpn2"]})["msg"]
+        == "openssl is not installed, so no key of tunnel ovpn2 was made. Remedy: install the package openssl."
+    )
 
 
 # ---- openvpn_tunnels -----------------------------------------------------------------------------------------------------------------------
@@ -115,6 +118,10 @@ def running(host: Host, root: Path, tunnel: dict[str, Any]) -> None:
     (root / "proc/7/environ").write_bytes(b"PATH=/bin\0XGN_CONFIGURATION=" + digest.encode() + b"\0")
     (root / "net/ovpn2").mkdir()
     (root / "net/ovpn2/mtu").write_text("1400\n", encoding="utf-8")
+    (root / "net/ovpn2/flags").write_text("0x1091\n", encoding="utf-8")
+    (root / "proc/7/fdinfo").mkdir()
+    (root / "proc/7/fdinfo/3").write_text("pos:\t0\n", encoding="utf-8")
+    (root / "proc/7/fdinfo/5").write_text("pos:\t0\niff:\tovpn2\n", encoding="utf-8")
     install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n")
     host.calls.clear()
 
@@ -149,6 +156,57 @@ def test_a_daemon_that_runs_with_other_files_is_restarted_though_they_are_right(
     assert host.changed(*READS) == [f"systemctl restart {UNIT}"]
 
 
+@pytest.mark.parametrize(
+    ("fdinfo", "why", "first"),
+    [
+        ("iff:\t\n", "its interface is gone", []),
+        ("iff:\tother\n", "its interface has become other", ["ip link delete dev other"]),
+        ("pos:\t0\n", "its interface is gone", []),
+    ],
+    ids=["deleted and made again", "renamed", "never opened and gone"],
+)
+def test_a_daemon_without_its_interface_is_restarted(host: Host, root: Path, fdinfo: str, why: str, first: list[str]) -> None:
+    """Though its unit is active and its files are right."""
+    running(host, root, TUNNEL)
+    (root / "proc/7/fdinfo/5").write_text(fdinfo, encoding="utf-8")
+    if fdinfo.startswith("pos"):
+        (root / "net/ovpn2/mtu").unlink()
+        (root / "net/ovpn2/flags").unlink()
+        (root / "net/ovpn2").rmdir()
+    if first:
+        (root / "net/other").mkdir()
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    assert (result["actions"], host.changed(*READS)) == ([f"ovpn2: restart {UNIT} ({why})"], [*first, f"systemctl restart {UNIT}"])
+
+
+def test_one_that_has_opened_no_interface_yet_is_left_alone(host: Host, root: Path) -> None:
+    """It waits for the address of its peer's name."""
+    running(host, root, TUNNEL)
+    (root / "proc/7/fdinfo/5").unlink()
+    assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["changed"] is False
+
+
+def test_one_that_was_taken_down_comes_up(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    (root / "net/ovpn2/flags").write_text("0x1090\n", encoding="utf-8")
+    assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["actions"] == ["ovpn2: set up"]
+    assert host.changed(*READS) == ["ip link set dev ovpn2 mtu 1400 up"]
+
+
+def test_a_masked_unit_and_a_definition_that_was_not_read_are_put_right(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    state = "LoadState=masked\nActiveState=active\nUnitFileState=masked\nMainPID=7\nNeedDaemonReload=yes\n"
+    install(host, root, state)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    assert result["actions"] == [f"{UNIT}: unmask", f"{UNIT}: read its definition again", f"ovpn2: enable {UNIT}"]
+    assert host.changed(*READS) == [
+        f"systemctl unmask --quiet {UNIT}",
+        f"systemctl unmask --quiet --runtime {UNIT}",
+        "systemctl daemon-reload",
+        f"systemctl enable --quiet {UNIT}",
+    ]
+
+
 def test_an_mtu_is_changed_in_place(host: Host, root: Path) -> None:
     running(host, root, TUNNEL)
     (root / "net/ovpn2/mtu").write_text("1500\n", encoding="utf-8")
@@ -167,7 +225,10 @@ def test_a_configuration_that_openvpn_refuses_changes_nothing(host: Host, root: 
     running(host, root, TUNNEL)
     host.program("openvpn", lambda command, _data: (1, "", f"Options error: in {command[2]}:2: nonsense"))
     result = host.run(openvpn_tunnels, {"tunnels": [{**TUNNEL, "config": "nonsense\n"}]})
-    assert result["msg"] == "ovpn2: refused by openvpn, nothing was changed: Options error: in ovpn2.conf:2: nonsense"
+    assert (
+        result["msg"]
+        == "openvpn refuses the new configuration of tunnel ovpn2, which was not changed: Options error: in ovpn2.conf:2: nonsense"
+    )
     assert (root / "openvpn/server/ovpn2.conf").read_text(encoding="utf-8") == TUNNEL["config"]
 
 
@@ -176,7 +237,7 @@ def test_a_daemon_that_does_not_start_gets_its_former_files_back(host: Host, roo
     install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", restart=(1, "timeout"))
     host.prints("journalctl", {"": "TCP/UDP: Socket bind failed\n"})
     result = host.run(openvpn_tunnels, {"tunnels": [{**TUNNEL, "config": f"{openvpn.HEADER}\nport 1\n"}]})
-    assert "timeout\nTCP/UDP: Socket bind failed\nWhat was there before was put back." in result["msg"]
+    assert "timeout. What was there before was put back. The journal ends with:\nTCP/UDP: Socket bind failed" in result["msg"]
     assert (root / "openvpn/server/ovpn2.conf").read_text(encoding="utf-8") == TUNNEL["config"]
     assert host.changed(*READS)[-3:] == [f"systemctl stop {UNIT}", "systemctl daemon-reload", f"systemctl restart {UNIT}"]
 
@@ -194,7 +255,7 @@ def test_a_key_comes_first_and_a_prediction_goes_on_without(host: Host, root: Pa
     result = host.run(openvpn_tunnels, {"tunnels": [tunnel]}, check=check)
     assert result.get("failed", False) is failed
     if failed:
-        assert result["msg"] == "ovpn2: no key. Remedy: run xuegao.net.openvpn_key first."
+        assert result["msg"] == "tunnel ovpn2 has no key, and was not changed. Remedy: run xuegao.net.openvpn_key first."
 
 
 def test_a_list_that_got_lost_takes_no_tunnel_down(host: Host, root: Path) -> None:

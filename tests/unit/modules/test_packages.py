@@ -130,14 +130,14 @@ def test_check_mode_installs_nothing(host: Host, artifact: dict[str, Any]) -> No
 def test_half_a_package_is_refused(host: Host, artifact: dict[str, Any]) -> None:
     Dpkg(host, "8.4.4-1")
     Path(artifact["path"]).write_bytes(b"a pack")
-    assert host.run(deb_artifact, artifact)["msg"].startswith("frr was not installed, nothing was changed:")
+    assert host.run(deb_artifact, artifact)["msg"].startswith("frr was not installed, and nothing was changed:")
     assert not [call for call in host.calls if call.startswith("apt-get")]
 
 
 def test_what_apt_says_is_told(host: Host, artifact: dict[str, Any]) -> None:
     Dpkg(host, "8.4.4-1").fails = "E: Unmet dependencies\n"
     assert host.run(deb_artifact, artifact)["msg"] == (
-        "frr could not be installed; nothing was installed. apt says:\nE: Unmet dependencies"
+        "frr could not be installed; nothing was installed. Remedy: correct what apt complains of, then run again. apt says:\nE: Unmet dependencies"
     )
 
 
@@ -233,7 +233,9 @@ def test_a_failed_build_says_where_and_leaves_no_package(host: Host, build: dict
     steps = Steps(host, monkeypatch)
     steps.status, steps.says = 2, "xgn-phase: make check\nFAIL: test_x\n"
     message = host.run(deb_build, build)["msg"]
-    assert message.startswith("frr 10: make check failed (status 2). No package was made. To build nevertheless: frr_build_check: false.")
+    assert message.startswith(
+        "frr 10 was not built: make check failed (status 2). No package was made. To build nevertheless: frr_build_check: false."
+    )
     assert message.endswith("FAIL: test_x")
     assert not (Path(build["directory"]) / "frr_10_amd64.deb").exists()
 
@@ -241,7 +243,7 @@ def test_a_failed_build_says_where_and_leaves_no_package(host: Host, build: dict
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"archives": [{"path": "/nonexistent", "checksum": "sha256:0"}]}, "frr 10: /nonexistent does not exist"),
+        ({"archives": [{"path": "/nonexistent", "checksum": "sha256:0"}]}, "frr 10 was not built: the archive /nonexistent does not exist"),
         ({"user": "nobody-of-this-name"}, "there is no user nobody-of-this-name to build as"),
         ({"space_mib": 10**9}, "MiB free, and the build needs 1000000000 MiB. Remedy: free space, or name another directory."),
     ],
@@ -265,4 +267,7 @@ def test_what_a_build_lacks_is_named(host: Host, build: dict[str, Any], monkeypa
     Steps(host, monkeypatch)
     unmet = "dpkg-checkbuilddeps: error: Unmet build dependencies: libyang2-dev"
     host.program("dpkg-checkbuilddeps", lambda _command, _data: (1, "", unmet))
-    assert host.run(deb_build, build)["msg"] == "frr 10: the build cannot begin: Unmet build dependencies: libyang2-dev"
+    assert (
+        host.run(deb_build, build)["msg"]
+        == "frr 10 was not built: what the build needs is not installed: Unmet build dependencies: libyang2-dev. Remedy: run role frr_build again, which installs it."
+    )

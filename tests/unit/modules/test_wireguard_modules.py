@@ -107,6 +107,7 @@ def install(host: Host, live: str = "", unit: str = ENABLED, public: str = PUBLI
 def alive(tmp_path: Path, mtu: int = 1412) -> None:
     (tmp_path / "net" / "wg0").mkdir(parents=True)
     (tmp_path / "net" / "wg0" / "mtu").write_text(f"{mtu}\n", encoding="utf-8")
+    (tmp_path / "net" / "wg0" / "flags").write_text("0x91\n", encoding="utf-8")
 
 
 def written(etc: Path) -> Path:
@@ -118,7 +119,17 @@ def written(etc: Path) -> Path:
     return path
 
 
-CHANGES = ("wg syncconf", "wg set", "wg-quick", "systemctl start", "systemctl enable", "systemctl disable", "ip ")
+CHANGES = (
+    "wg syncconf",
+    "wg set",
+    "wg-quick",
+    "systemctl restart",
+    "systemctl enable",
+    "systemctl disable",
+    "systemctl unmask",
+    "systemctl daemon-reload",
+    "ip ",
+)
 
 
 def changes(host: Host) -> list[str]:
@@ -140,7 +151,7 @@ def test_a_new_interface_is_written_and_started(host: Host, etc: Path) -> None:
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
     path = etc / "wg0.conf"
     assert result["actions"] == [f"wg0: write {path}", "wg0: start wg-quick@wg0", "wg0: enable wg-quick@wg0"]
-    assert changes(host)[1:] == ["systemctl start wg-quick@wg0.service", "systemctl enable --quiet wg-quick@wg0.service"]
+    assert changes(host)[1:] == ["systemctl restart wg-quick@wg0.service", "systemctl enable --quiet wg-quick@wg0.service"]
     assert f"PrivateKey = {PRIVATE}" in path.read_text(encoding="utf-8")
     assert path.stat().st_mode & 0o777 == 0o600
     assert PRIVATE not in json.dumps(result)
@@ -173,7 +184,7 @@ def test_an_identity_lost_by_syncconf_is_put_back(host: Host, etc: Path, tmp_pat
     alive(tmp_path)
     install(host, dump(), public=OTHER)
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert f"the public key was {PUBLIC} and became {OTHER} after syncconf; the private key was put back" in result["msg"]
+    assert f"wg0 lost its identity in `wg syncconf` (public key {PUBLIC}, then {OTHER}); the private key was put back" in result["msg"]
     assert f"wg set wg0 private-key {etc / 'wg0.key'}" in host.calls
     # A refused file does not stay for the next boot.
     assert not (etc / "wg0.conf").exists()
@@ -185,7 +196,7 @@ def test_a_file_without_its_key_reaches_no_living_interface(host: Host, etc: Pat
     install(host, dump())
     host.program("wg-quick")
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert "wg-quick strip gives a file without PrivateKey" in result["msg"]
+    assert "`wg-quick strip` gives a file without PrivateKey" in result["msg"]
     assert not [call for call in host.calls if call.startswith("wg syncconf")]
 
 
@@ -202,10 +213,10 @@ def test_a_unit_that_does_not_start_leaves_the_former_file(host: Host, etc: Path
     with_key(etc)
     (etc / "wg0.conf").write_text("# by hand\n", encoding="utf-8")
     install(host)
-    host.prints("systemctl", {"show": "ActiveState=failed\nUnitFileState=enabled\n", "start": (1, "failed")})
+    host.prints("systemctl", {"show": "ActiveState=failed\nUnitFileState=enabled\n", "restart": (1, "failed")})
     host.prints("journalctl", {"": f"RTNETLINK answers\nPrivateKey = {PRIVATE}\n"})
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
-    assert "systemctl start wg-quick@wg0.service: failed\nRTNETLINK answers" in result["msg"]
+    assert "systemctl restart wg-quick@wg0.service: failed\nRTNETLINK answers" in result["msg"]
     assert PRIVATE not in json.dumps(result)
     assert (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
 
@@ -252,3 +263,75 @@ def test_another_interface_of_that_name_is_refused(host: Host, etc: Path, tmp_pa
     install(host)
     host.program("wg")
     assert "wg0 exists and is no WireGuard interface" in host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})["msg"]
+
+
+def test_a_change_has_a_way_back_before_the_living_interface_changes(host: Host, etc: Path, tmp_path: Path, way_back: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump(keepalive="9"))
+    host.program("systemd-run")
+    host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "way_back_seconds": 60})
+    changes_of_it = [call.split()[0] for call in host.calls if call.startswith(("systemd-run", "wg syncconf"))]
+    assert changes_of_it == ["systemd-run", "wg"]
+    notes = [json.loads(line) for line in (way_back / "armed/journal").read_text(encoding="utf-8").splitlines()]
+    assert notes == [{"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
+
+
+# ---- damages -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_interface_that_was_deleted_comes_back_though_its_unit_is_active(host: Host, etc: Path) -> None:
+    """`start` does nothing then."""
+    with_key(etc)
+    written(etc)
+    install(host)
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert result["actions"] == ["wg0: restart wg-quick@wg0, whose interface is gone"]
+    assert changes(host)[1:] == ["systemctl restart wg-quick@wg0.service"]
+
+
+def test_one_that_was_renamed_goes_before_its_key_and_port_are_needed(host: Host, etc: Path) -> None:
+    with_key(etc)
+    written(etc)
+    install(host)
+    all_of_them = "".join("other\t" + line + "\n" for line in dump().splitlines())
+    host.program("wg", lambda command, _data: (0, all_of_them if command[2:] == ["all", "dump"] else "", ""))
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert result["actions"][1] == "wg0: delete other, which has its key and port"
+    assert changes(host)[1:] == ["ip link delete dev other", "systemctl restart wg-quick@wg0.service"]
+
+
+def test_one_that_was_taken_down_comes_up(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    (tmp_path / "net/wg0/flags").write_text("0x90\n", encoding="utf-8")
+    install(host, dump())
+    assert host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})["actions"] == ["wg0: set up"]
+    assert changes(host) == ["ip link set dev wg0 up"]
+
+
+def test_a_mask_goes_and_a_definition_that_a_killed_run_left_is_read(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    unit = "wg-quick@wg0.service"
+    install(host, dump(), unit="LoadState=masked\nActiveState=active\nUnitFileState=masked\nNeedDaemonReload=yes\n")
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    assert result["actions"] == [f"{unit}: unmask", f"{unit}: read its definition again", "wg0: enable wg-quick@wg0"]
+    assert changes(host) == [
+        f"systemctl unmask --quiet {unit}",
+        f"systemctl unmask --quiet --runtime {unit}",
+        "systemctl daemon-reload",
+        f"systemctl enable --quiet {unit}",
+    ]
+
+
+def test_a_definition_that_the_caller_wrote_is_read_before_the_unit_starts(host: Host, etc: Path, tmp_path: Path) -> None:
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump())
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "unit_changed": True})
+    assert (result["changed"], changes(host)) == (False, ["systemctl daemon-reload"])

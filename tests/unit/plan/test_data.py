@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tests that are data: golden networks, bad intents, and the source's pair. Adding a test is adding files."""
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tests that are data: golden networks, bad intents, and the pair of routers. Adding a test is adding files."""
 
 from __future__ import annotations
 

@@ -162,6 +162,25 @@ def test_findings_know_what_is_sound() -> None:
     # What was meant for another place is missing there, but nothing there is wrong.
     assert found.doubtful(Place.of("y")) and not found.within(Place.of("y"))
     assert found.doubtful(Place.of("z"), Place.of("x")) and not found.doubtful(Place.of("z"), Place.of("aa"))
+    # Of a key that is like none any key of its dictionary may be missing, and what those would hold.
+    found.add(Problem(Place.of("m", "foo"), "unknown key", meant=Place.of("m")))
+    assert [found.told(Place.of(*keys)) for keys in (("a", 1, "b"), ("a", 1), ("y", "end"), ("y",), ("m", "bar"))] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert [
+        found.explains(Place.of(*keys)) for keys in (("a",), ("a", 1, "b", "c"), ("y", "end", 0), ("y",), ("m", "bar", "x"), ("n",))
+    ] == [
+        True,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("typo", ["xgn_link", "xgn_linkss"])
@@ -193,12 +212,33 @@ def test_a_node_that_cannot_be_read_or_has_no_id_is_one_mistake(name: str, node:
     assert problem.startswith(str(Place.of("xgn_nodes", name)))
 
 
-@pytest.mark.parametrize("pools", [[], {"network": {"ipv4": "10.64.0.0/12"}}], ids=["a list", "a typo"])
-def test_networks_do_not_miss_pools_that_could_not_be_read(pools: object) -> None:
+@pytest.mark.parametrize("typo", [False, True], ids=["a list", "a typo"])
+def test_networks_do_not_miss_pools_that_could_not_be_read(typo: bool) -> None:
     raw = deepcopy(OF_A_TYPE(LINK_TYPES["wireguard"]))
     raw["xgn_nodes"]["a"]["networks"] = {"lan0": {"kind": "bridge"}}
-    assert said({**raw, "xgn_pools": {**raw["xgn_pools"], "loopbacks": {"ipv4": "10.255.0.0/24"}}}) == [
+    pools = {**raw["xgn_pools"], "loopbacks": {"ipv4": "10.255.0.0/24"}}
+    assert said({**raw, "xgn_pools": pools}) == [
         "xgn_nodes.a.networks.lan0: has no address; give it an address, or name xgn_pools.networks"
     ]
-    (problem,) = said({**raw, "xgn_pools": pools})
+    (problem,) = said({**raw, "xgn_pools": {**pools, "network": {"ipv4": "10.64.0.0/12"}} if typo else []})
     assert problem.startswith("xgn_pools")
+
+
+def test_a_vxlan_over_a_tunnel_between_loopbacks_is_sized_after_it() -> None:
+    raw = OF_A_TYPE(LINK_TYPES["wireguard"])
+    links = [
+        {"id": 3, "type": "vxlan", "over": 2, "routing": "none", "ends": ["a", "b"]},
+        {"id": 2, "type": "gre", "over": "loopback", "routing": "none", "ends": ["a", "b"]},
+    ]
+    pools = {**raw["xgn_pools"], "loopbacks": {"ipv4": "10.255.0.0/24"}}
+    intent, problems = check_intent({**raw, "xgn_pools": pools, "xgn_links": [*links, *raw["xgn_links"]]})
+    assert not list(problems)
+    sizes = {link.type: link.mtu for link in intent.links}
+    assert sizes["gre"] == sizes["wireguard"] - 24 and sizes["vxlan"] == sizes["gre"] - 50
+
+
+def test_an_as_number_is_wrong_where_it_is_written() -> None:
+    raw = golden("hybrid")
+    raw["xgn_sites"]["cloud"]["asn"] = 64500
+    (problem,) = said(raw)
+    assert problem.startswith("xgn_sites.cloud.asn: 64500 is reserved")

@@ -17,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.steering_routes import steering_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text, rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values, socket_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import container_definition, docker_macvlan_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.failover_test import failover_test_values
@@ -198,7 +199,12 @@ def test_graceful_restart_of_one_instance_concerns_zebra() -> None:
 
 def test_gobgp_without_variables() -> None:
     nothing: Any = {"gobgp_health": None}
-    assert gobgp_values(nothing) == {  # type: ignore[comparison-overlap]
+    values: Any = gobgp_values(nothing)
+    (daemon, health), records = values.pop("units"), values.pop("records")
+    assert (daemon["state"], daemon["reload_on"]) == ("started", ["/etc/gobgpd.conf"])
+    assert (health["state"], health["enabled"]) == ("stopped", False)
+    assert set(records) == {"gobgpd.service", "xgn-steering-health.service"}
+    assert values == {
         "families": [],
         "neighbors": [],
         "secrets": {},
@@ -289,7 +295,8 @@ def test_what_the_other_end_of_ipsec_calls_itself(options: Any, identity: str) -
 
 
 def test_l2tp_values() -> None:
-    assert l2tp_ipsec_values({}) == {"tunnels": [], "secrets": {}, "sessions": []}
+    nothing = l2tp_ipsec_values({})
+    assert (nothing["tunnels"], nothing["secrets"], nothing["sessions"], nothing["initiated"]) == ([], {}, [], [])
     variables: HostVariables = {
         "l2tp_ipsec_tunnels": [L2TP, {**L2TP, "name": LONGEST, "role": "lac", "remote": "192.0.2.9", "local_address": "10.0.0.1",
                                       "remote_address": "10.0.0.2", "ipv6": True}],
@@ -302,6 +309,9 @@ def test_l2tp_values() -> None:
     assert (one["callers"], one["initiates"]) == ("192.0.2.9 - 192.0.2.9", True)
     assert one["preshared_key"] == f"<secret {LONGEST}>"
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
+    # Only the end that initiates has a watch.
+    assert (values["initiated"], values["units"][-1]["state"], nothing["units"][-1]["state"]) == ([LONGEST], "started", "stopped")
+    assert "/etc/ppp/xgn-l2tp5" in values["units"][1]["restart_on"]
     plain, addressed = values["sessions"]
     assert plain["path"] == "/etc/ppp/xgn-l2tp5"
     assert {"noip", "noipv6", "lcp-echo-interval 7", "lcp-echo-failure 8"} <= set(plain["content"].splitlines())
@@ -329,6 +339,7 @@ def test_docker_without_variables() -> None:
             "live-restore": True,
         },
         "parents": [],
+        "record": record_command(["/etc/docker/daemon.json"]),
         "systems": [],
         "networks": [],
     }
@@ -424,15 +435,15 @@ def test_parents_and_system_containers_of_the_unit() -> None:
 # ---- dns_anycast ---------------------------------------------------------------------------------------------------------------------------
 
 
-def dns(changed: tuple[str, ...] = (), **variables: Any) -> Any:
-    return dns_anycast_values({**defaults("dns_anycast"), **{f"dns_anycast_{name}": value for name, value in variables.items()}}, changed)  # type: ignore[typeddict-item]
+def dns(directory: str = "/etc/unbound/unbound.conf.d", **variables: Any) -> Any:
+    given = {f"dns_anycast_{name}": value for name, value in variables.items()}
+    return dns_anycast_values({**defaults("dns_anycast"), **given}, directory)  # type: ignore[typeddict-item]
 
 
 def test_dns_without_variables() -> None:
     values = dns(vrf=None)
     assert values["addresses"] == values["zones"] == []
     assert values["ssh"] == {"main": [], "sockets": [], "files": []}
-    assert values["states"] == {"unbound": "started", "guard": "started"}
     assert values["guard"] == {
         "addresses": [],
         "interface": "lo",
@@ -494,21 +505,25 @@ def test_sockets(address: str, vrf: str | None, text: str) -> None:
     assert socket_text(address, 22, vrf) == text
 
 
-@pytest.mark.parametrize(
-    ("changed", "unbound", "guard"),
-    [
-        (["/etc/unbound/xgn-a.zone"], "reloaded", "started"),
-        (["/etc/unbound/conf.d/xgn.conf", "/etc/xgn/anycast.json"], "reloaded", "reloaded"),
-        (["/etc/unbound/unbound.conf.d/xgn-interfaces.conf", "/usr/local/sbin/xgn-anycast"], "restarted", "started"),
-        (["/etc/systemd/system/xgn-anycast.socket"], "restarted", "started"),
-        (["/etc/systemd/system/unbound.service", "/etc/xgn/anycast.json"], "restarted", "started"),
-        (["/etc/systemd/system/xgn-anycast.service", "/etc/xgn/anycast.json"], "started", "restarted"),
-        (["/usr/local/sbin/xgn-anycast"], "started", "restarted"),
-        (["/etc/xgn/anycast.json"], "started", "reloaded"),
-    ],
-)
-def test_what_the_units_need_after_a_change(changed: list[str], unbound: str, guard: str) -> None:
-    assert dns(tuple(changed))["states"] == {"unbound": unbound, "guard": guard}
+def test_what_each_daemon_reads_once_or_again() -> None:
+    unbound, guard = dns("/etc/unbound/conf.d", vrf="CORE", zones=[{"name": "a", "records": []}])["units"]
+    assert unbound["restart_on"] == [
+        "/etc/systemd/system/unbound.service",
+        "/etc/unbound/conf.d/xgn-interfaces.conf",
+        "/etc/systemd/system/xgn-anycast.socket",
+    ]
+    assert unbound["reload_on"] == ["/etc/unbound/conf.d/xgn.conf", "/etc/unbound/xgn-a.zone"]
+    assert guard["restart_on"] == ["/etc/systemd/system/xgn-anycast.service", "/usr/local/sbin/xgn-anycast"]
+    assert guard["reload_on"] == ["/etc/xgn/anycast.json"]
+    assert "/etc/systemd/system/xgn-anycast.socket" not in dns(vrf=None)["units"][0]["restart_on"]
+
+
+def test_a_unit_records_what_its_daemon_reads() -> None:
+    values = dns(vrf=None)
+    assert values["records"]["xgn-anycast.service"] == (
+        "+/bin/sh -c 'umask 077; mkdir -p /run/xgn-loaded; sha256sum /etc/systemd/system/xgn-anycast.service /usr/local/sbin/xgn-anycast "
+        "/etc/xgn/anycast.json >/run/xgn-loaded/%n 2>/dev/null; :'"
+    )
 
 
 # ---- firewall, vrf, sysctl, failover_test --------------------------------------------------------------------------------------------------

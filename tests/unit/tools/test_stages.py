@@ -7,11 +7,13 @@ import runpy
 import signal
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+TESTS = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).resolve().parents[3] / "tools" / "stages.py"
 # Runs the program with stages of the test's choice: `{results}` and `{stages}` are filled in. Its clock jumps by 100 s once a stage has said that
 # it hangs now, so that a limit is reached then, however busy the machine is.
@@ -103,3 +105,11 @@ def test_what_does_not_get_its_turn_counts_as_failed(capsys: pytest.CaptureFixtu
     (outcome,) = program["run_all"]([program["Stage"]("late", ("true",))], 0)
     assert (outcome.passed, outcome.failed) == (0, 1)
     assert re.search(r"late: not run, because all stages together took more than 0 minutes", capsys.readouterr().out)
+
+
+def test_pytest_enters_every_directory_of_tests(pytestconfig: pytest.Config) -> None:
+    """It leaves out what is named like the product of a build, `build` and `dist` among them, and says nothing."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {path.parent for path in TESTS.rglob("test_*.py")}
+    names = {part for folder in folders for part in folder.relative_to(TESTS).parts}
+    assert not [name for name in names if any(fnmatch(name, pattern) for pattern in left_out)]

@@ -45,7 +45,7 @@ def test_fingerprint_is_the_one_openssl_prints(tmp_path: Path, monkeypatch: pyte
 def test_a_file_without_certificate_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvpn, "KEYS", str(tmp_path))
     (tmp_path / "ovpn2.pem").write_text("torn\n", encoding="utf-8")
-    with pytest.raises(openvpn.OpenVPNError, match=r"ovpn2\.pem: no certificate"):
+    with pytest.raises(openvpn.OpenVPNError, match=r"ovpn2\.pem holds no valid certificate \(there is none\)"):
         openvpn.fingerprint("ovpn2")
 
 

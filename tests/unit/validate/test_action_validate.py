@@ -39,6 +39,9 @@ PLAN = [
 ]
 
 
+SITE = [{"import_playbook": "xuegao.net.site"}]
+
+
 class Runs:
     """Runs the playbook in a directory of its own, with an ssh that only notes that it was called."""
 
@@ -136,7 +139,7 @@ all:
     done = runs.run(inventory, {}, "--vault-password-file", str(runs.directory / "password"), "-vvv")
     output = done.stdout + done.stderr
     (answer,) = re.findall(r"^fatal: \[R1\]: FAILED! => (\{.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)
-    lines = json.loads(answer)["problems"]
+    lines = [line.rstrip("\n") for line in json.loads(answer)["problems"]]
     assert "8 mistakes in the variables of R1. No host was touched." in output
     for expected in (
         "frr_after_units: 'units' is not a defined variable; define it, usually in an encrypted file of group_vars/all",
@@ -175,3 +178,39 @@ def test_a_name_that_only_some_hosts_lack_is_told_on_those(runs: Runs) -> None:
     assert output.count("xgn_bgp.password_variable: 'half_a_secret' is not a defined variable") == 1, output
     assert "1 mistake in the variables of T2. No host was touched." in output
     assert "in the variables of T1" not in output
+
+
+def test_mistakes_of_the_intent_and_of_hosts_are_told_in_one_run(runs: Runs) -> None:
+    """The plan is refused, and what stands beside it is checked all the same; then the run is over."""
+    extra = {"xgn_bgp": {"password_variable": "bgp_pasword", "hold": 3}, "frr_bpg": [], "xgn_plan_directory": str(runs.directory / "plan")}
+    done = runs.run(ROOT / "inventories" / "t1_t2", extra, play=SITE)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "xgn_bgp.hold: unknown key" in output
+    assert "xgn_bgp.password_variable: 'bgp_pasword' is not a defined variable; did you mean 'bgp_password'?" in output
+    assert output.count("frr_bpg: unknown variable of role frr; did you mean 'frr_bgp'?") == 2, output
+    assert "is required" not in output
+    assert not runs.calls.exists()
+
+
+def test_a_host_that_is_no_node_ends_the_run_before_any_connection(runs: Runs) -> None:
+    inventory = runs.directory / "inventory"
+    shutil.copytree(ROOT / "inventories" / "t1_t2", inventory)
+    (inventory / "more.yml").write_text("all: {hosts: {spare: {}, own: {vrf_vrfs: [{name: X, table: 5}]}}}\n", encoding="utf-8")
+    extra = {"xgn_plan_directory": str(runs.directory / "plan")}
+    done = runs.run(inventory, extra, play=SITE)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "1 mistake in the variables of spare. No host was touched." in output
+    assert "xgn_nodes: 'spare' is a host of the inventory and no node" in output
+    assert "in the variables of own" not in output
+    assert not runs.calls.exists()
+    runs.run(inventory, extra, "--limit", "all:!spare", play=SITE)
+    assert runs.calls.exists()
+
+
+def test_mistakes_are_shown_as_they_are(runs: Runs) -> None:
+    """Neither quoted nor folded, where results are shown as YAML."""
+    (runs.directory / "ansible.cfg").write_text("[defaults]\ncallback_result_format = yaml\n", encoding="utf-8")
+    done = runs.run(ROOT / "inventories" / "t1_t2", {"frr_bpg": []})
+    assert "frr_bpg: unknown variable of role frr; did you mean 'frr_bgp'? Valid variables: frr_after_units" in done.stdout

@@ -101,6 +101,12 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
     ("no closing route", drop("routes", prefix="0.0.0.0/0"), "VRF CORE IPv4 lookups end in its table", "no default route"),
     ("closing metric", of_route("routes", "::/0", metric=1024), "VRF CORE IPv6 lookups end in its table", "metric 1024"),
     ("local first", put("rules4", 1, "priority", 0), "VRF rules IPv4 ask the VRF before local", "local at priority 0"),
+    (
+        "local of another protocol",
+        put("rules6", 1, "kernel", False),
+        "VRF rules IPv6 ask the VRF before local",
+        "systemd-networkd removes it",
+    ),
     ("no l3mdev", put("rules6", 0, "l3mdev", False), "VRF rules IPv6 ask the VRF before local", "no l3mdev rule"),
     ("link gone", remove_link("wg0"), "Interface wg0 up", "no interface wg0, expected a wireguard"),
     ("link down", put("links", "br0", "up", False), "Interface br0 up", "br0 is down"),
@@ -193,6 +199,28 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         of_route("rib", f"{PEER}/32", installed=False),
         f"Route CORE {PEER}/32 static via 10.254.0.2 dev wg0",
         "known to FRR but not installed",
+    ),
+    (
+        "static missed",
+        put(
+            "frr_missed",
+            "routes",
+            [{"vrf": "CORE", "line": "", "prefix": f"{PEER}/32", "next_hop": "10.254.0.2", "interface": "wg0"}],
+        ),
+        f"Route CORE {PEER}/32 static via 10.254.0.2 dev wg0",
+        "is inactive in FRR although its interface is up; one of FRR's daemons has missed a change",
+    ),
+    (
+        "stale next hop",
+        put("frr_missed", "next_hops", [{"vrf": "CORE", "address": PEER}, {"vrf": "other", "address": "10.0.0.9"}]),
+        "BGP CORE next hops",
+        f"bgpd takes {PEER} for dead although zebra resolves it",
+    ),
+    (
+        "stale IPv6 next hop",
+        put("frr_missed", "next_hops", [{"vrf": "CORE", "address": "fd00:255::2"}]),
+        "BGP CORE next hops",
+        "bgpd takes fd00:255::2 for dead although zebra resolves it",
     ),
     (
         "config",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import verify_recorded as recorded
-from ansible_collections.xuegao.net.plugins.module_utils import live_gather, live_parse, live_parse_frr
+from ansible_collections.xuegao.net.plugins.module_utils import frr_repair, frr_rib, live_gather, live_parse, live_parse_frr
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 
@@ -101,6 +101,35 @@ def test_vtysh_goes_on_behind_a_command_that_fails() -> None:
     assert parts["bfd"] == {"command": "vtysh -c 'show bfd peers'", "data": None, "error": "bfdd is not running"}
     assert parts["frr_version"]["data"] == "10.3"
     assert parts["rib"]["error"] is None
+
+
+def test_what_a_daemon_of_frr_has_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both kinds, in both families; what is not FRR's fault is left out, and a file that is not there is a reason."""
+    monkeypatch.setattr(frr_repair, "NEXT_HOP_SECONDS", 0)
+    monkeypatch.setattr(frr_repair, "ROUTE_SECONDS", 0)
+    path = tmp_path / "frr.conf"
+    path.write_text(
+        "ip route 10.2.0.0/24 10.1.0.2 wg1\nipv6 route fd00:2::/64 fd00:1::2 wg1\nip route 10.3.0.0/24 10.9.0.2 wg9\nrouter bgp 1\nexit\n",
+        encoding="utf-8",
+    )
+    said = {
+        frr_rib.BGP_NEXT_HOPS: "\nInstance default:\nCurrent BGP nexthop cache:\n 10.1.0.2 invalid, #paths 1\n fd00:1::2 invalid, #paths 1\n 10.4.0.1 invalid, #paths 0\n",
+        frr_rib.TRACKED4: "\nVRF default:\n10.1.0.2(Connected)\n resolved via connected\n is directly connected, wg1\n10.4.0.1\n unresolved\n",
+        frr_rib.TRACKED6: "\nVRF default:\nfd00:1::2\n resolved via static\n fd00:1::3, via wg1\n",
+    }
+    addresses = [{"local": "10.1.0.1", "prefixlen": 30, "family": "inet"}, {"local": "fd00:1::1", "prefixlen": 64, "family": "inet6"}]
+    links = [{"ifname": "wg1", "flags": ["UP", "LOWER_UP"], "addr_info": addresses}]
+
+    def runner(command: Sequence[str], timeout: float = 30) -> Finished:
+        if command[0] == "ip":
+            return Finished(0, json.dumps(links), "")
+        return Finished(0, "".join(f"T1# {item}\n{said.get(item, '')}\n" for item in command[3::2]), "")
+
+    found = Gatherer(runner=runner).frr_missed(str(path))
+    assert found["error"] is None
+    assert [item["prefix"] for item in found["data"]["routes"]] == ["10.2.0.0/24", "fd00:2::/64"]
+    assert found["data"]["next_hops"] == [{"vrf": "default", "address": "10.1.0.2"}, {"vrf": "default", "address": "fd00:1::2"}]
+    assert "No such file" in Gatherer(runner=runner).frr_missed(str(tmp_path / "none"))["error"]
 
 
 def test_waiting_names_what_is_missing() -> None:

@@ -50,6 +50,8 @@ def state_of(name: str, variables: HostVariables) -> dict[str, Any]:
     gatherer = Gatherer(runner=replay, clock=lambda: float(replay.recording["time"]))
     state: dict[str, Any] = {"system": replay.recording["system"], "waited": 0.0}
     state.update(gatherer.frr(asked["originated"]))
+    # Recorded before it was asked for.
+    state["frr_missed"] = part("vtysh", {"routes": [], "next_hops": []})
     state["pings"] = part("ping", gatherer.pings(asked["pings"]))
     state.update(gatherer.network())
     state.update(gatherer.wireguard([]))

@@ -263,6 +263,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "originated": part([{"vrf": "CORE", "prefix": f"10.{number}.0.0/24", **part({"known": True, "valid": True, "announced": True})}]),
         "bfd": part(bfd),
         "rib": part(rib),
+        "frr_missed": part({"routes": [], "next_hops": []}),
         "ospf": part([]),
         "frr_config": part([]),
         "pings": part(
@@ -319,7 +320,7 @@ def live_links(number: int, ends: list[tuple[int, int]]) -> dict[str, dict[str, 
 def rules() -> list[dict[str, Any]]:
     """Give the rules as role vrf leaves them."""
     order = ((1000, True, None), (32765, False, 255), (32766, False, 254), (32767, False, 253))
-    return [{"priority": priority, "l3mdev": l3mdev, "table": table} for priority, l3mdev, table in order]
+    return [{"priority": priority, "l3mdev": l3mdev, "table": table, "kernel": True} for priority, l3mdev, table in order]
 
 
 def rib_route(prefix: str, protocol: str, hop: str | None, interface: str, vrf: str = "CORE") -> dict[str, Any]:

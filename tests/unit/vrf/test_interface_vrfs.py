@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the interface layer does about VRFs, their members and default routes, how it reads and changes the kernel, and its command line."""
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        (vrf(table=300), "VRF CORE lives with table 300, declared is 200; .* `ip link delete dev CORE`"),
+        (vrf(table=300), "VRF CORE lives with table 300, declared is 200, and .* `ip link delete dev CORE`"),
         (link("CORE", kind="dummy"), r"CORE exists and is no VRF \(kind dummy\)"),
     ],
     ids=["table", "kind"],
@@ -354,6 +354,7 @@ def test_a_refusal_that_is_counted_on_is_no_error(programs: Path) -> None:
         (["apply"], (["ip link set dev CORE up"], []), 0, "ip link set dev CORE up\n", ""),
         (["check"], (["ip link set dev CORE up"], []), 2, "ip link set dev CORE up\n", ""),
         (["check"], ([], []), 0, "", ""),
+        (["apply", "--previous", "/tried.json"], ([], []), 0, "", ""),
         (
             ["apply", "--interface", "wg0"],
             ([], ["wg0"]),
@@ -375,15 +376,17 @@ def test_the_command_line(
 ) -> None:
     asked: list[dict[str, Any]] = []
 
-    def apply(declared: dict[str, Any], only: str | None, dry_run: bool) -> tuple[list[str], list[str]]:
-        asked.append({"declared": declared, "only": only, "dry_run": dry_run})
+    def apply(declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None, dry_run: bool) -> tuple[list[str], list[str]]:
+        asked.append({"declared": declared, "previous": previous, "only": only, "dry_run": dry_run})
         return answer
 
-    monkeypatch.setattr(interface_layer, "load", lambda: {"vrfs": [CORE]})
+    monkeypatch.setattr(interface_layer, "load", lambda path="": {"tried": path} if path else {"vrfs": [CORE]})
     monkeypatch.setattr(interface_layer, "apply", apply)
     monkeypatch.setattr(sys, "argv", ["xgn-interface", *words])
     assert interface_layer.main() == status
-    assert asked == [{"declared": {"vrfs": [CORE]}, "only": "wg0" if len(words) > 1 else None, "dry_run": words == ["check"]}]
+    previous = {"tried": words[2]} if "--previous" in words else None
+    only = "wg0" if "--interface" in words else None
+    assert asked == [{"declared": {"vrfs": [CORE]}, "previous": previous, "only": only, "dry_run": words == ["check"]}]
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == (out, err)
 
@@ -394,7 +397,7 @@ def test_a_declaration_that_is_torn_or_missing(tmp_path: Path) -> None:
     path.write_text('{"vrfs": []}', encoding="utf-8")
     assert interface_layer.load(str(path)) == {"vrfs": []}
     path.write_text('{"vrfs": [', encoding="utf-8")
-    with pytest.raises(InterfaceLayerError, match=rf"^{path}: "):
+    with pytest.raises(InterfaceLayerError, match=rf"^{path} is no JSON|^{path} holds no JSON object"):
         interface_layer.load(str(path))
 
 

@@ -82,7 +82,7 @@ def learned(network: Network, prefix: str) -> list[str]:
 
 
 def test_systemd_runs_in_it(network: Network) -> None:
-    """As the source asks for it: systemd first, tmpfs, the stop signal, restart always, forwarding; without all privileges."""
+    """Systemd first, tmpfs, the stop signal, restart always, forwarding; without all privileges."""
     settle(network)
     assert inside(network, "cat /proc/1/comm") == "systemd"
     assert inside(network, "systemctl --failed --plain --no-legend") == ""

@@ -1,10 +1,10 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules about VRFs and addresses: nothing twice, nothing overlapping, nothing outside the plan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address
@@ -22,7 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     mtu_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node, Uplink
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, Intent, Network, Node, Uplink
 
 _MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
     MacFault.FORM: ("is no MAC address", "write six pairs, for example 02:00:00:00:00:01"),
@@ -39,6 +39,8 @@ def vrf_problems(intent: Intent) -> Iterator[Problem]:
             continue
         if is_reserved_name(vrf.name):
             yield Problem(vrf.path, "is a reserved name", show(vrf.name), "choose another name for the VRF")
+        if not vrf.table:
+            continue
         if kernel_table(vrf.table) is not None:
             yield Problem(
                 vrf.path.at("table"), f"is the kernel's table {kernel_table(vrf.table)}", str(vrf.table), f"valid: {VALID_TABLES}"
@@ -59,7 +61,7 @@ def mac_problem(mac: str | None, path: Place) -> Iterator[Problem]:
 def uplink_problems(intent: Intent) -> Iterator[Problem]:
     """Uplinks that cannot be used as they stand."""
     owners: dict[tuple[str | None, int, int], Place] = {}
-    for node in _sound(intent):
+    for node in intent.nodes.values():
         devices: dict[str, Place] = {}
         for uplink in node.uplinks.values():
             yield from _uplink(node, uplink, intent)
@@ -72,7 +74,7 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
                 yield from host_address_problem(address, key)
                 # Behind a NAT the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
-                if not uplink.nat:
+                if not uplink.nat and not uplink.unsure:
                     if owner in owners:
                         yield Problem(key, f"is also the address of {owners[owner]}", show(str(address)))
                     owners.setdefault(owner, uplink.path)
@@ -81,13 +83,13 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
 def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
     yield from mac_problem(uplink.mac, uplink.path.at("mac"))
     yield from mac_problem(uplink.hw_id, uplink.path.at("hw_id"))
-    if node.managed and not uplink.device:
+    if node.managed and "managed" not in node.unsure and not uplink.device:
         yield Problem(uplink.path.at("device"), "is required", hint="name the NIC, for example eth0")
     trouble = name_problem(uplink.device, existing=True) if uplink.device else ""
     if trouble:
         yield Problem(uplink.path.at("device"), trouble, show(uplink.device))
     yield from mtu_problems(uplink.path.at("mtu"), uplink.mtu, uplink.addresses)
-    if uplink.vrf and uplink.vrf not in intent.vrfs:
+    if uplink.vrf and uplink.vrf not in intent.vrfs and not intent.reading.explains(Place.of("xgn_vrfs", uplink.vrf)):
         names = ", ".join(name for name in intent.vrfs if name) or "none"
         yield Problem(uplink.path.at("vrf"), "is no VRF of xgn_vrfs", show(uplink.vrf), f"valid VRFs: {names}")
     if uplink.gateway is None:
@@ -98,6 +100,8 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
         yield Problem(uplink.path.at("gateway"), str(error))
         return
     own = uplink.addresses.get(FAMILY[gateway.version])
+    if own is None and uplink.unsure:
+        return
     if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, BITS[gateway.version])):
         what = f"is not in {own.prefix}" if own else "is of another family than the addresses of the uplink"
         yield Problem(
@@ -126,13 +130,13 @@ def _is_no_host(address: Address) -> bool:
 
 def network_problems(intent: Intent) -> Iterator[Problem]:
     """Networks behind nodes that cannot be made, or that would be published although they are not in the plan."""
-    for node in _sound(intent):
+    for node in intent.nodes.values():
         ids: dict[int, Place] = {}
         free = max((network.id for network in node.networks), default=0) + 1
         devices = {uplink.device for uplink in node.uplinks.values()}
         tags: dict[tuple[str | None, int | None], Place] = {}
         for network in node.networks:
-            if network.id in ids:
+            if network.id in ids and not network.unsure:
                 yield Problem(
                     network.path.at("id"), f"is also the id of {ids[network.id]}", str(network.id), f"the next free one is {free}"
                 )
@@ -157,17 +161,21 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
     if network.mtu is not None:
         yield from mtu_problems(network.path.at("mtu"), network.mtu, network.addresses)
     for key, value in (("parent", network.parent), ("vlan", network.vlan)):
+        if network.kind is None and network.unsure and intent.reading.explains(network.path.at("kind")):
+            continue
         if network.kind == "vlan" and value is None:
             yield Problem(network.path.at(key), "is required", hint="a network of kind vlan has a parent and a VLAN id")
         elif network.kind != "vlan" and value is not None:
             yield Problem(network.path.at(key), "is for networks of kind vlan only", show(value))
     vrf = intent.vrfs.get(network.vrf)
+    # `published: false` may be what a misspelt key says.
+    published = network.published and not (network.unsure and intent.reading.explains(network.path.at("published")))
     for family, address in network.addresses.items():
         path = network.path.at("address" if family == "ipv4" else "address6")
         if not network.pooled:
             yield from host_address_problem(address, path)
         pool = vrf.pools.networks.get(family) if vrf else None
-        if network.published and vrf and pool and not pool.holds(address.prefix):
+        if published and vrf and not vrf.unsure and pool and not pool.holds(address.prefix):
             what = f"lies outside {vrf.pools.path}.networks.{family} ({pool}), and is to be advertised"
             hint = "leave the address out to get one from there, enlarge the pool, or set published: false"
             yield Problem(path, what, show(str(address)), hint)
@@ -192,18 +200,19 @@ class _Claim(NamedTuple):
 def _claims(intent: Intent, vrf: str, family: str) -> Iterator[_Claim]:
     """Yield everything that has a prefix in a VRF. Kinds that lie in their own pool by design are left out."""
     pools = intent.vrfs[vrf].pools
+    unsure = intent.vrfs[vrf].unsure
     # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the main table's name.
     shared = bool(vrf) and pools is intent.vrfs[""].pools
     for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
-        if family in found:
+        if family in found and not unsure:
             yield _Claim(found[family], pools.path.at(name, family), name, shared)
-    for node in _sound(intent):
+    for node in intent.nodes.values():
         for network in node.networks:
             if network.vrf == vrf and family in network.addresses and not network.pooled:
                 inside = family in pools.networks and pools.networks[family].holds(network.addresses[family].prefix)
                 yield _Claim(network.addresses[family].prefix, network.path, "inside" if inside else "network")
         for uplink in node.uplinks.values():
-            if (uplink.vrf or "") == vrf and family in uplink.addresses and not uplink.nat:
+            if (uplink.vrf or "") == vrf and family in uplink.addresses and not uplink.nat and not uplink.unsure:
                 yield _Claim(uplink.addresses[family].prefix, uplink.path, "uplink")
     for segment in intent.segments:
         if segment.vrf == vrf and family in segment.prefixes:
@@ -243,16 +252,19 @@ def loopback_problems(intent: Intent) -> Iterator[Problem]:
     """Loopbacks and router IDs that stand twice, or inside something else."""
     owners: dict[tuple[str, int, int], Place] = {}
     routers: dict[str, Place] = {}
-    for node in _sound(intent):
+    for node in intent.nodes.values():
+        pools = intent.vrf(node.vrf).pools
         for family, address in node.loopback.items():
             path = node.path.at("loopback", family)
             key = (node.vrf, address.version, address.value)
-            if key in owners:
+            if key in owners and node.vrf != UNKNOWN:
                 yield Problem(path, f"is also the loopback of {owners[key]}", show(address.bare))
             owners.setdefault(key, node.path)
             if _is_no_host(address):
                 yield Problem(path, "is no address of a host", show(address.bare))
-            pools = intent.vrfs[node.vrf].pools if node.vrf in intent.vrfs else intent.vrfs[""].pools
+            if family in pools.loopbacks and pools.loopbacks[family].holds(address.prefix):
+                # That the pools themselves overlap is told of them.
+                continue
             for name, found in (("links", pools.links), ("networks", pools.networks)):
                 if family in found and found[family].holds(address.prefix):
                     yield Problem(path, f"lies inside the pool {found[family]} of {pools.path}.{name}", show(address.bare))
@@ -262,7 +274,3 @@ def loopback_problems(intent: Intent) -> Iterator[Problem]:
             elif node.router_id == "0.0.0.0":
                 yield Problem(node.path.at("router_id"), "is no router ID", show(node.router_id), "valid: any but 0.0.0.0")
             routers.setdefault(node.router_id, node.path)
-
-
-def _sound(intent: Intent) -> Iterable[Node]:
-    return [node for node in intent.nodes.values() if not node.broken]

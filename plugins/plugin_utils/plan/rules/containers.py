@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules about containers that are routers."""
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ def container_problems(intent: Intent) -> Iterator[Problem]:
         asns.setdefault(container.asn, f"container {container.name}")
         if container.router_id is not None:
             routers.setdefault(container.router_id, f"container {container.name}")
-        where = intent.vrfs[container.segment.vrf].pools.path if container.segment.vrf in intent.vrfs else ""
-        pools = intent.vrfs[container.segment.vrf].pools.networks if container.segment.vrf in intent.vrfs else {}
+        vrf = intent.vrf(container.segment.vrf)
+        where, pools = vrf.pools.path, {} if vrf.unsure else vrf.pools.networks
         for address, path in container.networks:
             family = FAMILY[address.version]
             yield from host_address_problem(address, path)
+            if family not in container.addresses and (container.unsure or container.segment.broken):
+                continue
             if family not in container.addresses:
                 hint = f"give {container.segment.path} a prefix of that family"
                 yield Problem(
@@ -71,10 +73,10 @@ def _asn(container: Container, owners: dict[int, str]) -> Iterator[Problem]:
 
 def _session(container: Container) -> Iterator[Problem]:
     gateway, segment = container.segment.gateway, container.segment
-    if not gateway.broken and gateway.asn is None:
+    if "asn" not in gateway.unsure and gateway.asn is None:
         yield Problem(
             container.path.at("bgp"), f"needs an AS number of {gateway.name}, the gateway of {segment.path}", hint=f"set {gateway.path}.asn"
         )
-    if not gateway.broken and not gateway.managed:
+    if "managed" not in gateway.unsure and not gateway.managed:
         what = f"needs a gateway that Ansible manages, and {gateway.name} of {segment.path} is none"
         yield Problem(container.path.at("bgp"), what, hint="leave bgp out, and configure both sides by hand")

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules about links: reserves, addresses, keys, and what must be unique on one host."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, is_wireguard_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
 
@@ -34,17 +34,14 @@ def _sound(intent: Intent) -> list[Link]:
 def reserve_problems(intent: Intent) -> Iterator[Problem]:
     """A reserve of itself, of a reserve, of another pair, or of nothing."""
     by_id = {link.id: link for link in intent.links if link.id >= 0}
-    for link in _sound(intent):
-        if link.reserve_of is None:
+    for link in intent.links:
+        if link.reserve_of is None or intent.may_be_link(link.reserve_of):
             continue
         path = link.path.at("reserve_of")
         shown = str(link.reserve_of)
         first = by_id.get(link.reserve_of)
         if first is None:
-            if intent.lacks_links:
-                continue
-            ids = ", ".join(str(number) for number in sorted(by_id)[:20])
-            yield Problem(path, "is not the id of a link", shown, f"ids: {ids}")
+            yield Problem(path, "is not the id of a link", shown, f"ids: {intent.link_ids()}")
         elif first is link:
             yield Problem(path, "is the link itself", shown, "a reserve stands in for another link")
         elif first.reserve_of is not None:
@@ -52,7 +49,7 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
         elif {end.node.name for end in first.ends} != {end.node.name for end in link.ends}:
             names = " and ".join(end.node.name for end in first.ends)
             yield Problem(path, f"joins {names}, not the two nodes of this link", shown)
-        elif first.vrf != link.vrf:
+        elif first.vrf != link.vrf and UNKNOWN not in (first.vrf, link.vrf):
             yield Problem(
                 path, f"is in VRF {first.vrf or 'main'}, this link in {link.vrf or 'main'}", shown, "a reserve carries the same VRF"
             )
@@ -95,7 +92,7 @@ def _pair_problem(one: Address, two: Address, path: Place) -> Iterator[Problem]:
 
 def key_problems(intent: Intent) -> Iterator[Problem]:
     """Keys, variables and MAC addresses of links."""
-    for link in _sound(intent):
+    for link in intent.links:
         variable = link.options.preshared_key_variable
         if variable is not None:
             yield from variable_problem(variable, link.path.at("preshared_key_variable"))
@@ -116,6 +113,8 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
 
 def _public_key(end: End) -> Iterator[Problem]:
     key = end.written.public_key
+    if "managed" in end.node.unsure:
+        return
     if key is None:
         if not end.node.managed:
             hint = f"{end.node.name} is unmanaged: ask its owner for the key (wg show … public-key)"

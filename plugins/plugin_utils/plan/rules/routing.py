@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules about BGP, OSPF and BFD, and about parts of the network that nothing reaches."""
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, Intent, Link, Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import pools_in_doubt
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
+
+# Of BFD, all that other timers are compared with.
+_TIMERS = ("enabled", "timers", "detect_multiplier", "receive_interval", "transmit_interval")
 
 
 def setting_problems(intent: Intent) -> Iterator[Problem]:
@@ -36,12 +38,17 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
     elif bgp.keepalive is not None and bgp.holdtime is not None and bgp.holdtime < 3 * bgp.keepalive:
         text = f"3 x {bgp.keepalive} = {3 * bgp.keepalive}"
         yield Problem(Place.of("xgn_bgp", "holdtime"), "is less than three keepalives", str(bgp.holdtime), text)
-    if ospf.dead_interval < 2 * ospf.hello_interval:
+    if ospf.dead_interval < 2 * ospf.hello_interval and not _in_doubt(intent, "xgn_ospf", "dead_interval", "hello_interval"):
         text = f"2 x {ospf.hello_interval} = {2 * ospf.hello_interval}"
         yield Problem(Place.of("xgn_ospf", "dead_interval"), "is less than two hellos", str(ospf.dead_interval), text)
     yield from _keepalives(intent)
     for name, site in intent.sites.items():
         yield from _area(site.area, Place.of("xgn_sites", name, "area"))
+
+
+def _in_doubt(intent: Intent, section: str, *keys: str) -> bool:
+    """Tell whether a setting may have its default only because what was written could not be read."""
+    return intent.reading.explains(*(Place.of(section, key) for key in keys))
 
 
 def _area(area: str, path: Place) -> Iterator[Problem]:
@@ -54,10 +61,10 @@ def _area(area: str, path: Place) -> Iterator[Problem]:
 
 
 def _keepalives(intent: Intent) -> Iterator[Problem]:
-    """A keepalive more frequent than BFD only adds packets; the source asks for one beyond BFD's interval."""
+    """A keepalive more frequent than BFD only adds packets."""
     bfd = intent.settings.bfd
     yield from _pings(intent)
-    if not bfd.enabled:
+    if not bfd.enabled or _in_doubt(intent, "xgn_bfd", *_TIMERS):
         return
     usual = intent.settings.wireguard.keepalive
     found = (
@@ -76,10 +83,14 @@ def _pings(intent: Intent) -> Iterator[Problem]:
     """OpenVPN's own watch: slower than BFD, which decides where traffic goes, and patient enough for one lost ping."""
     openvpn, bfd = intent.settings.openvpn, intent.settings.bfd
     interval, restart = openvpn.ping_interval, openvpn.ping_restart
+    if _in_doubt(intent, "xgn_openvpn", "ping_interval", "ping_restart"):
+        return
     if restart < 2 * interval:
         text = f"2 x {interval} = {2 * interval}"
         yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is less than two ping_interval", str(restart), text)
-    if not bfd.enabled or not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
+    if not bfd.enabled or _in_doubt(intent, "xgn_bfd", *_TIMERS):
+        return
+    if not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
         return
     if interval * 1000 < bfd.transmit_interval:
         text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd.transmit_interval} ms"
@@ -94,24 +105,22 @@ def asn_problems(intent: Intent) -> Iterator[Problem]:
     """AS numbers that are reserved, or missing where BGP is spoken."""
     speakers = {end.node.name for link in intent.links if link.routing == "bgp" for end in link.ends}
     for node in intent.nodes.values():
-        if node.broken:
-            continue
         if node.asn is None:
-            if node.name in speakers:
+            if node.name in speakers and "asn" not in node.unsure:
                 yield Problem(
                     node.path.at("asn"), "is required", hint="the node speaks BGP; name it here, in its site, or set xgn_bgp.asn_base"
                 )
         else:
-            yield from limits.asn_problems(node.path.at("asn"), node.asn)
+            yield from limits.asn_problems(node.asn_path, node.asn)
 
 
 def session_problems(intent: Intent) -> Iterator[Problem]:
     """Two sessions between the same loopbacks; sessions between loopbacks that are not there, or over what travels there; OSPF outside a site."""
     sessions: dict[tuple[str, str, str], Link] = {}
     for link in intent.links:
-        if link.broken:
-            continue
         first, second = (end.node for end in link.ends)
+        if "site" in first.unsure | second.unsure or (link.broken and link.pattern):
+            continue
         if link.routing == "ospf" and (first.site is None or first.site != second.site):
             names = f"{first.name} in {first.site or 'none'}, {second.name} in {second.site or 'none'}"
             yield Problem(link.path.at("routing"), "runs inside a site only", show("ospf"), names)
@@ -120,12 +129,16 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
             why = "travels between the loopbacks, and the route to them would lead into it"
             yield Problem(link.path, why, hint="write routing: bgp with session: link, or routing: none")
             continue
-        if link.routing != "bgp" or link.session != "loopback":
+        if link.broken or link.routing != "bgp" or link.session != "loopback":
             continue
-        if not any(family in first.loopback and family in second.loopback for family in link.families):
+        common = any(family in first.loopback and family in second.loopback for family in link.families)
+        if (
+            not common
+            and not any(intent.loopback_in_doubt(node) for node in (first, second))
+            and not intent.pools_in_doubt(link.vrf, "links")
+        ):
             hint = "name xgn_pools.loopbacks, give both nodes a loopback of that family, or write session: link"
-            if not pools_in_doubt((intent.vrfs.get(link.vrf) or intent.vrfs[""]).pools, "loopbacks", intent):
-                yield Problem(link.path, f"{first.name} and {second.name} have no loopbacks of a family of this link", hint=hint)
+            yield Problem(link.path, f"{first.name} and {second.name} have no loopbacks of a family of this link", hint=hint)
         low, high = sorted((first.name, second.name))
         pair = (low, high, link.vrf)
         if pair in sessions:
@@ -136,9 +149,14 @@ def session_problems(intent: Intent) -> Iterator[Problem]:
 
 def reach_problems(intent: Intent) -> Iterator[Problem]:
     """Nodes from which no chain of links leads to the rest of their VRF."""
-    if any(node.broken for node in intent.nodes.values()) or any(link.broken for link in intent.links):
+    if (
+        intent.lost_links
+        or intent.lost_segments
+        or any(link.broken for link in intent.links)
+        or any(item.broken for item in intent.segments)
+    ):
         return
-    if intent.reading.doubtful(*map(Place.of, ("xgn_links", "xgn_patterns", "xgn_segments"))):
+    if any(node.vrf == UNKNOWN for node in intent.nodes.values()) or intent.reading.told(Place.of("xgn_nodes")):
         return
     for vrf in sorted({node.vrf for node in intent.nodes.values()}):
         members = [node for node in intent.nodes.values() if node.vrf == vrf]
@@ -184,6 +202,13 @@ def _names(link: Link) -> tuple[str, str]:
 
 def shared_asn_problems(intent: Intent) -> Iterator[Problem]:
     """Nodes with one AS number that meet only through others: each drops the other's routes, since they hold its own number (RFC 4271, 9)."""
+    if (
+        intent.lost_links
+        or any(link.routing == UNKNOWN for link in intent.links)
+        or any("asn" in node.unsure for node in intent.nodes.values())
+    ):
+        # Two may be joined by what could not be read.
+        return
     speakers = {name for link in intent.links if link.routing == "bgp" and not link.broken for name in _names(link)}
     by_asn: dict[int, list[Node]] = {}
     for node in intent.nodes.values():

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules about segments, services and the packet filter."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MSS_FLOOR, TITLE, VERSION, VNIS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Reinjection
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
 
@@ -20,21 +20,22 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
     for segment in intent.segments:
         if segment.id >= 0 and not VNIS.holds(segment.vni):
             yield Problem(segment.path.at("vni"), "is no VNI", str(segment.vni), f"valid: {VNIS}; the id serves when no vni is given")
-        if len(segment.members) < 2:
+        if len(segment.members) < 2 and not segment.broken:
             yield Problem(segment.path.at("members"), f"is {len(segment.members)} node", hint="a segment joins two or more")
-        if not segment.prefixes:
+        if not segment.prefixes and not segment.broken:
             yield Problem(segment.path, "has no addresses", hint="give it ipv4 or ipv6")
         names = {node.name for node in segment.members}
+        complete = not intent.reading.within(segment.path.at("members"))
         for name, label in segment.options.uplinks.items():
             path = segment.path.at("uplinks", name)
             member = next((node for node in segment.members if node.name == name), None)
-            if member is None:
+            if member is None and complete:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
-            elif not member.broken and label not in member.uplinks:
+            elif member is not None and intent.misses_uplink(member, label):
                 yield unknown(path, f"{name} has no uplink {label!r}", label, member.uplinks, "its uplinks")
         for name, mac in segment.options.macs.items():
             path = segment.path.at("macs", name)
-            if name not in names:
+            if name not in names and complete:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
             yield from mac_problem(mac, path)
 
@@ -76,7 +77,7 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
         path = Place.of("xgn_services", "docker", name)
         segment = segments.get(network.segment)
         if segment is None:
-            if intent.reading.doubtful(Place.of("xgn_segments")):
+            if intent.may_be_segment(network.segment):
                 continue
             yield Problem(
                 path.at("segment"),
@@ -86,13 +87,14 @@ def docker_problems(intent: Intent) -> Iterator[Problem]:
             )
             continue
         names = [node.name for node in segment.members]
+        complete = not intent.reading.within(segment.path.at("members"))
         for index, node in enumerate(network.nodes):
-            if node not in names:
+            if node not in names and complete:
                 yield unknown(path.at("nodes", index), f"{show(node)} is no member of segment {segment.id}", node, names, "members")
         taken = {address.value: f"node {owner}" for owner, found in segment.addresses.items() for address in found.values()}
         for label, container in network.containers.items():
             here = path.at("containers").at(label)
-            if container.node not in network.nodes:
+            if container.node not in network.nodes and all(node in names for node in network.nodes):
                 listed = ", ".join(network.nodes)
                 yield Problem(here.at("node"), "does not run this network", show(container.node), f"valid nodes: {listed}")
             for family, prefix in segment.prefixes.items():
@@ -114,12 +116,12 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
             found = intent.nodes.get(node)
             if found is None:
                 yield unknown(here, f"{show(node)} is no node of xgn_nodes", node, intent.nodes, "valid nodes")
-            elif not found.broken and found.asn is None:
+            elif found.asn is None and "asn" not in found.unsure:
                 yield Problem(here, f"{node} has no AS number", hint="GoBGP and its router speak BGP")
-            elif not found.broken and not found.loopback:
+            elif not found.loopback and not intent.loopback_in_doubt(found):
                 yield Problem(here, f"{node} has no loopback", hint="the session runs between loopbacks")
         for link in intent.links:
-            if link.routing == "bgp" and not link.broken and {end.node.name for end in link.ends} == {name, entry.router}:
+            if link.routing == "bgp" and {end.node.name for end in link.ends} == {name, entry.router}:
                 hint = "a router has one session with a box; give the link routing: ospf"
                 yield Problem(path.at("router"), f"speaks BGP with the box over {link.path} already", show(entry.router), hint)
         for index, text in enumerate(entry.prefixes):
@@ -136,17 +138,19 @@ def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinj
     links = {link.id: link for link in intent.links}
     for key, number in (("link", reinject.link), ("into", reinject.into)):
         if number not in links:
-            if intent.lacks_links:
+            if intent.may_be_link(number):
                 continue
-            yield Problem(path.at(key), "is not the id of a link", str(number), f"ids: {', '.join(map(str, sorted(links)))}")
-    link, tunnel = links.get(reinject.link), links.get(reinject.into)
-    if link is not None and not link.broken:
+            yield Problem(path.at(key), "is not the id of a link", str(number), f"ids: {intent.link_ids()}")
+    known = box in intent.nodes and router in intent.nodes
+    link, tunnel = (links.get(number) if known and not intent.may_be_link(number) else None for number in (reinject.link, reinject.into))
+    home = intent.nodes[router].vrf if known else UNKNOWN
+    if link is not None:
         if {end.node.name for end in link.ends} != {box, router}:
             yield Problem(path.at("link"), f"does not join {box} and {router}", str(link.id), f"{link.path} is another link")
-        elif link.vrf == intent.nodes[router].vrf:
+        elif link.vrf == home != UNKNOWN:
             hint = f"give {link.path} a VRF of its own: in this one the router would send the traffic to the box again"
             yield Problem(path.at("link"), f"lies in the VRF of {router}", str(link.id), hint)
-        if link.routing != "none":
+        if link.routing not in ("none", UNKNOWN):
             hint = f"give {link.path} routing: none"
             yield Problem(
                 path.at("link"),
@@ -154,11 +158,11 @@ def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinj
                 str(link.id),
                 hint,
             )
-    if tunnel is not None and not tunnel.broken:
+    if tunnel is not None:
         names = {end.node.name for end in tunnel.ends}
         if router not in names or box in names:
             yield Problem(path.at("into"), f"does not lead from {router} to another node than {box}", str(tunnel.id), f"see {tunnel.path}")
-        elif router in intent.nodes and tunnel.vrf != intent.nodes[router].vrf:
+        elif tunnel.vrf != home and UNKNOWN not in (tunnel.vrf, home):
             yield Problem(path.at("into"), f"does not lie in the VRF of {router}", str(tunnel.id), f"see {tunnel.path}")
 
 

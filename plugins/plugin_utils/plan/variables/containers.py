@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Containers that are routers: the gateway's session with each, and the variables of each as a host of its own.
 
 Either side holds the other to the plan: the container tells and the gateway takes what the intent publishes for it, and nothing else.

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The variables of role firewall for each node."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
     """Return what the tunnels of a node need open, each from its known peers. One whose address is unknown opens the port to everybody."""
     callers: dict[tuple[str, int], list[set[str]]] = {}
     for link, end in shared.links.get(node.name, []):
-        for port in _ports_of(link, end):
+        for port in ports_of(link, end):
             callers.setdefault(port, []).append(_addresses_of(link, link.other(end)))
     for segment in shared.segments.get(node.name, []):
         for member in segment.members:
@@ -55,7 +55,7 @@ def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
     return found
 
 
-def _ports_of(link: Link, end: End) -> list[tuple[str, int]]:
+def ports_of(link: Link, end: End) -> list[tuple[str, int]]:
     """Return protocols and ports on which a node is addressed by its peer; the port is 0 where the protocol has none."""
     if link.options.over != UPLINK:
         # What travels over another link arrives on that one, which is not filtered.

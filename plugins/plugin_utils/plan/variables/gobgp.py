@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Steering: the GoBGP box, its router, and the way back into the tunnel that must not become a loop.
 
 A steered packet comes to the router, goes to the box, and leaves it by the box's default route, over a link of its own that ends in another

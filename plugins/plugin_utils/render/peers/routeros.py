@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """RouterOS 7 commands for a router that Ansible does not manage: its WireGuard and GRE tunnels, addresses, routes and BGP sessions."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A node of the plan as VyOS ``set`` commands, in the words of VyOS 1.2/1.3 (no VRF) or 1.4."""
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the templates of role dns_anycast print, and what else the role needs of its variables."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NotRequired, TypedDict
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastSshListen, DnsAnycastZone, HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 _SOA = re.compile(r"\sSOA\s")
 # In a VRF there is no loopback to ask on: the guard gives the interface an address that no filter lets pass.
@@ -61,11 +62,14 @@ class Ssh(TypedDict):
     files: list[File]
 
 
-class States(TypedDict):
-    """The states that systemd is to bring both units into: ``started``, ``reloaded`` or ``restarted``."""
+class Unit(TypedDict):
+    """A unit as module units takes it."""
 
-    unbound: str
-    guard: str
+    name: str
+    state: str
+    enabled: bool
+    restart_on: list[str]
+    reload_on: list[str]
 
 
 class DnsAnycastValues(TypedDict):
@@ -76,26 +80,30 @@ class DnsAnycastValues(TypedDict):
         guard: what the guard reads.
         zones: the files of the zones.
         ssh: where sshd listens.
-        states: what the units need after the files that changed.
+        units: what is to run, with the files that each unit's daemon reads.
+        records: by unit, the command that records what its daemon reads.
     """
 
     addresses: list[str]
     guard: Guard
     zones: list[File]
     ssh: Ssh
-    states: States
+    units: list[Unit]
+    records: dict[str, str]
 
 
-def dns_anycast_values(variables: HostVariables, changed: Sequence[str] = ()) -> DnsAnycastValues:
+def dns_anycast_values(variables: HostVariables, directory: str = "/etc/unbound/unbound.conf.d") -> DnsAnycastValues:
     """Return what role dns_anycast needs of its variables.
 
     Parameters:
         variables: those of the role; ``dns_anycast_vrf`` may be missing or null, lists may be missing.
-        changed: paths of the files that this run has written anew.
+        directory: where unbound reads more settings.
     """
     vrf = variables.get("dns_anycast_vrf")
     addresses = [address.partition("/")[0] for address in variables.get("dns_anycast_addresses", [])]
     interval = variables["dns_anycast_interval"] / _MS_PER_S
+    zones = [_zone(zone, addresses) for zone in variables.get("dns_anycast_zones", [])]
+    units = _units(directory, [zone["path"] for zone in zones], vrf is not None)
     return {
         "addresses": addresses,
         "guard": {
@@ -109,9 +117,10 @@ def dns_anycast_values(variables: HostVariables, changed: Sequence[str] = ()) ->
             "rise": variables["dns_anycast_rise"],
             "grace": variables["dns_anycast_grace"],
         },
-        "zones": [_zone(zone, addresses) for zone in variables.get("dns_anycast_zones", [])],
+        "zones": zones,
         "ssh": _ssh(variables.get("dns_anycast_ssh_listen", []), variables["dns_anycast_ssh_port"]),
-        "states": _states(changed),
+        "units": units,
+        "records": {unit["name"]: record_command(unit["restart_on"] + unit["reload_on"]) for unit in units},
     }
 
 
@@ -141,19 +150,31 @@ def _ssh(listen: Iterable[DnsAnycastSshListen], port: int) -> Ssh:
             {"path": "/etc/ssh/sshd_config.d/10-xgn.conf", "content": rendered("dns_anycast", "sshd.conf.j2", {"addresses": main})}
         )
     for vrf, texts in sockets.items():
-        printed = {"vrf": vrf, "addresses": texts}
+        record = record_command([f"/etc/systemd/system/xgn-ssh-{vrf}.socket"])
+        printed = {"vrf": vrf, "addresses": texts, "record": record}
         for suffix in (".socket", "@.service"):
             template = f"xgn-ssh{suffix.removeprefix('@')}.j2"
             files.append({"path": f"/etc/systemd/system/xgn-ssh-{vrf}{suffix}", "content": rendered("dns_anycast", template, printed)})
     return {"main": main, "sockets": [f"xgn-ssh-{vrf}.socket" for vrf in sockets], "files": files}
 
 
-def _states(changed: Sequence[str]) -> States:
-    # Sockets are opened at the start only; everything else a running unbound reads again.
-    if any(path.endswith(("/xgn-interfaces.conf", ".socket", "/system/unbound.service")) for path in changed):
-        # The guard is part of unbound's unit, and comes with it.
-        return {"unbound": "restarted", "guard": "started"}
-    unbound = "reloaded" if any(path.startswith("/etc/unbound/") for path in changed) else "started"
-    if any(path.endswith(("/xgn-anycast.service", "/sbin/xgn-anycast")) for path in changed):
-        return {"unbound": unbound, "guard": "restarted"}
-    return {"unbound": unbound, "guard": "reloaded" if any(path.endswith("/anycast.json") for path in changed) else "started"}
+def _units(directory: str, zones: list[str], in_vrf: bool) -> list[Unit]:
+    # Sockets are opened at the start only; everything else a running unbound reads again. The guard is part of unbound's unit, and turns the network
+    # away before a restart.
+    opened = [f"{directory}/xgn-interfaces.conf", *(["/etc/systemd/system/xgn-anycast.socket"] if in_vrf else [])]
+    return [
+        {
+            "name": "unbound.service",
+            "state": "started",
+            "enabled": True,
+            "restart_on": ["/etc/systemd/system/unbound.service", *opened],
+            "reload_on": [f"{directory}/xgn.conf", *zones],
+        },
+        {
+            "name": "xgn-anycast.service",
+            "state": "started",
+            "enabled": True,
+            "restart_on": ["/etc/systemd/system/xgn-anycast.service", "/usr/local/sbin/xgn-anycast"],
+            "reload_on": ["/etc/xgn/anycast.json"],
+        },
+    ]

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the template of role docker_macvlan prints, and the networks and containers as community.docker takes them."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     HostVariables,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 # What keeps the daemon away from the network. Forwarding is set by role sysctl before Docker starts, and is nobody else's affair.
 QUIET = {"iptables": False, "ip6tables": False, "ip-forward": False, "bridge": "none"}
@@ -70,6 +71,7 @@ class DockerMacvlanValues(TypedDict):
     Attributes:
         config: the daemon's.
         parents: units of the networks' parents, sorted, each once.
+        record: the command that records what the daemon reads.
         systems: system containers; those that are it by default first.
         networks: what the role makes.
         containers: what the role makes; only once it is known how this host mounts cgroups, and so is the next.
@@ -78,6 +80,7 @@ class DockerMacvlanValues(TypedDict):
 
     config: dict[str, Any]
     parents: list[str]
+    record: str
     systems: list[str]
     networks: list[Network]
     containers: NotRequired[list[Container]]
@@ -108,6 +111,7 @@ def docker_macvlan_values(
             **variables.get("docker_macvlan_daemon", {}),
         },
         "parents": [_device_unit(name) for name in sorted({item["parent"] for item in networks}, key=str.lower)],
+        "record": record_command(["/etc/docker/daemon.json"]),
         "systems": [item["name"] for item in sorted(systems, key=lambda item: "system" in item)],
         "networks": [_network(item) for item in networks],
     }

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the templates of role gobgp print, and what else the role needs of its variables."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TypedDict, cast
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import GobgpHealth, GobgpNeighbor, GobgpNextHops, HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 # The specs' defaults of suboptions do not reach the variable, so they stand here too.
 _USER = "gobgp"
@@ -38,6 +39,16 @@ class Settings(TypedDict):
     health: GobgpHealth | None
 
 
+class Unit(TypedDict):
+    """A unit as module units takes it."""
+
+    name: str
+    state: str
+    enabled: bool
+    restart_on: list[str]
+    reload_on: list[str]
+
+
 class GobgpValues(TypedDict):
     """What `gobgp_values` returns.
 
@@ -47,6 +58,8 @@ class GobgpValues(TypedDict):
         secrets: passwords by the name in their placeholders.
         settings: what the program reads.
         health_user: who runs the health command.
+        units: what is to run, with the files that each unit's daemon reads.
+        records: by unit, the command that records what its daemon reads.
     """
 
     families: list[SteeredFamily]
@@ -54,6 +67,8 @@ class GobgpValues(TypedDict):
     secrets: dict[str, str]
     settings: Settings
     health_user: str
+    units: list[Unit]
+    records: dict[str, str]
 
 
 def gobgp_values(variables: HostVariables) -> GobgpValues:
@@ -65,13 +80,37 @@ def gobgp_values(variables: HostVariables) -> GobgpValues:
     prefixes, neighbors = variables.get("gobgp_prefixes", []), variables.get("gobgp_neighbors", [])
     declared = variables.get("gobgp_health")
     health = cast(GobgpHealth, {**_HEALTH, **declared}) if declared else None
+    units = _units(health is not None)
     return {
         "families": [family for family in (_family(name, prefixes) for name in FAMILIES) if family["prefixes"]],
         "neighbors": [_covered(neighbor) for neighbor in neighbors],
         "secrets": dict(_secrets(neighbors)),
         "settings": {"prefixes": prefixes, "next_hops": variables.get("gobgp_next_hops", {}), "health": health},
         "health_user": health["user"] if health else _USER,
+        "units": units,
+        "records": {unit["name"]: record_command(unit["restart_on"] + unit["reload_on"]) for unit in units},
     }
+
+
+def _units(healthy: bool) -> list[Unit]:
+    health = ["/etc/systemd/system/xgn-steering-health.service", "/usr/local/sbin/xgn-steering-health", "/etc/xgn/steering.json"]
+    return [
+        {
+            "name": "gobgpd.service",
+            "state": "started",
+            "enabled": True,
+            "restart_on": ["/etc/systemd/system/gobgpd.service"],
+            "reload_on": ["/etc/gobgpd.conf"],
+        },
+        # Always there, and running where there is something to watch.
+        {
+            "name": "xgn-steering-health.service",
+            "state": "started" if healthy else "stopped",
+            "enabled": healthy,
+            "restart_on": health,
+            "reload_on": [],
+        },
+    ]
 
 
 def _family(name: str, prefixes: list[str]) -> SteeredFamily:

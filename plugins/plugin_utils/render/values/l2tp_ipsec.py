@@ -1,15 +1,16 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the templates of role l2tp_ipsec print, and what else the role needs of its variables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, L2tpIpsecTunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 _ANYBODY = "0.0.0.1 - 255.255.255.254"
 
@@ -21,6 +22,16 @@ class File(TypedDict):
     content: str
 
 
+class Unit(TypedDict):
+    """A unit as module units takes it."""
+
+    name: str
+    state: str
+    enabled: bool
+    restart_on: NotRequired[list[str]]
+    reload_on: NotRequired[list[str]]
+
+
 class L2tpIpsecValues(TypedDict):
     """What `l2tp_ipsec_values` returns.
 
@@ -29,11 +40,17 @@ class L2tpIpsecValues(TypedDict):
             this end knows whom to call), and a placeholder for the key.
         secrets: keys by the name in their placeholders.
         sessions: PPP's file of each tunnel.
+        initiated: interfaces of the tunnels that this host initiates.
+        units: what is to run, with the files that each unit's daemon reads.
+        records: by unit, the command that records what its daemon reads.
     """
 
     tunnels: list[dict[str, Any]]
     secrets: dict[str, str]
     sessions: list[File]
+    initiated: list[str]
+    units: list[Unit]
+    records: dict[str, str]
 
 
 def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
@@ -43,10 +60,16 @@ def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
         variables: those of the role, ``l2tp_ipsec_echo_interval`` and ``l2tp_ipsec_echo_failure`` among them where there is a tunnel.
     """
     tunnels = variables.get("l2tp_ipsec_tunnels", [])
+    sessions: list[File] = [{"path": f"/etc/ppp/xgn-{tunnel['name']}", "content": _session(tunnel, variables)} for tunnel in tunnels]
+    initiated = [tunnel["name"] for tunnel in tunnels if tunnel["role"] == "lac"]
+    units = _units([session["path"] for session in sessions], bool(initiated))
     return {
         "tunnels": [_printed(tunnel) for tunnel in tunnels],
         "secrets": {tunnel["name"]: tunnel["preshared_key"] for tunnel in tunnels},
-        "sessions": [{"path": f"/etc/ppp/xgn-{tunnel['name']}", "content": _session(tunnel, variables)} for tunnel in tunnels],
+        "sessions": sessions,
+        "initiated": initiated,
+        "units": units,
+        "records": {unit["name"]: record_command(unit.get("restart_on", []) + unit.get("reload_on", [])) for unit in units},
     }
 
 
@@ -54,6 +77,23 @@ def identity_of(tunnel: L2tpIpsecTunnel) -> str:
     """Return what the other end calls itself: as given, else its address. Of one that is called by name nothing is known, and any will do."""
     remote = tunnel.get("remote", "")
     return tunnel.get("remote_id", remote if remote.replace(".", "").isdigit() else "")
+
+
+def _units(sessions: list[str], initiates: bool) -> list[Unit]:
+    # xl2tpd reads its file at its start only, and what pppd reads counts when a session begins: every session of this host is initiated anew.
+    read_once = ["/etc/systemd/system/xl2tpd.service", "/etc/xl2tpd/xl2tpd.conf", *sessions]
+    watch = ["/etc/systemd/system/xgn-l2tp-watch.service", "/usr/local/sbin/xgn-l2tp-watch"]
+    return [
+        # Connections that stay as they are keep their security associations over a reload.
+        {"name": "strongswan.service", "state": "started", "enabled": True, "reload_on": ["/etc/swanctl/conf.d/xgn-l2tp.conf"]},
+        {"name": "xl2tpd.service", "state": "started", "enabled": True, "restart_on": read_once},
+        {
+            "name": "xgn-l2tp-watch.service",
+            "state": "started" if initiates else "stopped",
+            "enabled": initiates,
+            "restart_on": watch,
+        },
+    ]
 
 
 def _printed(tunnel: L2tpIpsecTunnel) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules for OSPF instances and their interfaces. Ranges are those of FRR's ospfd/ospf_vty.c and ospf6d/ospf6_interface.c."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Checks of FRR: BGP neighbors, BFD sessions, static routes, and that the running configuration is the file's."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
 )
 
 Bgp = Mapping[str, Mapping[str, Mapping[str, Any]]]
+_REPAIRED = "one of FRR's daemons has missed a change, and the next run of role frr puts it right"
 FAMILY_NAMES = {"ipv4": "ipv4Unicast", "ipv6": "ipv6Unicast"}
 
 
@@ -73,8 +74,15 @@ def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrB
         extra = sorted(set(bgp[vrf]) - addresses)
         return not extra, f"found {', '.join(extra)}, which are not declared" if extra else f"{len(addresses)} declared"
 
+    def alive(missed: Mapping[str, list[dict[str, Any]]]) -> Verdict:
+        dead = [item["address"] for item in missed["next_hops"] if item["vrf"] == vrf]
+        if dead:
+            return False, f"bgpd takes {', '.join(dead)} for dead although zebra resolves it: routes over it are lost; {_REPAIRED}"
+        return True, "bgpd takes none for dead that zebra resolves"
+
     ledger.judge(f"BGP {vrf} instance", summary, "bgp", exists)
     ledger.judge(f"BGP {vrf} has no other neighbors", summary, "bgp", others)
+    ledger.judge(f"BGP {vrf} next hops", f"vtysh -c 'show bgp vrf {vrf} nexthop'", "frr_missed", alive)
     for prefix in instance.get("networks", []):
         check_network(ledger, vrf, canonical_prefix(prefix))
     for neighbor in instance.get("neighbors", []):
@@ -214,7 +222,10 @@ def check_static(ledger: Ledger, route: FrrStaticRoute) -> None:
             return False
         return not interface or found["interface"] == interface
 
-    def installed(rib: list[dict[str, Any]]) -> Verdict:
+    def installed(rib: list[dict[str, Any]], missed: Mapping[str, list[dict[str, Any]]]) -> Verdict:
+        key = (vrf, prefix, canonical_address(hop) if hop else None, interface)
+        if any((item["vrf"], item["prefix"], item["next_hop"], item["interface"]) == key for item in missed["routes"]):
+            return False, f"{prefix} {wanted} is inactive in FRR although its interface is up; {_REPAIRED}"
         candidates = [item for item in rib if item["vrf"] == vrf and item["prefix"] == prefix and item["protocol"] == "static"]
         fitting = [item for item in candidates if any(matches(found) for found in item["nexthops"])]
         if any(item["installed"] for item in fitting):
@@ -226,7 +237,7 @@ def check_static(ledger: Ledger, route: FrrStaticRoute) -> None:
 
     # Several routes to one prefix differ in their next hops only.
     name = f"Route {vrf} {prefix} static {wanted}"
-    ledger.judge(name, f"vtysh -c 'show ip{option} route vrf {vrf} {prefix}'", "rib", installed)
+    ledger.judge(name, f"vtysh -c 'show ip{option} route vrf {vrf} {prefix}'", "rib frr_missed", installed)
 
 
 def _is_address(text: str) -> bool:

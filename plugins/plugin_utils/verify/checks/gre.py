@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Checks of GRE tunnels: ends, key, how the outer packets look, and the room beneath.
 
 That the interface is there and up, its VRF and its MTU are the business of `vrf`; that the peer answers with packets of that size, of `routes`.

@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Checks of units, of whichever role, and of the order of the boot."""
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def expected_units(variables: Variables) -> list[str]:
         tunnels = entries_of(variables, kind.variable) if kind.role in roles and kind.unit else []
         units += kind.other_units if tunnels else ()
         units += [kind.unit.format(name=item["name"], side=item.get("role")) for item in tunnels]
+        if kind.variable == "l2tp_ipsec_tunnels" and any(item.get("role") == "lac" for item in tunnels):
+            units.append("xgn-l2tp-watch.service")
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         units += ["interface.service"] if uses_vrf(variables) else []

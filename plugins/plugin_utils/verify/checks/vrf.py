@@ -1,5 +1,5 @@
 # Copyright: xuegao.net maintainers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Checks of VRF devices, rules, and interfaces: membership, state, MTU, addresses."""
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def check_vrfs(ledger: Ledger, variables: Variables) -> None:
 
 
 def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
-    """Test that the l3mdev rule comes before every rule for the local table, and that a local rule is left."""
+    """Test that the l3mdev rule comes before every rule for the local table, and that a local rule is left that no network manager removes."""
     l3mdev = [rule["priority"] for rule in rules if rule["l3mdev"]]
     local = [rule["priority"] for rule in rules if rule["table"] == LOCAL_TABLE]
     if not l3mdev:
@@ -71,6 +71,11 @@ def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
         return False, "no rule for table local, expected one at priority 32765"
     if min(local) < min(l3mdev):
         return False, f"local at priority {min(local)} comes before l3mdev at {min(l3mdev)}, expected local at 32765 only"
+    if not all(rule["kernel"] for rule in rules if rule["table"] == LOCAL_TABLE):
+        return (
+            False,
+            f"the rule for local at {max(local)} is not of protocol kernel: systemd-networkd removes it when it configures a NIC again",
+        )
     return True, f"l3mdev {min(l3mdev)}, local {min(local)}"
 
 

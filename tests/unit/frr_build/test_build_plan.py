@@ -29,7 +29,11 @@ def settings(**changes: Any) -> dict[str, Any]:
     """The role's defaults, without their prefix, with some of them changed."""
     defaults = yaml.safe_load((ROOT / "roles/frr_build/defaults/main.yml").read_text(encoding="utf-8"))
     found = {name.removeprefix("frr_build_"): value for name, value in defaults.items()}
-    urls = {"url": "https://example.net/frr.tar.gz", "libyang_url": "https://example.net/ly.tar.gz", "wireguard_tools_url": "https://example.net/w.tar.xz"}
+    urls = {
+        "url": "https://example.net/frr.tar.gz",
+        "libyang_url": "https://example.net/ly.tar.gz",
+        "wireguard_tools_url": "https://example.net/w.tar.xz",
+    }
     return found | urls | changes
 
 

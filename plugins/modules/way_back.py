@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: way_back
+short_description: Confirm the changes of a run, or have the host restore what was there before
+version_added: 0.4.0
+description:
+  - The modules of this collection arm a way back before their first change when they are given O(way_back_seconds). This module ends it. Call it
+    over a new connection, which proves that there can be one.
+  - It waits until the BGP sessions and routes that were there before, and are still planned, are back. Then it keeps what the run has changed.
+  - When something is still missing in the end, the host restores what was there before, files and live state, at once, and the module fails
+    and says what was missing. What was tried lies in C(/var/lib/xgn/way-back/tried) then, until the next run.
+author: xuegao.net maintainers (@xuegao)
+options:
+  routes:
+    description: The planned routes; those that were in their table before must be there again.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      prefix:
+        description: Destination.
+        type: str
+        required: true
+      vrf:
+        description: VRF whose table holds it; the main table when not given.
+        type: str
+      protocol:
+        description: Source of the route; for role P(xuegao.net.verify#role).
+        type: str
+      direct:
+        description: Whether the next hop is on a connected subnet; for role P(xuegao.net.verify#role).
+        type: bool
+  wait_seconds:
+    description: Time for sessions and routes to come back. As long as the way back when not given.
+    type: int
+  hold_seconds:
+    description: Do not end it, but give what comes next and is no module of this collection, such as the installation of packages, that many seconds.
+    type: int
+  frr_conf:
+    description: File that says which sessions are planned.
+    type: path
+    default: /etc/frr/frr.conf
+extends_documentation_fragment:
+  - xuegao.net.attributes.no_diff
+  - xuegao.net.way_back
+"""
+
+EXAMPLES = r"""
+- name: Open a new connection
+  ansible.builtin.meta: reset_connection
+
+- name: Keep the changes
+  xuegao.net.way_back:
+    routes:
+      - {vrf: CORE, prefix: 10.40.0.0/24}
+"""
+
+RETURN = r"""
+missing:
+  description: What was there before, is planned and did not come back.
+  returned: when the host restores itself
+  type: list
+  elements: str
+  sample: ["BGP session with 10.255.0.3 in VRF CORE"]
+"""
+
+import json
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import way_back
+from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+
+POLL_S = 1.0
+# Restoring includes FRR's reload and the start of services.
+RESTORE_S = 300
+
+
+def planned_sessions(text: str) -> set[str]:
+    """VRF and neighbor of each session that a configuration of FRR asks for; one that is shut down is not."""
+    vrf = ""
+    found: set[str] = set()
+    shut: set[str] = set()
+    for line in text.splitlines():
+        words = line.split()
+        if line.startswith("router bgp "):
+            vrf = words[4] if len(words) > 4 and words[3] == "vrf" else "default"
+        elif line and not line.startswith((" ", "!")):
+            vrf = ""
+        elif vrf and len(words) > 2 and words[0] == "neighbor":
+            (shut if words[2] == "shutdown" else found).add("%s %s" % (vrf, words[1]))
+    return found - shut
+
+
+class Comparison:
+    """What was there before the run and is planned still."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.run = lambda command: way_back.run_where_installed(module, command)
+        before = program.snapshot()
+        self.sessions = set(before.get("sessions", [])) & planned_sessions(read_text(module.params["frr_conf"]))
+        wanted = {(item.get("vrf") or "default", program.normal(item["prefix"])) for item in module.params["routes"]}
+        self.routes = {(vrf, prefix) for vrf, found in (before.get("prefixes") or {}).items() for prefix in found} & wanted
+
+    def missing(self) -> list[str]:
+        """What of it is not there now, a line each."""
+        found = []
+        if self.sessions:
+            lost = self.sessions - program.sessions(self.run, {"Established"})
+            found += ["BGP session with %s in VRF %s" % tuple(reversed(session.split())) for session in sorted(lost)]
+        if self.routes:
+            now = program.prefixes(self.run)
+            # None: there are too many to look at, so none is called missing.
+            lost_routes = sorted((vrf, prefix) for vrf, prefix in self.routes if now is not None and prefix not in now.get(vrf, []))
+            found += ["route to %s in VRF %s" % (prefix, vrf) for vrf, prefix in lost_routes]
+        return found
+
+
+def restored() -> str:
+    """What the host says of its last restoring."""
+    try:
+        report: dict[str, Any] = json.loads(read_text(os.path.join(program.tried(), "report.json")))
+    except ValueError:
+        return "It has left no report."
+    files = ", ".join(report["restored"]) or "no file"
+    failures = "".join("\n- " + line for line in report["failures"])
+    text = "Restored: %s. What was tried lies in %s until the next run." % (files, program.tried())
+    return text + ("\nNot all of it worked:" + failures if failures else "")
+
+
+def end(module: AnsibleModule) -> None:
+    """Confirm, or have restored, and finish the module."""
+    armed = {way_back.FACT: {"armed": False}}
+    seconds = int(program.snapshot().get("seconds", 0))
+    if not os.path.isdir(program.armed()):
+        module.fail_json(msg="Nothing waits to be confirmed on this host: it has restored what was there before. " + restored())
+    comparison = Comparison(module)
+
+    def look() -> list[str]:
+        # We are here, so nobody is cut off.
+        program.set_deadline(max(seconds, 10))
+        return comparison.missing()
+
+    limit = module.params["wait_seconds"]
+    missing = wait_until(look, lambda found: not found, seconds if limit is None else limit, POLL_S)
+    if not missing:
+        try:
+            way_back.disarm(module)
+        except way_back.WayBackError as error:
+            module.fail_json(msg="%s. %s" % (error, restored()))
+        # What was changed has been told by who changed it.
+        module.exit_json(changed=False, ansible_facts=armed)
+    program.set_deadline(0)
+    if not way_back.somebody_waits():
+        way_back.wait_on_the_host(module)
+    there = wait_until(lambda: os.path.isdir(program.armed()), lambda found: not found, RESTORE_S, POLL_S)
+    lines = "".join("\n- " + line for line in missing)
+    done = "It is still restoring what was there before." if there else "The host has restored what was there before. " + restored()
+    module.fail_json(msg="After the changes of this run this did not come back:%s\n%s" % (lines, done), missing=missing)
+
+
+def main() -> None:
+    route = {"prefix": {"type": "str", "required": True}, "vrf": {"type": "str"}, "protocol": {"type": "str"}, "direct": {"type": "bool"}}
+    module = AnsibleModule(
+        argument_spec={
+            "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
+            "wait_seconds": {"type": "int"},
+            "hold_seconds": {"type": "int"},
+            "frr_conf": {"type": "path", "default": program.FRR_CONF},
+            **way_back.OPTIONS,
+        },
+        supports_check_mode=True,
+    )
+    hold = module.params["hold_seconds"]
+    if module.check_mode:
+        module.exit_json(changed=False)
+    if hold is None:
+        end(module)
+    elif os.path.isdir(program.armed()):
+        program.set_deadline(hold)
+    module.exit_json(changed=False)
+
+
+if __name__ == "__main__":
+    main()
