@@ -63,7 +63,7 @@ def test_drift_is_repaired(pair: Pair) -> None:
     assert pair.shell("T1", "ip -4 -brief address show dev wg0").split()[2] == LINK[0]
 
 
-LAN = {"kind": "bridge", "published": False}
+LAN = {"id": 1, "kind": "bridge", "published": False}
 
 
 def test_a_lan_leaves_the_intent_and_routing_lives(pair: Pair, tmp_path: Path) -> None:
