@@ -209,6 +209,9 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
                 _look_for_duplicates(kernel, links, interface["name"], False)
             if interface.get("bridge") or interface.get("vrf"):
                 _keep_master(kernel, links[interface["name"]])
+    if previous and only is None:
+        # Last: whoever moves to another VRF is there by now.
+        _delete_vrfs(kernel, links, declared.get("vrfs", []), previous.get("vrfs", []))
     tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}
     for route in declared.get("default_routes", []):
         if only in (None, route["interface"]) and route["interface"] in links:
@@ -321,7 +324,6 @@ def _with_tunnels(declared: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> None:
     interfaces = {item["name"]: item for item in declared.get("interfaces", [])}
-    vrfs = {item["name"] for item in declared.get("vrfs", [])}
     old_vrfs = {item["name"] for item in previous.get("vrfs", [])}
     for item in previous.get("interfaces", []):
         link = links.get(item["name"])
@@ -335,14 +337,36 @@ def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], 
         if item.get("kind"):
             kernel.delete(links, item["name"])
         elif link["master"] in old_vrfs | {item.get("bridge")}:
+            # Down first: its addresses and what they reach must not turn up in the main table.
+            if link["up"]:
+                kernel.change("link", "set", "dev", item["name"], "down")
+                link["up"] = False
             kernel.change("link", "set", "dev", item["name"], "nomaster")
             link["master"] = None
-    for name in sorted(old_vrfs - vrfs):
+
+
+def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:
+    """Delete the VRFs that are no longer declared, with the route that outlives them. The kernel drops members into the main table: they are down then."""
+    names, tables = {item["name"] for item in declared}, {item["table"] for item in declared}
+    for item in sorted(previous, key=lambda item: str(item["name"])):
+        name, table = item["name"], item["table"]
+        if name in names or links.get(name, {}).get("kind", "vrf") != "vrf":
+            continue
         if name in links:
-            kernel.delete(links, name)
-            for link in links.values():
+            for member, link in links.items():
                 if link["master"] == name:
-                    link["master"] = None
+                    if link["up"]:
+                        kernel.change("link", "set", "dev", member, "down")
+                    link["master"], link["up"] = None, False
+            kernel.delete(links, name)
+        for family in () if table in tables else FAMILIES:
+            for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
+                if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
+                    kernel.change(
+                        family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC)
+                    )
+    if previous and not declared:
+        _restore_local_rules(kernel)
 
 
 def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> None:
@@ -393,6 +417,18 @@ def _move_local_rules(kernel: Kernel) -> None:
                 kernel.change(family, "rule", "delete", "preference", str(place), "table", "local")
 
 
+def _restore_local_rules(kernel: Kernel) -> None:
+    """Put `lookup local` back to where the kernel has it, since no VRF is left that it could answer in."""
+    for family in FAMILIES:
+        rules = kernel.read("-details", family, "rule", "show")
+        places = [rule.get("priority") for rule in rules if rule.get("table") == "local" and rule.get("src") == "all"]
+        if 0 not in places:
+            kernel.change(family, "rule", "add", "preference", "0", "table", "local", "protocol", "kernel")
+        for place in (LOCAL_RULE_PREFERENCE, SPARE_RULE_PREFERENCE):
+            if place in places:
+                kernel.change(family, "rule", "delete", "preference", str(place), "table", "local")
+
+
 def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str, Any]) -> None:
     name, kind, master = interface["name"], interface.get("kind"), interface.get("bridge") or interface.get("vrf")
     link = links.get(name)
@@ -413,8 +449,10 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         )
     if master and link["master"] != master:
         kernel.change("link", "set", "dev", name, "master", master)
+        link["master"] = master
     elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
         kernel.change("link", "set", "dev", name, "nomaster")
+        link["master"] = None
     mac = interface.get("mac")
     if mac and (link["mac"] or "").lower() != mac.lower():
         interface_mac.change(kernel, links, name, mac)

@@ -67,6 +67,7 @@ version:
 import json
 import os
 import shutil
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -74,6 +75,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docke
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
+from ansible_collections.xuegao.net.plugins.module_utils.removal import unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -149,7 +151,7 @@ class Engine:
         self.old_dropin = read_text(DROPIN)
         self.dockerd = module.get_bin_path("dockerd")
         self.systemd = Systemd(module.run_command)
-        self.change = HostChange(module)
+        self.change = HostChange(module, "docker_macvlan")
         self.actions: list[str] = []
 
     def old_config(self) -> dict[str, Any]:
@@ -210,6 +212,10 @@ class Engine:
 
     def write(self) -> None:
         """Write both files where they differ."""
+        self.change.own("unit", UNIT, partial(unit_before, self.module, UNIT))
+        self.change.own_file(CONFIG, self.text)
+        self.change.own_file(DROPIN, self.dropin)
+        self.change.save()
         if self.text != self.old_text:
             self.change.write(CONFIG, self.text, 0o644)
         if self.dropin != self.old_dropin:

@@ -40,6 +40,9 @@ options:
     description: The file.
     type: path
     default: /etc/gobgpd.conf
+  record:
+    description: Name of the record of the file.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -193,6 +196,7 @@ def main() -> None:
             "router_id": {"type": "str", "required": True},
             "neighbors": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -211,8 +215,12 @@ def main() -> None:
         complaint = complaint_of(module, text)
         if complaint:
             module.fail_json(msg="%s was not changed, and gobgpd was not touched: %s" % (path, complaint))
+    change = HostChange(module, module.params["record"])
+    if not module.check_mode:
+        change.own_file(path, text)
+        change.save()
     if not module.check_mode and (before != text or mode != 0o640):
-        HostChange(module).write(path, text, 0o640, 0, group_number(module))
+        change.write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
         steered = [line for line in steer(module) if not line.startswith(steering.REFUSED)]

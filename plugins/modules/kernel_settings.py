@@ -10,6 +10,7 @@ short_description: Kernel settings below /proc/sys, at boot and live, in one cal
 version_added: 0.1.0
 description:
   - Writes one sysctl.d(5) file and sets each live value that differs from it.
+  - With O(record), a setting that is no longer given has its former value again, unless somebody else has changed it since.
   - Reads every value back; a value the kernel does not keep is an error.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -23,6 +24,9 @@ options:
       - In a key whose first separator is a dot, a slash stands for a dot within a name, such as that of interface C(eth0.100).
     type: dict
     required: true
+  record:
+    description: Name of the record of the file and of the former live values.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -46,15 +50,24 @@ live_changed:
 """
 
 import os
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # Settings that name a kernel module, and how the module's name begins.
 MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
+
+ARGUMENTS = {
+    "path": {"type": "path", "required": True},
+    "settings": {"type": "dict", "required": True},
+    "record": {"type": "str"},
+    **WAY_BACK,
+}
 
 
 def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
@@ -66,11 +79,13 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
         module.run_command([modprobe, "--quiet", prefix + value])
 
 
+def former(live: str, wanted: str) -> dict[str, str] | None:
+    """What to put back one day; nothing where the value was the same before, or an older version of this collection has set it."""
+    return {"value": live} if live != wanted else None
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}, **WAY_BACK},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
@@ -83,8 +98,14 @@ def main() -> None:
     file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
+    change, removal = HostChange(module, module.params["record"]), Removal(module)
+    recorded = change.record.names("sysctl") if change.record is not None else []
+    removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
     if not module.check_mode:
-        change = HostChange(module)
+        for key, value in settings.items():
+            change.own("sysctl", key, partial(former, live[key], value), value)
+        change.own_file(module.params["path"], text)
+        change.save()
         if file_differs:
             change.write(module.params["path"], text, 0o644)
         for key in drifted:
@@ -104,7 +125,7 @@ def main() -> None:
                     % (key, settings[key], sysctl_value(key))
                 )
     module.exit_json(
-        changed=bool(drifted) or file_differs,
+        changed=bool(drifted or removal.actions) or file_differs,
         live_changed=drifted,
         diff=[
             {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},
@@ -114,6 +135,7 @@ def main() -> None:
                 "before": "".join("%s = %s\n" % (key, live[key]) for key in drifted),
                 "after": "".join("%s = %s\n" % (key, settings[key]) for key in drifted),
             },
+            {"prepared": "".join(action + "\n" for action in removal.actions)},
         ],
     )
 

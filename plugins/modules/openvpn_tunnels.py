@@ -102,7 +102,7 @@ class Host:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemd = Systemd(module.run_command)
-        self.change = HostChange(module)
+        self.change = HostChange(module, "openvpn")
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
         self.stale_units = False
@@ -206,6 +206,12 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     }
     before = {path: read_text(path) for path in paths}
     config, dropin = paths
+    if not host.module.check_mode:
+        host.change.own("unit", unit)
+        host.change.own("interface", name)
+        for path, text in paths.items():
+            host.change.own_file(path, text)
+        host.change.save()
     host.write(config, paths[config], 0o600)
     if host.write(dropin, paths[dropin], 0o644):
         host.stale_units = True
@@ -280,11 +286,14 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
     Raises OpenVPNError when that would be all of them and nobody said so: a variable that got lost looks the same.
     """
     names = {name for name, _role in listed}
+    units = host.change.record.names("unit") if host.change.record is not None else []
     for role in openvpn.ROLES:
-        for path in sorted(glob.glob(os.path.join(openvpn.DIRECTORY, role, "*.conf"))):
+        # One whose file somebody deleted is ours all the same.
+        recorded = {openvpn.conf_path(unit.partition("@")[2][: -len(".service")], role) for unit in units if "-%s@" % role in unit}
+        for path in sorted({*glob.glob(os.path.join(openvpn.DIRECTORY, role, "*.conf")), *recorded}):
             name = os.path.basename(path)[: -len(".conf")]
             text = read_text(path)
-            if (name, role) in listed or not text.startswith(openvpn.HEADER):
+            if (name, role) in listed or (path not in recorded and not text.startswith(openvpn.HEADER)):
                 continue
             if not listed and not remove_all:
                 raise openvpn.OpenVPNError(
@@ -301,8 +310,10 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
                 delete_interface(host, name)
+                host.change.disown("interface", name)
             for file in (path, dropin):
                 host.change.remove(file)
+            host.change.disown("unit", unit)
             host.stale_units = True
 
 

@@ -47,6 +47,9 @@ options:
     description: sshd's unit.
     type: str
     default: ssh.service
+  record:
+    description: Name of the record of files and sockets. What is recorded and no longer given goes.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -74,7 +77,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_othe
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
-from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
 WAIT_S = 15
@@ -123,11 +126,17 @@ class Listeners:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.change = HostChange(module)
-        self.paths = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        self.change = HostChange(module, module.params["record"])
+        given = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        record = self.change.record
+        unlisted = [path for path in record.names("file") if path not in given] if record is not None else []
+        self.unlisted_sockets = (
+            [unit for unit in record.names("unit") if unit not in module.params["sockets"]] if record is not None else []
+        )
+        self.paths = given + unlisted
         self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}
-        self.after.update(dict.fromkeys(module.params["absent"]))
+        self.after.update(dict.fromkeys(module.params["absent"] + unlisted))
 
     def write(self, contents: dict[str, str | None]) -> None:
         """Give every file its content; None removes it."""
@@ -140,6 +149,13 @@ class Listeners:
     def refuse(self, reason: str, live: bool) -> None:
         """Undo everything and fail; ``live`` says whether the new files are live already."""
         self.write(self.before)
+        systemd = Systemd(self.module.run_command)
+        if self.unlisted_sockets:
+            systemd.attempt("daemon-reload")
+        for unit in self.unlisted_sockets:
+            self.change.own("unit", unit)
+            systemd.attempt("enable", "--now", "--quiet", unit)
+        self.change.save()
         if live:
             for command in make_live(self.module):
                 self.module.run_command(command)
@@ -149,7 +165,14 @@ class Listeners:
     def apply(self) -> None:
         """Write, check, make live, and look."""
         module, wanted = self.module, set(self.module.params["addresses"])
-        self.change.about_to(*(command_note(SERVICES, *command) for command in make_live(module)))
+        self.change.about_to(
+            *(unit_note(unit, SERVICES) for unit in self.unlisted_sockets),
+            *(command_note(SERVICES, *command) for command in make_live(module)),
+        )
+        for unit in module.params["sockets"]:
+            self.change.own("unit", unit)
+        for unit in self.unlisted_sockets:
+            Systemd(module.run_command).attempt("disable", "--now", "--quiet", unit)
         self.write(self.after)
         status, out, err = module.run_command(["sshd", "-t"])
         if status:
@@ -163,6 +186,8 @@ class Listeners:
             status, out, err = module.run_command(command)
             if status:
                 self.refuse("%s: %s." % (" ".join(command), (err or out).strip()), live=True)
+        for unit in self.unlisted_sockets:
+            self.change.disown("unit", unit)
         if module.params["sockets"]:
             module.run_command(["systemctl", "enable", "--quiet", *module.params["sockets"]])
         if not wanted:
@@ -183,6 +208,7 @@ def main() -> None:
             "addresses": strings,
             "sockets": strings,
             "unit": {"type": "str", "default": "ssh.service"},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -198,7 +224,7 @@ def main() -> None:
     if live != wanted:
         shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
         diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
-    changed = bool(diff) or bool(sockets_down(module))
+    changed = bool(diff or listeners.unlisted_sockets) or bool(sockets_down(module))
     if changed and not module.check_mode:
         listeners.apply()
     module.exit_json(changed=changed, diff=diff)

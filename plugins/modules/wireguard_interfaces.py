@@ -154,7 +154,7 @@ class Host:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemd = Systemd(module.run_command)
-        self.change = HostChange(module)
+        self.change = HostChange(module, "wireguard")
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
 
@@ -273,6 +273,10 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         host.note(name, "enable wg-quick@%s" % name)
     if module.check_mode:
         return
+    host.change.own("unit", unit_of(name))
+    host.change.own("interface", name)
+    host.change.own_file(path, text)
+    host.change.save()
     if any(action.startswith(name + ": ") for action in host.actions):
         host.change.about_to(unit_note(unit_of(name), TUNNELS), {"wireguard": name})
 
@@ -318,10 +322,12 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
 
     Raises WireGuardError when that would be all of them and nobody said so: a variable that got lost looks the same.
     """
-    for path in sorted(glob.glob(os.path.join(wireguard.DIRECTORY, "*.conf"))):
+    # One whose file somebody deleted is ours all the same.
+    recorded = {wireguard.conf_path(name) for name in host.change.record.names("interface")} if host.change.record is not None else set()
+    for path in sorted({*glob.glob(os.path.join(wireguard.DIRECTORY, "*.conf")), *recorded}):
         name = os.path.basename(path)[: -len(".conf")]
         text = read_text(path)
-        if name in listed or not text.startswith(wireguard.HEADER):
+        if name in listed or (path not in recorded and not text.startswith(wireguard.HEADER)):
             continue
         if not listed and not remove_all:
             raise wireguard.WireGuardError(
@@ -333,7 +339,11 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         if not host.module.check_mode:
             host.change.about_to(unit_note(unit_of(name), TUNNELS))
             host.systemd.do("disable", "--now", "--quiet", unit_of(name))
+            if interface_exists(name):
+                host.run("ip", "link", "delete", "dev", name)
+            host.change.disown("interface", name)
             host.change.remove(path)
+            host.change.disown("unit", unit_of(name))
 
 
 def main() -> None:

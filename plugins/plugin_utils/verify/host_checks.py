@@ -22,6 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gre import check_gre
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.l2tp_ipsec import check_l2tp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import check_openvpn
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.ownership import check_ownership
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
@@ -148,6 +149,7 @@ def host_checks(
     check_routes(ledger, known)
     check_docker(ledger, known)
     check_reach(ledger, known)
+    check_ownership(ledger, known)
     return ledger.checks
 
 

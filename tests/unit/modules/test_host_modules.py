@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils import ownership
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
@@ -231,7 +232,7 @@ def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dic
 def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
     host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd is kept like a file of ours."""
+    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd and the record are kept like a file of ours."""
     host.program("systemctl")
     host.program("systemd-run")
     drop_in = tmp_path / "90-xgn.conf"
@@ -247,7 +248,8 @@ def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
     host.run(interface_layer, {**DECLARED, "path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
     tried = way_back / "armed/interface.json"
     command = ["/usr/local/sbin/xgn-interface", "apply", "--previous", str(tried)]
-    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}]
+    record = [{"file": f"{ownership.directory()}/vrf.layer.json{end}", "saved": None} for end in ("", ".copy")]
+    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}, *record]
     assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
 
 
@@ -265,9 +267,21 @@ def test_only_what_is_asked_for_is_read(host: Host, monkeypatch: pytest.MonkeyPa
     result = host.run(live_state, {"frr": False, "sysctls": ["kernel.ostype"]}, check=True)
     assert not result["changed"]
     state = result["state"]
-    assert set(state) == {"links", "pings", "routes", "rules4", "rules6", "sysctl", "system", "waited", "wireguard", "wireguard_files"}
+    assert set(state) == {
+        "links",
+        "ownership",
+        "pings",
+        "routes",
+        "rules4",
+        "rules6",
+        "sysctl",
+        "system",
+        "waited",
+        "wireguard",
+        "wireguard_files",
+    }
     assert state["sysctl"]["data"] == {"kernel.ostype": "Linux"}
-    assert {call.split()[0] for call in calls} == {"ip", "wg"}
+    assert {call.split()[0] for call in calls} == {"ip", "nft", "wg"}
     host.run(live_state, {"frr": False, "units": ["frr.service"], "l2tp": True, "vxlan": True, "listening": True})
     assert {call.split()[0] for call in calls} == {"ip", "wg", "bridge", "journalctl", "nft", "ss", "swanctl", "systemctl"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import sysfs, wireguard
+from ansible_collections.xuegao.net.plugins.module_utils import ownership, sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.modules import wireguard_interfaces, wireguard_key
 
 from .managed_host import Host
@@ -275,7 +275,8 @@ def test_a_change_has_a_way_back_before_the_living_interface_changes(host: Host,
     changes_of_it = [call.split()[0] for call in host.calls if call.startswith(("systemd-run", "wg syncconf"))]
     assert changes_of_it == ["systemd-run", "wg"]
     notes = [json.loads(line) for line in (way_back / "armed/journal").read_text(encoding="utf-8").splitlines()]
-    assert notes == [{"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
+    record = [{"file": f"{ownership.directory()}/wireguard.json{end}", "saved": None} for end in ("", ".copy")]
+    assert notes == [*record, {"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
 
 
 # ---- damages -------------------------------------------------------------------------------------------------------------------------------

@@ -131,16 +131,40 @@ def test_a_contradiction_is_refused(commands: Commands, live: dict[str, Any], wo
         commands([live], {"vrfs": [CORE]})
 
 
-def test_a_vrf_nobody_declares_any_more_goes_and_its_members_stay(commands: Commands) -> None:
-    live = [vrf(), vrf("OLD", 300), link("eth1", master="OLD"), link("eth2", master="CORE"), link("br1", kind="bridge")]
+def test_a_vrf_nobody_declares_any_more_goes_and_its_members_are_down_before_they_fall_into_the_main_table(commands: Commands) -> None:
+    """Also one that nobody ever declared. The route that ends its lookups goes after it."""
+    live = [
+        vrf(),
+        vrf("OLD", 300),
+        link("eth1", master="OLD"),
+        link("ovpn9", "tun", master="OLD"),
+        link("eth2", master="CORE"),
+        link("br1", kind="bridge"),
+    ]
     previous = {
         "vrfs": [CORE, {"name": "OLD", "table": 300}, {"name": "NEVER", "table": 400}],
         "interfaces": [{"name": "eth1", "vrf": "OLD"}, {"name": "eth2", "vrf": "CORE"}, {"name": "br1", "kind": "bridge"}, {"name": "wg9"}],
     }
     assert commands(live, {"vrfs": [CORE], "interfaces": [{"name": "eth2", "vrf": "CORE"}]}, previous) == [
+        "ip link set dev eth1 down",
         "ip link set dev eth1 nomaster",
         "ip link delete dev br1",
+        *(f"ip {family} route delete unreachable default table 400 metric {UNREACHABLE_METRIC}" for family in ("-4", "-6")),
+        "ip link set dev ovpn9 down",
         "ip link delete dev OLD",
+        *(f"ip {family} route delete unreachable default table 300 metric {UNREACHABLE_METRIC}" for family in ("-4", "-6")),
+    ]
+
+
+def test_the_last_vrf_leaves_the_rules_as_they_were(commands: Commands) -> None:
+    found = commands([vrf()], {}, {"vrfs": [CORE]}, routes=[])
+    assert found == [
+        "ip link delete dev CORE",
+        *(
+            f"ip {family} rule {words}"
+            for family in ("-4", "-6")
+            for words in ("add preference 0 table local protocol kernel", "delete preference 32765 table local")
+        ),
     ]
 
 
@@ -149,8 +173,13 @@ def test_a_member_that_goes_with_its_vrf_is_put_into_the_next(commands: Commands
     declared = {"vrfs": [CORE], "interfaces": [{"name": "eth1", "vrf": "CORE"}]}
     previous = {"vrfs": [{"name": "OLD", "table": 300}], "interfaces": [{"name": "eth1", "vrf": "OLD"}]}
     found = commands(live, declared, previous)
-    assert found[0] == "ip link delete dev OLD"
-    assert found[-1] == "ip link set dev eth1 master CORE"
+    # Never in between in the main table, and never down.
+    assert [line for line in found if " route " not in line] == [
+        "ip link add dev CORE type vrf table 200",
+        "ip link set dev CORE up",
+        "ip link set dev eth1 master CORE",
+        "ip link delete dev OLD",
+    ]
 
 
 # ---- members ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Fire
     settings = shared.intent.settings.firewall
     if settings is None:
         return {}
+    if not settings.enabled:
+        return {"firewall_state": "absent"}
     devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
     found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings.ssh_from)}
     found["firewall_open_ports"] = _open_ports(node, shared)
