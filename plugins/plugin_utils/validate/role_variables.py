@@ -17,6 +17,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules
 
 CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
 """Variables beside those of the roles that the rules read."""
+# Where something is on the controller says nothing of a host.
+_OF_THE_CONTROLLER = "_key_registry"
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ class RoleSpecs:
     Attributes:
         roles: role names.
         options: option name to spec, of all roles and entry points together.
+        defaults: what the roles give a variable that nobody gives, as it is written there.
     """
 
     roles: frozenset[str]
     options: Mapping[str, Mapping[str, Any]]
+    defaults: Mapping[str, Any]
 
     def role_of(self, variable: str) -> str | None:
         """Return the role whose name a variable begins with: the longest one, so that frr_build_x is not frr's."""
@@ -59,7 +63,7 @@ def _holds_secret(spec: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=1)
 def load_role_specs(roles: Path) -> RoleSpecs:
-    """Read the argument specs of every role below a directory, once a process.
+    """Read the argument specs and defaults of every role below a directory, once a process.
 
     Parameters:
         roles: the directory ``roles`` of the collection.
@@ -70,9 +74,13 @@ def load_role_specs(roles: Path) -> RoleSpecs:
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # eight times faster where libyaml is there
     options: dict[str, Mapping[str, Any]] = {}
+    defaults: dict[str, Any] = {}
     names = set()
     for role in sorted(path for path in roles.iterdir() if path.is_dir()):
         names.add(role.name)
+        given = role / "defaults" / "main.yml"
+        if given.is_file():
+            defaults.update(yaml.load(given.read_text(encoding="utf-8"), loader) or {})
         specs = role / "meta" / "argument_specs.yml"
         if not specs.is_file():
             continue
@@ -80,7 +88,7 @@ def load_role_specs(roles: Path) -> RoleSpecs:
             for name, option in (spec.get("options") or {}).items():
                 # What another entry point requires comes with the task that includes it, not from the inventory.
                 options.setdefault(name, option if entry_point == "main" else {**option, "required": False})
-    return RoleSpecs(frozenset(names), options)
+    return RoleSpecs(frozenset(names), options, defaults)
 
 
 def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, Any]:
@@ -90,6 +98,21 @@ def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, 
     """
     return {
         name: value for name, value in variables.items() if value is not None and (name in CROSS_ROLE or specs.role_of(name) is not None)
+    }
+
+
+def given_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, Any]:
+    """Return those of the roles' variables that say something of a host: without defaults, which Ansible shows in some plays and not in others.
+
+    Parameters:
+        variables: of a host, not templated, so that a default which is a template is known as such.
+        specs: the roles' options.
+    """
+    nothing = object()
+    return {
+        name: value
+        for name, value in role_variables(variables, specs).items()
+        if not name.endswith(_OF_THE_CONTROLLER) and value != specs.defaults.get(name, nothing)
     }
 
 
