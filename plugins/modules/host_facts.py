@@ -9,7 +9,8 @@ module: host_facts
 short_description: What a router needs to know about its host, in one call
 version_added: 0.1.0
 description:
-  - Distribution, kernel, kernel features, installed packages, commands, and what the collection made here. Replaces a fact run, a package query and several probes.
+  - Distribution, kernel, kernel features, installed packages, commands, and what the collection made here. Replaces a fact run, a package query and
+    several probes.
 author: xuegao.net maintainers (@xuegao)
 options:
   commands:
