@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Find on this host what a daemon of FRR has missed (module_utils.frr_rib), and put it right with as little disturbance as possible.
 
-What works is never touched: a static route is taken out and put in again only where it is not in force; a next hop that is dead in BGP gets
-its way announced anew, and its session is reset only when that does not help.
+What works is never touched: a static route is taken out and put in again only where it is not in force; a next hop that is dead in BGP is
+told to bgpd anew by zebra, and its session is reset only when that does not help.
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ class Rib:
             done += Missed(missed.routes - left.routes).told("given to FRR again")
             missed = missed & left
         if missed.next_hops:
-            self.announce_again(missed.next_hops)
+            self.tell_again(missed.next_hops)
             left = self.wait(lambda found: not missed.next_hops & found.next_hops, REPAIR_SECONDS)
-            done += Missed(frozenset(), missed.next_hops - left.next_hops).told("zebra announced it again")
+            done += Missed(frozenset(), missed.next_hops - left.next_hops).told("zebra told bgpd of it again")
             missed = missed & left
         if missed.next_hops:
             for vrf, address in sorted(missed.next_hops):
@@ -148,7 +148,7 @@ class Rib:
         self.configure(["no " + route.line for route in ordered], ordered)
         self.configure([route.line for route in ordered], ordered)
 
-    def announce_again(self, hops: Iterable[NextHop]) -> None:
+    def tell_again(self, hops: Iterable[NextHop]) -> None:
         """Make zebra tell bgpd of next hops once more: it does so when the route to one changes.
 
         Where that is a static route for this very address, it is given again. Anywhere else a host route over the same next hops comes and goes, and packets

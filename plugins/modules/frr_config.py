@@ -17,7 +17,7 @@ description:
   - When anything fails, the former file and configuration are put back.
   - An interface that left the configuration goes from FRR whether the kernel still has it or not.
   - Looks at the routes too, not only at the configuration, in each run. A static route that FRR keeps inactive although its interface is up is taken out and
-    put in again. A next hop that only bgpd takes for dead is announced to it anew by its route; its session is reset only when that does not
+    put in again. A next hop that only bgpd takes for dead is told to it anew by zebra; its session is reset only when that does not
     help. What works is not touched, and a neighbor that is down because its other side is down is not this module's business. It fails when FRR
     stays as it was.
 author: xuegao.net maintainers (@xuegao)

@@ -96,6 +96,17 @@ TITLES = {"global": "AS number or router ID", "neighbors": "neighbors"}
 # Whatever the notation: a file made by hand may hold a literal string, or a comment behind it.
 SECRETS = re.compile(r"""^[ \t]*auth-password[ \t]*=[ \t]*["']?(?P<secret>.*?)["']?[ \t]*$""", re.MULTILINE)
 
+ARGUMENTS: dict[str, Any] = {
+    "content": {"type": "str", "required": True},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "asn": {"type": "int", "required": True},
+    "router_id": {"type": "str", "required": True},
+    "neighbors": {"type": "list", "elements": "str", "default": []},
+    "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+    "record": {"type": "str"},
+    **WAY_BACK,
+}
+
 
 def quoted(value: str) -> str:
     """A value between the quotes of a TOML basic string, which is escaped like a JSON one."""
@@ -188,19 +199,7 @@ def steer(module: AnsibleModule) -> list[str]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "content": {"type": "str", "required": True},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-            "asn": {"type": "int", "required": True},
-            "router_id": {"type": "str", "required": True},
-            "neighbors": {"type": "list", "elements": "str", "default": []},
-            "path": {"type": "path", "default": "/etc/gobgpd.conf"},
-            "record": {"type": "str"},
-            **WAY_BACK,
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, secrets = module.params["path"], module.params["secrets"]
     try:
         # The quotes stand in the template.

@@ -382,8 +382,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if missing and not module.check_mode:
         module.fail_json(
-            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a kind."
-            % ", ".join(missing),
+            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a "
+            "kind." % ", ".join(missing),
             commands=commands,
             missing=missing,
         )

@@ -84,6 +84,25 @@ def former(live: str, wanted: str) -> dict[str, str] | None:
     return {"value": live} if live != wanted else None
 
 
+def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, before: str) -> None:
+    """Give the kernel a value; before: what it has. Ends the module where the kernel refuses it or keeps another one."""
+    change.way_back.note_setting(sysctl_path(key), before)
+    load_module_of(module, key, value)
+    try:
+        with open(sysctl_path(key), "w", encoding="utf-8") as stream:
+            stream.write(value)
+    except OSError as error:
+        module.fail_json(
+            msg="The kernel refuses %r for %s: %s. %s has the new values, and those before this one are live."
+            % (value, key, error.strerror, module.params["path"])
+        )
+    if sysctl_value(key) != value:
+        module.fail_json(
+            msg="%s was set to %r, and the kernel keeps %r. Remedy: write what it keeps, or look for what sets it back."
+            % (key, value, sysctl_value(key))
+        )
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
@@ -109,21 +128,7 @@ def main() -> None:
         if file_differs:
             change.write(module.params["path"], text, 0o644)
         for key in drifted:
-            change.way_back.note_setting(sysctl_path(key), live[key])
-            load_module_of(module, key, settings[key])
-            try:
-                with open(sysctl_path(key), "w", encoding="utf-8") as stream:
-                    stream.write(settings[key])
-            except OSError as error:
-                module.fail_json(
-                    msg="The kernel refuses %r for %s: %s. %s has the new values, and those before this one are live."
-                    % (settings[key], key, error.strerror, module.params["path"])
-                )
-            if sysctl_value(key) != settings[key]:
-                module.fail_json(
-                    msg="%s was set to %r, and the kernel keeps %r. Remedy: write what it keeps, or look for what sets it back."
-                    % (key, settings[key], sysctl_value(key))
-                )
+            set_live(module, change, key, settings[key], live[key])
     module.exit_json(
         changed=bool(drifted or removal.actions) or file_differs,
         live_changed=drifted,

@@ -103,7 +103,7 @@ def test_next_hops_that_only_bgpd_takes_for_dead_are_named_and_repaired(pair: Pa
     assert "for dead although zebra resolves it" in run.output
     run = pair.play("site", "--limit", "T2")
     assert run.recap("T2", "changed") > 0
-    assert "zebra announced it again" in run.output
+    assert "zebra told bgpd of it again" in run.output
     assert "invalid" not in pair.shell("T2", NEXT_HOPS)
     assert pair.established_at("T2") == pytest.approx(before, abs=1), "the session was reset"
     assert pair.play("verify", "--limit", "T2").status == 0

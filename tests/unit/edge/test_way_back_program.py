@@ -194,9 +194,12 @@ def test_a_program_that_was_taken_away_is_there_when_a_step_needs_it(
     gone, other = kept.file("usr/local/sbin/gone", "old", None), kept.file("usr/local/sbin/other", "old", "new")
     kept.note(stage=program.INTERFACES, command=["apply"])
     seen = []
-    monkeypatch.setattr(
-        program, "run", lambda command: seen.append((gone.exists(), other.read_text(encoding="utf-8"))) or kernel.run(command)
-    )
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        seen.append((gone.exists(), other.read_text(encoding="utf-8")))
+        return kernel.run(command)
+
+    monkeypatch.setattr(program, "run", run)
     program.restore("too late")
     assert seen[-1] == (True, "new") and "apply" in kernel.calls
     assert (gone.read_text(encoding="utf-8"), other.read_text(encoding="utf-8")) == ("old", "old")

@@ -259,21 +259,21 @@ def test_what_is_only_late_is_waited_for(host: Host, path: Path) -> None:
     assert frr.given == []
 
 
-def test_a_next_hop_that_only_bgpd_takes_for_dead_is_announced_by_its_route(host: Host, path: Path) -> None:
+def test_a_next_hop_that_only_bgpd_takes_for_dead_is_told_again_by_its_route(host: Host, path: Path) -> None:
     frr = Missing(host, path)
     frr.stale = True
     told = "BGP next hop 10.255.0.2 in VRF CORE is dead in bgpd although zebra resolves it; "
     assert run(host, path, check=True)["applied"] == [told + "to be repaired"]
-    assert run(host, path)["applied"] == [told + "zebra announced it again"]
+    assert run(host, path)["applied"] == [told + "zebra told bgpd of it again"]
     assert frr.given == ["no " + IPV4, IPV4]
     assert run(host, path)["changed"] is False
 
 
-def test_a_next_hop_on_a_link_is_announced_by_a_host_route_that_comes_and_goes(host: Host, path: Path) -> None:
+def test_a_next_hop_on_a_link_is_told_again_by_a_host_route_that_comes_and_goes(host: Host, path: Path) -> None:
     frr = Missing(host, path, neighbor="10.254.0.2")
     frr.stale = True
     assert run(host, path)["applied"] == [
-        "BGP next hop 10.254.0.2 in VRF CORE is dead in bgpd although zebra resolves it; zebra announced it again"
+        "BGP next hop 10.254.0.2 in VRF CORE is dead in bgpd although zebra resolves it; zebra told bgpd of it again"
     ]
     assert frr.given == ["ip route 10.254.0.2/32 wg1", "no ip route 10.254.0.2/32 wg1"]
 
