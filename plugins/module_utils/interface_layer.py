@@ -336,7 +336,10 @@ def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], 
             continue
         if item.get("kind"):
             kernel.delete(links, item["name"])
-        elif link["master"] in old_vrfs | {item.get("bridge")}:
+            continue
+        if item.get("former_mtu") and link["mtu"] == item.get("mtu") != item["former_mtu"]:
+            kernel.change("link", "set", "dev", item["name"], "mtu", str(item["former_mtu"]))
+        if link["master"] and link["master"] in old_vrfs | {item.get("bridge")}:
             # Down first: its addresses and what they reach must not turn up in the main table.
             if link["up"]:
                 kernel.change("link", "set", "dev", item["name"], "down")

@@ -224,6 +224,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_layer 
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
@@ -325,12 +326,17 @@ def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
     return found
 
 
+def nic_before(name: str) -> dict[str, Any]:
+    """What a NIC of the owner's was before, for the record. mtu: in bytes; None where there is no such NIC yet."""
+    return {"nic": True, "mtu": interface_mtu(name)}
+
+
 def record(change: HostChange, declared: dict[str, Any]) -> None:
     """Record what is declared, before it is made."""
     for name, (section, item) in objects_of(declared).items():
         # A NIC of the owner's cannot be deleted.
-        before = {"nic": True} if section == "interfaces" and not item.get("kind") else None
-        change.own("interface", name, partial(dict, before) if before else None, json.dumps([section, item], sort_keys=True))
+        before = partial(nic_before, name) if section == "interfaces" and not item.get("kind") else None
+        change.own("interface", name, before, json.dumps([section, item], sort_keys=True))
     change.save()
 
 
@@ -351,9 +357,14 @@ def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> d
         previous = {}
     known = objects_of(previous)
     for (kind, name), entry in recorded.items():
-        if kind == "interface" and name not in known and entry["asked"]:
+        if kind != "interface":
+            continue
+        if name not in known and entry["asked"]:
             section, item = json.loads(entry["asked"])
             previous.setdefault(section, []).append(item)
+            known[name] = section, item
+        if name in known and (entry["before"] or {}).get("mtu"):
+            known[name][1]["former_mtu"] = entry["before"]["mtu"]
     return previous
 
 

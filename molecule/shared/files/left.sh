@@ -18,6 +18,7 @@ bare=/root/bare now=/root/left
     ip -oneline link show | sed 's/^[0-9]*: \([^:@ ]*\)[:@].*/\1/' | sort | comm -13 $now - | sed 's/^/interface /'
 
     grep '^/proc/sys/net' $bare | sort >$now
-    # Those of neighbors and of connection tracking come and go with packets and modules.
-    grep --recursive --no-messages . /proc/sys/net | grep -v '_count:' | sort | comm -13 $now - | grep -v -e /neigh/ -e conntrack || true
+    # Those of neighbors, of connection tracking and of new interfaces come and go with packets and modules; the key is made when somebody first asks.
+    grep --recursive --no-messages . /proc/sys/net | grep -v -e '_count:' -e /neigh/ -e conntrack -e tcp_fastopen_key | sort | comm -13 $now - |
+        awk -F: 'NR == FNR { known[$1]; next } $1 in known' $now - || true
 } | grep --extended-regexp --invert-match -- "$1" || true

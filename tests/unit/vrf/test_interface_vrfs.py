@@ -438,3 +438,9 @@ def test_the_program_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(sys, "argv", ["xgn-interface", "apply"])
     assert interface_layer.main() == 1
     assert capsys.readouterr().err == "xgn-interface: /etc/xgn/interface.json: torn\n"
+
+
+def test_a_nic_that_leaves_gets_its_former_mtu_unless_somebody_else_has_set_another(commands: Commands) -> None:
+    previous = {"interfaces": [{"name": "eth1", "mtu": 9000, "former_mtu": 1500}]}
+    assert commands([{**link("eth1"), "mtu": 9000}], {"interfaces": []}, previous) == ["ip link set dev eth1 mtu 1500"]
+    assert commands([{**link("eth1"), "mtu": 1400}], {"interfaces": []}, previous) == []

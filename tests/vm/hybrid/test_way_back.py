@@ -22,7 +22,7 @@ RESTORING = 120
 ARMED = "/var/lib/xgn/way-back/armed"
 STATE = (
     "ip -4 route show default; ip rule; nft -s list table inet xgn 2>/dev/null; ip -o link show | sed 's/^[0-9]*: //; s/ qdisc .*master/ master/; s/ state.*//';"
-    " sha256sum /etc/frr/frr.conf /etc/xgn/*.json /etc/xgn/*.nft 2>/dev/null"
+    " find /etc/frr /etc/xgn \\( -name frr.conf -o -name '*.json' -o -name '*.nft' \\) -exec sha256sum {} + | sort"
 )
 NOT_PLANNED = "203.0.113.1/32"
 
