@@ -67,7 +67,7 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("vrf.layer", "/etc/systemd/network/*.network.d/90-xgn-master.conf", ()),
     ("firewall", "/etc/systemd/system/xgn-firewall.service", (("unit", "xgn-firewall.service"),)),
     ("firewall.table", "/etc/xgn/firewall.nft", (("table", "inet xgn"),)),
-    ("docker_macvlan", "/etc/systemd/system/docker.service.d/90-xgn.conf", ()),
+    ("docker_macvlan", "/etc/systemd/system/docker.service.d/90-xgn.conf", (("unit", "docker.service"),)),
     ("dns_anycast", "/etc/unbound/*.d/xgn*.conf", ()),
     ("dns_anycast", "/etc/systemd/system/unbound.service", (("unit", "unbound.service"),)),
     ("dns_anycast", "/etc/systemd/system/xgn-anycast.socket", (("unit", "xgn-anycast.socket"),)),

@@ -210,12 +210,15 @@ class Engine:
             return "reload"
         return None
 
-    def write(self) -> None:
-        """Write both files where they differ."""
+    def record(self) -> None:
+        """Record service and files, also where nothing of them changes: an older version may have made them, which kept no record."""
         self.change.own("unit", UNIT, partial(unit_before, self.module, UNIT))
         self.change.own_file(CONFIG, self.text)
         self.change.own_file(DROPIN, self.dropin)
         self.change.save()
+
+    def write(self) -> None:
+        """Write both files where they differ."""
         if self.text != self.old_text:
             self.change.write(CONFIG, self.text, 0o644)
         if self.dropin != self.old_dropin:
@@ -299,12 +302,13 @@ def main() -> None:
         need = "start"
     engine.actions += [need] if need else []
     changed = bool(engine.actions) or engine.text != engine.old_text or engine.dropin != engine.old_dropin
-    if not module.check_mode and changed:
+    if not module.check_mode:
+        engine.record()
         if data:
             engine.move(old_root, new_root)
         if engine.dockerd is None:
             engine.write()
-        else:
+        elif changed:
             info = engine.apply(need)
     module.exit_json(
         changed=changed,

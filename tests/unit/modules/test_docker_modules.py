@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import loaded
+from ansible_collections.xuegao.net.plugins.module_utils import loaded, ownership
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished
 from ansible_collections.xuegao.net.plugins.modules import docker_booted, docker_differences, docker_engine, docker_image_tar
@@ -204,6 +204,22 @@ def test_a_host_without_docker_gets_the_files_only(host: Host, daemon: Daemon, e
     result = apply(bare, engine)
     assert (result["changed"], result["installed"], result["actions"], bare.calls) == (True, False, [], [])
     assert engine.config.exists()
+
+
+def test_an_engine_of_a_version_without_records_is_ours_though_nothing_changes(
+    host: Host, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a service, so that its containers go with a plain yes only; and one that nobody starts again."""
+    rule = next(rule for rule in ownership.MADE_BEFORE if rule[0] == "docker_macvlan")
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("docker_macvlan", str(engine.dropin), rule[2]),))
+    apply(host, engine)
+    for path in Path(ownership.directory()).glob("docker_macvlan*"):
+        path.unlink()
+    assert ownership.needs_yes(ownership.recorded(host.warnings.append)["docker_macvlan"])
+    assert not apply(host, engine)["changed"]
+    objects = ownership.Record("docker_macvlan", host.warnings.append).objects
+    assert objects["unit", "docker.service"]["before"] is None
+    assert ("file", str(engine.config)) in objects
 
 
 # ---- docker_differences --------------------------------------------------------------------------------------------------------------------
