@@ -9,6 +9,7 @@ The record holds no secret: of a file it has a digest, keyed with a key that sta
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import hmac
@@ -31,6 +32,9 @@ MARK = "(xuegao.net."
 MARKED_LINES = 5
 # In this order an object goes when all of a record go: what uses another one before it.
 KINDS = ("unit", "interface", "table", "sysctl", "file")
+
+# The modules of xgn-interface, unchanged and so without the mark.
+PROGRAM = "/usr/local/lib/xgn-interface/"
 
 _OUR_NAME = re.compile(r"/(?:\d\d-)?xgn(?:[-./]|$)|/\d\d-xgn")
 # Where files are named like interfaces.
@@ -62,7 +66,7 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("vrf", "/etc/systemd/system/*.service.d/90-xgn-interface.conf", ()),
     ("vrf", "/etc/systemd/networkd.conf.d/90-xgn.conf", ()),
     ("vrf", "/usr/local/sbin/xgn-interface", ()),
-    ("vrf", "/usr/local/lib/xgn-interface/ansible_collections/xuegao/net/plugins/module_utils/*.py", ()),
+    ("vrf", PROGRAM + "ansible_collections/xuegao/net/plugins/module_utils/*.py", ()),
     ("vrf.layer", "/etc/xgn/interface.json", ()),
     ("vrf.layer", "/etc/systemd/network/*.network.d/90-xgn-master.conf", ()),
     ("firewall", "/etc/systemd/system/xgn-firewall.service", (("unit", "xgn-firewall.service"),)),
@@ -83,7 +87,8 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("dns_anycast.ssh", "/etc/systemd/system/xgn-ssh-*@.service", ()),
     ("gobgp", "/etc/systemd/system/gobgpd.service", (("unit", "gobgpd.service"),)),
     ("gobgp", "/etc/systemd/system/xgn-steering-health.service", (("unit", "xgn-steering-health.service"),)),
-    ("gobgp", "/usr/local/sbin/xgn-steering*", ()),
+    ("gobgp", "/usr/local/sbin/xgn-steering", ()),
+    ("gobgp", "/usr/local/sbin/xgn-steering-health", ()),
     ("gobgp", "/etc/sysusers.d/xgn-gobgp.conf", ()),
     ("gobgp", "/etc/xgn/steering.json", ()),
     ("gobgp.daemon", "/etc/gobgpd.conf", ()),
@@ -103,8 +108,20 @@ def role_of(record: str) -> str:
 
 def is_ours(path: str) -> bool:
     """Say whether a file is one that the collection wrote: its path has our name, or its first lines say so."""
-    if _OUR_NAME.search(path) and not path.startswith(_NAMED_BY_PEOPLE):
-        return True
+    return bool(_OUR_NAME.search(path) and not path.startswith(_NAMED_BY_PEOPLE)) or _is_marked(path)
+
+
+def is_made_by(pattern: str, path: str) -> bool:
+    """Say whether a file is one that the collection wrote under a pattern of `MADE_BEFORE`.
+
+    Where files get their names from variables, the owner's may begin like ours: there it must say so itself, unless nobody else has the directory.
+    """
+    if not fnmatch.fnmatch(path, pattern):
+        return False
+    return _is_marked(path) if "*" in os.path.basename(pattern) and not pattern.startswith(PROGRAM) else is_ours(path)
+
+
+def _is_marked(path: str) -> bool:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return any(MARK in line for line, _number in zip(stream, range(MARKED_LINES)))
@@ -317,7 +334,7 @@ def made_before(name: str) -> Iterable[Key]:
     """Return what a version without a record has made, as far as it is still there."""
     for record, pattern, others in MADE_BEFORE:
         for path in sorted(glob.glob(pattern)) if record == name else ():
-            if is_ours(path):
+            if is_made_by(pattern, path):
                 stem = os.path.splitext(os.path.basename(path))[0]
                 yield "file", path
                 yield from ((kind, text.format(stem=stem)) for kind, text in others)
@@ -329,7 +346,7 @@ def record_names() -> list[str]:
     for path in glob.glob(os.path.join(glob.escape(directory()), "*.json*")):
         found.add(os.path.basename(path).partition(".json")[0])
     for record, pattern, _others in MADE_BEFORE:
-        if record not in found and any(is_ours(path) for path in glob.glob(pattern)):
+        if record not in found and any(is_made_by(pattern, path) for path in glob.glob(pattern)):
             found.add(record)
     return sorted(found)
 

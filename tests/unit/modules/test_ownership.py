@@ -128,6 +128,23 @@ def test_what_versions_without_records_made_is_taken_in(host: Host, etc: Path, m
     assert ownership.recorded(host.warnings.append) == {}
 
 
+def test_an_owners_file_that_is_named_like_ours_is_not_taken_in(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where our files get their names from variables; a file that has but one name is ours without a mark, too."""
+    (etc / "xgn-office.zone").write_text(OWNERS, encoding="utf-8")
+    (etc / "xgn-ours.zone").write_text("; Written by Ansible (xuegao.net.test).\n", encoding="utf-8")
+    (etc / "xgn-program").write_text("#!/usr/bin/python3\n", encoding="utf-8")
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("test", f"{etc}/xgn-*.zone", ()), ("test", f"{etc}/xgn-program", ())))
+    assert ownership.recorded(host.warnings.append) == {"test": [f"file {etc}/xgn-ours.zone", f"file {etc}/xgn-program"]}
+    remove(host)
+    assert [path.name for path in etc.iterdir()] == ["xgn-office.zone"]
+    assert ownership.record_names() == ["test"]
+
+
+def test_the_programs_of_the_interface_layer_have_no_mark() -> None:
+    pattern = next(rule[1] for rule in ownership.MADE_BEFORE if rule[1].endswith("*.py"))
+    assert ownership.is_made_by(pattern, pattern.replace("*", "iproute"))
+
+
 @pytest.mark.parametrize(
     ("path", "ours"),
     [
@@ -342,7 +359,8 @@ def test_what_is_left_over_is_gathered(host: Host, etc: Path, monkeypatch: pytes
     record.save()
     monkeypatch.setattr(ownership, "MADE_BEFORE", (("other.part", f"{etc}/xgn-*", ()),))
     monkeypatch.setattr(live_gather_ownership, "PLACES", (f"{etc}/90-xgn*",))
-    (etc / "xgn-by-the-program").write_text("", encoding="utf-8")
+    (etc / "xgn-by-the-program").write_text("# Written by Ansible (xuegao.net.other).\n", encoding="utf-8")
+    (etc / "xgn-corp.conf").write_text(OWNERS, encoding="utf-8")
     (etc / "90-xgn-planted").write_text("", encoding="utf-8")
     Path(ownership.directory(), "other.part.json").write_text('{"objects": []}', encoding="utf-8")
 
