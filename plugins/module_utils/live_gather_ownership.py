@@ -46,7 +46,7 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
             if kind == "unit":
                 found["alive"] = name in active and not (known["before"] or {}).get("enabled")
             elif kind == "interface":
-                found["alive"] = interface_exists(name) and not (known["before"] or {}).get("nic")
+                found["alive"] = interface_exists(name) and not ownership.was_there(known["before"])
             elif kind == "table":
                 found["alive"] = name in tables
             elif kind == "file":

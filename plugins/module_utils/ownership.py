@@ -129,6 +129,11 @@ def _is_marked(path: str) -> bool:
         return False
 
 
+def was_there(before: dict[str, Any] | None) -> bool:
+    """Say whether an interface was somebody's before it was ours, as the record says: a NIC, or one that was found. It is not ours to delete."""
+    return bool(before and (before.get("nic") or before.get("found")))
+
+
 def directory() -> str:
     """Return where the records are."""
     return os.path.join(ROOT, "record")

@@ -14,7 +14,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.commands import output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -129,10 +129,10 @@ class Removal:
         return found
 
     def _interface(self, change: HostChange, name: str) -> None:
-        """Delete an interface; a NIC of the owner's, which nobody can delete, is taken down."""
+        """Delete an interface; one that was there before it was ours is taken down."""
         if not interface_exists(name):
             return
-        if _before(change, ("interface", name)).get("nic"):
+        if was_there(_before(change, ("interface", name))):
             self.actions.append("interface %s: take down" % name)
             self._act(change, "ip", "link", "set", "dev", name, "down")
         else:
