@@ -97,6 +97,11 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
+# Units of it that are the package's, with but a file of ours beside them, and that the owner may have had before: nobody knows, so they stay as those
+# versions left them, enabled and running.
+MAYBE_BEFORE = ("strongswan.service",)
+
+
 class RecordError(Exception):
     """A record cannot be kept, so nothing may be changed; the text says why."""
 
@@ -325,7 +330,9 @@ class Record:
             if reasons:
                 warn("%s; what is recorded comes from %s, and the next change writes both" % (", ".join(reasons), path))
             return
-        self.objects = {key: {"asked": None, "before": None} for key in made_before(self.name)}
+        for kind, item in made_before(self.name):
+            before = {"enabled": True, "active": True} if kind == "unit" and item in MAYBE_BEFORE else None
+            self.objects[kind, item] = {"asked": None, "before": before}
         self._unsaved = bool(self.objects)
         if any("damaged" in reason for reason in reasons):
             self._unsaved = True

@@ -128,6 +128,19 @@ def test_what_versions_without_records_made_is_taken_in(host: Host, etc: Path, m
     assert ownership.recorded(host.warnings.append) == {}
 
 
+def test_a_unit_of_the_package_that_may_have_run_before_a_version_without_records_runs_on(
+    host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without our files; what was there before is not known."""
+    unit = "strongswan.service"
+    rule = next(rule for rule in ownership.MADE_BEFORE if ("unit", unit) in rule[2])
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("test", f"{etc}/xgn-l2tp.conf", rule[2]),))
+    (etc / "xgn-l2tp.conf").write_text("ours\n", encoding="utf-8")
+    services = Services(host, active={unit}, enabled={unit})
+    assert remove(host)["actions"][0] == f"unit {unit}: stop, start again as it was before"
+    assert (services.active, services.enabled, list(etc.iterdir())) == ({unit}, {unit}, [])
+
+
 def test_an_owners_file_that_is_named_like_ours_is_not_taken_in(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where our files get their names from variables; a file that has but one name is ours without a mark, too."""
     (etc / "xgn-office.zone").write_text(OWNERS, encoding="utf-8")
