@@ -394,6 +394,11 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         kernel.change("link", "set", "dev", name, "up")
 
 
+def _local(rules: list[Any]) -> list[Any]:
+    """The rules that look every packet up in table local; one for some packets only is somebody else's."""
+    return [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+
+
 def _move_local_rules(kernel: Kernel) -> None:
     """Put `lookup local` behind the l3mdev rule, as a rule of the kernel's: those of other protocols are a network manager's to remove.
 
@@ -402,7 +407,7 @@ def _move_local_rules(kernel: Kernel) -> None:
     for family in FAMILIES:
         # Without -details a rule of the kernel's looks like one that says nothing of its protocol.
         rules = kernel.read("-details", family, "rule", "show")
-        local = [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+        local = _local(rules)
         behind = [rule.get("protocol") for rule in local if rule.get("priority") == LOCAL_RULE_PREFERENCE]
         places = [rule.get("priority") for rule in local]
         right = ("table", "local", "protocol", "kernel")
@@ -424,7 +429,7 @@ def _restore_local_rules(kernel: Kernel) -> None:
     """Put `lookup local` back to where the kernel has it, since no VRF is left that it could answer in."""
     for family in FAMILIES:
         rules = kernel.read("-details", family, "rule", "show")
-        places = [rule.get("priority") for rule in rules if rule.get("table") == "local" and rule.get("src") == "all"]
+        places = [rule.get("priority") for rule in _local(rules)]
         if 0 not in places:
             kernel.change(family, "rule", "add", "preference", "0", "table", "local", "protocol", "kernel")
         for place in (LOCAL_RULE_PREFERENCE, SPARE_RULE_PREFERENCE):

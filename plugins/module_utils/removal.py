@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_has_master, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES, SERVICES, TUNNELS
@@ -78,6 +79,8 @@ class Removal:
         by_kind: dict[str, list[tuple[HostChange, str]]] = {kind: [] for kind in KINDS}
         for change, (kind, name) in objects:
             by_kind[kind].insert(0, (change, name))
+        # What only leaves its VRF does so while the VRF is there: it would fall into the main table else.
+        by_kind["interface"].sort(key=lambda item: not was_there(_before(item[0], ("interface", item[1]))))
         units = self._stop(by_kind["unit"])
         for kind, take in (("interface", self._interface), ("table", self._table), ("sysctl", self._sysctl)):
             for change, name in by_kind[kind]:
@@ -129,15 +132,21 @@ class Removal:
         return found
 
     def _interface(self, change: HostChange, name: str) -> None:
-        """Delete an interface; one that was there before it was ours is taken down."""
+        """Delete an interface; one that was there before it was ours has its former MTU again, and leaves its VRF or bridge, down."""
         if not interface_exists(name):
             return
-        if was_there(_before(change, ("interface", name))):
-            self.actions.append("interface %s: take down" % name)
-            self._act(change, "ip", "link", "set", "dev", name, "down")
-        else:
+        before = _before(change, ("interface", name))
+        if not was_there(before):
             self.actions.append("interface %s: delete" % name)
             self._act(change, "ip", "link", "delete", "dev", name)
+            return
+        if before.get("mtu") and interface_mtu(name) == _asked_mtu(change, name) != before["mtu"]:
+            self.actions.append("interface %s: MTU %d, as it was before" % (name, before["mtu"]))
+            self._act(change, "ip", "link", "set", "dev", name, "mtu", str(before["mtu"]))
+        if interface_has_master(name):
+            self.actions.append("interface %s: take down" % name)
+            self._act(change, "ip", "link", "set", "dev", name, "down")
+            self._act(change, "ip", "link", "set", "dev", name, "nomaster")
 
     def _table(self, change: HostChange, name: str) -> None:
         if self.module.get_bin_path("nft") is None or not nft.live_table(name, self.module.run_command):
@@ -171,6 +180,14 @@ class Removal:
         if not self.module.check_mode:
             change.remove(path)
         return there and path.startswith(UNIT_FILES)
+
+
+def _asked_mtu(change: HostChange, name: str) -> int | None:
+    """Return the MTU that an interface was given; None where it was none of ours to set."""
+    known = change.record.objects.get(("interface", name), {}) if change.record is not None else {}
+    _section, item = json.loads(known.get("asked") or "[null, {}]")
+    mtu: int | None = item.get("mtu")
+    return mtu
 
 
 def _before(change: HostChange, key: Key) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal, way_back_program
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal, sysfs, way_back_program
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_ownership import gather_ownership
 from ansible_collections.xuegao.net.plugins.modules import config_files, recorded_objects
@@ -256,24 +256,32 @@ def test_a_service_that_its_package_starts_is_as_before_the_package(host: Host, 
     assert (services.active, services.enabled) == (set(), set())
 
 
-def test_objects_go_in_an_order_in_which_nothing_misses_another(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_go_in_an_order_in_which_nothing_misses_another(
+    host: Host, etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Services(host, active={UNIT}, enabled=set())
-    interfaces = {"tun0", "eth9"}
-    monkeypatch.setattr(removal, "interface_exists", interfaces.__contains__)
+    for name, mtu in (("tun0", 1500), ("eth8", 9000), ("eth9", 1400)):
+        (tmp_path / "net" / name).mkdir(parents=True)
+        (tmp_path / "net" / name / "mtu").write_text(f"{mtu}\n", encoding="utf-8")
+    (tmp_path / "net/eth9/master").symlink_to("../CORE")
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     host.program("ip")
     host.prints("nft", {"-s list table": "table inet xgn_test {}\n"})
     record = ownership.Record("test", host.warnings.append)
     record.note_file(str(etc / "a.conf"), "one\n")
     record.note("table", "inet xgn_test")
-    record.note("interface", "eth9", lambda: {"nic": True})
+    # In a VRF, whose MTU somebody has changed since; and in none, with the MTU that it was given.
+    record.note("interface", "eth9", lambda: {"nic": True, "mtu": 1500}, '["interfaces", {"mtu": 9000}]')
+    record.note("interface", "eth8", lambda: {"found": True, "mtu": 1500}, '["interfaces", {"mtu": 9000}]')
     record.note("interface", "tun0")
     record.note("unit", UNIT)
     record.save()
     (etc / "a.conf").write_text("one\n", encoding="utf-8")
     assert remove(host)["actions"] == [
         f"unit {UNIT}: stop",
-        "interface tun0: delete",
+        "interface eth8: MTU 1500, as it was before",
         "interface eth9: take down",
+        "interface tun0: delete",
         "table inet xgn_test: delete",
         f"file {etc}/a.conf: remove",
     ]

@@ -192,6 +192,13 @@ def test_the_last_vrf_leaves_the_rules_as_they_were(commands: Commands) -> None:
     ]
 
 
+def test_a_local_rule_for_some_packets_is_no_reason_to_leave_the_others_without(commands: Commands) -> None:
+    """Of the owner's, at preference 0: with it alone at its place the host would answer nobody else."""
+    mine = {"priority": 0, "src": "all", "table": "local", "fwmark": "0x1"}
+    found = commands([vrf()], {}, {"vrfs": [CORE]}, routes=[], rules=[mine, LOCAL_LAST])
+    assert "ip -4 rule add preference 0 table local protocol kernel" in found
+
+
 def test_a_member_that_goes_with_its_vrf_is_put_into_the_next(commands: Commands) -> None:
     live = [vrf("OLD", 300), link("eth1", master="OLD")]
     declared = {"vrfs": [CORE], "interfaces": [{"name": "eth1", "vrf": "CORE"}]}
