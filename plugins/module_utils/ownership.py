@@ -280,12 +280,11 @@ class Record:
             place = os.path.dirname(place)
 
     def former(self, path: str) -> str | None:
-        """Return what a file held before it was ours; None when it was not there."""
+        """Return what a file held before it was ours; None when it was not there, or its copy is gone."""
         before = self.objects.get(("file", path), {}).get("before") or {}
-        if not before.get("copy"):
-            return None
-        with open(os.path.join(ROOT, before["copy"]), encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        path = os.path.join(ROOT, before.get("copy") or "")
+        # Somebody may have cleaned up there.
+        return read_text(path) if os.path.isfile(path) else None
 
     def _keep(self, path: str, text: str | None) -> dict[str, Any] | None:
         """Return what is at path now, with a copy of a file that is somebody else's."""

@@ -89,14 +89,20 @@ class Removal:
         stale = False
         for change, path in by_kind["file"]:
             stale = self._file(change, path) or stale
-        if self.module.check_mode:
-            return
-        if stale:
+        if not self.module.check_mode:
+            self._start_again(units, stale)
+
+    def _start_again(self, units: list[tuple[HostChange, str, dict[str, Any]]], stale: bool) -> None:
+        """Start what ran before, and strike all out. units: as `_stop` returns them; stale: files of units have changed."""
+        managed = self.module.get_bin_path("systemctl") is not None
+        if stale and managed:
             self.systemd.do("daemon-reload")
         for change, unit, before in units:
-            # One that failed is remembered even without its file.
-            self.systemd.attempt("reset-failed", unit)
-            if before.get("active"):
+            if managed:
+                # One that failed is remembered even without its file.
+                self.systemd.attempt("reset-failed", unit)
+            # With its package a unit may be gone.
+            if managed and before.get("active") and self.systemd.properties([unit], "LoadState")[unit].get("LoadState") != "not-found":
                 self.systemd.do("start", unit)
             self._forget(change, "unit", unit)
 

@@ -119,7 +119,12 @@ def main() -> None:
     drifted = sorted(key for key in settings if live[key] != settings[key])
     change, removal = HostChange(module, module.params["record"]), Removal(module)
     recorded = change.record.names("sysctl") if change.record is not None else []
-    removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
+    try:
+        removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
+    except OSError as error:
+        module.fail_json(
+            msg="The kernel refuses the former value of a setting: %s. It is still recorded, and the next run tries again." % error
+        )
     if not module.check_mode:
         for key, value in settings.items():
             change.own("sysctl", key, partial(former, live[key], value), value)

@@ -311,6 +311,13 @@ def test_interfaces_are_counted_without_the_loopback(monkeypatch: pytest.MonkeyP
     assert docker_differences.interfaces_of(42) == 2
 
 
+def test_with_nothing_declared_a_daemon_that_is_gone_is_no_error(host: Host, world: dict[str, Any], daemon: Daemon) -> None:
+    """So that what else was made for it can go."""
+    daemon.gone = "the daemon does not run"
+    result = host.run(docker_differences, {})
+    assert (result["engine"], result["changed"], result["unlisted_containers"]) == (False, False, [])
+
+
 # ---- docker_image_tar ----------------------------------------------------------------------------------------------------------------------
 
 

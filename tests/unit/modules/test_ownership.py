@@ -288,6 +288,35 @@ def test_objects_go_in_an_order_in_which_nothing_misses_another(
     assert record_of(host) == {}
 
 
+def test_a_unit_whose_package_is_gone_is_not_started_again(host: Host, etc: Path) -> None:
+    services = Services(host, active={UNIT}, enabled={UNIT})
+    write(host, {etc / "a.conf": "ours\n"}, units=[UNIT])
+    services.active.clear()
+    known = services.systemctl
+
+    def systemctl(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if command[1] == "start":
+            return 5, "", f"Unit {UNIT} not found."
+        status, out, err = known(command, data)
+        return status, out.replace("LoadState=loaded", "LoadState=not-found"), err
+
+    host.program("systemctl", systemctl)
+    assert "msg" not in remove(host) and record_of(host) == {}
+
+
+def test_a_host_without_systemd_has_nothing_to_reload(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "UNIT_FILES", f"{etc}/")
+    write(host, {etc / UNIT: "ours\n"}, units=[UNIT])
+    assert remove(host)["changed"] and host.calls == [] and record_of(host) == {}
+
+
+def test_a_copy_that_is_gone_is_no_reason_to_keep_ours(host: Host, etc: Path) -> None:
+    (etc / "a.conf").write_text(OWNERS, encoding="utf-8")
+    write(host, {etc / "a.conf": "ours\n"})
+    next(path for path in Path(ownership.ROOT, "before").rglob("*") if path.is_file()).unlink()
+    assert remove(host)["changed"] and not (etc / "a.conf").exists()
+
+
 def test_what_cannot_be_removed_stays_recorded(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "interface_exists", lambda _name: True)
     host.program("ip", lambda _command, _data: (1, "", "busy"))
