@@ -215,6 +215,7 @@ missing:
 """
 
 import json
+import os
 from functools import partial
 from typing import Any
 
@@ -410,6 +411,8 @@ def main() -> None:
         previous = formerly_declared(module, change, path)
         if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
             module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
+        if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
+            module.exit_json(changed=False, commands=[], made_again=[], missing=[])
         own(change, declared, previous)
         made_again = tunnels_to_make_again(module, declared)
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]

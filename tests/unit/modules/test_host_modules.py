@@ -198,6 +198,14 @@ def test_the_declared_state_is_kept_for_the_boot(host: Host, kernel: dict[str, A
     assert not interfaces(host, tmp_path)["changed"]
 
 
+def test_a_host_that_declares_nothing_and_never_did_gets_no_file_and_no_way_back(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path
+) -> None:
+    result = host.run(interface_layer, {"path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
+    assert (result["changed"], kernel["dry"], host.calls) == (False, [], [])
+    assert not (tmp_path / "interface.json").exists() and not way_back.exists()
+
+
 def test_a_prediction_neither_changes_nor_writes(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["missing"] = ["wg0"]
     result = interfaces(host, tmp_path, check=True)
