@@ -181,7 +181,9 @@ class Removal:
         if there or former is not None:
             self.actions.append("file %s: %s" % (path, "remove" if former is None else "put back what was there before"))
             before = shown(path)
-            after = "" if former is None else NOT_SHOWN if before == NOT_SHOWN else former
+            # What comes back may be a secret though ours was none; a copy has the mode that it had.
+            secret = before == NOT_SHOWN or not _before(change, ("file", path)).get("mode", 0o004) & 0o004
+            after = "" if former is None else NOT_SHOWN if secret else former
             self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
         if not self.module.check_mode:
             change.remove(path)

@@ -75,7 +75,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docke
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
-from ansible_collections.xuegao.net.plugins.module_utils.removal import unit_before
+from ansible_collections.xuegao.net.plugins.module_utils.removal import shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -147,6 +147,8 @@ class Engine:
         self.config: dict[str, Any] = module.params["config"]
         self.text = json.dumps(self.config, indent=2, sort_keys=True) + "\n"
         self.old_text = read_text(CONFIG)
+        # Before it is written; the owner's may hold secrets.
+        self.old_shown = shown(CONFIG)
         self.dropin: str = module.params["dropin"]
         self.old_dropin = read_text(DROPIN)
         self.dockerd = module.get_bin_path("dockerd")
@@ -317,7 +319,7 @@ def main() -> None:
         cgroup_version=info.get("CgroupVersion", "2"),
         version=info.get("ServerVersion", ""),
         diff=[
-            {"before_header": CONFIG, "after_header": CONFIG, "before": engine.old_text, "after": engine.text},
+            {"before_header": CONFIG, "after_header": CONFIG, "before": engine.old_shown, "after": engine.text},
             {"before_header": DROPIN, "after_header": DROPIN, "before": engine.old_dropin, "after": engine.dropin},
             {"prepared": "".join("docker.service: %s\n" % action for action in engine.actions)},
         ],

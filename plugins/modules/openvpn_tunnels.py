@@ -84,6 +84,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.removal import shown
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -124,7 +125,7 @@ class Host:
         before = read_text(path)
         if before == text and os.stat(path).st_mode & 0o7777 == mode:
             return False
-        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": text})
+        self.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, before), "after": text})
         self.actions.append("%s %s" % ("rewrite" if before else "write", path))
         if not self.module.check_mode:
             self.change.write(path, text, mode)
@@ -135,6 +136,11 @@ class Host:
         if self.stale_units:
             self.systemd.do("daemon-reload")
             self.stale_units = False
+
+
+def before_shown(path: str, text: str) -> str:
+    """What a diff may show of a file as it is: ours holds no key, and somebody else's may have one in it."""
+    return text if text.startswith(openvpn.HEADER) else shown(path)
 
 
 def started_with(pid: str) -> str | None:
@@ -302,7 +308,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
                 )
             unit, dropin = openvpn.unit_name(name, role), openvpn.dropin_path(name, role)
             host.actions.append("%s: stop, disable and remove %s; its key file stays" % (name, unit))
-            host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
+            host.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, text), "after": ""})
             if host.module.check_mode:
                 continue
             host.change.about_to(unit_note(unit, TUNNELS))

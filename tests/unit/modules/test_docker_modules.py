@@ -199,6 +199,12 @@ def test_a_file_that_is_no_json_is_somebodys_work(host: Host, engine: Engine) ->
     assert "is not JSON" in apply(host, engine)["msg"]
 
 
+def test_an_owners_configuration_that_only_root_may_read_is_not_shown(host: Host, engine: Engine) -> None:
+    engine.config.write_text(json.dumps({**engine.declared, "http-proxy": "http://user:word@proxy"}), encoding="utf-8")
+    engine.config.chmod(0o600)
+    assert "word@proxy" not in json.dumps(apply(host, engine, check=True))
+
+
 def test_a_host_without_docker_gets_the_files_only(host: Host, daemon: Daemon, engine: Engine) -> None:
     bare = Host(host.monkeypatch, host.capsys, host.temporary)
     result = apply(bare, engine)

@@ -221,6 +221,16 @@ def test_check_mode_only_tells(host: Host, root: Path) -> None:
     assert result["diff"][0]["after"] == TUNNEL["config"]
 
 
+def test_a_key_in_a_file_made_by_hand_is_not_shown(host: Host, root: Path) -> None:
+    path = Path(openvpn.conf_path(TUNNEL["name"], TUNNEL["role"]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("<key>\nsecret word\n</key>\n", encoding="utf-8")
+    path.chmod(0o600)
+    install(host, root)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    assert "failed" not in result and "secret word" not in json.dumps(result)
+
+
 def test_a_configuration_that_openvpn_refuses_changes_nothing(host: Host, root: Path) -> None:
     running(host, root, TUNNEL)
     host.program("openvpn", lambda command, _data: (1, "", f"Options error: in {command[2]}:2: nonsense"))

@@ -211,6 +211,14 @@ def test_the_diff_shows_nothing_of_a_file_that_only_root_may_read(host: Host, et
     assert OWNERS.strip() not in json.dumps(result) and removal.NOT_SHOWN.strip() in json.dumps(result)
 
 
+def test_the_diff_shows_nothing_of_a_file_that_comes_back_and_that_only_root_may_read(host: Host, etc: Path) -> None:
+    """Though everybody may read ours."""
+    (etc / "key.conf").write_text(OWNERS, encoding="utf-8")
+    (etc / "key.conf").chmod(0o600)
+    host.run(config_files, {"files": [{"path": str(etc / "key.conf"), "content": "ours\n"}], "record": "test"})
+    assert OWNERS.strip() not in json.dumps(write(host, {}))
+
+
 # ---- recorded_objects ----------------------------------------------------------------------------------------------------------------------
 
 
