@@ -51,6 +51,10 @@ class HostChange:
             os.unlink(path)
             sync_directory(os.path.dirname(path))
 
+    def owns_file(self, path: str) -> bool:
+        """Say whether a file is recorded. One that is not any more may be the owner's again, put back by a run that was killed then."""
+        return self.record is not None and ("file", path) in self.record.objects
+
     def give(self, path: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Set mode and owner of a file whose content stays. mode: permission bits; uid, gid: -1 leaves what is."""
         self.way_back.keep(path)

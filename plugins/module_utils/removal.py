@@ -36,6 +36,11 @@ def unit_before(module: AnsibleModule, unit: str) -> dict[str, bool] | None:
     return {"enabled": systemd.is_enabled(unit), "active": systemd.is_active(unit)}
 
 
+def formerly(change: HostChange, unit: str) -> dict[str, Any]:
+    """Return how a unit was before it was ours, as the record says; empty when it was not, or nobody knows."""
+    return _before(change, ("unit", unit))
+
+
 def stage_of(unit: str) -> int:
     """Return the stage of `way_back_program` at which a unit is started again."""
     return next((stage for begin, stage in STAGES if unit.startswith(begin)), SERVICES)

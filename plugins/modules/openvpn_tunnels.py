@@ -77,6 +77,7 @@ actions:
 
 import glob
 import os
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -84,7 +85,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.removal import shown
+from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -213,7 +214,7 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     before = {path: read_text(path) for path in paths}
     config, dropin = paths
     if not host.module.check_mode:
-        host.change.own("unit", unit)
+        host.change.own("unit", unit, partial(unit_before, host.module, unit))
         host.change.own("interface", name)
         for path, text in paths.items():
             host.change.own_file(path, text)
@@ -312,15 +313,21 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
             if host.module.check_mode:
                 continue
             host.change.about_to(unit_note(unit, TUNNELS))
-            host.systemd.do("disable", "--now", "--quiet", unit)
+            before = formerly(host.change, unit)
+            host.systemd.do(*(["stop"] if before.get("enabled") else ["disable", "--now", "--quiet"]), unit)
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
                 delete_interface(host, name)
                 host.change.disown("interface", name)
             for file in (path, dropin):
-                host.change.remove(file)
-            host.change.disown("unit", unit)
+                if host.change.owns_file(file) or read_text(file).startswith(openvpn.HEADER):
+                    host.change.remove(file)
             host.stale_units = True
+            if before.get("active"):
+                # The owner's, with his files.
+                host.reload_units()
+                host.systemd.do("start", unit)
+            host.change.disown("unit", unit)
 
 
 def main() -> None:
