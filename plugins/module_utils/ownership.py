@@ -220,6 +220,12 @@ class Record:
             known["asked"] = asked
             self._unsaved = True
 
+    def rename(self, kind: str, name: str, new: str) -> None:
+        """Know an object by another name; `save` has to follow."""
+        if new != name and (kind, new) not in self.objects:
+            self.objects[kind, new] = self.objects.pop((kind, name))
+            self._unsaved = True
+
     def note_file(self, path: str, text: str | None) -> None:
         """Take a file in; what is there and not ours is kept. text: None for one whose content is somebody else's business."""
         self.note("file", path, lambda: self._keep(path, text), digest(text, make=True) if text is not None else None)

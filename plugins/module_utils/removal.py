@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.commands import output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, was_there
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, Record, record_names, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_has_master, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -166,9 +166,12 @@ class Removal:
         self._act(change, "nft", "delete", "table", *name.split())
 
     def _sysctl(self, change: HostChange, key: str) -> None:
-        """Give a setting its former value, unless somebody else has set another one since."""
+        """Give a setting its former value, unless somebody else has set another one since, or another record gives it, in whichever notation."""
         former, record = _before(change, ("sysctl", key)).get("value"), change.record
         if former is None or record is None or not os.path.exists(sysctl_path(key)):
+            return
+        others = (Record(name, self.module.warn) for name in record_names() if name != record.name)
+        if any(sysctl_path(other) == sysctl_path(key) for found in others for other in found.names("sysctl")):
             return
         now = sysctl_value(key)
         if now == former or now != record.objects["sysctl", key]["asked"]:

@@ -84,6 +84,16 @@ def former(live: str, wanted: str) -> dict[str, str] | None:
     return {"value": live} if live != wanted else None
 
 
+def names_as_given(change: HostChange, settings: dict[str, str]) -> list[str]:
+    """Return the recorded keys, those that are given in another notation now by that; what was before them stays known."""
+    if change.record is None:
+        return []
+    given = {sysctl_path(key): key for key in settings}
+    for key in change.record.names("sysctl"):
+        change.record.rename("sysctl", key, given.get(sysctl_path(key), key))
+    return change.record.names("sysctl")
+
+
 def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, before: str) -> None:
     """Give the kernel a value; before: what it has. Ends the module where the kernel refuses it or keeps another one."""
     change.way_back.note_setting(sysctl_path(key), before)
@@ -118,7 +128,7 @@ def main() -> None:
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     change, removal = HostChange(module, module.params["record"]), Removal(module)
-    recorded = change.record.names("sysctl") if change.record is not None else []
+    recorded = names_as_given(change, settings)
     try:
         removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
     except OSError as error:

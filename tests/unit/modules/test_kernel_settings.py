@@ -78,6 +78,23 @@ def test_what_drifted_is_repaired_though_the_file_is_right(host: Host, proc: Pat
     assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "1"
 
 
+def test_another_notation_is_the_same_setting(host: Host, proc: Path, tmp_path: Path) -> None:
+    arguments, live = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}, proc / "net/ipv4/ip_forward"
+    for key in ("net.ipv4.ip_forward", "net/ipv4/ip_forward"):
+        host.run(kernel_settings, {**arguments, "settings": {key: 1}})
+        assert live.read_text(encoding="utf-8") == "1"
+    host.run(kernel_settings, {**arguments, "settings": {}})
+    assert live.read_text(encoding="utf-8") == "0"
+
+
+def test_a_setting_that_another_record_gives_stays(host: Host, proc: Path, tmp_path: Path) -> None:
+    key, live = "net.ipv4.ip_forward", proc / "net/ipv4/ip_forward"
+    for name in ("sysctl", "other"):
+        host.run(kernel_settings, {"path": str(tmp_path / f"{name}.conf"), "record": name, "settings": {key: 1}})
+    host.run(kernel_settings, {"path": str(tmp_path / "sysctl.conf"), "record": "sysctl", "settings": {}})
+    assert live.read_text(encoding="utf-8") == "1"
+
+
 def test_a_former_value_that_the_kernel_refuses_is_said(host: Host, proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}
     host.run(kernel_settings, {**arguments, "settings": {"net.ipv4.ip_forward": 1}})
