@@ -226,6 +226,10 @@ class Record:
             self.objects[kind, new] = self.objects.pop((kind, name))
             self._unsaved = True
 
+    def drop(self, kind: str, name: str) -> None:
+        """Know nothing of an object any more, which stays as it is; `save` has to follow."""
+        self._unsaved = self.objects.pop((kind, name), None) is not None or self._unsaved
+
     def note_file(self, path: str, text: str | None) -> None:
         """Take a file in; what is there and not ours is kept. text: None for one whose content is somebody else's business."""
         self.note("file", path, lambda: self._keep(path, text), digest(text, make=True) if text is not None else None)

@@ -24,6 +24,11 @@ options:
       - In a key whose first separator is a dot, a slash stands for a dot within a name, such as that of interface C(eth0.100).
     type: dict
     required: true
+  left:
+    description: Keys that are somebody else's business now. They are no longer recorded, and keep the value that they have.
+    type: list
+    elements: str
+    default: []
   record:
     description: Name of the record of the file and of the former live values.
     type: str
@@ -65,6 +70,7 @@ MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
     "settings": {"type": "dict", "required": True},
+    "left": {"type": "list", "elements": "str", "default": []},
     "record": {"type": "str"},
     **WAY_BACK,
 }
@@ -85,12 +91,15 @@ def former(live: str, wanted: str) -> dict[str, str] | None:
 
 
 def names_as_given(change: HostChange, settings: dict[str, str]) -> list[str]:
-    """Return the recorded keys, those that are given in another notation now by that; what was before them stays known."""
+    """Return the recorded keys, those that are given in another notation now by that; what was before them stays known. Those left to others go."""
     if change.record is None:
         return []
     given = {sysctl_path(key): key for key in settings}
     for key in change.record.names("sysctl"):
         change.record.rename("sysctl", key, given.get(sysctl_path(key), key))
+    left = {sysctl_path(key) for key in change.module.params["left"]} - given.keys()
+    for key in [key for key in change.record.names("sysctl") if sysctl_path(key) in left]:
+        change.record.drop("sysctl", key)
     return change.record.names("sysctl")
 
 

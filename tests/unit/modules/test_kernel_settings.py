@@ -78,6 +78,14 @@ def test_what_drifted_is_repaired_though_the_file_is_right(host: Host, proc: Pat
     assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "1"
 
 
+def test_a_setting_that_is_left_to_others_stays_and_is_forgotten(host: Host, proc: Path, tmp_path: Path) -> None:
+    arguments, key = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}, "net.ipv4.ip_forward"
+    host.run(kernel_settings, {**arguments, "settings": {key: 1}})
+    host.run(kernel_settings, {**arguments, "settings": {}, "left": [key]})
+    host.run(kernel_settings, {**arguments, "settings": {}})
+    assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "1"
+
+
 def test_another_notation_is_the_same_setting(host: Host, proc: Path, tmp_path: Path) -> None:
     arguments, live = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}, proc / "net/ipv4/ip_forward"
     for key in ("net.ipv4.ip_forward", "net/ipv4/ip_forward"):
