@@ -104,7 +104,9 @@ def run(command: Sequence[str]) -> tuple[int, str, str]:
     """Run a command of the host; see Runner."""
     limit = RELOAD_S if command[0] in RELOAD_PROGRAMS else COMMAND_S
     try:
-        done = subprocess.run(list(command), capture_output=True, text=True, errors="replace", timeout=limit, check=False)  # pylint: disable=ansible-bad-function
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            list(command), capture_output=True, text=True, errors="replace", timeout=limit, check=False
+        )
     except FileNotFoundError:
         return 127, "", "%s is not installed" % command[0]
     except subprocess.TimeoutExpired:

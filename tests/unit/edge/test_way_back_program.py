@@ -142,7 +142,7 @@ def test_frr_gets_its_former_running_configuration_with_what_stood_in_no_file(
     reload.write_text("", encoding="utf-8")
     monkeypatch.setattr(program, "FRR_CONF", str(conf))
     monkeypatch.setattr(program, "RELOAD_PROGRAMS", (str(reload),))
-    monkeypatch.setattr(program.shutil, "which", lambda _name: "/usr/bin/vtysh")
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/vtysh")
     kept = Kept(tmp_path)
     (kept.armed / program.FRR_RUNNING).write_text("hostname r1\nip route 0.0.0.0/0 192.0.2.1\n", encoding="utf-8")
     given = []
