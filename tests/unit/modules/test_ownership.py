@@ -91,6 +91,13 @@ def test_a_file_is_recorded_before_it_is_written(host: Host, etc: Path, monkeypa
     assert not (etc / "a.conf").exists()
 
 
+def test_the_content_of_a_file_that_others_write_is_not_recorded(host: Host, etc: Path) -> None:
+    """As that of a log, which is made empty with its mode: verify would call it changed."""
+    files = [{"path": str(etc / "log"), "content": "", "keep": True}]
+    host.run(config_files, {"files": files, "record": "test"})
+    assert record_of(host)[f"file {etc}/log"]["asked"] is None
+
+
 def test_no_content_stands_in_a_record_and_nobody_else_reads_it(host: Host, etc: Path) -> None:
     write(host, {etc / "a.conf": "password\n"})
     place = Path(ownership.directory())
