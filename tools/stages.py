@@ -124,13 +124,22 @@ TEST = (
     *(COVERAGE if stage is UNIT else stage for stage in CHECK),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     # Where there is no KVM this one emulates: nothing runs beside it.
-    Stage("pair of machines", ("pytest", "-v", "-s", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
+    Stage("pair of machines", ("pytest", "-v", "-s", "--durations=8", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
     # They wait for what happens in containers, and the hybrid network's machines wait for routing: together they keep two processors busy.
     Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
     # From bare hosts, though an earlier run may have left the network. By hand, for their time: the reference, emulated, and the damages.
     Stage(
         "hybrid network",
-        ("env", "XGN_HYBRID=bare", "pytest", "-v", "-s", "tests/vm/hybrid", *(f"--ignore=tests/vm/hybrid/{name}.py" for name in BY_HAND)),
+        (
+            "env",
+            "XGN_HYBRID=bare",
+            "pytest",
+            "-v",
+            "-s",
+            "--durations=15",
+            "tests/vm/hybrid",
+            *(f"--ignore=tests/vm/hybrid/{name}.py" for name in BY_HAND),
+        ),
         pytest=True,
         minutes=60,
     ),

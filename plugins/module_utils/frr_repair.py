@@ -84,14 +84,16 @@ class Rib:
         tracked = {**frr_rib.parse_tracked(seen[frr_rib.TRACKED4]), **frr_rib.parse_tracked(seen[frr_rib.TRACKED6])}
         stale = frr_rib.stale_next_hops(frr_rib.parse_bgp_next_hops(seen[frr_rib.BGP_NEXT_HOPS]), tracked) if self.bgp else []
         rib = frr_rib.read_statics(seen[frr_rib.STATIC4], seen[frr_rib.STATIC6])
-        doubtful = [route for route in self.routes if not frr_rib.in_force(route, rib)]
+        known = frr_rib.by_prefix(rib)
+        doubtful = [route for route in self.routes if not frr_rib.in_force(route, known)]
         if doubtful:
             links = parse_links(output(self.run, "ip", "-json", "-details", "address", "show"))
             doubtful = [route for route in doubtful if frr_rib.can_work(route, links, tracked)]
         if doubtful:
             # A route of another protocol may be better.
             rib += [entry for text in self.show(map(show_route, doubtful)).values() for entry in parse_rib(text)]
-            doubtful = [route for route in doubtful if not frr_rib.in_force(route, rib)]
+            known = frr_rib.by_prefix(rib)
+            doubtful = [route for route in doubtful if not frr_rib.in_force(route, known)]
         return Missed(frozenset(doubtful), frozenset(stale))
 
     def lasting(self) -> Missed:

@@ -157,14 +157,22 @@ def stale_next_hops(bgp: Mapping[NextHop, bool], tracked: Mapping[NextHop, bool]
     return [hop for hop, valid in bgp.items() if not valid and tracked.get(hop, False)]
 
 
-def in_force(route: StaticRoute, rib: Iterable[Mapping[str, Any]]) -> bool:
+def by_prefix(rib: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Give the entries of parse_rib by VRF and canonical prefix: a hub has thousands of either."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for entry in rib:
+        found.setdefault((entry["vrf"], canonical_prefix(entry["prefix"])), []).append(entry)
+    return found
+
+
+def in_force(route: StaticRoute, rib: Mapping[tuple[str, str], list[Mapping[str, Any]]]) -> bool:
     """Say whether zebra uses the route, or would but for a better one to the same prefix.
 
     Parameters:
         route: the configured one.
-        rib: entries of parse_rib; those of other protocols may be missing.
+        rib: entries as by_prefix gives them; those of other protocols may be missing.
     """
-    same_prefix = [entry for entry in rib if entry["vrf"] == route.vrf and canonical_prefix(entry["prefix"]) == route.prefix]
+    same_prefix = rib.get((route.vrf, route.prefix), [])
     active = [entry for entry in same_prefix if entry["protocol"] == "static" and any(_active(route, hop) for hop in entry["nexthops"])]
     return bool(active) and any(entry["selected"] for entry in same_prefix)
 

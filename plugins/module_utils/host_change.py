@@ -28,6 +28,7 @@ class HostChange:
         self.way_back = WayBack.of(module)
         # Its files are kept like those that it speaks of, so that after a restoring it says what is there.
         self.record = Record(record, module.warn, self.way_back.keep) if record else None
+        self._owned: set[str] = set()
 
     def about_to(self, *notes: dict[str, Any]) -> None:
         """Say what is about to be changed live, before it is: the way back is armed, and notes tell it how the former state is made live again."""
@@ -36,7 +37,8 @@ class HostChange:
     def write(self, path: str, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Replace path by text in one step; parameters as of `files.write_atomically`."""
         self.way_back.keep(path)
-        self.own_file(path, text)
+        if path not in self._owned:
+            self.own_file(path, text)
         self.save()
         write_atomically(path, text, mode, uid, gid)
 
@@ -51,6 +53,10 @@ class HostChange:
             os.unlink(path)
             sync_directory(os.path.dirname(path))
 
+    def owns_file(self, path: str) -> bool:
+        """Say whether a file is recorded. One that is not any more may be the owner's again, put back by a run that was killed then."""
+        return self.record is not None and ("file", path) in self.record.objects
+
     def give(self, path: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Set mode and owner of a file whose content stays. mode: permission bits; uid, gid: -1 leaves what is."""
         self.way_back.keep(path)
@@ -58,7 +64,8 @@ class HostChange:
         os.chown(path, uid, gid)
 
     def own_file(self, path: str, text: str | None) -> None:
-        """Take a file into the record; parameters as of `ownership.Record.note_file`. `save` writes it."""
+        """Take a file into the record; parameters as of `ownership.Record.note_file`. `save` writes it. What is said here counts for `write`, too."""
+        self._owned.add(path)
         if self.record is not None:
             try:
                 self.record.note_file(path, text)

@@ -157,7 +157,7 @@ def apply(
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
     "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; tunnels as in
     interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it
-    has and declared lacks is taken down. only: handle this one interface and its VRF. dry_run: change nothing.
+    has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's. only: handle this one interface and its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
     that this layer does not make. Raises InterfaceLayerError when the kernel refuses.
@@ -334,7 +334,7 @@ def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], 
                 kernel.change("link", "set", "dev", item["name"], "nomaster")
                 link["master"] = None
             continue
-        if item.get("kind"):
+        if item.get("kind") and not item.get("found"):
             kernel.delete(links, item["name"])
             continue
         if item.get("former_mtu") and link["mtu"] == item.get("mtu") != item["former_mtu"]:
@@ -353,7 +353,7 @@ def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str,
     names, tables = {item["name"] for item in declared}, {item["table"] for item in declared}
     for item in sorted(previous, key=lambda item: str(item["name"])):
         name, table = item["name"], item["table"]
-        if name in names or links.get(name, {}).get("kind", "vrf") != "vrf":
+        if name in names or item.get("found") or links.get(name, {}).get("kind", "vrf") != "vrf":
             continue
         if name in links:
             for member, link in links.items():
@@ -368,7 +368,7 @@ def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str,
                     kernel.change(
                         family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC)
                     )
-    if previous and not declared:
+    if previous and not declared and not any(item.get("found") for item in previous):
         _restore_local_rules(kernel)
 
 
@@ -394,6 +394,11 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         kernel.change("link", "set", "dev", name, "up")
 
 
+def _local(rules: list[Any]) -> list[Any]:
+    """The rules that look every packet up in table local; one for some packets only is somebody else's."""
+    return [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+
+
 def _move_local_rules(kernel: Kernel) -> None:
     """Put `lookup local` behind the l3mdev rule, as a rule of the kernel's: those of other protocols are a network manager's to remove.
 
@@ -402,7 +407,7 @@ def _move_local_rules(kernel: Kernel) -> None:
     for family in FAMILIES:
         # Without -details a rule of the kernel's looks like one that says nothing of its protocol.
         rules = kernel.read("-details", family, "rule", "show")
-        local = [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+        local = _local(rules)
         behind = [rule.get("protocol") for rule in local if rule.get("priority") == LOCAL_RULE_PREFERENCE]
         places = [rule.get("priority") for rule in local]
         right = ("table", "local", "protocol", "kernel")
@@ -424,7 +429,7 @@ def _restore_local_rules(kernel: Kernel) -> None:
     """Put `lookup local` back to where the kernel has it, since no VRF is left that it could answer in."""
     for family in FAMILIES:
         rules = kernel.read("-details", family, "rule", "show")
-        places = [rule.get("priority") for rule in rules if rule.get("table") == "local" and rule.get("src") == "all"]
+        places = [rule.get("priority") for rule in _local(rules)]
         if 0 not in places:
             kernel.change(family, "rule", "add", "preference", "0", "table", "local", "protocol", "kernel")
         for place in (LOCAL_RULE_PREFERENCE, SPARE_RULE_PREFERENCE):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import os
 from collections.abc import Iterable
@@ -47,7 +46,7 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
             if kind == "unit":
                 found["alive"] = name in active and not (known["before"] or {}).get("enabled")
             elif kind == "interface":
-                found["alive"] = interface_exists(name) and not (known["before"] or {}).get("nic")
+                found["alive"] = interface_exists(name) and not ownership.was_there(known["before"])
             elif kind == "table":
                 found["alive"] = name in tables
             elif kind == "file":
@@ -61,7 +60,7 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
         if path in known_files:
             continue
         # Made by a program of ours, at boot, or by an older version: it is its role's as long as that is wanted.
-        owner = next((record for record, pattern, _others in ownership.MADE_BEFORE if fnmatch.fnmatch(path, pattern)), None)
+        owner = next((record for record, pattern, _others in ownership.MADE_BEFORE if ownership.is_made_by(pattern, path)), None)
         if owner is None:
             unrecorded.append("file " + path)
         else:
@@ -79,10 +78,11 @@ def _changed(path: str, asked: str) -> bool:
 
 
 def _files_with_our_name() -> Iterable[str]:
-    patterns = [*PLACES, *(pattern for _record, pattern, _others in ownership.MADE_BEFORE)]
-    found = {path for pattern in patterns for path in glob.glob(pattern)}
+    found = {path for pattern in PLACES for path in glob.glob(pattern) if ownership.is_ours(path)}
+    for _record, pattern, _others in ownership.MADE_BEFORE:
+        found.update(path for path in glob.glob(pattern) if ownership.is_made_by(pattern, path))
     # The unit of the way back comes and goes with it.
-    return sorted(path for path in found if os.path.isfile(path) and os.path.basename(path) != BOOT_UNIT and ownership.is_ours(path))
+    return sorted(path for path in found if os.path.isfile(path) and os.path.basename(path) != BOOT_UNIT)
 
 
 def _alive_units(gatherer: Gatherer, units: list[str]) -> set[str]:

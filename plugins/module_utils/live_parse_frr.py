@@ -21,17 +21,17 @@ def split_vtysh(text: str, commands: Iterable[str]) -> dict[str, str]:
 
     ``-E`` prints ``host# COMMAND`` before each; vtysh stops at the first command that fails, so later ones may be missing.
     """
-    wanted = list(commands)
-    outputs: dict[str, str] = {}
+    wanted = set(commands)
+    outputs: dict[str, list[str]] = {}
     current: str | None = None
     for line in text.splitlines():
-        echoed = next((command for command in wanted if re.match(rf"^\S+# {re.escape(command)}$", line.rstrip())), None)
-        if echoed is not None:
+        prompt, mark, echoed = line.rstrip().partition("# ")
+        if mark and echoed in wanted and prompt and not any(letter.isspace() for letter in prompt):
             current = echoed
-            outputs[current] = ""
+            outputs[current] = []
         elif current is not None:
-            outputs[current] += line + "\n"
-    return outputs
+            outputs[current].append(line + "\n")
+    return {command: "".join(lines) for command, lines in outputs.items()}
 
 
 def json_documents(text: str) -> list[Any]:

@@ -9,6 +9,7 @@ The record holds no secret: of a file it has a digest, keyed with a key that sta
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import hmac
@@ -31,6 +32,9 @@ MARK = "(xuegao.net."
 MARKED_LINES = 5
 # In this order an object goes when all of a record go: what uses another one before it.
 KINDS = ("unit", "interface", "table", "sysctl", "file")
+
+# The modules of xgn-interface, unchanged and so without the mark.
+PROGRAM = "/usr/local/lib/xgn-interface/"
 
 _OUR_NAME = re.compile(r"/(?:\d\d-)?xgn(?:[-./]|$)|/\d\d-xgn")
 # Where files are named like interfaces.
@@ -62,12 +66,12 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("vrf", "/etc/systemd/system/*.service.d/90-xgn-interface.conf", ()),
     ("vrf", "/etc/systemd/networkd.conf.d/90-xgn.conf", ()),
     ("vrf", "/usr/local/sbin/xgn-interface", ()),
-    ("vrf", "/usr/local/lib/xgn-interface/ansible_collections/xuegao/net/plugins/module_utils/*.py", ()),
+    ("vrf", PROGRAM + "ansible_collections/xuegao/net/plugins/module_utils/*.py", ()),
     ("vrf.layer", "/etc/xgn/interface.json", ()),
     ("vrf.layer", "/etc/systemd/network/*.network.d/90-xgn-master.conf", ()),
     ("firewall", "/etc/systemd/system/xgn-firewall.service", (("unit", "xgn-firewall.service"),)),
     ("firewall.table", "/etc/xgn/firewall.nft", (("table", "inet xgn"),)),
-    ("docker_macvlan", "/etc/systemd/system/docker.service.d/90-xgn.conf", ()),
+    ("docker_macvlan", "/etc/systemd/system/docker.service.d/90-xgn.conf", (("unit", "docker.service"),)),
     ("dns_anycast", "/etc/unbound/*.d/xgn*.conf", ()),
     ("dns_anycast", "/etc/systemd/system/unbound.service", (("unit", "unbound.service"),)),
     ("dns_anycast", "/etc/systemd/system/xgn-anycast.socket", (("unit", "xgn-anycast.socket"),)),
@@ -83,13 +87,19 @@ MADE_BEFORE: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("dns_anycast.ssh", "/etc/systemd/system/xgn-ssh-*@.service", ()),
     ("gobgp", "/etc/systemd/system/gobgpd.service", (("unit", "gobgpd.service"),)),
     ("gobgp", "/etc/systemd/system/xgn-steering-health.service", (("unit", "xgn-steering-health.service"),)),
-    ("gobgp", "/usr/local/sbin/xgn-steering*", ()),
+    ("gobgp", "/usr/local/sbin/xgn-steering", ()),
+    ("gobgp", "/usr/local/sbin/xgn-steering-health", ()),
     ("gobgp", "/etc/sysusers.d/xgn-gobgp.conf", ()),
     ("gobgp", "/etc/xgn/steering.json", ()),
     ("gobgp.daemon", "/etc/gobgpd.conf", ()),
     ("frr", "/etc/systemd/system/frr.service", (("unit", "frr.service"),)),
     ("frr", "/usr/local/sbin/xgn-frr-policy", ()),
 )
+
+
+# Units of it that are the package's, with but a file of ours beside them, and that the owner may have had before: nobody knows, so they stay as those
+# versions left them, enabled and running.
+MAYBE_BEFORE = ("strongswan.service",)
 
 
 class RecordError(Exception):
@@ -103,13 +113,30 @@ def role_of(record: str) -> str:
 
 def is_ours(path: str) -> bool:
     """Say whether a file is one that the collection wrote: its path has our name, or its first lines say so."""
-    if _OUR_NAME.search(path) and not path.startswith(_NAMED_BY_PEOPLE):
-        return True
+    return bool(_OUR_NAME.search(path) and not path.startswith(_NAMED_BY_PEOPLE)) or _is_marked(path)
+
+
+def is_made_by(pattern: str, path: str) -> bool:
+    """Say whether a file is one that the collection wrote under a pattern of `MADE_BEFORE`.
+
+    Where files get their names from variables, the owner's may begin like ours: there it must say so itself, unless nobody else has the directory.
+    """
+    if not fnmatch.fnmatch(path, pattern):
+        return False
+    return _is_marked(path) if "*" in os.path.basename(pattern) and not pattern.startswith(PROGRAM) else is_ours(path)
+
+
+def _is_marked(path: str) -> bool:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return any(MARK in line for line, _number in zip(stream, range(MARKED_LINES)))
     except OSError:
         return False
+
+
+def was_there(before: dict[str, Any] | None) -> bool:
+    """Say whether an interface was somebody's before it was ours, as the record says: a NIC, or one that was found. It is not ours to delete."""
+    return bool(before and (before.get("nic") or before.get("found")))
 
 
 def directory() -> str:
@@ -193,6 +220,16 @@ class Record:
             known["asked"] = asked
             self._unsaved = True
 
+    def rename(self, kind: str, name: str, new: str) -> None:
+        """Know an object by another name; `save` has to follow."""
+        if new != name and (kind, new) not in self.objects:
+            self.objects[kind, new] = self.objects.pop((kind, name))
+            self._unsaved = True
+
+    def drop(self, kind: str, name: str) -> None:
+        """Know nothing of an object any more, which stays as it is; `save` has to follow."""
+        self._unsaved = self.objects.pop((kind, name), None) is not None or self._unsaved
+
     def note_file(self, path: str, text: str | None) -> None:
         """Take a file in; what is there and not ours is kept. text: None for one whose content is somebody else's business."""
         self.note("file", path, lambda: self._keep(path, text), digest(text, make=True) if text is not None else None)
@@ -253,12 +290,11 @@ class Record:
             place = os.path.dirname(place)
 
     def former(self, path: str) -> str | None:
-        """Return what a file held before it was ours; None when it was not there."""
+        """Return what a file held before it was ours; None when it was not there, or its copy is gone."""
         before = self.objects.get(("file", path), {}).get("before") or {}
-        if not before.get("copy"):
-            return None
-        with open(os.path.join(ROOT, before["copy"]), encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        path = os.path.join(ROOT, before.get("copy") or "")
+        # Somebody may have cleaned up there.
+        return read_text(path) if os.path.isfile(path) else None
 
     def _keep(self, path: str, text: str | None) -> dict[str, Any] | None:
         """Return what is at path now, with a copy of a file that is somebody else's."""
@@ -303,7 +339,9 @@ class Record:
             if reasons:
                 warn("%s; what is recorded comes from %s, and the next change writes both" % (", ".join(reasons), path))
             return
-        self.objects = {key: {"asked": None, "before": None} for key in made_before(self.name)}
+        for kind, item in made_before(self.name):
+            before = {"enabled": True, "active": True} if kind == "unit" and item in MAYBE_BEFORE else None
+            self.objects[kind, item] = {"asked": None, "before": before}
         self._unsaved = bool(self.objects)
         if any("damaged" in reason for reason in reasons):
             self._unsaved = True
@@ -317,7 +355,7 @@ def made_before(name: str) -> Iterable[Key]:
     """Return what a version without a record has made, as far as it is still there."""
     for record, pattern, others in MADE_BEFORE:
         for path in sorted(glob.glob(pattern)) if record == name else ():
-            if is_ours(path):
+            if is_made_by(pattern, path):
                 stem = os.path.splitext(os.path.basename(path))[0]
                 yield "file", path
                 yield from ((kind, text.format(stem=stem)) for kind, text in others)
@@ -329,7 +367,7 @@ def record_names() -> list[str]:
     for path in glob.glob(os.path.join(glob.escape(directory()), "*.json*")):
         found.add(os.path.basename(path).partition(".json")[0])
     for record, pattern, _others in MADE_BEFORE:
-        if record not in found and any(is_ours(path) for path in glob.glob(pattern)):
+        if record not in found and any(is_made_by(pattern, path) for path in glob.glob(pattern)):
             found.add(record)
     return sorted(found)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -14,9 +15,9 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.commands import output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, Record, record_names, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_has_master, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES, SERVICES, TUNNELS
@@ -33,6 +34,11 @@ def unit_before(module: AnsibleModule, unit: str) -> dict[str, bool] | None:
         return None
     systemd = Systemd(module.run_command)
     return {"enabled": systemd.is_enabled(unit), "active": systemd.is_active(unit)}
+
+
+def formerly(change: HostChange, unit: str) -> dict[str, Any]:
+    """Return how a unit was before it was ours, as the record says; empty when it was not, or nobody knows."""
+    return _before(change, ("unit", unit))
 
 
 def stage_of(unit: str) -> int:
@@ -78,6 +84,8 @@ class Removal:
         by_kind: dict[str, list[tuple[HostChange, str]]] = {kind: [] for kind in KINDS}
         for change, (kind, name) in objects:
             by_kind[kind].insert(0, (change, name))
+        # What only leaves its VRF does so while the VRF is there: it would fall into the main table else.
+        by_kind["interface"].sort(key=lambda item: not was_there(_before(item[0], ("interface", item[1]))))
         units = self._stop(by_kind["unit"])
         for kind, take in (("interface", self._interface), ("table", self._table), ("sysctl", self._sysctl)):
             for change, name in by_kind[kind]:
@@ -86,14 +94,20 @@ class Removal:
         stale = False
         for change, path in by_kind["file"]:
             stale = self._file(change, path) or stale
-        if self.module.check_mode:
-            return
-        if stale:
+        if not self.module.check_mode:
+            self._start_again(units, stale)
+
+    def _start_again(self, units: list[tuple[HostChange, str, dict[str, Any]]], stale: bool) -> None:
+        """Start what ran before, and strike all out. units: as `_stop` returns them; stale: files of units have changed."""
+        managed = self.module.get_bin_path("systemctl") is not None
+        if stale and managed:
             self.systemd.do("daemon-reload")
         for change, unit, before in units:
-            # One that failed is remembered even without its file.
-            self.systemd.attempt("reset-failed", unit)
-            if before.get("active"):
+            if managed:
+                # One that failed is remembered even without its file.
+                self.systemd.attempt("reset-failed", unit)
+            # With its package a unit may be gone.
+            if managed and before.get("active") and self.systemd.properties([unit], "LoadState")[unit].get("LoadState") != "not-found":
                 self.systemd.do("start", unit)
             self._forget(change, "unit", unit)
 
@@ -129,15 +143,21 @@ class Removal:
         return found
 
     def _interface(self, change: HostChange, name: str) -> None:
-        """Delete an interface; a NIC of the owner's, which nobody can delete, is taken down."""
+        """Delete an interface; one that was there before it was ours has its former MTU again, and leaves its VRF or bridge, down."""
         if not interface_exists(name):
             return
-        if _before(change, ("interface", name)).get("nic"):
-            self.actions.append("interface %s: take down" % name)
-            self._act(change, "ip", "link", "set", "dev", name, "down")
-        else:
+        before = _before(change, ("interface", name))
+        if not was_there(before):
             self.actions.append("interface %s: delete" % name)
             self._act(change, "ip", "link", "delete", "dev", name)
+            return
+        if before.get("mtu") and interface_mtu(name) == _asked_mtu(change, name) != before["mtu"]:
+            self.actions.append("interface %s: MTU %d, as it was before" % (name, before["mtu"]))
+            self._act(change, "ip", "link", "set", "dev", name, "mtu", str(before["mtu"]))
+        if interface_has_master(name):
+            self.actions.append("interface %s: take down" % name)
+            self._act(change, "ip", "link", "set", "dev", name, "down")
+            self._act(change, "ip", "link", "set", "dev", name, "nomaster")
 
     def _table(self, change: HostChange, name: str) -> None:
         if self.module.get_bin_path("nft") is None or not nft.live_table(name, self.module.run_command):
@@ -146,9 +166,12 @@ class Removal:
         self._act(change, "nft", "delete", "table", *name.split())
 
     def _sysctl(self, change: HostChange, key: str) -> None:
-        """Give a setting its former value, unless somebody else has set another one since."""
+        """Give a setting its former value, unless somebody else has set another one since, or another record gives it, in whichever notation."""
         former, record = _before(change, ("sysctl", key)).get("value"), change.record
         if former is None or record is None or not os.path.exists(sysctl_path(key)):
+            return
+        others = (Record(name, self.module.warn) for name in record_names() if name != record.name)
+        if any(sysctl_path(other) == sysctl_path(key) for found in others for other in found.names("sysctl")):
             return
         now = sysctl_value(key)
         if now == former or now != record.objects["sysctl", key]["asked"]:
@@ -166,11 +189,21 @@ class Removal:
         if there or former is not None:
             self.actions.append("file %s: %s" % (path, "remove" if former is None else "put back what was there before"))
             before = shown(path)
-            after = "" if former is None else NOT_SHOWN if before == NOT_SHOWN else former
+            # What comes back may be a secret though ours was none; a copy has the mode that it had.
+            secret = before == NOT_SHOWN or not _before(change, ("file", path)).get("mode", 0o004) & 0o004
+            after = "" if former is None else NOT_SHOWN if secret else former
             self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
         if not self.module.check_mode:
             change.remove(path)
         return there and path.startswith(UNIT_FILES)
+
+
+def _asked_mtu(change: HostChange, name: str) -> int | None:
+    """Return the MTU that an interface was given; None where it was none of ours to set."""
+    known = change.record.objects.get(("interface", name), {}) if change.record is not None else {}
+    _section, item = json.loads(known.get("asked") or "[null, {}]")
+    mtu: int | None = item.get("mtu")
+    return mtu
 
 
 def _before(change: HostChange, key: Key) -> dict[str, Any]:

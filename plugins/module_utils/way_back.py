@@ -28,6 +28,7 @@ OPTIONS: dict[str, Any] = {"way_back_seconds": {"type": "int", "default": 0}, "w
 FACT = "xgn_way_back"
 # A module that hangs must not hold the way back for ever.
 MODULE_MAX_S = 900.0
+RESERVE_BYTES = 4 << 20
 
 _UNIT = """\
 # Written by Ansible (xuegao.net), while the changes of a run are not confirmed.
@@ -86,6 +87,7 @@ def arm(module: AnsibleModule, seconds: int, run: str) -> None:
     try:
         shutil.rmtree(draft, ignore_errors=True)
         os.makedirs(os.path.join(draft, "files"), mode=0o700)
+        reserve(os.path.join(draft, program.RESERVE))
         found = {**program.take_snapshot(functools.partial(run_where_installed, module)), "seconds": seconds, "run": uuid.uuid4().hex}
         write_atomically(os.path.join(draft, "snapshot.json"), json.dumps(found), 0o600)
         write_atomically(os.path.join(draft, "journal"), "", 0o600)
@@ -109,6 +111,13 @@ def arm(module: AnsibleModule, seconds: int, run: str) -> None:
         _clear(draft)
         raise
     shutil.rmtree(program.tried(), ignore_errors=True)
+
+
+def reserve(path: str) -> None:
+    """Take room on the disk that a restoring gives back first: what fills the disk meanwhile must not hold it up. Raises OSError when there is none."""
+    with open(path, "wb") as stream:
+        os.posix_fallocate(stream.fileno(), 0, RESERVE_BYTES)
+        os.fsync(stream.fileno())
 
 
 def _clear(draft: str) -> None:
@@ -175,6 +184,9 @@ class WayBack:
         self.armed_here = False
         self._ready = False
         self._over = threading.Event()
+        if not module.check_mode and os.path.isdir(program.armed()) and not program.is_restoring():
+            # Each call says that the run goes on, also one that finds nothing to change: others may make this host wait.
+            self._hold(max(self.seconds, int(program.snapshot().get("seconds", 0))))
 
     @classmethod
     def of(cls, module: AnsibleModule) -> WayBack:
@@ -185,13 +197,29 @@ class WayBack:
             module.xgn_way_back = found
         return found
 
+    def _hold(self, seconds: int) -> None:
+        """Put the end off while this call works: each time by that many seconds, and never to an earlier moment than has been said."""
+
+        def move() -> None:
+            began = program.clock()
+            while program.clock() - began < MODULE_MAX_S:
+                if os.path.isdir(program.armed()) and not program.is_restoring():
+                    program.set_deadline(max(seconds, (program.deadline() or 0) - program.clock()))
+                if self._over.wait(max(seconds / 4, 0.2)):
+                    return
+
+        threading.Thread(target=move, daemon=True).start()
+
     def keep(self, path: str) -> None:
         """Keep a file as it is, before its first change of a run; that there is none is kept, too. Fails the module where that cannot be done."""
         if not self._begin() or any(entry.get("file") == path for entry in program.journal()):
             return
         entry: dict[str, Any] = {"file": path, "saved": None}
         try:
-            content = program.read(path)
+            content = None if os.path.islink(path) else program.read(path)
+            if os.path.islink(path):
+                # Not what it leads to: a masked unit leads to /dev/null.
+                entry["link"] = os.readlink(path)
             if content is not None:
                 status = os.stat(path)
                 entry.update(mode=status.st_mode & 0o7777, uid=status.st_uid, gid=status.st_gid)
@@ -226,6 +254,11 @@ class WayBack:
             except OSError as error:
                 self._fail(path, error)
         return path
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a way back from what this call changes."""
+        return self._ready
 
     def give_up(self) -> None:
         """Forget the way back when this call has armed it, and has undone its change itself."""
@@ -263,11 +296,21 @@ class WayBack:
         """Arm before the first change, or go on with what is armed; returns whether there is a way back. Fails the module where it must not change."""
         there = os.path.isdir(program.armed())
         if there and program.is_restoring():
+            if not somebody_waits():
+                # One that broke off: it is gone on with.
+                wait_on_the_host(self.module)
             self.module.fail_json(msg="the host is restoring what was there before unconfirmed changes; run again when it has done so")
         if self._ready:
             if not there:
                 self.module.fail_json(msg="the host has restored what was there before, since nobody confirmed the changes in time")
             return True
+        if self.seconds <= 0 and not self.module.params.get("way_back_run"):
+            if there:
+                self.module.fail_json(
+                    msg="this host has changes of another run that nobody has confirmed, and nothing is changed beside them. Remedy: run playbook "
+                    "xuegao.net.site, which confirms, or wait until the host has restored what was there before"
+                )
+            return False
         if not there and self.seconds <= 0:
             return False
         try:
@@ -290,12 +333,6 @@ class WayBack:
         """Keep moving the deadline while this module works, and say in its result that there is something to confirm."""
         module, finish, fail = self.module, self.module.exit_json, self.module.fail_json
 
-        def move() -> None:
-            began = program.clock()
-            while not self._over.wait(max(self.seconds / 4, 0.2)) and program.clock() - began < MODULE_MAX_S:
-                if os.path.isdir(program.armed()) and not program.is_restoring():
-                    program.set_deadline(self.seconds)
-
         def over() -> None:
             self._over.set()
             if self._ready and os.path.isdir(program.armed()) and not program.is_restoring():
@@ -317,7 +354,8 @@ class WayBack:
 
         module.exit_json = exit_json
         module.fail_json = fail_json
-        threading.Thread(target=move, daemon=True).start()
+        if self.armed_here:
+            self._hold(self.seconds)
 
 
 def disarm(module: AnsibleModule) -> None:

@@ -25,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -41,8 +42,14 @@ POLL_S = 0.5
 # The waiting starts before what it waits for is in place.
 GRACE_S = 15.0
 COMMAND_S = 90
+# frr-reload.py gives lines one by one: a large configuration takes minutes, and half of one is neither the former nor what was tried.
+RELOAD_S = 900
 # A router with a whole Internet table: its routes are not kept for comparison, its sessions are.
 PREFIXES_MAX = 50_000
+# A session that was up for a shorter time may come and go by itself.
+MATURE_MS = 60_000
+# Room on the disk, and FRR's running configuration as it was; both below `armed`.
+RESERVE, FRR_RUNNING = "reserve", "frr.running"
 
 # Stages of restoring live state. What carries comes before what is carried, and a packet filter before what listens behind it.
 TUNNELS, INTERFACES, LINKS, FILTER, FRR, SERVICES = 10, 20, 30, 40, 50, 60
@@ -95,12 +102,15 @@ def is_restoring() -> bool:
 
 def run(command: Sequence[str]) -> tuple[int, str, str]:
     """Run a command of the host; see Runner."""
+    limit = RELOAD_S if command[0] in RELOAD_PROGRAMS else COMMAND_S
     try:
-        done = subprocess.run(list(command), capture_output=True, text=True, timeout=COMMAND_S, check=False)  # pylint: disable=ansible-bad-function
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            list(command), capture_output=True, text=True, errors="replace", timeout=limit, check=False
+        )
     except FileNotFoundError:
         return 127, "", "%s is not installed" % command[0]
     except subprocess.TimeoutExpired:
-        return 124, "", "no end after %d s" % COMMAND_S
+        return 124, "", "no end after %d s" % limit
     return done.returncode, done.stdout, done.stderr
 
 
@@ -197,7 +207,7 @@ def take_snapshot(runner: Runner) -> dict[str, Any]:
         "tables": tables(runner),
         "symlinks": symlinks(),
         "active": sorted(active_units(runner)),
-        "sessions": sorted(sessions(runner, {"Established"})),
+        "sessions": sorted(sessions(runner, {"Established"}, MATURE_MS)),
         "prefixes": prefixes(runner),
     }
 
@@ -303,8 +313,8 @@ def active_units(runner: Runner) -> set[str]:
     return {line.split()[0] for line in runner(command)[1].splitlines() if line.strip()}
 
 
-def sessions(runner: Runner, states: set[str] | None = None) -> set[str]:
-    """VRF and neighbor of the BGP sessions in one of some states; of all that are configured when none are given."""
+def sessions(runner: Runner, states: set[str] | None = None, age_ms: int = 0) -> set[str]:
+    """VRF and neighbor of the BGP sessions in one of some states, for a time at least; of all that are configured when no states are given."""
     status, out, _err = runner(["vtysh", "-c", "show bgp vrf all summary json"])
     try:
         instances: dict[str, Any] = json.loads(out) if status == 0 else {}
@@ -317,19 +327,19 @@ def sessions(runner: Runner, states: set[str] | None = None) -> set[str]:
         for summary in families.values()
         if isinstance(summary, dict)
         for neighbor, peer in summary.get("peers", {}).items()
-        if states is None or peer.get("state") in states
+        if states is None or (peer.get("state") in states and peer.get("peerUptimeMsec", age_ms) >= age_ms)
     }
 
 
-def prefixes(runner: Runner) -> dict[str, list[str]]:
-    """Destinations in the main table (as C(default)) and in each VRF's; empty where there are more than `PREFIXES_MAX`."""
+def prefixes(runner: Runner) -> dict[str, list[str]] | None:
+    """Destinations in the main table (as C(default)) and in each VRF's; None where there are more than `PREFIXES_MAX`."""
     vrfs = {str(item["table"]): name for name, item in links(runner).items() if item["table"]}
     names = {"254": "default", **vrfs}
     found: dict[str, list[str]] = {name: [] for name in names.values()}
     for family in FAMILIES:
         lines = runner(["ip", "-N", "-oneline", family, "route", "show", "table", "all"])[1].splitlines()
         if len(lines) > PREFIXES_MAX:
-            return {}
+            return None
         for line in lines:
             words = line.split()
             place = 1 if words and words[0] in ROUTE_TYPES else 0
@@ -366,6 +376,8 @@ class Restoring:
 
     def everything(self) -> bool:
         """Restore; returns whether every file is as it was. What fails of the live state is told and does not stop the rest."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(armed(), RESERVE))
         replace(os.path.join(armed(), "restoring"), self.reason.encode("utf-8"), 0o600)
         if not self.again:
             shutil.rmtree(tried(), ignore_errors=True)
@@ -432,12 +444,16 @@ class Restoring:
 
     def file(self, path: str, entry: dict[str, Any]) -> None:
         """Put one file back as it was, and what was tried aside. Raises OSError."""
+        link = entry.get("link")
         before = read(os.path.join(armed(), "files", entry["saved"])) if entry["saved"] else None
-        now = read(path)
-        if now == before:
+        now = None if os.path.islink(path) else read(path)
+        if (os.readlink(path) if os.path.islink(path) else None) == link and now == before:
             if now is not None:
                 os.chmod(path, entry["mode"])
                 os.chown(path, entry["uid"], entry["gid"])
+            if self.again:
+                # The attempt that was interrupted has put it back, and may not have come to making it live.
+                self.restored.append(path)
             return
         if now is not None and not os.path.exists(tried() + path):
             try:
@@ -448,7 +464,10 @@ class Restoring:
                     raise
                 shutil.rmtree(tried(), ignore_errors=True)
         if before is None:
-            os.unlink(path)
+            if os.path.lexists(path):
+                os.unlink(path)
+            if link is not None:
+                os.symlink(link, path)
             sync(os.path.dirname(path))
         else:
             replace(path, before, entry["mode"], entry["uid"], entry["gid"])
@@ -481,7 +500,7 @@ class Restoring:
             (LINKS + 2, self.rules),
             (FILTER, self.tables),
         ]
-        if FRR_CONF in self.restored:
+        if FRR_CONF in self.restored or os.path.exists(os.path.join(armed(), FRR_RUNNING)):
             steps.append((FRR, self.frr))
         gone = [(stage, unit) for unit, stage in units.items() if unit in active and unit not in running]
         steps += [(stage, functools.partial(self.do, ["systemctl", "start", unit])) for stage, unit in gone]
@@ -496,7 +515,11 @@ class Restoring:
             if "wireguard" in entry:
                 steps.append((TUNNELS, functools.partial(self.wireguard, entry["wireguard"], active)))
         for _stage, step in sorted(steps, key=lambda item: item[0]):
-            step()
+            try:
+                step()
+            except (OSError, ValueError, KeyError) as error:
+                # One that breaks off, as on a full disk, must not take the others with it.
+                self.failures.append("%s: %s" % (getattr(step, "__name__", "a step"), error))
 
     def setting(self, path: str, value: str) -> None:
         """Set a kernel setting again."""
@@ -593,24 +616,28 @@ class Restoring:
             self.failures.append("wg syncconf %s: exit status %d" % (name, status))
 
     def frr(self) -> None:
-        """Make the running configuration that of the former frr.conf."""
+        """Make the running configuration the former one, with what stood in no file; that of the former frr.conf where it was not kept."""
         program = next((path for path in RELOAD_PROGRAMS if os.path.exists(path)), None)
         vtysh = shutil.which("vtysh")
         if program is None or vtysh is None or not os.path.exists(FRR_CONF):
             return
         command = [program, "--stdout", "--bindir", os.path.dirname(vtysh), "--confdir", os.path.dirname(FRR_CONF)]
-        pending = run([*command, "--test", FRR_CONF])[1]
+        running = read(os.path.join(armed(), FRR_RUNNING))
+        owner, path = os.stat(FRR_CONF), FRR_CONF
+        if running is not None:
+            path = FRR_CONF + ".restored"
+            replace(path, running, 0o640, owner.st_uid, owner.st_gid)
+        pending = run([*command, "--test", path])[1]
         # An interface that lives cannot be deleted from a configuration: it is emptied.
         words = [line.split() for line in pending.splitlines() if line.startswith("no interface ")]
         emptied = [item[2] for item in words if len(item) > 2 and os.path.isdir(os.path.join(NET, item[2]))]
-        path = FRR_CONF
         if emptied:
-            owner, path = os.stat(FRR_CONF), FRR_CONF + ".restored"
-            text = read(FRR_CONF) or b""
+            text = read(path) or b""
             text += "".join("interface %s\nexit\n!\n" % name for name in emptied).encode("utf-8")
+            path = FRR_CONF + ".restored"
             replace(path, text, 0o640, owner.st_uid, owner.st_gid)
         status = run([*command, "--reload", path])[0]
-        if emptied:
+        if path != FRR_CONF:
             os.unlink(path)
         if status:
             # Not what it says: that may quote passwords.
@@ -679,7 +706,7 @@ def deadline() -> float | None:
 def set_deadline(seconds: float) -> None:
     """Let the host restore by itself that many seconds from now. It lies in /run: cheap, and gone with the boot that its clock counts from."""
     os.makedirs(RUN, mode=0o755, exist_ok=True)
-    path = os.path.join(RUN, "deadline.%d" % os.getpid())
+    path = os.path.join(RUN, "deadline.%d.%d" % (os.getpid(), threading.get_ident()))
     with open(path, "w", encoding="ascii") as stream:
         stream.write("%.3f" % (clock() + seconds))
     os.replace(path, os.path.join(RUN, "deadline"))

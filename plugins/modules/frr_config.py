@@ -83,6 +83,7 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown, interfaces_deleted, interfaces_losing
@@ -203,6 +204,16 @@ class Frr:
         """Give the kernel time to show the addresses; returns those that are still missing when it is over."""
         return wait_until(lambda: self.lost_addresses(addresses), lambda lost: not lost, ADDRESS_SECONDS, POLL_SECONDS)
 
+    def keep_running(self) -> None:
+        """Keep the running configuration for a way back, once in a run: it may have lines that somebody gave by hand, and that stand in no file."""
+        change = HostChange(self.module)
+        change.about_to()
+        if change.way_back.has_begun and not os.path.exists(os.path.join(program.armed(), program.FRR_RUNNING)):
+            # Not what it says: that may quote passwords.
+            status, out, _err = self.module.run_command([self.vtysh, "-c", "show running-config no-header"])
+            if status == 0:
+                change.way_back.text(program.FRR_RUNNING, out)
+
     def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
         """Take each lost address out of FRR and put it in again. Raises FrrError when the kernel still lacks one."""
         HostChange(self.module).about_to()
@@ -280,7 +291,7 @@ def reload(frr: Frr, text: str) -> list[str]:
     """
     changes = left = frr.pending(frr.path)
     if changes:
-        HostChange(frr.module).about_to()
+        frr.keep_running()
     while left:
         living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
         frr.let_go([section for section in interfaces_losing(left) if section not in living])

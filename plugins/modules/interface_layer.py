@@ -215,6 +215,7 @@ missing:
 """
 
 import json
+import os
 from functools import partial
 from typing import Any
 
@@ -224,7 +225,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_layer 
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_mtu
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
@@ -293,6 +294,11 @@ def declared_state(params: dict[str, Any]) -> dict[str, Any]:
     return declared
 
 
+def printed(declared: dict[str, Any]) -> str:
+    """A state as its file holds it."""
+    return json.dumps(declared, indent=1, sort_keys=True) + "\n"
+
+
 def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
     """The tunnels that must be deleted and made again, and why, with a warning for each. Fails where one does not fit its underlay.
 
@@ -326,18 +332,44 @@ def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
     return found
 
 
-def nic_before(name: str) -> dict[str, Any]:
-    """What a NIC of the owner's was before, for the record. mtu: in bytes; None where there is no such NIC yet."""
-    return {"nic": True, "mtu": interface_mtu(name)}
+def before_ours(name: str, is_nic: bool, is_known: bool) -> dict[str, Any] | None:
+    """What an interface was before, for the record; None where it is made here. is_known: it was declared here before.
+
+    A NIC of the owner's cannot be deleted, and what else lives before anybody declared it is not ours to delete. mtu: in bytes; None where there is no
+    such NIC yet.
+    """
+    if is_nic:
+        return {"nic": True, "mtu": interface_mtu(name)}
+    return {"found": True, "mtu": interface_mtu(name)} if not is_known and interface_exists(name) else None
 
 
-def record(change: HostChange, declared: dict[str, Any]) -> None:
-    """Record what is declared, before it is made."""
+def own(change: HostChange, declared: dict[str, Any], previous: dict[str, Any]) -> None:
+    """Take into the record what is declared, before it is made; `save` has to follow."""
+    known = objects_of(previous)
     for name, (section, item) in objects_of(declared).items():
-        # A NIC of the owner's cannot be deleted.
-        before = partial(nic_before, name) if section == "interfaces" and not item.get("kind") else None
+        is_nic = section == "interfaces" and not item.get("kind")
+        before = partial(before_ours, name, is_nic, name in known)
         change.own("interface", name, before, json.dumps([section, item], sort_keys=True))
-    change.save()
+
+
+def was_found(change: HostChange, name: str) -> bool:
+    """Say whether the record has an interface as one that was found."""
+    known = change.record.objects.get(("interface", name), {}) if change.record is not None else {}
+    return bool((known.get("before") or {}).get("found"))
+
+
+def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[str]) -> None:
+    """Tell the way back what is about to be tried; predicted: the commands."""
+    for command in predicted:
+        # A drop-in for networkd is the one file that the layer writes itself, at boot too.
+        if command.startswith("write "):
+            change.way_back.keep(command.split(" ", 1)[1])
+    tried = json.loads(json.dumps(declared))
+    for name, (_section, item) in objects_of(tried).items():
+        if was_found(change, name):
+            item["found"] = True
+    place = change.way_back.text("interface.json", printed(tried))
+    change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", place))
 
 
 def strike_out(change: HostChange, declared: dict[str, Any]) -> None:
@@ -365,29 +397,29 @@ def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> d
             known[name] = section, item
         if name in known and (entry["before"] or {}).get("mtu"):
             known[name][1]["former_mtu"] = entry["before"]["mtu"]
+        if name in known and was_found(change, name):
+            known[name][1]["found"] = True
     return previous
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, declared = module.params["path"], declared_state(module.params)
-    text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
+    text = printed(declared)
     change = HostChange(module, "vrf.layer")
     try:
         previous = formerly_declared(module, change, path)
         if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
             module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
+        if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
+            module.exit_json(changed=False, commands=[], made_again=[], missing=[])
+        own(change, declared, previous)
         made_again = tunnels_to_make_again(module, declared)
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
         if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
-            for command in predicted:
-                # A drop-in for networkd is the one file that the layer writes itself, at boot too.
-                if command.startswith("write "):
-                    change.way_back.keep(command.split(" ", 1)[1])
-            tried = change.way_back.text("interface.json", text)
-            change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", tried))
+            lay_way_back(change, declared, predicted)
         if not module.check_mode:
-            record(change, declared)
+            change.save()
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))

@@ -24,6 +24,11 @@ options:
       - In a key whose first separator is a dot, a slash stands for a dot within a name, such as that of interface C(eth0.100).
     type: dict
     required: true
+  left:
+    description: Keys that are somebody else's business now. They are no longer recorded, and keep the value that they have.
+    type: list
+    elements: str
+    default: []
   record:
     description: Name of the record of the file and of the former live values.
     type: str
@@ -65,6 +70,7 @@ MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
     "settings": {"type": "dict", "required": True},
+    "left": {"type": "list", "elements": "str", "default": []},
     "record": {"type": "str"},
     **WAY_BACK,
 }
@@ -82,6 +88,19 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
 def former(live: str, wanted: str) -> dict[str, str] | None:
     """What to put back one day; nothing where the value was the same before, or an older version of this collection has set it."""
     return {"value": live} if live != wanted else None
+
+
+def names_as_given(change: HostChange, settings: dict[str, str]) -> list[str]:
+    """Return the recorded keys, those that are given in another notation now by that; what was before them stays known. Those left to others go."""
+    if change.record is None:
+        return []
+    given = {sysctl_path(key): key for key in settings}
+    for key in change.record.names("sysctl"):
+        change.record.rename("sysctl", key, given.get(sysctl_path(key), key))
+    left = {sysctl_path(key) for key in change.module.params["left"]} - given.keys()
+    for key in [key for key in change.record.names("sysctl") if sysctl_path(key) in left]:
+        change.record.drop("sysctl", key)
+    return change.record.names("sysctl")
 
 
 def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, before: str) -> None:
@@ -118,8 +137,13 @@ def main() -> None:
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
     change, removal = HostChange(module, module.params["record"]), Removal(module)
-    recorded = change.record.names("sysctl") if change.record is not None else []
-    removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
+    recorded = names_as_given(change, settings)
+    try:
+        removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
+    except OSError as error:
+        module.fail_json(
+            msg="The kernel refuses the former value of a setting: %s. It is still recorded, and the next run tries again." % error
+        )
     if not module.check_mode:
         for key, value in settings.items():
             change.own("sysctl", key, partial(former, live[key], value), value)

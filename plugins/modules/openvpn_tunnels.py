@@ -77,6 +77,7 @@ actions:
 
 import glob
 import os
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -84,6 +85,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -124,7 +126,7 @@ class Host:
         before = read_text(path)
         if before == text and os.stat(path).st_mode & 0o7777 == mode:
             return False
-        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": text})
+        self.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, before), "after": text})
         self.actions.append("%s %s" % ("rewrite" if before else "write", path))
         if not self.module.check_mode:
             self.change.write(path, text, mode)
@@ -135,6 +137,11 @@ class Host:
         if self.stale_units:
             self.systemd.do("daemon-reload")
             self.stale_units = False
+
+
+def before_shown(path: str, text: str) -> str:
+    """What a diff may show of a file as it is: ours holds no key, and somebody else's may have one in it."""
+    return text if text.startswith(openvpn.HEADER) else shown(path)
 
 
 def started_with(pid: str) -> str | None:
@@ -207,7 +214,7 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     before = {path: read_text(path) for path in paths}
     config, dropin = paths
     if not host.module.check_mode:
-        host.change.own("unit", unit)
+        host.change.own("unit", unit, partial(unit_before, host.module, unit))
         host.change.own("interface", name)
         for path, text in paths.items():
             host.change.own_file(path, text)
@@ -302,19 +309,25 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
                 )
             unit, dropin = openvpn.unit_name(name, role), openvpn.dropin_path(name, role)
             host.actions.append("%s: stop, disable and remove %s; its key file stays" % (name, unit))
-            host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
+            host.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, text), "after": ""})
             if host.module.check_mode:
                 continue
             host.change.about_to(unit_note(unit, TUNNELS))
-            host.systemd.do("disable", "--now", "--quiet", unit)
+            before = formerly(host.change, unit)
+            host.systemd.do(*(["stop"] if before.get("enabled") else ["disable", "--now", "--quiet"]), unit)
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
                 delete_interface(host, name)
                 host.change.disown("interface", name)
             for file in (path, dropin):
-                host.change.remove(file)
-            host.change.disown("unit", unit)
+                if host.change.owns_file(file) or read_text(file).startswith(openvpn.HEADER):
+                    host.change.remove(file)
             host.stale_units = True
+            if before.get("active"):
+                # The owner's, with his files.
+                host.reload_units()
+                host.systemd.do("start", unit)
+            host.change.disown("unit", unit)
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ class Comparison:
         before = program.snapshot()
         self.sessions = set(before.get("sessions", [])) & planned_sessions(read_text(module.params["frr_conf"]))
         wanted = {(item.get("vrf") or "default", program.normal(item["prefix"])) for item in module.params["routes"]}
-        self.routes = {(vrf, prefix) for vrf, found in before.get("prefixes", {}).items() for prefix in found} & wanted
+        self.routes = {(vrf, prefix) for vrf, found in (before.get("prefixes") or {}).items() for prefix in found} & wanted
 
     def missing(self) -> list[str]:
         """What of it is not there now, a line each."""
@@ -119,7 +119,8 @@ class Comparison:
             found += ["BGP session with %s in VRF %s" % tuple(reversed(session.split())) for session in sorted(lost)]
         if self.routes:
             now = program.prefixes(self.run)
-            lost_routes = sorted((vrf, prefix) for vrf, prefix in self.routes if prefix not in now.get(vrf, []))
+            # None: there are too many to look at, so none is called missing.
+            lost_routes = sorted((vrf, prefix) for vrf, prefix in self.routes if now is not None and prefix not in now.get(vrf, []))
             found += ["route to %s in VRF %s" % (prefix, vrf) for vrf, prefix in lost_routes]
         return found
 

@@ -112,6 +112,7 @@ import glob
 import os
 import re
 import tempfile
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -119,6 +120,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireg
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
@@ -273,7 +275,7 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         host.note(name, "enable wg-quick@%s" % name)
     if module.check_mode:
         return
-    host.change.own("unit", unit_of(name))
+    host.change.own("unit", unit_of(name), partial(unit_before, module, unit_of(name)))
     host.change.own("interface", name)
     host.change.own_file(path, text)
     host.change.save()
@@ -338,12 +340,18 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
         if not host.module.check_mode:
             host.change.about_to(unit_note(unit_of(name), TUNNELS))
-            host.systemd.do("disable", "--now", "--quiet", unit_of(name))
+            before = formerly(host.change, unit_of(name))
+            host.systemd.do(*(["stop"] if before.get("enabled") else ["disable", "--now", "--quiet"]), unit_of(name))
             if interface_exists(name):
                 host.run("ip", "link", "delete", "dev", name)
-            host.change.disown("interface", name)
-            host.change.remove(path)
+            if host.change.owns_file(path) or text.startswith(wireguard.HEADER):
+                host.change.remove(path)
+            if before.get("active"):
+                # The owner's, with his file.
+                host.systemd.do("start", unit_of(name))
             host.change.disown("unit", unit_of(name))
+            # Last, since by it a later run finds what a killed one has left.
+            host.change.disown("interface", name)
 
 
 def main() -> None:

@@ -115,6 +115,49 @@ def test_a_death_in_the_middle_is_gone_on_with(kernel: Kernel, tmp_path: Path, m
     assert report(tmp_path)["reason"] == "too late"
 
 
+def test_a_second_attempt_makes_live_what_the_first_has_put_back(kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(tmp_path, active=["docker.service"])
+    kernel.answers["systemctl list-units"] = "docker.service loaded active running x\n"
+    path = kept.file("daemon.json", "old", "old")
+    monkeypatch.setattr(program, "MADE_LIVE", ((str(path), program.SERVICES, ("systemctl", "reload", "docker.service")),))
+    (kept.armed / "restoring").write_text("too late", encoding="utf-8")
+    program.restore("too late")
+    assert kernel.calls == ["systemctl reload docker.service"]
+
+
+def test_a_step_that_breaks_off_does_not_take_the_others_with_it(kernel: Kernel, tmp_path: Path) -> None:
+    kept = Kept(tmp_path, tables={"inet xgn": "table inet xgn { old }\n"})
+    kept.note(stage=program.SERVICES, command=["systemctl", "reload-or-restart", "ssh.service"])
+    kernel.answers["ip -json -details address show"] = "half of a docu"
+    assert program.restore("too late") == 0
+    assert kernel.calls == [f"nft -f {kept.armed}/table.nft", "systemctl reload-or-restart ssh.service"]
+    assert len(report(tmp_path)["failures"]) == 1
+
+
+def test_frr_gets_its_former_running_configuration_with_what_stood_in_no_file(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf, reload = tmp_path / "frr.conf", tmp_path / "frr-reload.py"
+    conf.write_text("hostname r1\n", encoding="utf-8")
+    reload.write_text("", encoding="utf-8")
+    monkeypatch.setattr(program, "FRR_CONF", str(conf))
+    monkeypatch.setattr(program, "RELOAD_PROGRAMS", (str(reload),))
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/vtysh")
+    kept = Kept(tmp_path)
+    (kept.armed / program.FRR_RUNNING).write_text("hostname r1\nip route 0.0.0.0/0 192.0.2.1\n", encoding="utf-8")
+    given = []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        if "--reload" in command:
+            given.append(Path(command[-1]).read_text(encoding="utf-8"))
+        return kernel.run(command)
+
+    monkeypatch.setattr(program, "run", run)
+    program.restore("too late")
+    assert given == ["hostname r1\nip route 0.0.0.0/0 192.0.2.1\n"]
+    assert not (tmp_path / "frr.conf.restored").exists()
+
+
 def test_a_file_that_cannot_be_put_back_keeps_all(kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(tmp_path)
     one, other = kept.file("one", "old", "new"), kept.file("other", "old", "new")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import frr, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.modules import frr_config
 
 from .managed_host import Host
@@ -34,6 +35,8 @@ class Router:
     def vtysh(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
         if "--dryrun" in command:
             return (1, self.refuses.replace("PATH", command[-1]), "") if self.refuses else (0, "", "")
+        if "show running-config no-header" in command:
+            return 0, self.running, ""
         if "configure terminal" in command:
             self.addresses = [{"ifname": "wg0", "addr_info": [{"local": "10.1.0.1", "prefixlen": 30}]}]
         return (0, self.daemons, "") if self.daemons else (1, "", "failed to connect")
@@ -92,6 +95,18 @@ def test_drift_of_the_running_daemons_is_seen_though_the_file_is_right(host: Hos
     assert router.running != TEXT
     assert run(host, path)["applied"] == ["no log syslog"]
     assert router.running == TEXT
+
+
+def test_what_ran_and_stands_in_no_file_is_kept_for_the_way_back(host: Host, path: Path, way_back: Path) -> None:
+    """Somebody has repaired a path by hand, and the run takes it away."""
+    host.program("systemctl")
+    host.program("systemd-run")
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    Router(host, path, running=TEXT + "ip route 0.0.0.0/0 192.0.2.1\n")
+    assert run(host, path, way_back_seconds=60)["applied"] == ["no ip route 0.0.0.0/0 192.0.2.1"]
+    kept = way_back / "armed" / program.FRR_RUNNING
+    assert (kept.read_text(encoding="utf-8"), kept.stat().st_mode & 0o777) == (TEXT + "ip route 0.0.0.0/0 192.0.2.1\n", 0o600)
 
 
 def test_check_mode_only_tells(host: Host, path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal, way_back_program
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather_ownership, ownership, removal, sysfs, way_back_program
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_ownership import gather_ownership
 from ansible_collections.xuegao.net.plugins.modules import config_files, recorded_objects
@@ -91,6 +91,13 @@ def test_a_file_is_recorded_before_it_is_written(host: Host, etc: Path, monkeypa
     assert not (etc / "a.conf").exists()
 
 
+def test_the_content_of_a_file_that_others_write_is_not_recorded(host: Host, etc: Path) -> None:
+    """As that of a log, which is made empty with its mode: verify would call it changed."""
+    files = [{"path": str(etc / "log"), "content": "", "keep": True}]
+    host.run(config_files, {"files": files, "record": "test"})
+    assert record_of(host)[f"file {etc}/log"]["asked"] is None
+
+
 def test_no_content_stands_in_a_record_and_nobody_else_reads_it(host: Host, etc: Path) -> None:
     write(host, {etc / "a.conf": "password\n"})
     place = Path(ownership.directory())
@@ -126,6 +133,36 @@ def test_what_versions_without_records_made_is_taken_in(host: Host, etc: Path, m
     assert remove(host)["actions"] == ["unit x-old.service: stop, disable", f"file {etc}/old.conf: remove"]
     assert [path.name for path in etc.iterdir()] == ["owners.conf"]
     assert ownership.recorded(host.warnings.append) == {}
+
+
+def test_a_unit_of_the_package_that_may_have_run_before_a_version_without_records_runs_on(
+    host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without our files; what was there before is not known."""
+    unit = "strongswan.service"
+    rule = next(rule for rule in ownership.MADE_BEFORE if ("unit", unit) in rule[2])
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("test", f"{etc}/xgn-l2tp.conf", rule[2]),))
+    (etc / "xgn-l2tp.conf").write_text("ours\n", encoding="utf-8")
+    services = Services(host, active={unit}, enabled={unit})
+    assert remove(host)["actions"][0] == f"unit {unit}: stop, start again as it was before"
+    assert (services.active, services.enabled, list(etc.iterdir())) == ({unit}, {unit}, [])
+
+
+def test_an_owners_file_that_is_named_like_ours_is_not_taken_in(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where our files get their names from variables; a file that has but one name is ours without a mark, too."""
+    (etc / "xgn-office.zone").write_text(OWNERS, encoding="utf-8")
+    (etc / "xgn-ours.zone").write_text("; Written by Ansible (xuegao.net.test).\n", encoding="utf-8")
+    (etc / "xgn-program").write_text("#!/usr/bin/python3\n", encoding="utf-8")
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("test", f"{etc}/xgn-*.zone", ()), ("test", f"{etc}/xgn-program", ())))
+    assert ownership.recorded(host.warnings.append) == {"test": [f"file {etc}/xgn-ours.zone", f"file {etc}/xgn-program"]}
+    remove(host)
+    assert [path.name for path in etc.iterdir()] == ["xgn-office.zone"]
+    assert ownership.record_names() == ["test"]
+
+
+def test_the_programs_of_the_interface_layer_have_no_mark() -> None:
+    pattern = next(rule[1] for rule in ownership.MADE_BEFORE if rule[1].endswith("*.py"))
+    assert ownership.is_made_by(pattern, pattern.replace("*", "iproute"))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +218,14 @@ def test_the_diff_shows_nothing_of_a_file_that_only_root_may_read(host: Host, et
     assert OWNERS.strip() not in json.dumps(result) and removal.NOT_SHOWN.strip() in json.dumps(result)
 
 
+def test_the_diff_shows_nothing_of_a_file_that_comes_back_and_that_only_root_may_read(host: Host, etc: Path) -> None:
+    """Though everybody may read ours."""
+    (etc / "key.conf").write_text(OWNERS, encoding="utf-8")
+    (etc / "key.conf").chmod(0o600)
+    host.run(config_files, {"files": [{"path": str(etc / "key.conf"), "content": "ours\n"}], "record": "test"})
+    assert OWNERS.strip() not in json.dumps(write(host, {}))
+
+
 # ---- recorded_objects ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -226,28 +271,65 @@ def test_a_service_that_its_package_starts_is_as_before_the_package(host: Host, 
     assert (services.active, services.enabled) == (set(), set())
 
 
-def test_objects_go_in_an_order_in_which_nothing_misses_another(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_go_in_an_order_in_which_nothing_misses_another(
+    host: Host, etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Services(host, active={UNIT}, enabled=set())
-    interfaces = {"tun0", "eth9"}
-    monkeypatch.setattr(removal, "interface_exists", interfaces.__contains__)
+    for name, mtu in (("tun0", 1500), ("eth8", 9000), ("eth9", 1400)):
+        (tmp_path / "net" / name).mkdir(parents=True)
+        (tmp_path / "net" / name / "mtu").write_text(f"{mtu}\n", encoding="utf-8")
+    (tmp_path / "net/eth9/master").symlink_to("../CORE")
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     host.program("ip")
     host.prints("nft", {"-s list table": "table inet xgn_test {}\n"})
     record = ownership.Record("test", host.warnings.append)
     record.note_file(str(etc / "a.conf"), "one\n")
     record.note("table", "inet xgn_test")
-    record.note("interface", "eth9", lambda: {"nic": True})
+    # In a VRF, whose MTU somebody has changed since; and in none, with the MTU that it was given.
+    record.note("interface", "eth9", lambda: {"nic": True, "mtu": 1500}, '["interfaces", {"mtu": 9000}]')
+    record.note("interface", "eth8", lambda: {"found": True, "mtu": 1500}, '["interfaces", {"mtu": 9000}]')
     record.note("interface", "tun0")
     record.note("unit", UNIT)
     record.save()
     (etc / "a.conf").write_text("one\n", encoding="utf-8")
     assert remove(host)["actions"] == [
         f"unit {UNIT}: stop",
-        "interface tun0: delete",
+        "interface eth8: MTU 1500, as it was before",
         "interface eth9: take down",
+        "interface tun0: delete",
         "table inet xgn_test: delete",
         f"file {etc}/a.conf: remove",
     ]
     assert record_of(host) == {}
+
+
+def test_a_unit_whose_package_is_gone_is_not_started_again(host: Host, etc: Path) -> None:
+    services = Services(host, active={UNIT}, enabled={UNIT})
+    write(host, {etc / "a.conf": "ours\n"}, units=[UNIT])
+    services.active.clear()
+    known = services.systemctl
+
+    def systemctl(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if command[1] == "start":
+            return 5, "", f"Unit {UNIT} not found."
+        status, out, err = known(command, data)
+        return status, out.replace("LoadState=loaded", "LoadState=not-found"), err
+
+    host.program("systemctl", systemctl)
+    assert "msg" not in remove(host) and record_of(host) == {}
+
+
+def test_a_host_without_systemd_has_nothing_to_reload(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "UNIT_FILES", f"{etc}/")
+    write(host, {etc / UNIT: "ours\n"}, units=[UNIT])
+    assert remove(host)["changed"] and host.calls == [] and record_of(host) == {}
+
+
+def test_a_copy_that_is_gone_is_no_reason_to_keep_ours(host: Host, etc: Path) -> None:
+    (etc / "a.conf").write_text(OWNERS, encoding="utf-8")
+    write(host, {etc / "a.conf": "ours\n"})
+    next(path for path in Path(ownership.ROOT, "before").rglob("*") if path.is_file()).unlink()
+    assert remove(host)["changed"] and not (etc / "a.conf").exists()
 
 
 def test_what_cannot_be_removed_stays_recorded(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +424,8 @@ def test_what_is_left_over_is_gathered(host: Host, etc: Path, monkeypatch: pytes
     record.save()
     monkeypatch.setattr(ownership, "MADE_BEFORE", (("other.part", f"{etc}/xgn-*", ()),))
     monkeypatch.setattr(live_gather_ownership, "PLACES", (f"{etc}/90-xgn*",))
-    (etc / "xgn-by-the-program").write_text("", encoding="utf-8")
+    (etc / "xgn-by-the-program").write_text("# Written by Ansible (xuegao.net.other).\n", encoding="utf-8")
+    (etc / "xgn-corp.conf").write_text(OWNERS, encoding="utf-8")
     (etc / "90-xgn-planted").write_text("", encoding="utf-8")
     Path(ownership.directory(), "other.part.json").write_text('{"objects": []}', encoding="utf-8")
 

@@ -18,10 +18,10 @@ from ansible_collections.xuegao.net.plugins.modules import way_back as confirmin
 from .managed_host import Host
 
 
-def write(host: Host, path: Path, text: str, seconds: int = 60, check: bool = False) -> dict[str, Any]:
+def write(host: Host, path: Path, text: str, seconds: int = 60, check: bool = False, run: str = "") -> dict[str, Any]:
     """Call a module that changes a file. Owners are the tests' own."""
     files = [{"path": str(path), "content": text, "mode": "0644"}]
-    return host.run(config_files, {"files": files, "way_back_seconds": seconds}, check=check)
+    return host.run(config_files, {"files": files, "way_back_seconds": seconds, "way_back_run": run}, check=check)
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +62,65 @@ def test_check_mode_arms_nothing(host: Host, tmp_path: Path, way_back: Path) -> 
     assert not way_back.exists()
 
 
-def test_without_seconds_nothing_is_armed_but_what_is_armed_is_kept_to(host: Host, tmp_path: Path, way_back: Path) -> None:
+def test_without_seconds_nothing_is_armed_and_nothing_is_changed_beside_what_nobody_has_confirmed(
+    host: Host, tmp_path: Path, way_back: Path
+) -> None:
+    """Keys that are made anew on a host that goes back to the former ones would end its tunnels."""
     assert "ansible_facts" not in write(host, tmp_path / "one", "new", seconds=0)
     assert not way_back.exists()
-    write(host, tmp_path / "two", "new")
-    assert write(host, tmp_path / "three", "new", seconds=0)["ansible_facts"]["xgn_way_back"]["armed"]
+    run = write(host, tmp_path / "two", "new")["ansible_facts"]["xgn_way_back"]["run"]
+    assert "changes of another run that nobody has confirmed" in write(host, tmp_path / "three", "new", seconds=0)["msg"]
+    assert not (tmp_path / "three").exists()
+    assert write(host, tmp_path / "three", "new", seconds=0, run=run)["ansible_facts"]["xgn_way_back"]["armed"]
     assert [entry["file"] for entry in entries(way_back)] == [str(tmp_path / "two"), str(tmp_path / "three")]
+
+
+def test_a_call_that_changes_nothing_puts_the_end_off(host: Host, tmp_path: Path, way_back: Path) -> None:
+    """Others make this host wait between two changes of its own."""
+    write(host, tmp_path / "file", "new")
+    program.set_deadline(5)
+    result = write(host, tmp_path / "file", "new")
+    assert (result["changed"], "ansible_facts" in result) == (False, False)
+    assert (program.deadline() or 0) - program.clock() > 50
+    program.set_deadline(800)
+    write(host, tmp_path / "file", "new")
+    assert (program.deadline() or 0) - program.clock() > 700, "what was given for packages is not taken back"
+
+
+def test_of_a_link_is_kept_where_it_leads(host: Host, tmp_path: Path, way_back: Path) -> None:
+    """A masked unit leads to /dev/null, which anybody may write to."""
+    path = tmp_path / "masked.service"
+    path.symlink_to("/dev/null")
+    write(host, path, "new")
+    (entry,) = entries(way_back)
+    assert entry == {"file": str(path), "saved": None, "link": "/dev/null"}
+    assert program.restore("too late") == 0
+    assert os.readlink(path) == "/dev/null"
+
+
+def test_a_restoring_that_broke_off_is_gone_on_with(host: Host, tmp_path: Path, way_back: Path) -> None:
+    write(host, tmp_path / "file", "new")
+    (way_back / "armed/restoring").write_text("too late", encoding="utf-8")
+    host.calls.clear()
+    assert "is restoring" in write(host, tmp_path / "file", "other")["msg"]
+    assert sum(call.startswith("systemd-run") for call in host.calls) == 1
+
+
+def test_room_is_kept_for_a_restoring(host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fills the disk after the arming does not hold it up: the room goes first."""
+    write(host, tmp_path / "file", "new")
+    room = way_back / "armed" / program.RESERVE
+    assert room.stat().st_blocks * 512 >= laying.RESERVE_BYTES
+    real = program.replace
+
+    def replace(path: str, *arguments: Any) -> None:
+        if room.exists():
+            full()
+        real(path, *arguments)
+
+    monkeypatch.setattr(program, "replace", replace)
+    assert program.restore("too late") == 0
+    assert not (tmp_path / "file").exists()
 
 
 def test_a_second_run_keeps_the_last_confirmed_state(host: Host, tmp_path: Path, way_back: Path) -> None:
@@ -152,12 +205,21 @@ class Router:
 
     def __init__(self, host: Host, tmp_path: Path) -> None:
         self.up, self.routes, self.conf = ["10.0.0.1", "10.0.0.2", "10.0.0.3"], ["10.40.0.0/24", "10.50.0.0/24"], tmp_path / "frr.conf"
+        self.age: dict[str, int] = {}
         self.conf.write_text(CONF, encoding="utf-8")
         host.program("vtysh", lambda _command, _data: (0, self.summary(), ""))
         host.program("ip", self.ip)
 
     def summary(self) -> str:
-        return json.dumps({"CORE": {"ipv4Unicast": {"peers": {name: {"state": "Established"} for name in self.up}}}})
+        return json.dumps(
+            {
+                "CORE": {
+                    "ipv4Unicast": {
+                        "peers": {name: {"state": "Established", "peerUptimeMsec": self.age.get(name, 90_000)} for name in self.up}
+                    }
+                }
+            }
+        )
 
     def ip(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
         if "-N" in command and "-4" in command:
@@ -182,6 +244,26 @@ def test_changes_are_kept_when_all_that_is_planned_is_back(host: Host, tmp_path:
     assert (host.calls[-1], (way_back / "armed").exists(), host.naps) == (f"systemctl stop {program.SERVICE}", False, [])
     assert not list((tmp_path / "units").rglob(program.BOOT_UNIT))
     assert "it has restored what was there before" in host.run(confirming, arguments)["msg"]
+
+
+def test_a_session_that_comes_and_goes_by_itself_need_not_be_there(host: Host, tmp_path: Path, way_back: Path) -> None:
+    router = Router(host, tmp_path)
+    router.age = {"10.0.0.2": 3000}
+    write(host, tmp_path / "file", "new")
+    assert program.snapshot()["sessions"] == ["CORE 10.0.0.1", "CORE 10.0.0.3"]
+    router.age["10.0.0.1"] = 1000
+    router.up.remove("10.0.0.2")
+    assert host.run(confirming, {"routes": ROUTES, "frr_conf": str(router.conf)})["ansible_facts"] == {"xgn_way_back": {"armed": False}}
+
+
+def test_more_routes_than_are_looked_at_are_not_called_missing(
+    host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A router gets a neighbor with a whole Internet table."""
+    router = Router(host, tmp_path)
+    write(host, tmp_path / "file", "new")
+    monkeypatch.setattr(program, "PREFIXES_MAX", 1)
+    assert host.run(confirming, {"routes": ROUTES, "frr_conf": str(router.conf)})["ansible_facts"] == {"xgn_way_back": {"armed": False}}
 
 
 def test_what_does_not_come_back_is_told_and_restored(host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch) -> None:

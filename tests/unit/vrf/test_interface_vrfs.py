@@ -156,6 +156,30 @@ def test_a_vrf_nobody_declares_any_more_goes_and_its_members_are_down_before_the
     ]
 
 
+def test_what_was_found_stays_when_it_leaves_and_its_members_are_down(commands: Commands) -> None:
+    """A bridge, a dummy, a tunnel and a VRF of the owner's that were declared for a while; with a VRF left, the rules stay, too."""
+    gre = {"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "found": True}
+    live = [
+        vrf(),
+        link("br0", kind="bridge", master="CORE"),
+        {**link("dum0", kind="dummy"), "mtu": 1280},
+        link("gre1", kind="gre"),
+    ]
+    previous = {
+        "vrfs": [{**CORE, "found": True}],
+        "interfaces": [
+            {"name": "br0", "kind": "bridge", "vrf": "CORE", "found": True},
+            {"name": "dum0", "kind": "dummy", "mtu": 1280, "former_mtu": 1500, "found": True},
+        ],
+        "gre_tunnels": [gre],
+    }
+    assert commands(live, {}, previous) == [
+        "ip link set dev br0 down",
+        "ip link set dev br0 nomaster",
+        "ip link set dev dum0 mtu 1500",
+    ]
+
+
 def test_the_last_vrf_leaves_the_rules_as_they_were(commands: Commands) -> None:
     found = commands([vrf()], {}, {"vrfs": [CORE]}, routes=[])
     assert found == [
@@ -166,6 +190,13 @@ def test_the_last_vrf_leaves_the_rules_as_they_were(commands: Commands) -> None:
             for words in ("add preference 0 table local protocol kernel", "delete preference 32765 table local")
         ),
     ]
+
+
+def test_a_local_rule_for_some_packets_is_no_reason_to_leave_the_others_without(commands: Commands) -> None:
+    """Of the owner's, at preference 0: with it alone at its place the host would answer nobody else."""
+    mine = {"priority": 0, "src": "all", "table": "local", "fwmark": "0x1"}
+    found = commands([vrf()], {}, {"vrfs": [CORE]}, routes=[], rules=[mine, LOCAL_LAST])
+    assert "ip -4 rule add preference 0 table local protocol kernel" in found
 
 
 def test_a_member_that_goes_with_its_vrf_is_put_into_the_next(commands: Commands) -> None:
