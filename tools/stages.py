@@ -36,6 +36,8 @@ POLL_SECONDS = 0.1
 FIGURES = RESULTS / "figures.jsonl"
 STOP = threading.Event()
 SHOWING = threading.Lock()
+# What is shown last has not ended its line, as a row of dots has not.
+IN_A_LINE = threading.Event()
 # How much of a failed test's message its line at the end shows, in characters.
 MESSAGE_LENGTH = 500
 
@@ -185,9 +187,17 @@ def show(source: IO[bytes], log: IO[bytes], prefix: bytes) -> None:
         if prefix:
             *lines, rest = (rest + chunk).split(b"\n")
             chunk = b"".join(prefix + line + b"\n" for line in lines)
+        if not chunk:
+            continue
         with SHOWING:
+            if prefix and IN_A_LINE.is_set():
+                sys.stdout.buffer.write(b"\n")
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
+            if chunk.endswith(b"\n"):
+                IN_A_LINE.clear()
+            else:
+                IN_A_LINE.set()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
