@@ -123,7 +123,7 @@ BY_HAND = ("test_reference", "test_damages")
 TEST = (
     # Beside the checks, as ansible-lint is.
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=15, beside=True),
-    *(COVERAGE if stage is UNIT else stage for stage in CHECK),
+    *CHECK,
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     # Where there is no KVM this one emulates: nothing runs beside it.
     Stage("pair of machines", ("pytest", "-v", "-s", "--durations=8", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
