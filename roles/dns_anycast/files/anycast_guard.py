@@ -156,7 +156,7 @@ class Guard:
         }
         return found & set(self.config["addresses"])
 
-    def announce(self, address: str) -> bool:
+    def advertise(self, address: str) -> bool:
         """Set an address; returns whether that worked."""
         nodad = ["nodad"] if ":" in address else []
         return ip("address", "replace", address, "dev", self.config["interface"], *nodad)
@@ -232,7 +232,7 @@ class Guard:
             if watch.note(answered, now):
                 say(f"{address}: {'answered, advertised' if watch.up else 'not answered, withdrawn'}")
             if watch.up and address not in present:
-                self.announce(address)
+                self.advertise(address)
             elif not watch.up and address in present:
                 self.withdraw([address])
 

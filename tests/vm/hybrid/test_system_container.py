@@ -130,12 +130,12 @@ def test_its_network_and_the_office_reach_each_other(network: Network) -> None:
 
 
 def test_what_is_not_planned_is_not_taken(network: Network) -> None:
-    """Another prefix is announced from inside, past the container's own filter: the gateway does not take it, and nobody learns it."""
-    announced = "show bgp ipv4 unicast neighbors 10.100.0.1 advertised-routes"
+    """Another prefix is advertised from inside, past the container's own filter: the gateway does not take it, and nobody learns it."""
+    advertised = "show bgp ipv4 unicast neighbors 10.100.0.1 advertised-routes"
     bgp = ("router bgp 65100", "address-family ipv4 unicast")
     configure(network, f"ip prefix-list CONTAINER-{CONTAINER} seq 5 permit {INVENTED}", *bgp, f"network {INVENTED}")
     try:
-        wait_for(lambda: INVENTED in vtysh(network, announced).get("advertisedRoutes", {}), True)
+        wait_for(lambda: INVENTED in vtysh(network, advertised).get("advertisedRoutes", {}), True)
         for name in (GATEWAY, "hq-core", "hq-nfv"):
             assert network.route(name, INVENTED) == {}, name
     finally:
