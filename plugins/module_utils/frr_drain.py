@@ -50,7 +50,7 @@ class Family:
 
 @dataclass
 class Instance:
-    """One BGP instance: first line of its block, VRF (``default`` for the main table), families by name."""
+    """One BGP instance: first line of its block, VRF (``default`` for the default VRF), families by name."""
 
     header: str
     vrf: str
@@ -109,7 +109,7 @@ def link_commands(text: str, neighbors: Iterable[tuple[str, str]], interfaces: S
 
     Parameters:
         text: the running configuration.
-        neighbors: VRF (``default`` for the main table) and address of the BGP neighbors that are reached over the links.
+        neighbors: VRF (``default`` for the default VRF) and address of the BGP neighbors that are reached over the links.
         interfaces: the links' interfaces, for OSPF.
 
     Empty where they are drained, or have no session.

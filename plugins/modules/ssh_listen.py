@@ -93,7 +93,7 @@ def configured(module: AnsibleModule) -> set[str]:
 
 
 def listening(module: AnsibleModule) -> set[str]:
-    """Return the addresses on which a running sshd listens in the main table. Forwarded ports of its clients belong to other processes."""
+    """Return the addresses on which a running sshd listens in the default VRF. Forwarded ports of its clients belong to other processes."""
     process = "pid=%s," % Systemd(module.run_command).main_pid(module.params["unit"])
     status, out, err = module.run_command(["ss", "-Hltnp"])
     lines = [line.split() for line in out.splitlines() if process in line]

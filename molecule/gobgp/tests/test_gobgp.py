@@ -92,7 +92,7 @@ def test_packets_take_the_box(host: Any, steered: str, received: str) -> None:
 
 
 def test_session_has_the_password(host: Any, peer: int) -> None:
-    """The session that carries the routes is one with a password, and this box called for its own."""
+    """The session that carries the routes is one with a password, and this box initiated its own."""
     neighbor = vtysh(host, f"show bgp neighbors 198.18.2.{peer}")[f"198.18.2.{peer}"]
     assert (neighbor["bgpState"], neighbor["authenticationEnabled"]) == ("Established", 1)
     assert neighbor["portForeign"] != 179

@@ -210,7 +210,7 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
     else:
         link.vrf = first.vrf if first.vrf == second.vrf else UNKNOWN
         if first.vrf != second.vrf and UNKNOWN not in (first.vrf, second.vrf):
-            ends = ", ".join(f"{node.name} in {node.vrf or 'the main table'}" for node in (first, second))
+            ends = ", ".join(f"{node.name} in {node.vrf or 'the default VRF'}" for node in (first, second))
             problems.add(Problem(link.path, f"joins two VRFs: {ends}", hint="name the VRF of the link in its key 'vrf'"))
     same_site = first.site is not None and first.site == second.site
     site = intent.sites.get(first.site) if same_site and first.site else None
@@ -232,7 +232,7 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
 
 
 def known_vrf(name: str | None, path: Place, vrfs: Mapping[str, Vrf], problems: Findings) -> None:
-    """Add the problem of a VRF that does not exist. Parameters: its name, none or empty for the main table; where it is named; those there are."""
+    """Add the problem of a VRF that does not exist. Parameters: its name, none or empty for the default VRF; where it is named; those there are."""
     if name and name not in vrfs and not problems.explains(Place.of("xgn_vrfs", name)):
         problems.add(unknown(path, f"{show(name)} is no VRF of xgn_vrfs", name, [known for known in vrfs if known], "valid VRFs"))
 

@@ -12,7 +12,7 @@ from hybrid_network import HOSTS, Background, Network, probing, wait_for
 
 ADDRESS = "1.1.1.1"
 RATE = 50
-# Of each region: machine and namespace of a client, its nearest instance, and the other one.
+# Of each site: machine and namespace of a client, its nearest instance, and the other one.
 REGIONS = (("hq-core", "office", "hq-nfv", "cloud-edge"), ("cloud-edge", "apps", "cloud-edge", "hq-nfv"))
 # Prints three times in s: of the signal, when the address was gone, and when the machine sent questions elsewhere.
 FREEZE = f"""
@@ -53,7 +53,7 @@ def outcome(clients: Background) -> dict[str, Any]:
 
 
 def test_the_nearest_instance_answers(network: Network, settled: None) -> None:
-    """Hosts of both regions, over UDP and TCP, and every router itself."""
+    """Hosts of both sites, over UDP and TCP, and every router itself."""
     for machine, namespace, nearest, _other in REGIONS:
         ask = f"ip netns exec {namespace} dig +short +time=3 +tries=2 @{ADDRESS}"
         answers = network.on[machine].output(f"{ask} hostname.bind CH TXT; {ask} +tcp hostname.bind CH TXT; {ask} anycast.xgn.invalid TXT")
@@ -65,7 +65,7 @@ def test_the_nearest_instance_answers(network: Network, settled: None) -> None:
 
 @pytest.mark.parametrize(("machine", "namespace", "nearest", "other"), REGIONS)
 def test_a_frozen_instance_is_withdrawn(network: Network, settled: None, machine: str, namespace: str, nearest: str, other: str) -> None:
-    """The daemon hangs: its address goes, the other region answers, and the way back is the same."""
+    """The daemon hangs: its address goes, the other site answers, and its return is the same."""
     shell = network.on[nearest]
     clients = crowd(network, machine, namespace)
     try:
@@ -86,7 +86,7 @@ def test_a_frozen_instance_is_withdrawn(network: Network, settled: None, machine
 
 @pytest.mark.parametrize(("machine", "namespace", "nearest", "other"), REGIONS)
 def test_a_planned_stop_loses_no_question(network: Network, settled: None, machine: str, namespace: str, nearest: str, other: str) -> None:
-    """At 50 questions a second neither `systemctl stop unbound` nor the start after it loses one; the other region answers in between."""
+    """At 50 questions a second neither `systemctl stop unbound` nor the start after it loses one; the other site answers in between."""
     shell = network.on[nearest]
     clients = crowd(network, machine, namespace)
     try:

@@ -1,6 +1,6 @@
 """A router in a system container (S31): systemd and FRR in a container of cloud-node, configured by the same role as the machines.
 
-It is on the VXLAN segment, gets its way back by BGP from the segment's gateway, cloud-edge, and publishes what stands in the intent for it.
+It is on the VXLAN segment, gets its default route by BGP from the segment's gateway, cloud-edge, and publishes what stands in the intent for it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_the_gateway_speaks_bgp_with_it(network: Network) -> None:
 
 
 def test_the_way_back_comes_by_bgp(network: Network) -> None:
-    """Each network of the other region is in its table and in its kernel, through the gateway."""
+    """Each network of the other site is in its table and in its kernel, through the gateway."""
     for prefix in OFFICE.values():
         assert learned(network, prefix) == ["eth0"]
     (route,) = json.loads(inside(network, "ip -json route show 10.10.0.0/24"))
