@@ -164,8 +164,8 @@ def unmanaged_peer(branch_machine: Run, router: Run, vrf: str, prefix: str) -> N
 def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds: int = SILENCE_SECONDS) -> dict[str, int]:
     """S15: nothing goes through the tunnel, and the NAT forgets after 10 s; keepalives alone keep the way to the branch open.
 
-    The proof is a packet from the router's side at the end, which the NAT accepts only while it remembers the branch, and its
-    counterpart: without keepalives such a packet does not arrive. peer: address of the branch on the link. Returns figures. BGP comes
+    The proof is a packet from the router's side at the end, which the NAT accepts only while it remembers the branch, and that it does
+    not arrive without keepalives. peer: address of the branch on the link. Returns figures. BGP comes
     up again afterwards by itself; `unmanaged_peer` sees to that.
     """
     own = json.loads(router(f"ip -json route get {peer} vrf {vrf}"))[0]["dev"]

@@ -98,7 +98,7 @@ def originated(variables: Variables) -> list[tuple[str, str]]:
 
 
 def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
-    """Check that BGP holds a network of this router as valid; FRR 8 may call it inaccessible although the route is there."""
+    """Check that BGP holds a network of this router as valid; FRR 8 may report it as inaccessible although the route is there."""
 
     def valid(entries: list[dict[str, Any]]) -> Verdict:
         entry = next((item for item in entries if (item["vrf"], item["prefix"]) == (vrf, prefix)), None)
