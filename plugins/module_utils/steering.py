@@ -144,7 +144,10 @@ def read_json(path: str, default: Any) -> Any:
 
 
 def write_text(path: str, text: str) -> None:
-    """Replace a file in one step, readable for everybody: root and the daemon's user both write here."""
+    """Replace a file in one step, readable for everybody: root and the daemon's user both write here.
+
+    Not by `files.write_atomically`: on a host this is a program that has nothing else of the collection.
+    """
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), 0o644)
