@@ -296,7 +296,7 @@ def _number(kind: LinkType) -> str:
 
 
 def _outer(kind: LinkType) -> str:
-    """Say which packets travel over the underlay, as the packet filter lets them in."""
+    """Say which packets travel over the underlay, as the packet filter accepts them."""
     ports = kind.ports
     protocol = ports.protocol.upper()
     if kind.port_settings:

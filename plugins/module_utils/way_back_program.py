@@ -253,6 +253,7 @@ def rules(runner: Runner, family: str) -> list[str]:
 def links(runner: Runner) -> dict[str, dict[str, Any]]:
     """Each interface with its master, MTU, MAC address (of hardware only: others get theirs from what makes them), state and addresses."""
     found: dict[str, dict[str, Any]] = {}
+    # Not by `iproute.json_objects`: this program runs on a host that has nothing else of the collection.
     for item in json.loads(runner(["ip", "-json", "-details", "address", "show"])[1] or "[]"):
         if "ifname" not in item:
             continue

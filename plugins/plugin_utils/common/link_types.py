@@ -80,7 +80,7 @@ class LinkType:
         role, variable: role that makes the interface, and its list of them.
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
             empty where the interface comes otherwise.
-        main_socket: its UDP socket is in the main table, whatever VRF its uplink is in.
+        main_socket: its UDP socket is in the default VRF, whatever VRF its uplink is in.
         unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none.
         other_units: units that must run before that one and make no interface.
         dynamic: the interface comes and goes with its session.

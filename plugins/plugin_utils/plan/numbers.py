@@ -159,7 +159,7 @@ def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | N
 
 
 def _call(link: Link, intent: Intent, problems: Findings) -> None:
-    """Decide who calls whom, under which address and port."""
+    """Decide which end initiates, under which address and port."""
     if link.options.over == UPLINK:
         before = len(problems)
         _meet(link, problems)

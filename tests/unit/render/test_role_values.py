@@ -305,8 +305,8 @@ def test_l2tp_values() -> None:
     }  # fmt: skip
     values = l2tp_ipsec_values(variables)
     anybody, one = values["tunnels"]
-    assert (anybody["callers"], anybody["initiates"]) == ("0.0.0.1 - 255.255.255.254", False)
-    assert (one["callers"], one["initiates"]) == ("192.0.2.9 - 192.0.2.9", True)
+    assert (anybody["initiators"], anybody["initiates"]) == ("0.0.0.1 - 255.255.255.254", False)
+    assert (one["initiators"], one["initiates"]) == ("192.0.2.9 - 192.0.2.9", True)
     assert one["preshared_key"] == f"<secret {LONGEST}>"
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
     # Only the end that initiates has a watch.

@@ -201,7 +201,7 @@ def _claims(intent: Intent, vrf: str, family: str) -> Iterator[_Claim]:
     """Yield everything that has a prefix in a VRF. Kinds that lie in their own pool by design are left out."""
     pools = intent.vrfs[vrf].pools
     unsure = intent.vrfs[vrf].unsure
-    # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the main table's name.
+    # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the name of the default VRF.
     shared = bool(vrf) and pools is intent.vrfs[""].pools
     for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
         if family in found and not unsure:

@@ -30,7 +30,7 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
             "GTSM counts the hops itself; keep one of them",
         )
     if bgp.password_variable is not None and kernel.tcp_l3mdev_accept:
-        hint = "TCP MD5 passwords do not work in a VRF while sockets of the main table answer there; set it to false"
+        hint = "TCP MD5 passwords do not work in a VRF while sockets of the default VRF answer there; set it to false"
         yield Problem(Place.of("xgn_kernel", "tcp_l3mdev_accept"), "cannot be combined with xgn_bgp.password_variable", "true", hint)
     if (bgp.keepalive is None) != (bgp.holdtime is None):
         missing = "holdtime" if bgp.holdtime is None else "keepalive"
@@ -191,7 +191,7 @@ def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]
         if part is mainland:
             continue
         for node in part:
-            where = f"VRF {vrf}" if vrf else "the main table"
+            where = f"VRF {vrf}" if vrf else "the default VRF"
             anchor = min(mainland, key=lambda item: item.id).name
             yield Problem(node.path, f"has no path to {anchor} in {where}", hint="add a link, or move the node to another VRF")
 

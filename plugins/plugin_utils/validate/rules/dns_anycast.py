@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, LOOPBACK_DEVICE, PORTS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import checkpoint_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import way_back_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
@@ -53,7 +53,7 @@ def dns_problems(host: Host) -> Iterator[Problem]:
     named = [(view.path, (view.text("address"), view.text("vrf"))) for view in root.views("dns_anycast_ssh_listen")]
     yield from twice(((path, f"{address} in {vrf_text(vrf or DEFAULT_VRF)}") for path, (address, vrf) in named if address), "address")
     yield from root.in_range("dns_anycast_ssh_port", *PORTS)
-    yield from checkpoint_problems(root, "dns_anycast_checkpoint")
+    yield from way_back_problems(root, "dns_anycast_way_back_seconds")
 
 
 def _anycast_address(path: Place, text: str) -> Iterator[Problem]:

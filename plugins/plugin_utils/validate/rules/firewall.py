@@ -14,7 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WI
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
-CHECKPOINT_MIN, CHECKPOINT_MAX = 10, 3600
+WAY_BACK_MIN, WAY_BACK_MAX = 10, 3600
 
 
 def firewall_problems(host: Host) -> Iterator[Problem]:
@@ -33,14 +33,14 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
     named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
     yield from _mss(host)
-    yield from checkpoint_problems(root, "firewall_checkpoint")
+    yield from way_back_problems(root, "firewall_way_back_seconds")
 
 
-def checkpoint_problems(root: View, key: str) -> Iterator[Problem]:
+def way_back_problems(root: View, key: str) -> Iterator[Problem]:
     """Report a time in which no controller can come back after a change."""
     if root.number(key):
-        hint = f" seconds, or 0 for none; below {CHECKPOINT_MIN} a controller cannot come back in time"
-        yield from root.in_range(key, CHECKPOINT_MIN, CHECKPOINT_MAX, hint)
+        hint = f" seconds, or 0 for none; below {WAY_BACK_MIN} a controller cannot come back in time"
+        yield from root.in_range(key, WAY_BACK_MIN, WAY_BACK_MAX, hint)
 
 
 def _entry(entry: View) -> Iterator[Problem]:

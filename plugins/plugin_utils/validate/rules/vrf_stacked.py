@@ -78,7 +78,7 @@ def default_route_problems(host: Host) -> Iterator[Problem]:
             yield from address_problems(view.at("gateway"), gateway)
         address = parse_address(gateway)
         if address is not None:
-            places.append((view.at("gateway"), f"{FAMILY[address.version]} default route of {vrf or 'the main table'}"))
+            places.append((view.at("gateway"), f"{FAMILY[address.version]} default route of {vrf or 'the default VRF'}"))
         if interface is not None:
             yield from _on(host, view, interface, vrf)
         if vrf is not None and vrf not in made:
@@ -92,6 +92,6 @@ def _on(host: Host, view: View, interface: str, vrf: str | None) -> Iterator[Pro
     if actual is not None and actual != (vrf or ""):
         yield view.problem(
             "interface",
-            f"is in {actual or 'no VRF'}, and the route in {vrf or 'the main table'}",
+            f"is in {actual or 'no VRF'}, and the route in {vrf or 'the default VRF'}",
             "give the route the VRF of its interface",
         )

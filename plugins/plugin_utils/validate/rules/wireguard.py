@@ -95,7 +95,7 @@ def outer_version(endpoint: str) -> int | None:
 def _uplink(host: Host) -> Iterator[Problem]:
     """Report a tunnel whose outer packets are larger than the uplink carries.
 
-    An endpoint that is a name, or a peer that calls from anywhere, may use either IP version: only what surely does not fit is reported.
+    An endpoint that is a name, or a peer that initiates from anywhere, may use either IP version: only what surely does not fit is reported.
     """
     root = host.root
     uplink = root.number(_UPLINK_MTU)
