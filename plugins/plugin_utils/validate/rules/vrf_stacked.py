@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VLANS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VLANS, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address, twice
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, host_problems, parse_address, twice
 
 _NOUNS = {"vlan": "VLAN", "macvlan": "macvlan interface"}
 
@@ -37,7 +36,7 @@ def stacked_problems(host: Host) -> Iterator[Problem]:
             continue
         if kind == "vlan" and vlan is not None:
             tags.append((view.at("vlan"), f"{parent}.{vlan}"))
-        yield from name_problems(view.at("parent"), parent, "interface", existing=True)
+        yield from name_problems(view.at("parent"), parent, existing=True)
         yield from _parent(view, parent, members, vxlans)
     yield from twice(tags, "VLAN")
 
@@ -76,6 +75,7 @@ def default_route_problems(host: Host) -> Iterator[Problem]:
         gateway, interface, vrf = view.text("gateway"), view.text("interface"), view.text("vrf")
         if gateway is not None:
             yield from address_problems(view.at("gateway"), gateway)
+            yield from host_problems(view.at("gateway"), gateway)
         address = parse_address(gateway)
         if address is not None:
             places.append((view.at("gateway"), f"{FAMILY[address.version]} default route of {vrf or 'the main table'}"))
@@ -87,7 +87,7 @@ def default_route_problems(host: Host) -> Iterator[Problem]:
 
 
 def _on(host: Host, view: View, interface: str, vrf: str | None) -> Iterator[Problem]:
-    yield from name_problems(view.at("interface"), interface, "interface", existing=True)
+    yield from name_problems(view.at("interface"), interface, existing=True)
     actual = host.enslaved.get(interface)
     if actual is not None and actual != (vrf or ""):
         yield view.problem(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, VXLAN_PORT, mac_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.underlay import (
@@ -15,10 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.underlay
     remote_problems,
     room_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import mac_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, twice
-
-_GROUP = "a group is replaced by the list of its members"
 
 
 def vxlan_problems(host: Host) -> Iterator[Problem]:
@@ -43,19 +40,19 @@ def _vxlan(host: Host, view: View) -> Iterator[Problem]:
     yield from view.in_range("vni", *VNIS)
     yield from view.in_range("port", *PORTS)
     if mac is not None:
-        yield from mac_problems(view, mac)
+        yield from mac_problems(view.at("mac"), mac)
     yield from _ends(view)
 
 
 def _ends(view: View) -> Iterator[Problem]:
     local = view.text("local")
     if local is not None:
-        yield from end_problems(view.at("local"), local, _GROUP)
+        yield from end_problems(view.at("local"), local)
     remotes = view.texts("remotes")
     if view.data.get("remotes") == []:
         yield Problem(view.at("remotes"), "is empty", hint="name at least one other end")
     for path, text in remotes:
-        yield from end_problems(path, text, _GROUP)
+        yield from end_problems(path, text)
         yield from remote_problems(view, path, text)
     yield from twice(remotes, "address")
 
