@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules for VLANs, macvlan interfaces and default routes of role vrf."""
+"""Rules for VLANs, macvlan interfaces, ports of bridges and default routes of role vrf."""
 
 from __future__ import annotations
 
@@ -65,6 +65,22 @@ def _parent(view: View, parent: str, members: Mapping[str, View], vxlans: Mappin
     mac = view.text("mac")
     if kind == "macvlan" and mac is not None and mac.lower() == (sized.text("mac") or "").lower():
         yield view.problem("mac", f"is that of {parent}", f"see {sized.at('mac')}; the parent needs another one")
+
+
+def port_problems(host: Host) -> Iterator[Problem]:
+    """Report ports of what is no bridge, and ports that are to be in a VRF of their own."""
+    kinds = {name: view.text("kind") for view in host.root.views("vrf_interfaces") if (name := view.text("name"))}
+    for view in host.root.views("vrf_interfaces"):
+        bridge = view.text("bridge")
+        if bridge is None:
+            continue
+        if view.given("vrf"):
+            yield view.problem("vrf", f"cannot be: the interface is a port of {bridge}", f"give {bridge} the VRF instead")
+        if kinds.get(bridge, "bridge") != "bridge" or bridge == view.text("name"):
+            bridges = [name for name, kind in kinds.items() if kind == "bridge"]
+            yield unknown(view.at("bridge"), f"{bridge!r} is no bridge", bridge, bridges, "bridges")
+        elif bridge not in kinds:
+            yield unknown(view.at("bridge"), f"bridge {bridge!r} is not in vrf_interfaces", bridge, kinds, "interfaces there")
 
 
 def default_route_problems(host: Host) -> Iterator[Problem]:
