@@ -55,7 +55,7 @@ def rows_of(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     path.parent.mkdir(parents=True)
     path.write_text(source, encoding="utf-8")
     monkeypatch.setattr(doc_tables, "ROOT", tmp_path)
-    monkeypatch.setattr(doc_tables.importlib, "import_module", lambda name: ast)
+    monkeypatch.setattr("importlib.import_module", lambda name: ast)
     return doc_tables.rules(path)
 
 
