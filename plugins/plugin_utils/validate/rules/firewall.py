@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
 WAY_BACK_MIN, WAY_BACK_MAX = 10, 3600
@@ -22,7 +21,7 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
     root = host.root
     for key in ("firewall_public_interfaces", "firewall_tcp_mss_interfaces"):
         for path, name in root.texts(key):
-            yield from name_problems(path, name, "interface")
+            yield from name_problems(path, name)
         yield from twice(root.texts(key), "interface")
     for path, text in root.texts("firewall_ssh_from"):
         yield from network_problems(path, text)
