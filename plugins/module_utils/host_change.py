@@ -6,19 +6,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import sync_directory, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, RecordError
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import WayBack
 
 
 class HostChange:
-    """The changes of one module call. module: the module that makes them; only what it does outside of check mode comes here."""
+    """The changes of one module call.
 
-    def __init__(self, module: AnsibleModule) -> None:
+    Parameters:
+        module: the module that makes them; only what it does outside of check mode comes here.
+        record: name of the record in which they are kept; None for none.
+    """
+
+    def __init__(self, module: AnsibleModule, record: str | None = None) -> None:
         self.module = module
         self.way_back = WayBack.of(module)
+        # Its files are kept like those that it speaks of, so that after a restoring it says what is there.
+        self.record = Record(record, module.warn, self.way_back.keep) if record else None
+        self._owned: set[str] = set()
 
     def about_to(self, *notes: dict[str, Any]) -> None:
         """Say what is about to be changed live, before it is: the way back is armed, and notes tell it how the former state is made live again."""
@@ -27,17 +37,58 @@ class HostChange:
     def write(self, path: str, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Replace path by text in one step; parameters as of `files.write_atomically`."""
         self.way_back.keep(path)
+        if path not in self._owned:
+            self.own_file(path, text)
+        self.save()
         write_atomically(path, text, mode, uid, gid)
 
     def remove(self, path: str) -> None:
-        """Remove a file; one that is not there is no error."""
-        if os.path.lexists(path):
+        """Remove a file, and put back what was there before it was ours; one that is not there is no error."""
+        if self.record is not None:
+            self.way_back.keep(path)
+            self.record.put_back(path)
+            self.disown("file", path)
+        elif os.path.lexists(path):
             self.way_back.keep(path)
             os.unlink(path)
             sync_directory(os.path.dirname(path))
+
+    def owns_file(self, path: str) -> bool:
+        """Say whether a file is recorded. One that is not any more may be the owner's again, put back by a run that was killed then."""
+        return self.record is not None and ("file", path) in self.record.objects
 
     def give(self, path: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Set mode and owner of a file whose content stays. mode: permission bits; uid, gid: -1 leaves what is."""
         self.way_back.keep(path)
         os.chmod(path, mode)
         os.chown(path, uid, gid)
+
+    def own_file(self, path: str, text: str | None) -> None:
+        """Take a file into the record; parameters as of `ownership.Record.note_file`. `save` writes it. What is said here counts for `write`, too."""
+        self._owned.add(path)
+        if self.record is not None:
+            try:
+                self.record.note_file(path, text)
+            except OSError as error:
+                self.module.fail_json(msg="what is in %s now cannot be kept, so it is not replaced: %s" % (path, error))
+
+    def own(self, kind: str, name: str, before: Callable[[], Any] | None = None, asked: str | None = None) -> None:
+        """Take an object that is no file into the record, before it is made; parameters as of `ownership.Record.note`. `save` writes it."""
+        if self.record is not None:
+            self.record.note(kind, name, before, asked)
+
+    def disown(self, kind: str, name: str) -> None:
+        """Strike an object out that is gone."""
+        if self.record is not None:
+            try:
+                self.record.forget(kind, name)
+            except RecordError as error:
+                self.module.fail_json(msg=str(error))
+
+    def save(self) -> None:
+        """Write the record. Fails the module when that is not possible: nothing is made that nobody would know of."""
+        if self.record is not None:
+            try:
+                self.record.save()
+            except RecordError as error:
+                self.module.fail_json(msg=str(error))

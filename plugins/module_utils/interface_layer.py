@@ -157,7 +157,8 @@ def apply(
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
     "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; tunnels as in
     interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it
-    has and declared lacks is taken down. only: handle this one interface and its VRF. dry_run: change nothing.
+    has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's. only: handle this one interface and
+    its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
     that this layer does not make. Raises InterfaceLayerError when the kernel refuses.
@@ -209,6 +210,9 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
                 _look_for_duplicates(kernel, links, interface["name"], False)
             if interface.get("bridge") or interface.get("vrf"):
                 _keep_master(kernel, links[interface["name"]])
+    if previous and only is None:
+        # Last: whoever moves to another VRF is there by now.
+        _delete_vrfs(kernel, links, declared.get("vrfs", []), previous.get("vrfs", []))
     tables = {item["name"]: item["table"] for item in declared.get("vrfs", [])}
     for route in declared.get("default_routes", []):
         if only in (None, route["interface"]) and route["interface"] in links:
@@ -321,7 +325,6 @@ def _with_tunnels(declared: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> None:
     interfaces = {item["name"]: item for item in declared.get("interfaces", [])}
-    vrfs = {item["name"] for item in declared.get("vrfs", [])}
     old_vrfs = {item["name"] for item in previous.get("vrfs", [])}
     for item in previous.get("interfaces", []):
         link = links.get(item["name"])
@@ -332,17 +335,42 @@ def _take_down(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], 
                 kernel.change("link", "set", "dev", item["name"], "nomaster")
                 link["master"] = None
             continue
-        if item.get("kind"):
+        if item.get("kind") and not item.get("found"):
             kernel.delete(links, item["name"])
-        elif link["master"] in old_vrfs | {item.get("bridge")}:
+            continue
+        if item.get("former_mtu") and link["mtu"] == item.get("mtu") != item["former_mtu"]:
+            kernel.change("link", "set", "dev", item["name"], "mtu", str(item["former_mtu"]))
+        if link["master"] and link["master"] in old_vrfs | {item.get("bridge")}:
+            # Down first: its addresses and what they reach must not turn up in the main table.
+            if link["up"]:
+                kernel.change("link", "set", "dev", item["name"], "down")
+                link["up"] = False
             kernel.change("link", "set", "dev", item["name"], "nomaster")
             link["master"] = None
-    for name in sorted(old_vrfs - vrfs):
+
+
+def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:
+    """Delete the VRFs that are no longer declared, with the route that outlives them. The kernel drops members into the main table: they are down then."""
+    names, tables = {item["name"] for item in declared}, {item["table"] for item in declared}
+    for item in sorted(previous, key=lambda item: str(item["name"])):
+        name, table = item["name"], item["table"]
+        if name in names or item.get("found") or links.get(name, {}).get("kind", "vrf") != "vrf":
+            continue
         if name in links:
-            kernel.delete(links, name)
-            for link in links.values():
+            for member, link in links.items():
                 if link["master"] == name:
-                    link["master"] = None
+                    if link["up"]:
+                        kernel.change("link", "set", "dev", member, "down")
+                    link["master"], link["up"] = None, False
+            kernel.delete(links, name)
+        for family in () if table in tables else FAMILIES:
+            for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
+                if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
+                    kernel.change(
+                        family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC)
+                    )
+    if previous and not declared and not any(item.get("found") for item in previous):
+        _restore_local_rules(kernel)
 
 
 def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> None:
@@ -367,6 +395,11 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         kernel.change("link", "set", "dev", name, "up")
 
 
+def _local(rules: list[Any]) -> list[Any]:
+    """The rules that look every packet up in table local; one for some packets only is somebody else's."""
+    return [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+
+
 def _move_local_rules(kernel: Kernel) -> None:
     """Put `lookup local` behind the l3mdev rule, as a rule of the kernel's: those of other protocols are a network manager's to remove.
 
@@ -375,7 +408,7 @@ def _move_local_rules(kernel: Kernel) -> None:
     for family in FAMILIES:
         # Without -details a rule of the kernel's looks like one that says nothing of its protocol.
         rules = kernel.read("-details", family, "rule", "show")
-        local = [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+        local = _local(rules)
         behind = [rule.get("protocol") for rule in local if rule.get("priority") == LOCAL_RULE_PREFERENCE]
         places = [rule.get("priority") for rule in local]
         right = ("table", "local", "protocol", "kernel")
@@ -389,6 +422,18 @@ def _move_local_rules(kernel: Kernel) -> None:
         if behind != ["kernel"]:
             kernel.change(family, "rule", "add", "preference", str(LOCAL_RULE_PREFERENCE), *right)
         for place in (0, SPARE_RULE_PREFERENCE):
+            if place in places:
+                kernel.change(family, "rule", "delete", "preference", str(place), "table", "local")
+
+
+def _restore_local_rules(kernel: Kernel) -> None:
+    """Put `lookup local` back to where the kernel has it, since no VRF is left that it could answer in."""
+    for family in FAMILIES:
+        rules = kernel.read("-details", family, "rule", "show")
+        places = [rule.get("priority") for rule in _local(rules)]
+        if 0 not in places:
+            kernel.change(family, "rule", "add", "preference", "0", "table", "local", "protocol", "kernel")
+        for place in (LOCAL_RULE_PREFERENCE, SPARE_RULE_PREFERENCE):
             if place in places:
                 kernel.change(family, "rule", "delete", "preference", str(place), "table", "local")
 
@@ -413,8 +458,10 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
         )
     if master and link["master"] != master:
         kernel.change("link", "set", "dev", name, "master", master)
+        link["master"] = master
     elif not master and link["master"] and links.get(link["master"], {}).get("kind") == "vrf":
         kernel.change("link", "set", "dev", name, "nomaster")
+        link["master"] = None
     mac = interface.get("mac")
     if mac and (link["mac"] or "").lower() != mac.lower():
         interface_mac.change(kernel, links, name, mac)

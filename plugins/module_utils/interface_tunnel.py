@@ -116,8 +116,8 @@ def contradiction(part: Part, links: dict[str, Any], tunnel: dict[str, Any]) -> 
 
 
 def take_down(part: Part, kernel: Kernel, links: dict[str, Any], declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:
-    """Delete the tunnels that were declared before and no longer are."""
+    """Delete the tunnels that were declared before and no longer are, but for those that were found."""
     names = {item["name"] for item in declared}
     for item in previous:
-        if item["name"] not in names and links.get(item["name"], {}).get("kind") in part.KINDS:
+        if item["name"] not in names and not item.get("found") and links.get(item["name"], {}).get("kind") in part.KINDS:
             kernel.delete(links, item["name"])

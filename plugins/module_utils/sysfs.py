@@ -22,6 +22,11 @@ def interface_is_up(name: str) -> bool:
     return bool(int(read_text(os.path.join(NET, name, "flags")) or "0", 16) & 1)
 
 
+def interface_has_master(name: str) -> bool:
+    """Say whether an interface is in a VRF or a bridge."""
+    return os.path.lexists(os.path.join(NET, name, "master"))
+
+
 def interface_mtu(name: str) -> int | None:
     """Give the MTU of an interface in bytes; None when there is no such interface."""
     text = read_text(os.path.join(NET, name, "mtu"))

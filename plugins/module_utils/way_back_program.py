@@ -73,7 +73,7 @@ MADE_LIVE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("/etc/xgn/anycast.json", SERVICES, ("systemctl", "restart", "xgn-anycast.service")),
     ("/etc/gobgpd.conf", SERVICES, ("systemctl", "reload", "gobgpd.service")),
 )
-# Programs of ours: put back last, since the steps need those that know what was tried.
+# Programs of ours: put back last, since the steps need those that know what was tried. One that was taken away comes back first: they need it, too.
 PROGRAMS = "/usr/local/"
 # A new private key is used by nothing once its configuration is gone, and peers may have learned the public one already.
 KEYS = (("/etc/wireguard/", ".key"), ("/etc/openvpn/", ".pem"))
@@ -253,6 +253,7 @@ def rules(runner: Runner, family: str) -> list[str]:
 def links(runner: Runner) -> dict[str, dict[str, Any]]:
     """Each interface with its master, MTU, MAC address (of hardware only: others get theirs from what makes them), state and addresses."""
     found: dict[str, dict[str, Any]] = {}
+    # Not by `iproute.json_objects`: this program runs on a host that has nothing else of the collection.
     for item in json.loads(runner(["ip", "-json", "-details", "address", "show"])[1] or "[]"):
         if "ifname" not in item:
             continue
@@ -423,11 +424,14 @@ class Restoring:
             self.do(["systemctl", "stop", unit])
 
     def files(self, programs: bool) -> bool:
-        """Put files back. programs: those of ours, or all others. At boot all of them, since nothing runs."""
+        """Put files back. programs: those of ours that are there, or all others. At boot all of them, since nothing runs."""
         whole, seen = True, set()
         for entry in self.entries:
             path = entry.get("file")
-            if path is None or path in seen or (path.startswith(PROGRAMS) is not programs and not self.at_boot):
+            if path is None or path in seen:
+                continue
+            late = path.startswith(PROGRAMS) and os.path.lexists(path)
+            if late is not programs and not self.at_boot:
                 continue
             seen.add(path)
             if entry["saved"] is None and any(path.startswith(begin) and path.endswith(end) for begin, end in KEYS):

@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Writes all files, or none - every changed file is first checked by its own program under its own name in a private directory.
   - One remote call where a template task per file costs two each.
+  - With O(record), the files, units and tables given are all of that record. What is recorded and no longer given goes, units first, and what was there before
+    comes back.
 author: xuegao.net maintainers (@xuegao)
 options:
   files:
@@ -51,6 +53,19 @@ options:
     type: list
     elements: path
     default: []
+  record:
+    description: Name of the record below C(/var/lib/xgn/record) - the role, or the role, a dot and a part of it.
+    type: str
+  units:
+    description: Units that the caller starts or enables for these files. How they were before is recorded.
+    type: list
+    elements: str
+    default: []
+  tables:
+    description: Tables of nftables, family and name, that these units load. They are recorded and go with them.
+    type: list
+    elements: str
+    default: []
   secrets:
     description: Secrets by name. C(<secret NAME>) in a file's content stands for one; what is printed has the placeholder.
     type: dict
@@ -75,18 +90,27 @@ changed_paths:
   returned: always
   type: list
   elements: str
+actions:
+  description: What was (or would be) done about recorded files and units that are no longer given, in words.
+  returned: always
+  type: list
+  elements: str
 """
 
 import grp
 import os
 import pwd
 import shlex
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.nft import NftError
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
+from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
@@ -116,27 +140,54 @@ def refusal_of(module: AnsibleModule, item: dict[str, Any], text: str) -> str | 
 
 
 class Comparison:
-    """The files as they are and as they should be. ``contents`` and ``attributes`` are what differs: item, new text, owner and group numbers."""
+    """The files as they are and as they should be.
+
+    ``contents`` and ``attributes`` are what differs: item, new text, owner and group numbers. ``texts`` is what every file holds in the end, None for
+    one whose content is not looked at. ``unlisted`` is what is recorded and no longer given.
+    """
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.contents: list[tuple[dict[str, Any], str, int, int]] = []
         self.attributes: list[tuple[dict[str, Any], int, int]] = []
+        self.texts: dict[str, str | None] = {}
+        self.change = HostChange(module, module.params["record"])
+        self.removal = Removal(module)
         self.gone = [path for path in module.params["absent"] if os.path.lexists(path)]
         self.diffs: list[dict[str, str]] = []
         refusals = [refusal for item in module.params["files"] for refusal in self._compare(item)]
         if refusals:
             module.fail_json(msg="The program that reads it refuses a new file, and nothing was written:\n" + "\n".join(refusals))
         for path in self.gone:
-            self._note(path, read_text(path), "")
+            self._note(path, shown(path), "")
+        given = {("file", path) for path in self.texts}
+        given |= {(kind, name) for kind in ("unit", "table") for name in module.params[kind + "s"]}
+        recorded = self.change.record.objects if self.change.record is not None else {}
+        self.unlisted = [key for key in recorded if key not in given and key[1] not in self.gone]
 
     def changed_paths(self) -> list[str]:
         """Files that differ in any way."""
-        return [item["path"] for item, *_new in self.contents] + [item["path"] for item, *_new in self.attributes] + self.gone
+        listed = [item["path"] for item, *_new in self.contents] + [item["path"] for item, *_new in self.attributes] + self.gone
+        return listed + [item["before_header"] for item in self.removal.diffs]
+
+    def remove_unlisted(self) -> None:
+        """Take away what is no longer given, or in check mode find out what that would be."""
+        try:
+            self.removal.remove(self.change, self.unlisted)
+        except (CommandError, NftError, OSError) as error:
+            self.module.fail_json(msg="%s. What is left is still recorded, and the next run goes on." % error)
 
     def apply(self) -> None:
         """Make the files as they should be."""
-        change = HostChange(self.module)
+        change = self.change
+        # All of it before the first is made: a run that is killed in between leaves nothing unknown.
+        for unit in self.module.params["units"]:
+            change.own("unit", unit, partial(unit_before, self.module, unit))
+        for table in self.module.params["tables"]:
+            change.own("table", table)
+        for path, content in self.texts.items():
+            change.own_file(path, content)
+        change.save()
         for item, text, uid, gid in self.contents:
             change.write(item["path"], text, int(item["mode"], 8), uid, gid)
         for item, uid, gid in self.attributes:
@@ -153,6 +204,7 @@ class Comparison:
             self.module.fail_json(
                 msg="%s was not written: it has the placeholder <secret %s>, and secrets has no such name." % (path, error.args[0])
             )
+        self.texts[path] = None if item["keep"] else text
         uid, gid = owner_ids(self.module, item)
         exists, before = os.path.exists(path), read_text(path)
         if not exists or (before != text and not item["keep"]):
@@ -186,6 +238,9 @@ def main() -> None:
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},
+            "record": {"type": "str"},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "tables": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             **WAY_BACK,
         },
@@ -194,8 +249,12 @@ def main() -> None:
     comparison = Comparison(module)
     if not module.check_mode:
         comparison.apply()
-    changed_paths = comparison.changed_paths()
-    module.exit_json(changed=bool(changed_paths), changed_paths=changed_paths, diff=comparison.diffs)
+    comparison.remove_unlisted()
+    changed_paths, actions = comparison.changed_paths(), comparison.removal.actions
+    diff = comparison.diffs + comparison.removal.diffs
+    if actions:
+        diff.append({"prepared": "".join(action + "\n" for action in actions)})
+    module.exit_json(changed=bool(changed_paths or actions), changed_paths=changed_paths, actions=actions, diff=diff)
 
 
 if __name__ == "__main__":

@@ -249,7 +249,8 @@ def main() -> None:
         networks = docker.get("/networks")
         live = inspect_all(docker, asked["label"], [item["name"] for item in asked["containers"]])
     except DockerError as error:
-        if not module.check_mode:
+        # With nothing declared it may be gone, and what it had with it.
+        if not module.check_mode and any(asked[kind] for kind in ("images", "networks", "containers")):
             module.fail_json(msg="Docker cannot be asked what it has, and nothing was changed: %s" % error)
         engine, images, networks, live = False, {}, [], {}
     comparison.images(asked["images"], images, json.loads(read_text(asked["record"]) or "{}"))

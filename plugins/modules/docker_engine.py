@@ -67,6 +67,7 @@ version:
 import json
 import os
 import shutil
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -74,6 +75,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docke
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
+from ansible_collections.xuegao.net.plugins.module_utils.removal import shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -145,11 +147,13 @@ class Engine:
         self.config: dict[str, Any] = module.params["config"]
         self.text = json.dumps(self.config, indent=2, sort_keys=True) + "\n"
         self.old_text = read_text(CONFIG)
+        # Before it is written; the owner's may hold secrets.
+        self.old_shown = shown(CONFIG)
         self.dropin: str = module.params["dropin"]
         self.old_dropin = read_text(DROPIN)
         self.dockerd = module.get_bin_path("dockerd")
         self.systemd = Systemd(module.run_command)
-        self.change = HostChange(module)
+        self.change = HostChange(module, "docker_macvlan")
         self.actions: list[str] = []
 
     def old_config(self) -> dict[str, Any]:
@@ -207,6 +211,13 @@ class Engine:
         if changed or loaded is None or (info and info.get("LiveRestoreEnabled") != new.get("live-restore", False)):
             return "reload"
         return None
+
+    def record(self) -> None:
+        """Record service and files, also where nothing of them changes: an older version may have made them, which kept no record."""
+        self.change.own("unit", UNIT, partial(unit_before, self.module, UNIT))
+        self.change.own_file(CONFIG, self.text)
+        self.change.own_file(DROPIN, self.dropin)
+        self.change.save()
 
     def write(self) -> None:
         """Write both files where they differ."""
@@ -293,12 +304,13 @@ def main() -> None:
         need = "start"
     engine.actions += [need] if need else []
     changed = bool(engine.actions) or engine.text != engine.old_text or engine.dropin != engine.old_dropin
-    if not module.check_mode and changed:
+    if not module.check_mode:
+        engine.record()
         if data:
             engine.move(old_root, new_root)
         if engine.dockerd is None:
             engine.write()
-        else:
+        elif changed:
             info = engine.apply(need)
     module.exit_json(
         changed=changed,
@@ -307,7 +319,7 @@ def main() -> None:
         cgroup_version=info.get("CgroupVersion", "2"),
         version=info.get("ServerVersion", ""),
         diff=[
-            {"before_header": CONFIG, "after_header": CONFIG, "before": engine.old_text, "after": engine.text},
+            {"before_header": CONFIG, "after_header": CONFIG, "before": engine.old_shown, "after": engine.text},
             {"before_header": DROPIN, "after_header": DROPIN, "before": engine.old_dropin, "after": engine.dropin},
             {"prepared": "".join("docker.service: %s\n" % action for action in engine.actions)},
         ],

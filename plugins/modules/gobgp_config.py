@@ -40,6 +40,9 @@ options:
     description: The file.
     type: path
     default: /etc/gobgpd.conf
+  record:
+    description: Name of the record of the file.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -92,6 +95,17 @@ POLL_SECONDS = 0.3
 TITLES = {"global": "AS number or router ID", "neighbors": "neighbors"}
 # Whatever the notation: a file made by hand may hold a literal string, or a comment behind it.
 SECRETS = re.compile(r"""^[ \t]*auth-password[ \t]*=[ \t]*["']?(?P<secret>.*?)["']?[ \t]*$""", re.MULTILINE)
+
+ARGUMENTS: dict[str, Any] = {
+    "content": {"type": "str", "required": True},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "asn": {"type": "int", "required": True},
+    "router_id": {"type": "str", "required": True},
+    "neighbors": {"type": "list", "elements": "str", "default": []},
+    "path": {"type": "path", "default": "/etc/gobgpd.conf"},
+    "record": {"type": "str"},
+    **WAY_BACK,
+}
 
 
 def quoted(value: str) -> str:
@@ -185,18 +199,7 @@ def steer(module: AnsibleModule) -> list[str]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "content": {"type": "str", "required": True},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-            "asn": {"type": "int", "required": True},
-            "router_id": {"type": "str", "required": True},
-            "neighbors": {"type": "list", "elements": "str", "default": []},
-            "path": {"type": "path", "default": "/etc/gobgpd.conf"},
-            **WAY_BACK,
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, secrets = module.params["path"], module.params["secrets"]
     try:
         # The quotes stand in the template.
@@ -211,8 +214,12 @@ def main() -> None:
         complaint = complaint_of(module, text)
         if complaint:
             module.fail_json(msg="%s was not changed, and gobgpd was not touched: %s" % (path, complaint))
+    change = HostChange(module, module.params["record"])
+    if not module.check_mode:
+        change.own_file(path, text)
+        change.save()
     if not module.check_mode and (before != text or mode != 0o640):
-        HostChange(module).write(path, text, 0o640, 0, group_number(module))
+        change.write(path, text, 0o640, 0, group_number(module))
     try:
         applied = apply(module, before != text)
         steered = [line for line in steer(module) if not line.startswith(steering.REFUSED)]

@@ -9,7 +9,8 @@ module: host_facts
 short_description: What a router needs to know about its host, in one call
 version_added: 0.1.0
 description:
-  - Distribution, kernel, kernel features, installed packages, commands. Replaces a fact run, a package query and several probes.
+  - Distribution, kernel, kernel features, installed packages, commands, and what the collection made here. Replaces a fact run, a package query and
+    several probes.
 author: xuegao.net maintainers (@xuegao)
 options:
   commands:
@@ -39,7 +40,7 @@ ansible_facts:
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
-        - V(container) (whether the kernel is shared).
+        - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it).
       type: dict
     xgn_way_back:
       description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
@@ -54,6 +55,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 
 # What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
 ARTIFACT_MARK = "+xgn."
@@ -135,6 +137,7 @@ def main() -> None:
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": os.path.isdir("/run/systemd/system"),
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
+        "recorded": recorded(module.warn),
     }
     left = {} if module.check_mode else way_back.left_armed()
     module.exit_json(changed=False, ansible_facts={"xgn_host": facts, **({way_back.FACT: left} if left else {})})

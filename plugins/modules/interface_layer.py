@@ -81,7 +81,7 @@ options:
         type: str
         required: true
       vrf:
-        description: VRF of the route; the main table when not given.
+        description: VRF of the route; the default VRF when not given.
         type: str
   vxlans:
     description:
@@ -124,7 +124,7 @@ options:
         description: Whether it answers ARP; it does when not given.
         type: bool
       underlay_vrf:
-        description: VRF the outer packets are routed in; the main table when not given.
+        description: VRF the outer packets are routed in; the default VRF when not given.
         type: str
   gre_tunnels:
     description:
@@ -169,8 +169,12 @@ options:
         description: MTU in bytes.
         type: int
       underlay_vrf:
-        description: VRF the outer packets are routed in; the main table when not given.
+        description: VRF the outer packets are routed in; the default VRF when not given.
         type: str
+  remove_all:
+    description: Allow that nothing is declared although all that was declared earlier would go.
+    type: bool
+    default: false
   path:
     description: File that holds the declared state, read at boot.
     type: path
@@ -211,6 +215,8 @@ missing:
 """
 
 import json
+import os
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -218,6 +224,8 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, i
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
@@ -260,6 +268,17 @@ GRE = {
     "underlay_vrf": {"type": "str"},
 }
 
+ARGUMENTS = {
+    "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
+    "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
+    "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+    "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
+    "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
+    "remove_all": {"type": "bool", "default": False},
+    "path": {"type": "path", "default": layer.STATE_FILE},
+    **WAY_BACK,
+}
+
 
 def given(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The dictionaries without the keys that have no value."""
@@ -275,13 +294,9 @@ def declared_state(params: dict[str, Any]) -> dict[str, Any]:
     return declared
 
 
-def declared_before(module: AnsibleModule, path: str) -> dict[str, Any]:
-    """What was declared before; nothing, with a warning, where that file is torn: it is written anew."""
-    try:
-        return layer.load(path)
-    except layer.InterfaceLayerError as error:
-        module.warn("%s. It is written anew; what it declared before and is not declared any more is not known, and stays." % error)
-        return {}
+def printed(declared: dict[str, Any]) -> str:
+    """A state as its file holds it."""
+    return json.dumps(declared, indent=1, sort_keys=True) + "\n"
 
 
 def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
@@ -305,32 +320,106 @@ def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> li
     return made_again
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
-            "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
-            "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
-            "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
-            "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
-            "path": {"type": "path", "default": layer.STATE_FILE},
-            **WAY_BACK,
-        },
-        supports_check_mode=True,
-    )
-    path, declared, change = module.params["path"], declared_state(module.params), HostChange(module)
-    text = json.dumps(declared, indent=1, sort_keys=True) + "\n"
+def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What of a declared state is this layer's to make or to take back, by name: the section it stands in, and itself.
+
+    An interface that a unit makes, or that comes and goes with its peer, is its role's.
+    """
+    items = [item for item in declared.get("interfaces", []) if not (item.get("unit") or item.get("dynamic"))]
+    found = {item["name"]: ("interfaces", item) for item in items}
+    for section in ("vrfs", *layer.TUNNELS):
+        found.update({item["name"]: (section, item) for item in declared.get(section, [])})
+    return found
+
+
+def before_ours(name: str, is_nic: bool, is_known: bool) -> dict[str, Any] | None:
+    """What an interface was before, for the record; None where it is made here. is_known: it was declared here before.
+
+    A NIC of the owner's cannot be deleted, and what else lives before anybody declared it is not ours to delete. mtu: in bytes; None where there is no
+    such NIC yet.
+    """
+    if is_nic:
+        return {"nic": True, "mtu": interface_mtu(name)}
+    return {"found": True, "mtu": interface_mtu(name)} if not is_known and interface_exists(name) else None
+
+
+def own(change: HostChange, declared: dict[str, Any], previous: dict[str, Any]) -> None:
+    """Take into the record what is declared, before it is made; `save` has to follow."""
+    known = objects_of(previous)
+    for name, (section, item) in objects_of(declared).items():
+        is_nic = section == "interfaces" and not item.get("kind")
+        before = partial(before_ours, name, is_nic, name in known)
+        change.own("interface", name, before, json.dumps([section, item], sort_keys=True))
+
+
+def was_found(change: HostChange, name: str) -> bool:
+    """Say whether the record has an interface as one that was found."""
+    known = change.record.objects.get(("interface", name), {}) if change.record is not None else {}
+    return bool((known.get("before") or {}).get("found"))
+
+
+def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[str]) -> None:
+    """Tell the way back what is about to be tried; predicted: the commands."""
+    for command in predicted:
+        # A drop-in for networkd is the one file that the layer writes itself, at boot too.
+        if command.startswith("write "):
+            change.way_back.keep(command.split(" ", 1)[1])
+    tried = json.loads(json.dumps(declared))
+    for name, (_section, item) in objects_of(tried).items():
+        if was_found(change, name):
+            item["found"] = True
+    place = change.way_back.text("interface.json", printed(tried))
+    change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", place))
+
+
+def strike_out(change: HostChange, declared: dict[str, Any]) -> None:
+    """Strike out what is no longer declared, since it is gone."""
+    for name in change.record.names("interface") if change.record is not None else []:
+        if name not in objects_of(declared):
+            change.disown("interface", name)
+
+
+def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> dict[str, Any]:
+    """What was declared before: what the file says, and what it has lost and the record still knows."""
+    recorded = change.record.objects if change.record is not None else {}
     try:
-        previous = declared_before(module, path)
+        previous = layer.load(path)
+    except layer.InterfaceLayerError as error:
+        module.warn("%s. It is written anew; what it declared before is taken from the record." % error)
+        previous = {}
+    known = objects_of(previous)
+    for (kind, name), entry in recorded.items():
+        if kind != "interface":
+            continue
+        if name not in known and entry["asked"]:
+            section, item = json.loads(entry["asked"])
+            previous.setdefault(section, []).append(item)
+            known[name] = section, item
+        if name in known and (entry["before"] or {}).get("mtu"):
+            known[name][1]["former_mtu"] = entry["before"]["mtu"]
+        if name in known and was_found(change, name):
+            known[name][1]["found"] = True
+    return previous
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    path, declared = module.params["path"], declared_state(module.params)
+    text = printed(declared)
+    change = HostChange(module, "vrf.layer")
+    try:
+        previous = formerly_declared(module, change, path)
+        if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
+            module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
+        if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
+            module.exit_json(changed=False, commands=[], made_again=[], missing=[])
+        own(change, declared, previous)
         made_again = tunnels_to_make_again(module, declared)
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
         if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
-            for command in predicted:
-                # A drop-in for networkd is the one file that the layer writes itself, at boot too.
-                if command.startswith("write "):
-                    change.way_back.keep(command.split(" ", 1)[1])
-            tried = change.way_back.text("interface.json", text)
-            change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", tried))
+            lay_way_back(change, declared, predicted)
+        if not module.check_mode:
+            change.save()
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
         module.fail_json(msg=str(error))
@@ -343,8 +432,12 @@ def main() -> None:
         )
     # The file follows the kernel: a run that dies in between still knows what it declared before.
     before, file_differs = read_text(path), not is_as_declared(path, text, 0o644)
-    if file_differs and not module.check_mode:
-        change.write(path, text, 0o644)
+    if not module.check_mode:
+        change.own_file(path, text)
+        change.save()
+        if file_differs:
+            change.write(path, text, 0o644)
+        strike_out(change, declared)
     module.exit_json(
         changed=bool(commands) or file_differs,
         commands=commands,

@@ -10,6 +10,7 @@ short_description: Kernel settings below /proc/sys, at boot and live, in one cal
 version_added: 0.1.0
 description:
   - Writes one sysctl.d(5) file and sets each live value that differs from it.
+  - With O(record), a setting that is no longer given has its former value again, unless somebody else has changed it since.
   - Reads every value back; a value the kernel does not keep is an error.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -23,6 +24,14 @@ options:
       - In a key whose first separator is a dot, a slash stands for a dot within a name, such as that of interface C(eth0.100).
     type: dict
     required: true
+  left:
+    description: Keys that are somebody else's business now. They are no longer recorded, and keep the value that they have.
+    type: list
+    elements: str
+    default: []
+  record:
+    description: Name of the record of the file and of the former live values.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -46,15 +55,30 @@ live_changed:
 """
 
 import os
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import (
+    settings_text,
+    sysctl_name,
+    sysctl_path,
+    sysctl_value,
+)
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # Settings that name a kernel module, and how the module's name begins.
 MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
+
+ARGUMENTS = {
+    "path": {"type": "path", "required": True},
+    "settings": {"type": "dict", "required": True},
+    "left": {"type": "list", "elements": "str", "default": []},
+    "record": {"type": "str"},
+    **WAY_BACK,
+}
 
 
 def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
@@ -66,11 +90,45 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
         module.run_command([modprobe, "--quiet", prefix + value])
 
 
+def former(live: str, wanted: str) -> dict[str, str] | None:
+    """What to put back one day; nothing where the value was the same before, or an older version of this collection has set it."""
+    return {"value": live} if live != wanted else None
+
+
+def names_as_given(change: HostChange, settings: dict[str, str]) -> list[str]:
+    """Return the recorded keys, those that are given in another notation now by that; what was before them stays known. Those left to others go."""
+    if change.record is None:
+        return []
+    given = {sysctl_path(key): key for key in settings}
+    for key in change.record.names("sysctl"):
+        change.record.rename("sysctl", key, given.get(sysctl_path(key), key))
+    left = {sysctl_path(key) for key in change.module.params["left"]} - given.keys()
+    for key in [key for key in change.record.names("sysctl") if sysctl_path(key) in left]:
+        change.record.drop("sysctl", key)
+    return change.record.names("sysctl")
+
+
+def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, before: str) -> None:
+    """Give the kernel a value; before: what it has. Ends the module where the kernel refuses it or keeps another one."""
+    change.way_back.note_setting(sysctl_path(key), before)
+    load_module_of(module, key, value)
+    try:
+        with open(sysctl_path(key), "w", encoding="utf-8") as stream:
+            stream.write(value)
+    except OSError as error:
+        module.fail_json(
+            msg="The kernel refuses %r for %s: %s. %s has the new values, and those before this one are live."
+            % (value, key, error.strerror, module.params["path"])
+        )
+    if sysctl_value(key) != value:
+        module.fail_json(
+            msg="%s was set to %r, and the kernel keeps %r. Remedy: write what it keeps, or look for what sets it back."
+            % (key, value, sysctl_value(key))
+        )
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "settings": {"type": "dict", "required": True}, **WAY_BACK},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
@@ -78,33 +136,30 @@ def main() -> None:
             msg="This kernel (%s) has no such setting: %s. Nothing was changed. Remedy: correct the name, or load the module that brings it."
             % (os.uname().release, ", ".join(unknown)),
         )
-    text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
+    text = settings_text(settings)
     before = read_text(module.params["path"])
     file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}
     drifted = sorted(key for key in settings if live[key] != settings[key])
+    change, removal = HostChange(module, module.params["record"]), Removal(module)
+    recorded = names_as_given(change, settings)
+    try:
+        removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])
+    except OSError as error:
+        module.fail_json(
+            msg="The kernel refuses the former value of a setting: %s. It is still recorded, and the next run tries again." % error
+        )
     if not module.check_mode:
-        change = HostChange(module)
+        for key, value in settings.items():
+            change.own("sysctl", key, partial(former, live[key], value), value)
+        change.own_file(module.params["path"], text)
+        change.save()
         if file_differs:
             change.write(module.params["path"], text, 0o644)
         for key in drifted:
-            change.way_back.note_setting(sysctl_path(key), live[key])
-            load_module_of(module, key, settings[key])
-            try:
-                with open(sysctl_path(key), "w", encoding="utf-8") as stream:
-                    stream.write(settings[key])
-            except OSError as error:
-                module.fail_json(
-                    msg="The kernel refuses %r for %s: %s. %s has the new values, and those before this one are live."
-                    % (settings[key], key, error.strerror, module.params["path"])
-                )
-            if sysctl_value(key) != settings[key]:
-                module.fail_json(
-                    msg="%s was set to %r, and the kernel keeps %r. Remedy: write what it keeps, or look for what sets it back."
-                    % (key, settings[key], sysctl_value(key))
-                )
+            set_live(module, change, key, settings[key], live[key])
     module.exit_json(
-        changed=bool(drifted) or file_differs,
+        changed=bool(drifted or removal.actions) or file_differs,
         live_changed=drifted,
         diff=[
             {"before_header": module.params["path"], "after_header": module.params["path"], "before": before, "after": text},
@@ -114,6 +169,7 @@ def main() -> None:
                 "before": "".join("%s = %s\n" % (key, live[key]) for key in drifted),
                 "after": "".join("%s = %s\n" % (key, settings[key]) for key in drifted),
             },
+            {"prepared": "".join(action + "\n" for action in removal.actions)},
         ],
     )
 

@@ -182,7 +182,7 @@ state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
-      C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
+      C(ownership), C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
       C(anycast), C(listening) and C(pings), as far as they were asked
       for.
@@ -201,6 +201,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp impor
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gre import gather_gre
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_ownership import gather_ownership
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
 
 NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -271,6 +272,7 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["anycast"] = gather_anycast(gatherer)
     if asked["listening"]:
         state["listening"] = gather_listening(gatherer)
+    state["ownership"] = gather_ownership(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
         state.update(gatherer.units(asked["units"], asked["verify_units"]))

@@ -30,6 +30,9 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  record:
+    description: Name of the record of file and table.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -84,10 +87,11 @@ def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
 
 def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
     """Write the file and load it, or remove both."""
-    path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module)
+    path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module, module.params["record"])
     # The way back keeps every table of ours.
     change.about_to()
     if present:
+        change.own("table", module.params["table"])
         change.write(path, content, 0o644)
         command = ["nft", "-f", path]
     else:
@@ -100,6 +104,8 @@ def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
                 msg="%s could not be brought in line with %s: %s. The former rules are in force."
                 % (module.params["table"], path, (err or out).strip())
             )
+    if not present:
+        change.disown("table", module.params["table"])
 
 
 def main() -> None:
@@ -109,6 +115,7 @@ def main() -> None:
             "content": {"type": "str"},
             "table": {"type": "str", "default": "inet xgn"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         required_if=[("state", "present", ["content"])],

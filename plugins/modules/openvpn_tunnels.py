@@ -77,6 +77,7 @@ actions:
 
 import glob
 import os
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -84,8 +85,9 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
@@ -102,7 +104,7 @@ class Host:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemd = Systemd(module.run_command)
-        self.change = HostChange(module)
+        self.change = HostChange(module, "openvpn")
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
         self.stale_units = False
@@ -113,7 +115,7 @@ class Host:
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
         """ActiveState, UnitFileState and MainPID by unit, once systemd has their definitions as they are; empty on a host without systemd."""
-        if self.module.get_bin_path("systemctl") is None:
+        if not has_systemd(self.module.get_bin_path):
             return {}
         states, noted = self.systemd.settled(names, False, self.module.check_mode)
         self.actions += noted
@@ -124,7 +126,7 @@ class Host:
         before = read_text(path)
         if before == text and os.stat(path).st_mode & 0o7777 == mode:
             return False
-        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": text})
+        self.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, before), "after": text})
         self.actions.append("%s %s" % ("rewrite" if before else "write", path))
         if not self.module.check_mode:
             self.change.write(path, text, mode)
@@ -135,6 +137,11 @@ class Host:
         if self.stale_units:
             self.systemd.do("daemon-reload")
             self.stale_units = False
+
+
+def before_shown(path: str, text: str) -> str:
+    """What a diff may show of a file as it is: ours holds no key, and somebody else's may have one in it."""
+    return text if text.startswith(openvpn.HEADER) else shown(path)
 
 
 def started_with(pid: str) -> str | None:
@@ -206,6 +213,12 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     }
     before = {path: read_text(path) for path in paths}
     config, dropin = paths
+    if not host.module.check_mode:
+        host.change.own("unit", unit, partial(unit_before, host.module, unit))
+        host.change.own("interface", name)
+        for path, text in paths.items():
+            host.change.own_file(path, text)
+        host.change.save()
     host.write(config, paths[config], 0o600)
     if host.write(dropin, paths[dropin], 0o644):
         host.stale_units = True
@@ -280,11 +293,14 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
     Raises OpenVPNError when that would be all of them and nobody said so: a variable that got lost looks the same.
     """
     names = {name for name, _role in listed}
+    units = host.change.record.names("unit") if host.change.record is not None else []
     for role in openvpn.ROLES:
-        for path in sorted(glob.glob(os.path.join(openvpn.DIRECTORY, role, "*.conf"))):
+        # One whose file somebody deleted is ours all the same.
+        recorded = {openvpn.conf_path(unit.partition("@")[2][: -len(".service")], role) for unit in units if "-%s@" % role in unit}
+        for path in sorted({*glob.glob(os.path.join(openvpn.DIRECTORY, role, "*.conf")), *recorded}):
             name = os.path.basename(path)[: -len(".conf")]
             text = read_text(path)
-            if (name, role) in listed or not text.startswith(openvpn.HEADER):
+            if (name, role) in listed or (path not in recorded and not text.startswith(openvpn.HEADER)):
                 continue
             if not listed and not remove_all:
                 raise openvpn.OpenVPNError(
@@ -293,17 +309,25 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
                 )
             unit, dropin = openvpn.unit_name(name, role), openvpn.dropin_path(name, role)
             host.actions.append("%s: stop, disable and remove %s; its key file stays" % (name, unit))
-            host.diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
+            host.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, text), "after": ""})
             if host.module.check_mode:
                 continue
             host.change.about_to(unit_note(unit, TUNNELS))
-            host.systemd.do("disable", "--now", "--quiet", unit)
+            before = formerly(host.change, unit)
+            host.systemd.do(*(["stop"] if before.get("enabled") else ["disable", "--now", "--quiet"]), unit)
             # A tunnel whose two ends changed places has only changed its unit.
             if name not in names:
                 delete_interface(host, name)
+                host.change.disown("interface", name)
             for file in (path, dropin):
-                host.change.remove(file)
+                if host.change.owns_file(file) or read_text(file).startswith(openvpn.HEADER):
+                    host.change.remove(file)
             host.stale_units = True
+            if before.get("active"):
+                # The owner's, with his files.
+                host.reload_units()
+                host.systemd.do("start", unit)
+            host.change.disown("unit", unit)
 
 
 def main() -> None:

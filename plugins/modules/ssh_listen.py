@@ -47,6 +47,9 @@ options:
     description: sshd's unit.
     type: str
     default: ssh.service
+  record:
+    description: Name of the record of files and sockets. What is recorded and no longer given goes.
+    type: str
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -74,7 +77,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_othe
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
-from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
 WAIT_S = 15
@@ -90,7 +93,7 @@ def configured(module: AnsibleModule) -> set[str]:
 
 
 def listening(module: AnsibleModule) -> set[str]:
-    """Return the addresses on which a running sshd listens in the main table. Forwarded ports of its clients belong to other processes."""
+    """Return the addresses on which a running sshd listens in the default VRF. Forwarded ports of its clients belong to other processes."""
     process = "pid=%s," % Systemd(module.run_command).main_pid(module.params["unit"])
     status, out, err = module.run_command(["ss", "-Hltnp"])
     lines = [line.split() for line in out.splitlines() if process in line]
@@ -112,10 +115,10 @@ def sockets_down(module: AnsibleModule) -> list[str]:
 
 
 def make_live(module: AnsibleModule) -> list[list[str]]:
-    """Return the commands that make the files live, as they are after a change as well as after its undoing."""
+    """Return what systemctl is asked for to make the files live, as they are after a change as well as after its undoing."""
     sockets = module.params["sockets"]
-    units = [["systemctl", "daemon-reload"], *(["systemctl", "restart", unit] for unit in sockets)]
-    return [*(units if sockets else []), ["systemctl", "reload-or-restart", module.params["unit"]]]
+    units = [["daemon-reload"], *(["restart", unit] for unit in sockets)]
+    return [*(units if sockets else []), ["reload-or-restart", module.params["unit"]]]
 
 
 class Listeners:
@@ -123,11 +126,17 @@ class Listeners:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.change = HostChange(module)
-        self.paths = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        self.change = HostChange(module, module.params["record"])
+        given = [item["path"] for item in module.params["files"]] + module.params["absent"]
+        record = self.change.record
+        unlisted = [path for path in record.names("file") if path not in given] if record is not None else []
+        self.unlisted_sockets = (
+            [unit for unit in record.names("unit") if unit not in module.params["sockets"]] if record is not None else []
+        )
+        self.paths = given + unlisted
         self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}
-        self.after.update(dict.fromkeys(module.params["absent"]))
+        self.after.update(dict.fromkeys(module.params["absent"] + unlisted))
 
     def write(self, contents: dict[str, str | None]) -> None:
         """Give every file its content; None removes it."""
@@ -140,16 +149,31 @@ class Listeners:
     def refuse(self, reason: str, live: bool) -> None:
         """Undo everything and fail; ``live`` says whether the new files are live already."""
         self.write(self.before)
+        systemd = Systemd(self.module.run_command)
+        if self.unlisted_sockets:
+            systemd.attempt("daemon-reload")
+        for unit in self.unlisted_sockets:
+            self.change.own("unit", unit)
+            systemd.attempt("enable", "--now", "--quiet", unit)
+        self.change.save()
         if live:
-            for command in make_live(self.module):
-                self.module.run_command(command)
+            for words in make_live(self.module):
+                systemd.attempt(*words)
         self.change.way_back.give_up()
         self.module.fail_json(msg=reason + " The former addresses are in force.")
 
     def apply(self) -> None:
         """Write, check, make live, and look."""
         module, wanted = self.module, set(self.module.params["addresses"])
-        self.change.about_to(*(command_note(SERVICES, *command) for command in make_live(module)))
+        systemd = Systemd(module.run_command)
+        self.change.about_to(
+            *(unit_note(unit, SERVICES) for unit in self.unlisted_sockets),
+            *(command_note(SERVICES, "systemctl", *words) for words in make_live(module)),
+        )
+        for unit in module.params["sockets"]:
+            self.change.own("unit", unit)
+        for unit in self.unlisted_sockets:
+            systemd.attempt("disable", "--now", "--quiet", unit)
         self.write(self.after)
         status, out, err = module.run_command(["sshd", "-t"])
         if status:
@@ -159,12 +183,14 @@ class Listeners:
             names = ", ".join(sorted(found)) or "nothing"
             remedy = "Remedy: take other ListenAddress lines out of it, and let it include the files given here."
             self.refuse("sshd's configuration as a whole leads to %s instead. %s" % (names, remedy), live=False)
-        for command in make_live(module):
-            status, out, err = module.run_command(command)
+        for words in make_live(module):
+            status, said = systemd.attempt(*words)
             if status:
-                self.refuse("%s: %s." % (" ".join(command), (err or out).strip()), live=True)
+                self.refuse("systemctl %s: %s." % (" ".join(words), said), live=True)
+        for unit in self.unlisted_sockets:
+            self.change.disown("unit", unit)
         if module.params["sockets"]:
-            module.run_command(["systemctl", "enable", "--quiet", *module.params["sockets"]])
+            systemd.attempt("enable", "--quiet", *module.params["sockets"])
         if not wanted:
             return
         now = wait_until(lambda: listening(module), lambda addresses: addresses == wanted, WAIT_S, POLL_S)
@@ -183,6 +209,7 @@ def main() -> None:
             "addresses": strings,
             "sockets": strings,
             "unit": {"type": "str", "default": "ssh.service"},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -198,7 +225,7 @@ def main() -> None:
     if live != wanted:
         shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
         diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
-    changed = bool(diff) or bool(sockets_down(module))
+    changed = bool(diff or listeners.unlisted_sockets) or bool(sockets_down(module))
     if changed and not module.check_mode:
         listeners.apply()
     module.exit_json(changed=changed, diff=diff)

@@ -27,7 +27,7 @@ options:
         type: str
         required: true
       vrf:
-        description: VRF whose table holds it; the main table when not given.
+        description: VRF whose table holds it; the default VRF when not given.
         type: str
       protocol:
         description: Source of the route; for role P(xuegao.net.verify#role).
@@ -77,6 +77,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import ROOT
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 POLL_S = 1.0
@@ -130,7 +131,8 @@ def restored() -> str:
         report: dict[str, Any] = json.loads(read_text(os.path.join(program.tried(), "report.json")))
     except ValueError:
         return "It has left no report."
-    files = ", ".join(report["restored"]) or "no file"
+    # The record goes with the files of which it speaks.
+    files = ", ".join(path for path in report["restored"] if not path.startswith(ROOT + "/")) or "no file"
     failures = "".join("\n- " + line for line in report["failures"])
     text = "Restored: %s. What was tried lies in %s until the next run." % (files, program.tried())
     return text + ("\nNot all of it worked:" + failures if failures else "")

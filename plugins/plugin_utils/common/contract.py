@@ -40,7 +40,8 @@ class DnsAnycastVariables(TypedDict):
     dns_anycast_grace: NotRequired[int]
     dns_anycast_ssh_listen: NotRequired[list[DnsAnycastSshListen]]
     dns_anycast_ssh_port: NotRequired[int]
-    dns_anycast_checkpoint: NotRequired[int]
+    dns_anycast_way_back_seconds: NotRequired[int]
+    dns_anycast_remove_all: NotRequired[bool]
 
 
 class DockerMacvlanImage(TypedDict):
@@ -98,6 +99,7 @@ class DockerMacvlanVariables(TypedDict):
     docker_macvlan_images: NotRequired[list[DockerMacvlanImage]]
     docker_macvlan_networks: NotRequired[list[DockerMacvlanNetwork]]
     docker_macvlan_containers: NotRequired[list[DockerMacvlanContainer]]
+    docker_macvlan_remove_all: NotRequired[bool]
 
 
 class FailoverTestPathTunnel(TypedDict):
@@ -168,7 +170,8 @@ class FirewallVariables(TypedDict):
     firewall_open_ports: NotRequired[list[FirewallOpenPort]]
     firewall_tcp_mss: NotRequired[FirewallTcpMss]
     firewall_tcp_mss_interfaces: NotRequired[list[str]]
-    firewall_checkpoint: NotRequired[int]
+    firewall_way_back_seconds: NotRequired[int]
+    firewall_remove_all: NotRequired[bool]
 
 
 class FrrInterface(TypedDict):
@@ -445,6 +448,7 @@ class GobgpVariables(TypedDict):
     gobgp_holdtime: NotRequired[int]
     gobgp_health: NotRequired[GobgpHealth]
     gobgp_after_units: NotRequired[list[str]]
+    gobgp_remove_all: NotRequired[bool]
 
 
 class GreInterface(TypedDict):
@@ -491,6 +495,7 @@ class L2tpIpsecVariables(TypedDict):
     l2tp_ipsec_tunnels: NotRequired[list[L2tpIpsecTunnel]]
     l2tp_ipsec_echo_interval: NotRequired[int]
     l2tp_ipsec_echo_failure: NotRequired[int]
+    l2tp_ipsec_remove_all: NotRequired[bool]
 
 
 class OpenvpnTunnel(TypedDict):
@@ -611,6 +616,7 @@ class VrfVariables(TypedDict):
     vrf_vrfs: NotRequired[list[VrfVrf]]
     vrf_interfaces: NotRequired[list[VrfInterface]]
     vrf_default_routes: NotRequired[list[VrfDefaultRoute]]
+    vrf_remove_all: NotRequired[bool]
 
 
 class VxlanInterface(TypedDict):
@@ -661,9 +667,9 @@ class WireguardVariables(TypedDict):
     wireguard_interfaces: NotRequired[list[WireguardInterface]]
     wireguard_key_registry: NotRequired[str]
     wireguard_remove_unlisted: NotRequired[bool]
-    wireguard_remove_all: NotRequired[bool]
     wireguard_install_method: NotRequired[str]
     wireguard_artifact: NotRequired[str]
+    wireguard_remove_all: NotRequired[bool]
 
 
 class HostVariables(

@@ -20,7 +20,9 @@ class Role:
         compared: its variables can be compared with the live state.
         optional: variable that tells whether a host uses it, for a role that few hosts use: of one that declares nothing there is nothing
             to say. Empty for a role of every host.
-        declares: variables in which a host declares what the role makes there, beside `optional`.
+        declares: variables in which a host declares what the role makes there, beside `optional`: its own, and of role vrf also those of the roles
+            whose interfaces it makes.
+        removes: what it has made goes when a host declares nothing in these variables any more.
         packages: names, one a family of distributions, of the package without which the role has to install something first.
     """
 
@@ -28,12 +30,31 @@ class Role:
     compared: bool = True
     optional: str = ""
     declares: tuple[str, ...] = ()
+    removes: bool = False
     packages: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
         """What the names of its variables begin with."""
         return f"{self.name}_"
+
+    @property
+    def remove_all(self) -> str:
+        """Variable with which a person says that all that the role made may go."""
+        return f"{self.name}_remove_all"
+
+    @property
+    def declaring(self) -> tuple[str, ...]:
+        """The variables in which a host declares what the role makes there."""
+        return (self.optional, *self.declares) if self.optional else self.declares
+
+    def is_declared(self, variables: Mapping[str, Any]) -> bool:
+        """Say whether a host's variables give the role something to make."""
+        return any(variables.get(name) for name in self.declaring)
+
+    def is_wanted(self, variables: Mapping[str, Any]) -> bool:
+        """Say whether what the role has made on a host stays, as its variables are."""
+        return not self.removes or self.is_declared(variables)
 
 
 # In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs and GRE tunnels, too.
@@ -42,22 +63,29 @@ ROLES: Mapping[str, Role] = {
     for item in (
         Role("preflight", compared=False),
         Role("sysctl"),
-        Role("wireguard", declares=("wireguard_interfaces",), packages=("wireguard-tools",)),
-        Role("openvpn", optional="openvpn_tunnels", packages=("openvpn",)),
-        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels", packages=("xl2tpd",)),
+        Role("wireguard", declares=("wireguard_interfaces",), removes=True, packages=("wireguard-tools",)),
+        Role("openvpn", optional="openvpn_tunnels", removes=True, packages=("openvpn",)),
+        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels", removes=True, packages=("xl2tpd",)),
         Role("vxlan", optional="vxlan_interfaces"),
         Role("gre", optional="gre_interfaces"),
-        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes")),
+        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", "vxlan_interfaces", "gre_interfaces"), removes=True),
         Role("frr", declares=("frr_interfaces", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6"), packages=("frr",)),
-        Role("firewall", optional="firewall_public_interfaces", declares=("firewall_tcp_mss_interfaces",), packages=("nftables",)),
+        Role(
+            "firewall",
+            optional="firewall_public_interfaces",
+            declares=("firewall_tcp_mss_interfaces",),
+            removes=True,
+            packages=("nftables",),
+        ),
         Role(
             "docker_macvlan",
             optional="docker_macvlan_networks",
             declares=("docker_macvlan_containers",),
+            removes=True,
             packages=("docker.io", "moby-engine"),
         ),
-        Role("dns_anycast", optional="dns_anycast_addresses", packages=("unbound",)),
-        Role("gobgp", optional="gobgp_asn", packages=("gobgpd",)),
+        Role("dns_anycast", optional="dns_anycast_addresses", removes=True, packages=("unbound",)),
+        Role("gobgp", optional="gobgp_asn", removes=True, packages=("gobgpd",)),
         Role("frr_build", compared=False),
         Role("failover_test", compared=False),
         Role("verify", compared=False),
@@ -65,7 +93,7 @@ ROLES: Mapping[str, Role] = {
 }
 COMPARED = tuple(item for item in ROLES.values() if item.compared)
 # A host that has none of these declares nothing that a role would make there.
-DECLARING = frozenset(name for role in ROLES.values() for name in (role.optional, *role.declares) if name)
+DECLARING = frozenset(name for role in ROLES.values() for name in role.declaring)
 
 
 def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:
@@ -83,7 +111,4 @@ def lacks_packages(variables: Mapping[str, Any]) -> bool:
     if "xgn_host" not in variables:
         return False
     there = set(variables["xgn_host"]["packages"])
-    return any(
-        role.packages and not there & set(role.packages) and any(variables.get(name) for name in (role.optional, *role.declares) if name)
-        for role in ROLES.values()
-    )
+    return any(role.packages and not there & set(role.packages) and role.is_declared(variables) for role in ROLES.values())

@@ -86,6 +86,7 @@ class Vyos:
 class Firewall:
     """``xgn_firewall``. `tcp_mss` is a number of bytes or ``path``; another value is refused by the plan."""
 
+    enabled: bool
     ssh_from: list[str]
     tcp_mss: object
 

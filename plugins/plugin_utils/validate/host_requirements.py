@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
+
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
 
 # Which kernels have a feature, by the release that brought it into the tree.
@@ -46,7 +49,20 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
             "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
         )
     problems += _kernel_problems(host, variables)
-    return problems
+    return problems + _lost_variables(host.get("recorded", {}), variables)
+
+
+def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each role that would lose its last object, unless somebody has said that this is meant."""
+    allowed = variables.get("xgn_remove_all") or []
+    return [
+        refusal(role.name, recorded[role.name])
+        for role in ROLES.values()
+        if needs_yes(recorded.get(role.name, []))
+        and not role.is_wanted(variables)
+        and not variables.get(role.remove_all)
+        and role.name not in allowed
+    ]
 
 
 def _kernel_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

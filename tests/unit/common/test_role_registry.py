@@ -61,7 +61,21 @@ def test_each_role_that_makes_something_on_a_host_has_variables_that_tell() -> N
         *("preflight", "sysctl", "frr_build", "failover_test", "verify")
     }
     for item in ROLES.values():
-        assert set(item.declares) <= set(specs_of(item.name)) and all(name.startswith(item.prefix) for name in item.declares)
+        # Role vrf makes the interfaces of two others.
+        owners = [item.name, *(("vxlan", "gre") if item.name == "vrf" else ())]
+        assert set(item.declares) <= {name for owner in owners for name in specs_of(owner) if name.startswith(ROLES[owner].prefix)}
+
+
+def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_host_to_it() -> None:
+    assert {item.name for item in ROLES.values() if item.removes} == {
+        item.name for item in ROLES.values() if item.remove_all in specs_of(item.name)
+    }
+    plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    (build,) = [play for play in plays if play["name"] == "Build the network"]
+    for task in build["tasks"]:
+        role = task.get("ansible.builtin.include_role", {})
+        if role and "tasks_from" not in role:
+            assert f"or '{role['name'].removeprefix('xuegao.net.')}' in __site_recorded" in task["when"]
 
 
 def test_a_run_that_installs_takes_longer() -> None:

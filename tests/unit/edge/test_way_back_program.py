@@ -231,6 +231,27 @@ def test_live_state_is_restored_stage_by_stage(kernel: Kernel, tmp_path: Path) -
     assert (lost.is_symlink(), (links / "new.service").is_symlink()) == (True, False)
 
 
+def test_a_program_that_was_taken_away_is_there_when_a_step_needs_it(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of the interfaces when the last VRF went. One that was only replaced stays until the steps are done."""
+    kept = Kept(tmp_path)
+    monkeypatch.setattr(program, "PROGRAMS", f"{kept.root}/usr/local/")
+    gone, other = kept.file("usr/local/sbin/gone", "old", None), kept.file("usr/local/sbin/other", "old", "new")
+    kept.note(stage=program.INTERFACES, command=["apply"])
+    seen = []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        seen.append((gone.exists(), other.read_text(encoding="utf-8")))
+        return kernel.run(command)
+
+    monkeypatch.setattr(program, "run", run)
+    program.restore("too late")
+    assert seen[-1] == (True, "new") and "apply" in kernel.calls
+    assert (gone.read_text(encoding="utf-8"), other.read_text(encoding="utf-8")) == ("old", "old")
+    assert report(tmp_path)["restored"] == [str(gone), str(other)]
+
+
 def test_at_boot_only_files_and_jobs(kernel: Kernel, tmp_path: Path) -> None:
     links = tmp_path / "units/multi-user.target.wants"
     (links / "new.service").symlink_to("/etc/systemd/system/new.service")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import loaded
+from ansible_collections.xuegao.net.plugins.module_utils import loaded, ownership
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished
 from ansible_collections.xuegao.net.plugins.modules import docker_booted, docker_differences, docker_engine, docker_image_tar
@@ -199,11 +199,33 @@ def test_a_file_that_is_no_json_is_somebodys_work(host: Host, engine: Engine) ->
     assert "is not JSON" in apply(host, engine)["msg"]
 
 
+def test_an_owners_configuration_that_only_root_may_read_is_not_shown(host: Host, engine: Engine) -> None:
+    engine.config.write_text(json.dumps({**engine.declared, "http-proxy": "http://user:word@proxy"}), encoding="utf-8")
+    engine.config.chmod(0o600)
+    assert "word@proxy" not in json.dumps(apply(host, engine, check=True))
+
+
 def test_a_host_without_docker_gets_the_files_only(host: Host, daemon: Daemon, engine: Engine) -> None:
     bare = Host(host.monkeypatch, host.capsys, host.temporary)
     result = apply(bare, engine)
     assert (result["changed"], result["installed"], result["actions"], bare.calls) == (True, False, [], [])
     assert engine.config.exists()
+
+
+def test_an_engine_of_a_version_without_records_is_ours_though_nothing_changes(
+    host: Host, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a service, so that its containers go with a plain yes only; and one that nobody starts again."""
+    rule = next(rule for rule in ownership.MADE_BEFORE if rule[0] == "docker_macvlan")
+    monkeypatch.setattr(ownership, "MADE_BEFORE", (("docker_macvlan", str(engine.dropin), rule[2]),))
+    apply(host, engine)
+    for path in Path(ownership.directory()).glob("docker_macvlan*"):
+        path.unlink()
+    assert ownership.needs_yes(ownership.recorded(host.warnings.append)["docker_macvlan"])
+    assert not apply(host, engine)["changed"]
+    objects = ownership.Record("docker_macvlan", host.warnings.append).objects
+    assert objects["unit", "docker.service"]["before"] is None
+    assert ("file", str(engine.config)) in objects
 
 
 # ---- docker_differences --------------------------------------------------------------------------------------------------------------------
@@ -293,6 +315,13 @@ def test_interfaces_are_counted_without_the_loopback(monkeypatch: pytest.MonkeyP
     text = "Inter-| Receive\n face |bytes\n    lo: 1 2\n  eth0: 3 4\n  eth1: 5 6\n"
     monkeypatch.setattr(docker_differences, "read_text", lambda path: text if path == "/proc/42/net/dev" else "")
     assert docker_differences.interfaces_of(42) == 2
+
+
+def test_with_nothing_declared_a_daemon_that_is_gone_is_no_error(host: Host, world: dict[str, Any], daemon: Daemon) -> None:
+    """So that what else was made for it can go."""
+    daemon.gone = "the daemon does not run"
+    result = host.run(docker_differences, {})
+    assert (result["engine"], result["changed"], result["unlisted_containers"]) == (False, False, [])
 
 
 # ---- docker_image_tar ----------------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import ownership
 from ansible_collections.xuegao.net.plugins.modules import nft_table, ssh_listen
 
 from .managed_host import Host
@@ -189,3 +190,16 @@ def test_a_socket_that_is_not_enabled_is_a_change(host: Host, tmp_path: Path) ->
     result = listen(host, path, sockets=["xgn-ssh-CORE.socket"])
     assert (result["changed"], result["diff"]) == (True, [])
     assert "systemctl enable --quiet xgn-ssh-CORE.socket" in host.calls
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_a_recorded_socket_that_is_no_longer_given_goes_or_comes_back_with_a_refusal(host: Host, tmp_path: Path, obeys: bool) -> None:
+    sshd, unit = Sshd(host, tmp_path / "10-xgn.conf"), "xgn-ssh-CORE.socket"
+    assert listen(host, sshd.path, sockets=[unit], record="test")["changed"]
+    sshd.listens, sshd.obeys = "0.0.0.0:22", obeys
+    result = listen(host, sshd.path, record="test")
+    calls = [call for call in host.calls if call.endswith(unit)]
+    assert f"systemctl disable --now --quiet {unit}" in calls
+    text = (Path(ownership.directory()) / "test.json").read_text(encoding="utf-8")
+    assert (unit in text, result.get("failed", False)) == (not obeys, not obeys)
+    assert (calls[-1] == f"systemctl enable --now --quiet {unit}") is not obeys

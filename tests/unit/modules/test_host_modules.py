@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils import ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
@@ -197,6 +198,14 @@ def test_the_declared_state_is_kept_for_the_boot(host: Host, kernel: dict[str, A
     assert not interfaces(host, tmp_path)["changed"]
 
 
+def test_a_host_that_declares_nothing_and_never_did_gets_no_file_and_no_way_back(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path
+) -> None:
+    result = host.run(interface_layer, {"path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
+    assert (result["changed"], kernel["dry"], host.calls) == (False, [], [])
+    assert not (tmp_path / "interface.json").exists() and not way_back.exists()
+
+
 def test_a_prediction_neither_changes_nor_writes(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["missing"] = ["wg0"]
     result = interfaces(host, tmp_path, check=True)
@@ -231,7 +240,7 @@ def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dic
 def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
     host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd is kept like a file of ours."""
+    """The layer is told what was tried, so that it takes down what is new; a drop-in of networkd and the record are kept like a file of ours."""
     host.program("systemctl")
     host.program("systemd-run")
     drop_in = tmp_path / "90-xgn.conf"
@@ -247,8 +256,42 @@ def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
     host.run(interface_layer, {**DECLARED, "path": str(tmp_path / "interface.json"), "way_back_seconds": 60})
     tried = way_back / "armed/interface.json"
     command = ["/usr/local/sbin/xgn-interface", "apply", "--previous", str(tried)]
-    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}]
+    record = [{"file": f"{ownership.directory()}/vrf.layer.json{end}", "saved": None} for end in ("", ".copy")]
+    assert [json.loads(line) for line in kept] == [{"file": str(drop_in), "saved": None}, {"stage": 20, "command": command}, *record]
     assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
+
+
+def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a later run nor the way back deletes it, unlike one that is declared already when the record begins."""
+    seen: list[Any] = []
+
+    def apply(_declared: Any, previous: Any, dry_run: bool = False) -> tuple[list[str], list[str]]:
+        seen.append(previous)
+        return ["ip link set dev br0 up"], []
+
+    host.program("systemctl")
+    host.program("systemd-run")
+    monkeypatch.setattr(layer, "apply", apply)
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
+    for name in ("br0", "br1"):
+        (tmp_path / "net" / name).mkdir(parents=True)
+        (tmp_path / "net" / name / "mtu").write_text("1500\n", encoding="utf-8")
+    found, ours, new = ({"name": name, "kind": "bridge"} for name in ("br0", "br1", "br2"))
+    path = tmp_path / "interface.json"
+    path.write_text(json.dumps({"interfaces": [ours]}), encoding="utf-8")
+    host.run(interface_layer, {"interfaces": [found, ours, new], "path": str(path), "way_back_seconds": 60})
+    objects = ownership.Record("vrf.layer", host.warnings.append).objects
+    assert {name: known["before"] for (kind, name), known in objects.items() if kind == "interface"} == {
+        "br0": {"found": True, "mtu": 1500},
+        "br1": None,
+        "br2": None,
+    }
+    tried = json.loads((way_back / "armed/interface.json").read_text(encoding="utf-8"))
+    assert tried["interfaces"] == [{**found, "found": True}, ours, new]
+    host.run(interface_layer, {"interfaces": [ours], "path": str(path)})
+    assert seen[-1]["interfaces"][0] == {**found, "found": True, "former_mtu": 1500}
 
 
 # ---- live_state ----------------------------------------------------------------------------------------------------------------------------
@@ -265,9 +308,21 @@ def test_only_what_is_asked_for_is_read(host: Host, monkeypatch: pytest.MonkeyPa
     result = host.run(live_state, {"frr": False, "sysctls": ["kernel.ostype"]}, check=True)
     assert not result["changed"]
     state = result["state"]
-    assert set(state) == {"links", "pings", "routes", "rules4", "rules6", "sysctl", "system", "waited", "wireguard", "wireguard_files"}
+    assert set(state) == {
+        "links",
+        "ownership",
+        "pings",
+        "routes",
+        "rules4",
+        "rules6",
+        "sysctl",
+        "system",
+        "waited",
+        "wireguard",
+        "wireguard_files",
+    }
     assert state["sysctl"]["data"] == {"kernel.ostype": "Linux"}
-    assert {call.split()[0] for call in calls} == {"ip", "wg"}
+    assert {call.split()[0] for call in calls} == {"ip", "nft", "wg"}
     host.run(live_state, {"frr": False, "units": ["frr.service"], "l2tp": True, "vxlan": True, "listening": True})
     assert {call.split()[0] for call in calls} == {"ip", "wg", "bridge", "journalctl", "nft", "ss", "swanctl", "systemctl"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import sysctl
+from ansible_collections.xuegao.net.plugins.module_utils import removal, sysctl
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer
 from ansible_collections.xuegao.net.plugins.modules import kernel_settings
 
@@ -76,6 +76,42 @@ def test_what_drifted_is_repaired_though_the_file_is_right(host: Host, proc: Pat
         "after": "net.ipv4.ip_forward = 1\n",
     }
     assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "1"
+
+
+def test_a_setting_that_is_left_to_others_stays_and_is_forgotten(host: Host, proc: Path, tmp_path: Path) -> None:
+    arguments, key = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}, "net.ipv4.ip_forward"
+    host.run(kernel_settings, {**arguments, "settings": {key: 1}})
+    host.run(kernel_settings, {**arguments, "settings": {}, "left": [key]})
+    host.run(kernel_settings, {**arguments, "settings": {}})
+    assert (proc / "net/ipv4/ip_forward").read_text(encoding="utf-8") == "1"
+
+
+def test_another_notation_is_the_same_setting(host: Host, proc: Path, tmp_path: Path) -> None:
+    arguments, live = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}, proc / "net/ipv4/ip_forward"
+    for key in ("net.ipv4.ip_forward", "net/ipv4/ip_forward"):
+        host.run(kernel_settings, {**arguments, "settings": {key: 1}})
+        assert live.read_text(encoding="utf-8") == "1"
+    host.run(kernel_settings, {**arguments, "settings": {}})
+    assert live.read_text(encoding="utf-8") == "0"
+
+
+def test_a_setting_that_another_record_gives_stays(host: Host, proc: Path, tmp_path: Path) -> None:
+    key, live = "net.ipv4.ip_forward", proc / "net/ipv4/ip_forward"
+    for name in ("sysctl", "other"):
+        host.run(kernel_settings, {"path": str(tmp_path / f"{name}.conf"), "record": name, "settings": {key: 1}})
+    host.run(kernel_settings, {"path": str(tmp_path / "sysctl.conf"), "record": "sysctl", "settings": {}})
+    assert live.read_text(encoding="utf-8") == "1"
+
+
+def test_a_former_value_that_the_kernel_refuses_is_said(host: Host, proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = {"path": str(tmp_path / "xgn.conf"), "record": "sysctl"}
+    host.run(kernel_settings, {**arguments, "settings": {"net.ipv4.ip_forward": 1}})
+
+    def refuse(_removal: object, _change: object, _key: str) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(removal.Removal, "_sysctl", refuse)
+    assert "The kernel refuses the former value of a setting" in host.run(kernel_settings, {**arguments, "settings": {}})["msg"]
 
 
 def test_check_mode_only_tells(host: Host, proc: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
 def install(host: Host, root: Path, unit: str = "ActiveState=inactive\nUnitFileState=disabled\nMainPID=0\n", **systemctl: Any) -> None:
     """Install OpenVPN, with the tunnel's key. unit: what systemctl shows of the tunnel's unit."""
     (root / "openvpn/keys/ovpn2.pem").write_text(KEY + certificate(b"x"), encoding="utf-8")
-    host.prints("systemctl", {"show": unit, **systemctl})
+    host.prints("systemctl", {"show": unit, "is-active": (3, ""), **systemctl})
     host.program("openvpn")
     host.program("ip")
 
@@ -126,7 +126,7 @@ def running(host: Host, root: Path, tunnel: dict[str, Any]) -> None:
     host.calls.clear()
 
 
-READS = ("systemctl show", "openvpn --config", "journalctl")
+READS = ("systemctl show", "systemctl is-", "openvpn --config", "journalctl")
 
 
 def test_a_new_tunnel_is_written_started_and_enabled(host: Host, root: Path) -> None:
@@ -221,6 +221,16 @@ def test_check_mode_only_tells(host: Host, root: Path) -> None:
     assert result["diff"][0]["after"] == TUNNEL["config"]
 
 
+def test_a_key_in_a_file_made_by_hand_is_not_shown(host: Host, root: Path) -> None:
+    path = Path(openvpn.conf_path(str(TUNNEL["name"]), str(TUNNEL["role"])))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("<key>\nsecret word\n</key>\n", encoding="utf-8")
+    path.chmod(0o600)
+    install(host, root)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    assert "failed" not in result and "secret word" not in json.dumps(result)
+
+
 def test_a_configuration_that_openvpn_refuses_changes_nothing(host: Host, root: Path) -> None:
     running(host, root, TUNNEL)
     host.program("openvpn", lambda command, _data: (1, "", f"Options error: in {command[2]}:2: nonsense"))
@@ -256,6 +266,18 @@ def test_a_key_comes_first_and_a_prediction_goes_on_without(host: Host, root: Pa
     assert result.get("failed", False) is failed
     if failed:
         assert result["msg"] == "tunnel ovpn2 has no key, and was not changed. Remedy: run xuegao.net.openvpn_key first."
+
+
+def test_a_tunnel_of_the_owners_runs_again_with_his_file(host: Host, root: Path) -> None:
+    path = Path(openvpn.conf_path(str(TUNNEL["name"]), str(TUNNEL["role"])))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("# by hand\n", encoding="utf-8")
+    install(host, root, **{"is-active": "", "is-enabled": "enabled\n"})
+    host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    host.calls.clear()
+    host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
+    assert host.changed(*READS) == [f"systemctl stop {UNIT}", "systemctl daemon-reload", f"systemctl start {UNIT}"]
+    assert path.read_text(encoding="utf-8") == "# by hand\n"
 
 
 def test_a_list_that_got_lost_takes_no_tunnel_down(host: Host, root: Path) -> None:

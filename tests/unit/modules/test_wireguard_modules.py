@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import sysfs, wireguard
+from ansible_collections.xuegao.net.plugins.module_utils import ownership, sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.modules import wireguard_interfaces, wireguard_key
 
 from .managed_host import Host
@@ -250,6 +250,25 @@ def test_a_list_that_got_lost_takes_no_tunnel_down(host: Host, etc: Path) -> Non
     assert (changes(host), (etc / "wg9.conf").exists()) == ([], True)
 
 
+def test_an_interface_of_the_owners_runs_again_with_his_file(host: Host, etc: Path) -> None:
+    with_key(etc)
+    (etc / "wg0.conf").write_text("# by hand\n", encoding="utf-8")
+    install(host)
+    host.prints("systemctl", {"show": ENABLED, "is-enabled": "enabled\n"})
+    host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    host.prints("systemctl", {"show": ENABLED, "start": (1, "failed")})
+    assert "failed" in host.run(wireguard_interfaces, {"interfaces": [], "remove_all": True})["msg"]
+    # The next run goes on, and takes his file for no leftover of ours.
+    host.prints("systemctl", {"show": ENABLED})
+    host.calls.clear()
+    host.run(wireguard_interfaces, {"interfaces": [], "remove_all": True})
+    assert [call for call in host.calls if call.startswith(("systemctl st", "systemctl dis"))] == [
+        "systemctl stop wg-quick@wg0.service",
+        "systemctl start wg-quick@wg0.service",
+    ]
+    assert (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
+
+
 def test_what_was_ours_and_is_not_listed_goes(host: Host, etc: Path) -> None:
     result = unlisted(host, etc, remove_all=True)
     assert result["actions"] == ["wg9: stop, disable and remove; its key file stays"]
@@ -275,7 +294,8 @@ def test_a_change_has_a_way_back_before_the_living_interface_changes(host: Host,
     changes_of_it = [call.split()[0] for call in host.calls if call.startswith(("systemd-run", "wg syncconf"))]
     assert changes_of_it == ["systemd-run", "wg"]
     notes = [json.loads(line) for line in (way_back / "armed/journal").read_text(encoding="utf-8").splitlines()]
-    assert notes == [{"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
+    record = [{"file": f"{ownership.directory()}/wireguard.json{end}", "saved": None} for end in ("", ".copy")]
+    assert notes == [*record, {"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
 
 
 # ---- damages -------------------------------------------------------------------------------------------------------------------------------

@@ -68,3 +68,10 @@ def test_programs_copied_to_hosts_need_only_python_itself(program: Path) -> None
             assert module.partition(".")[0] in sys.stdlib_module_names, f"line {node.lineno}: {module}"  # type: ignore[attr-defined]
     installs = (program.parents[1] / "vars" / "main.yml").read_text(encoding="utf-8")
     assert f"lookup('ansible.builtin.file', '{program.name}')" in installs, "no role installs it"
+
+
+def test_sshd_goes_back_on_the_way_out_of_dns_anycast_whatever_its_variable_still_says() -> None:
+    """By what the role computes: no variable given at a task outranks one of a plan."""
+    tasks = load(ROOT / "roles" / "dns_anycast" / "tasks" / "remove.yml")
+    ssh = next(task for task in tasks if task.get("ansible.builtin.import_tasks") == "ssh.yml")
+    assert ssh["vars"] == {"__dns_anycast_values": {"ssh": {"main": [], "files": [], "sockets": []}}}

@@ -131,17 +131,72 @@ def test_a_contradiction_is_refused(commands: Commands, live: dict[str, Any], wo
         commands([live], {"vrfs": [CORE]})
 
 
-def test_a_vrf_nobody_declares_any_more_goes_and_its_members_stay(commands: Commands) -> None:
-    live = [vrf(), vrf("OLD", 300), link("eth1", master="OLD"), link("eth2", master="CORE"), link("br1", kind="bridge")]
+def test_a_vrf_nobody_declares_any_more_goes_and_its_members_are_down_before_they_fall_into_the_main_table(commands: Commands) -> None:
+    """Also one that nobody ever declared. The route that ends its lookups goes after it."""
+    live = [
+        vrf(),
+        vrf("OLD", 300),
+        link("eth1", master="OLD"),
+        link("ovpn9", "tun", master="OLD"),
+        link("eth2", master="CORE"),
+        link("br1", kind="bridge"),
+    ]
     previous = {
         "vrfs": [CORE, {"name": "OLD", "table": 300}, {"name": "NEVER", "table": 400}],
         "interfaces": [{"name": "eth1", "vrf": "OLD"}, {"name": "eth2", "vrf": "CORE"}, {"name": "br1", "kind": "bridge"}, {"name": "wg9"}],
     }
     assert commands(live, {"vrfs": [CORE], "interfaces": [{"name": "eth2", "vrf": "CORE"}]}, previous) == [
+        "ip link set dev eth1 down",
         "ip link set dev eth1 nomaster",
         "ip link delete dev br1",
+        *(f"ip {family} route delete unreachable default table 400 metric {UNREACHABLE_METRIC}" for family in ("-4", "-6")),
+        "ip link set dev ovpn9 down",
         "ip link delete dev OLD",
+        *(f"ip {family} route delete unreachable default table 300 metric {UNREACHABLE_METRIC}" for family in ("-4", "-6")),
     ]
+
+
+def test_what_was_found_stays_when_it_leaves_and_its_members_are_down(commands: Commands) -> None:
+    """A bridge, a dummy, a tunnel and a VRF of the owner's that were declared for a while; with a VRF left, the rules stay, too."""
+    gre = {"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "found": True}
+    live = [
+        vrf(),
+        link("br0", kind="bridge", master="CORE"),
+        {**link("dum0", kind="dummy"), "mtu": 1280},
+        link("gre1", kind="gre"),
+    ]
+    previous = {
+        "vrfs": [{**CORE, "found": True}],
+        "interfaces": [
+            {"name": "br0", "kind": "bridge", "vrf": "CORE", "found": True},
+            {"name": "dum0", "kind": "dummy", "mtu": 1280, "former_mtu": 1500, "found": True},
+        ],
+        "gre_tunnels": [gre],
+    }
+    assert commands(live, {}, previous) == [
+        "ip link set dev br0 down",
+        "ip link set dev br0 nomaster",
+        "ip link set dev dum0 mtu 1500",
+    ]
+
+
+def test_the_last_vrf_leaves_the_rules_as_they_were(commands: Commands) -> None:
+    found = commands([vrf()], {}, {"vrfs": [CORE]}, routes=[])
+    assert found == [
+        "ip link delete dev CORE",
+        *(
+            f"ip {family} rule {words}"
+            for family in ("-4", "-6")
+            for words in ("add preference 0 table local protocol kernel", "delete preference 32765 table local")
+        ),
+    ]
+
+
+def test_a_local_rule_for_some_packets_is_no_reason_to_leave_the_others_without(commands: Commands) -> None:
+    """Of the owner's, at preference 0: with it alone at its place the host would answer nobody else."""
+    mine = {"priority": 0, "src": "all", "table": "local", "fwmark": "0x1"}
+    found = commands([vrf()], {}, {"vrfs": [CORE]}, routes=[], rules=[mine, LOCAL_LAST])
+    assert "ip -4 rule add preference 0 table local protocol kernel" in found
 
 
 def test_a_member_that_goes_with_its_vrf_is_put_into_the_next(commands: Commands) -> None:
@@ -149,8 +204,13 @@ def test_a_member_that_goes_with_its_vrf_is_put_into_the_next(commands: Commands
     declared = {"vrfs": [CORE], "interfaces": [{"name": "eth1", "vrf": "CORE"}]}
     previous = {"vrfs": [{"name": "OLD", "table": 300}], "interfaces": [{"name": "eth1", "vrf": "OLD"}]}
     found = commands(live, declared, previous)
-    assert found[0] == "ip link delete dev OLD"
-    assert found[-1] == "ip link set dev eth1 master CORE"
+    # Never in between in the main table, and never down.
+    assert [line for line in found if " route " not in line] == [
+        "ip link add dev CORE type vrf table 200",
+        "ip link set dev CORE up",
+        "ip link set dev eth1 master CORE",
+        "ip link delete dev OLD",
+    ]
 
 
 # ---- members ---------------------------------------------------------------------------------------------------------
@@ -409,3 +469,9 @@ def test_the_program_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(sys, "argv", ["xgn-interface", "apply"])
     assert interface_layer.main() == 1
     assert capsys.readouterr().err == "xgn-interface: /etc/xgn/interface.json: torn\n"
+
+
+def test_a_nic_that_leaves_gets_its_former_mtu_unless_somebody_else_has_set_another(commands: Commands) -> None:
+    previous = {"interfaces": [{"name": "eth1", "mtu": 9000, "former_mtu": 1500}]}
+    assert commands([{**link("eth1"), "mtu": 9000}], {"interfaces": []}, previous) == ["ip link set dev eth1 mtu 1500"]
+    assert commands([{**link("eth1"), "mtu": 1400}], {"interfaces": []}, previous) == []
