@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of, uses_frr, uses_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of
 
 Units = Mapping[str, Mapping[str, Any]]
 NETWORK_MANAGER = "NetworkManager.service"
@@ -28,16 +28,16 @@ def expected_units(variables: Variables) -> list[str]:
             units.append("xgn-l2tp-watch.service")
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
-        units += ["interface.service"] if uses_vrf(variables) else []
-    if "frr" in roles and uses_frr(variables):
+        units += ["interface.service"] if is_declared("vrf", variables) else []
+    if "frr" in roles and is_declared("frr", variables):
         units.append("frr.service")
-    if "gobgp" in roles and variables.get("gobgp_asn"):
+    if "gobgp" in roles and is_declared("gobgp", variables):
         units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
-    if "docker_macvlan" in roles and variables.get("docker_macvlan_networks"):
+    if "docker_macvlan" in roles and is_declared("docker_macvlan", variables):
         units.append("docker.service")
-    if "firewall" in roles and (variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces")):
+    if "firewall" in roles and is_declared("firewall", variables):
         units.insert(0, "xgn-firewall.service")
-    if "dns_anycast" in roles and variables.get("dns_anycast_addresses"):
+    if "dns_anycast" in roles and is_declared("dns_anycast", variables):
         units += ["unbound.service", "xgn-anycast.service"]
     return list(dict.fromkeys(units))
 
