@@ -59,7 +59,11 @@ from ansible_collections.xuegao.net.plugins.module_utils.ownership import record
 
 # What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
 ARTIFACT_MARK = "+xgn."
-KERNEL_FEATURES = ("dummy", "ip6_gre", "ip_gre", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
+# What the rules for hosts judge (JUDGED in plugin_utils/validate/host_requirements.py), which no module can ask; a test holds the two together.
+KERNEL_FEATURES = (
+    *("8021q", "bridge", "dummy", "ip6_gre", "ip_gre", "macvlan", "mpls_router", "ppp_generic"),
+    *("tun", "vrf", "vxlan", "wireguard"),
+)
 
 
 def os_release() -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Role:
         return not self.removes or self.is_declared(variables)
 
 
+_MADE_BY_VRF = tuple(item.variable for item in TUNNELS if item.made_as)
 # In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs and GRE tunnels, too.
 ROLES: Mapping[str, Role] = {
     item.name: item
@@ -72,7 +74,7 @@ ROLES: Mapping[str, Role] = {
         Role("l2tp_ipsec", optional=True, declares=("l2tp_ipsec_tunnels",), removes=True, packages=("xl2tpd",)),
         Role("vxlan", optional=True, declares=("vxlan_interfaces",)),
         Role("gre", optional=True, declares=("gre_interfaces",)),
-        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", "vxlan_interfaces", "gre_interfaces"), removes=True),
+        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", *_MADE_BY_VRF), removes=True),
         Role(
             "frr",
             # Each is a part of frr.conf.

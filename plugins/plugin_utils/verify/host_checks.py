@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
@@ -27,7 +27,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes im
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
     NETWORK_MANAGER,
-    NETWORK_ONLINE,
     check_units,
     expected_units,
 )
@@ -76,7 +75,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     asks_frr = routes or bool(expect["routes"])
     return {
         "sysctls": list(sysctl_values(known)) if "sysctl" in roles_of(known) else [],
-        "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE, *([NETWORK_PRE] if filters else [])],
+        "units": [*units, NETWORK_MANAGER, ONLINE, *([NETWORK_PRE] if filters else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible.plugins.test import core
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DECLARING, ROLES, Role
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import SUPPORTED_FAMILIES, host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, SUPPORTED_FAMILIES, host_requirements
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from jinja2.nativetypes import NativeEnvironment
 
@@ -137,7 +137,7 @@ class Asked(dict[str, Any]):
 
 def test_preflight_hands_over_all_that_its_rules_ask_for() -> None:
     """A variable that its list leaves out counts as empty: what is still wanted would need a plain yes to stay, or a kernel go unjudged."""
-    features = dict.fromkeys(("mpls_router", "vrf", "wireguard", "ip_gre", "ip6_gre"), "missing")
+    features = dict.fromkeys(JUDGED, "missing")
     host = {"os_family": "Debian", "systemd": True, "network_manager": True, "kernel": "4.15.0", "kernel_features": features}
     asked = Asked()
     host_requirements({**host, "recorded": {role: ["unit x.service"] for role in ROLES}}, asked)
