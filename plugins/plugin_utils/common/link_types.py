@@ -12,7 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    ETHERNET_MTU,
+    INTERFACE_NAMES,
+    SECTION_NAMES,
+    UNIT_NAMES,
+    VXLAN_PORT,
+    NameForm,
+)
 
 
 class LinkTypeError(ValueError):
@@ -65,6 +72,7 @@ class LinkType:
         tunnel: its packets travel in others, over an uplink or another link.
         prefix: what the interface's name begins with, before the number; empty where the name comes from the device beneath.
         tagged: that name has a dot and the number behind the device's.
+        names: what the interface's name may look like.
         number_option: option of the link that numbers the interface; the link's id where it is not given or none.
         number_required: the option must be given.
         layers: names in `encapsulation.LAYERS` by value of `variant`, the default first; empty where nothing is added.
@@ -83,7 +91,7 @@ class LinkType:
         role, variable: role that makes the interface, and its list of them.
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
             empty where the interface comes otherwise.
-        main_socket: its UDP socket is in the main table, whatever VRF its uplink is in.
+        main_socket: its UDP socket is in the default VRF, whatever VRF its uplink is in.
         unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none. It starts behind
             network-online.target.
         other_units: units that must run before that one and make no interface.
@@ -119,6 +127,7 @@ class LinkType:
     subject: str = ""
     prefix: str = ""
     tagged: bool = False
+    names: NameForm = INTERFACE_NAMES
     number_option: str = ""
     number_required: bool = False
     variant: str = ""
@@ -228,6 +237,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layer=3,
             tunnel=True,
             prefix="wg",
+            names=UNIT_NAMES,
             layers={"": "wireguard"},
             roams=True,
             usual_mtu=1412,  # What fits into PPPoE (RFC 2516, 7), over IPv6.
@@ -257,6 +267,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layer=3,
             tunnel=True,
             prefix="ovpn",
+            names=UNIT_NAMES,
             layers={"tcp": "openvpn_tcp", "udp": "openvpn_udp"},
             variant="transport",
             keys=("transport", *_TUNNEL_KEYS),
@@ -282,6 +293,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layer=3,
             tunnel=True,
             prefix="l2tp",
+            names=SECTION_NAMES,
             layers={"aes-cbc": "l2tp_ipsec", "aes-gcm": "l2tp_ipsec_gcm"},
             variant="cipher",
             keys=("preshared_key_variable", "cipher", *_TUNNEL_KEYS),
