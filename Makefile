@@ -44,11 +44,11 @@ setup-python:
 	@$(PYTHON) tools/system-packages base
 	@$(MAKE) --no-print-directory .venv/installed
 
-# Made anew when the requirements change; kept otherwise.
+# Made anew when the requirements change; kept otherwise. The retries bridge two minutes without a registry.
 .venv/installed: requirements.txt requirements-dev.txt
 	@echo 'Preparing the virtual environment .venv (two to five minutes, without a word) …'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 9 --requirement requirements-dev.txt
 	@touch $@
 
 setup-demo: setup-python

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "test"
 BIN = ROOT / ".venv" / "bin"
 # CI ends a run after 90 minutes without a word, set-up included.
-TOTAL_MINUTES = 80.0
+TOTAL_MINUTES = 82.0
 # From the polite request to the end by force: time to remove virtual machines and containers.
 GRACE_SECONDS = 120.0
 TAIL_LINES = 40
@@ -36,6 +36,8 @@ POLL_SECONDS = 0.1
 FIGURES = RESULTS / "figures.jsonl"
 STOP = threading.Event()
 SHOWING = threading.Lock()
+# What is shown last has not ended its line, as a row of dots has not.
+IN_A_LINE = threading.Event()
 # How much of a failed test's message its line at the end shows, in characters.
 MESSAGE_LENGTH = 500
 
@@ -185,9 +187,17 @@ def show(source: IO[bytes], log: IO[bytes], prefix: bytes) -> None:
         if prefix:
             *lines, rest = (rest + chunk).split(b"\n")
             chunk = b"".join(prefix + line + b"\n" for line in lines)
+        if not chunk:
+            continue
         with SHOWING:
+            if prefix and IN_A_LINE.is_set():
+                sys.stdout.buffer.write(b"\n")
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
+            if chunk.endswith(b"\n"):
+                IN_A_LINE.clear()
+            else:
+                IN_A_LINE.set()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -5,35 +5,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.way_back import run_where_installed
 
 POLL_S = 1
 
 
 def established(module: AnsibleModule) -> set[str]:
     """VRF and neighbor of every session that is established; empty where FRR does not run."""
-    if module.get_bin_path("vtysh") is None:
-        return set()
-    status, out, err = module.run_command(["vtysh", "-c", "show bgp vrf all summary json"])
-    if status:
-        return set()
-    try:
-        instances: dict[str, Any] = json.loads(out)
-    except ValueError:
-        return set()
-    return {
-        "%s %s" % (vrf, neighbor)
-        for vrf, families in instances.items()
-        if isinstance(families, dict)
-        for summary in families.values()
-        if isinstance(summary, dict)
-        for neighbor, peer in summary.get("peers", {}).items()
-        if peer.get("state") == "Established"
-    }
+    return program.sessions(partial(run_where_installed, module))
 
 
 def wait_for(module: AnsibleModule, sessions: set[str], limit_s: int) -> set[str]:

@@ -200,14 +200,17 @@ class WayBack:
     def _hold(self, seconds: int) -> None:
         """Put the end off while this call works: each time by that many seconds, and never to an earlier moment than has been said."""
 
+        def put_off() -> None:
+            program.set_deadline(max(seconds, (program.deadline() or 0) - program.clock()))
+
         def move() -> None:
             began = program.clock()
-            while program.clock() - began < MODULE_MAX_S:
+            while not self._over.wait(max(seconds / 4, 0.2)) and program.clock() - began < MODULE_MAX_S:
                 if os.path.isdir(program.armed()) and not program.is_restoring():
-                    program.set_deadline(max(seconds, (program.deadline() or 0) - program.clock()))
-                if self._over.wait(max(seconds / 4, 0.2)):
-                    return
+                    put_off()
 
+        # The first time before anything else: what follows may take all that is left.
+        put_off()
         threading.Thread(target=move, daemon=True).start()
 
     def keep(self, path: str) -> None:

@@ -115,7 +115,7 @@ class Comparison:
         """What of it is not there now, a line each."""
         found = []
         if self.sessions:
-            lost = self.sessions - program.sessions(self.run, {"Established"})
+            lost = self.sessions - program.sessions(self.run)
             found += ["BGP session with %s in VRF %s" % tuple(reversed(session.split())) for session in sorted(lost)]
         if self.routes:
             now = program.prefixes(self.run)

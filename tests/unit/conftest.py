@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import PurePath
 from types import FrameType
 from typing import Any
 
@@ -14,6 +17,42 @@ from hypothesis import HealthCheck, settings
 # `pytest --durations` to tell.
 settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")
+
+# What changes the machine that the tests run on, where a test has not put another place or a host's programs in.
+PROGRAMS = {
+    "ip",
+    "bridge",
+    "tc",
+    "nft",
+    "sysctl",
+    "systemctl",
+    "systemd-run",
+    "ifup",
+    "ifdown",
+    "wg",
+    "wg-quick",
+    "vtysh",
+    "service",
+    "docker",
+}
+PLACES = ("/etc/", "/run/xgn", "/var/lib/xgn")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+def _leave_this_machine_alone(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: it sees whatever Python does, a test's threads included. A test once took away the machine's default route."""
+    if event == "subprocess.Popen":
+        command = arguments[1] if not isinstance(arguments[1], str | bytes) else [arguments[1]]
+        found = shutil.which(os.fsdecode(command[0]), path=(arguments[3] or os.environ).get("PATH"))
+        if found and PurePath(found).name in PROGRAMS and found.startswith(("/usr/", "/bin/", "/sbin/")):
+            raise RuntimeError(f"a unit test runs a program of this machine: {command}")
+    elif event in ("os.mkdir", "os.remove", "os.rename", "open"):
+        path = arguments[1] if event == "os.rename" else arguments[0]
+        if isinstance(path, str) and path.startswith(PLACES) and not (event == "open" and not (arguments[2] or 0) & WRITING):
+            raise RuntimeError(f"a unit test writes on this machine: {event} {path}")
+
+
+sys.addaudithook(_leave_this_machine_alone)
 
 
 def _lines(work: Callable[[], object]) -> int:

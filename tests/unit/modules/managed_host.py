@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.xuegao.net.plugins.module_utils import ownership, waiting
+from ansible_collections.xuegao.net.plugins.module_utils import ownership, waiting, way_back_program
 
 # What a program does: it gets its command and its standard input, and returns its exit status and both outputs.
 Program = Callable[[list[str], str | None], tuple[int, str, str]]
@@ -44,6 +44,10 @@ class Host:
     def __post_init__(self) -> None:
         self.monkeypatch.setattr(AnsibleModule, "run_command", self.run_command)
         self.monkeypatch.setattr(ownership, "ROOT", str(self.temporary.parent / "var-lib-xgn"))
+        # What restores runs by itself, without a module.
+        self.monkeypatch.setattr(
+            way_back_program, "run", lambda command: self.run_command(command) if self._has(command[0]) else (0, "", "")
+        )
         self.monkeypatch.setattr(AnsibleModule, "get_bin_path", self._get_bin_path)
         # Where a controller's plugins are loaded too, warnings go to its display.
         self.monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: self.warnings.append(text))
@@ -96,4 +100,7 @@ class Host:
         return status, out, err
 
     def _get_bin_path(self, name: str, *_args: Any, **_named: Any) -> str | None:
-        return name if Path(name).name in self._programs else None
+        return name if self._has(name) else None
+
+    def _has(self, name: str) -> bool:
+        return Path(name).name in self._programs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import sysctl
+from ansible_collections.xuegao.net.plugins.module_utils import removal, sysctl
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer
 from ansible_collections.xuegao.net.plugins.modules import kernel_settings
 
@@ -110,7 +110,7 @@ def test_a_former_value_that_the_kernel_refuses_is_said(host: Host, proc: Path, 
     def refuse(_removal: object, _change: object, _key: str) -> None:
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr(kernel_settings.Removal, "_sysctl", refuse)
+    monkeypatch.setattr(removal.Removal, "_sysctl", refuse)
     assert "The kernel refuses the former value of a setting" in host.run(kernel_settings, {**arguments, "settings": {}})["msg"]
 
 

@@ -222,7 +222,7 @@ def test_check_mode_only_tells(host: Host, root: Path) -> None:
 
 
 def test_a_key_in_a_file_made_by_hand_is_not_shown(host: Host, root: Path) -> None:
-    path = Path(openvpn.conf_path(TUNNEL["name"], TUNNEL["role"]))
+    path = Path(openvpn.conf_path(str(TUNNEL["name"]), str(TUNNEL["role"])))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("<key>\nsecret word\n</key>\n", encoding="utf-8")
     path.chmod(0o600)
@@ -269,7 +269,7 @@ def test_a_key_comes_first_and_a_prediction_goes_on_without(host: Host, root: Pa
 
 
 def test_a_tunnel_of_the_owners_runs_again_with_his_file(host: Host, root: Path) -> None:
-    path = Path(openvpn.conf_path(TUNNEL["name"], TUNNEL["role"]))
+    path = Path(openvpn.conf_path(str(TUNNEL["name"]), str(TUNNEL["role"])))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# by hand\n", encoding="utf-8")
     install(host, root, **{"is-active": "", "is-enabled": "enabled\n"})

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastSshListen, DnsAnycastZone, HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.module_input import File, Unit
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
@@ -24,14 +25,6 @@ _ZONE_CHECK = (
     ' said=$(unbound-checkconf "$2.conf" 2>&1 >/dev/null) && case $said in *error:*) ;; *) exit 0 ;; esac;'
     """ echo "$said" >&2; exit 1' sh"""
 )
-
-
-class File(TypedDict):
-    """A file as module config_files takes it."""
-
-    path: str
-    content: str
-    validate: NotRequired[str]
 
 
 class Guard(TypedDict):
@@ -60,16 +53,6 @@ class Ssh(TypedDict):
     main: list[str]
     sockets: list[str]
     files: list[File]
-
-
-class Unit(TypedDict):
-    """A unit as module units takes it."""
-
-    name: str
-    state: str
-    enabled: bool
-    restart_on: list[str]
-    reload_on: list[str]
 
 
 class DnsAnycastValues(TypedDict):

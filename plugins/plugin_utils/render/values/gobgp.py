@@ -10,6 +10,7 @@ from typing import TypedDict, cast
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import GobgpHealth, GobgpNeighbor, GobgpNextHops, HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.module_input import Unit
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 # The specs' defaults of suboptions do not reach the variable, so they stand here too.
@@ -37,16 +38,6 @@ class Settings(TypedDict):
     prefixes: list[str]
     next_hops: GobgpNextHops
     health: GobgpHealth | None
-
-
-class Unit(TypedDict):
-    """A unit as module units takes it."""
-
-    name: str
-    state: str
-    enabled: bool
-    restart_on: list[str]
-    reload_on: list[str]
 
 
 class GobgpValues(TypedDict):

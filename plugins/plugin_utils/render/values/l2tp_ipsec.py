@@ -5,31 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, L2tpIpsecTunnel
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.module_input import File, Unit
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 _ANYBODY = "0.0.0.1 - 255.255.255.254"
-
-
-class File(TypedDict):
-    """A file as module config_files takes it."""
-
-    path: str
-    content: str
-
-
-class Unit(TypedDict):
-    """A unit as module units takes it."""
-
-    name: str
-    state: str
-    enabled: bool
-    restart_on: NotRequired[list[str]]
-    reload_on: NotRequired[list[str]]
 
 
 class L2tpIpsecValues(TypedDict):
