@@ -26,3 +26,10 @@ def read_applied() -> dict[str, Any]:
 def write_applied(record: Mapping[str, Any]) -> None:
     """Write the record. Raises OSError."""
     write_atomically(APPLIED, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o600)
+
+
+def is_same(kept: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Tell whether two records are of the same variables; secrets that were sealed with two keys cannot be compared and count as the same."""
+    if kept.get("variables") != record.get("variables"):
+        return False
+    return kept.get("key") != record.get("key") or kept.get("secrets") == record.get("secrets")

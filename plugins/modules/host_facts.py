@@ -42,7 +42,7 @@ options:
         type: dict
         default: {}
       seconds:
-        description: After that time another run may take the host.
+        description: After that time without a word of the run another one may take the host. Each module that changes a host renews it.
         type: int
         required: true
       instead_of:
@@ -88,7 +88,8 @@ taken:
   type: bool
 other:
   description:
-    - The note of another run that has the host, or from which it was taken; null when there is none. V(left) are the seconds until it expires.
+    - The note of another run that has the host, or from which it was taken; null when there is none. V(left) are the seconds until it expires, 0 or
+      less when it had expired.
   returned: always
   type: dict
 applied:
@@ -230,7 +231,8 @@ def main() -> None:
     try:
         has_it, other = taken(module, module.params["lock"])
     except OSError as error:
-        module.fail_json(msg="this host cannot be taken for the run: %s" % error)
+        remedy = "Nothing was changed. Remedy: run as root there (become), and see that /run can be written and has room."
+        module.fail_json(msg="this host cannot be taken for the run: %s. %s" % (error, remedy))
     # What the run that works here has armed is not this run's to put off.
     confirms = module.params["confirms"] and not module.check_mode and (has_it or not other)
     left = way_back.left_armed() if confirms else {}
