@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 APPLIED = ".applied"
 """The directory of `applied` beside an inventory. Hidden: Ansible would take any other for a part of the inventory, and warn that it is none."""
-# Files that stand for the directory they lie in: `-i mine/hosts.yml` and `-i mine` are one inventory.
-_WHOLE_DIRECTORY = ("hosts", "inventory")
+# A file that stands for the directory it lies in, where it is the only one of these: `-i mine/hosts.yml` and `-i mine` are one inventory.
+_WHOLE_DIRECTORY = frozenset(
+    f"{name}{suffix}" for name in ("hosts", "inventory") for suffix in ("", ".yml", ".yaml", ".json", ".ini", ".toml")
+)
 
 
 def inventory_name(sources: Sequence[object], working_directory: Path) -> str:
@@ -40,7 +43,9 @@ def _place(sources: Sequence[object], working_directory: Path) -> tuple[Path, st
     first = str(sources[0]) if sources else ""
     if not first or "," in first:
         return working_directory, ""
-    path = working_directory / first
+    path = Path(os.path.normpath(working_directory / first))
     if path.is_dir():
         return path, ""
-    return path.parent, "" if path.stem in _WHOLE_DIRECTORY else path.stem
+    alone = path.name in _WHOLE_DIRECTORY and not any((path.parent / name).is_file() for name in _WHOLE_DIRECTORY - {path.name})
+    # The whole name: beside `prod.yml` may lie `prod.ini`, or a directory `prod`.
+    return path.parent, "" if alone else path.name

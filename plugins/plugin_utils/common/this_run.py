@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import platform
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from typing import Any
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """How times are written down: UTC, to the second."""
+# States of a process that has ended and that its parent has not heard of yet: it is still listed.
+_ENDED = ("Z", "X")
 # Characters of a text that a host says.
 _LONGEST = 200
 
@@ -58,14 +61,19 @@ def shown(time: str) -> str:
 
 
 def began(pid: int) -> int:
-    """Return when a process began, in clock ticks after the boot: no two processes of one number share it. 0 when it has ended, or there is no /proc."""
+    """Return when a process began, in clock ticks after the boot: no two processes of one number share it. 0 when it has ended, or that cannot be told."""
+    found = _process(pid)
+    return 0 if found is None or found[0] in _ENDED else found[1]
+
+
+def _process(pid: int) -> tuple[str, int] | None:
+    """Return the state of a process and when it began; None where that cannot be read: no such process, no /proc, or one that hides those of others."""
     try:
         # The name of the program, in parentheses, may hold anything.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        # A process that was killed, and that its parent has not heard of yet, is still listed.
-        return 0 if fields[0] in ("Z", "X") else int(fields[19])
+        return fields[0], int(fields[19])
     except (OSError, ValueError, IndexError):
-        return 0
+        return None
 
 
 def _place() -> str:
@@ -85,7 +93,8 @@ def _user() -> str:
 
 def _this_run() -> Run:
     since, pid, controller = now(), os.getpid(), platform.node().partition(".")[0]
-    name = f"{since.replace('-', '').replace(':', '')}-{pid}-{controller}"
+    # Two containers of one image may start a process of one number in one second.
+    name = f"{since.replace('-', '').replace(':', '')}-{pid}-{controller}-{secrets.token_hex(3)}"
     return Run(name, _user(), controller, since, _place(), pid, began(pid))
 
 
@@ -131,9 +140,18 @@ def _plain(value: str | int) -> str | int:
 def is_over(other: Mapping[str, Any]) -> bool:
     """Tell whether another run, by what its `claim` says, ran beside this one and its process is gone. False wherever that cannot be told."""
     pid, ticks = other.get("pid"), other.get("ticks")
-    if not RUN.place or other.get("place") != RUN.place or not isinstance(pid, int) or not isinstance(ticks, int) or not ticks:
+    if not RUN.place or other.get("place") != RUN.place or not isinstance(pid, int) or not isinstance(ticks, int) or not ticks or pid <= 0:
         return False
-    return began(pid) != ticks
+    try:
+        # Also answers for a process that /proc hides.
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        # Another user's, whom this one may not signal.
+        pass
+    found = _process(pid)
+    return found is not None and (found[0] in _ENDED or found[1] != ticks)
 
 
 def partly(run_tags: Sequence[str], skip_tags: Sequence[str], start_at: str | None) -> str:

@@ -49,10 +49,33 @@ def test_a_run_of_this_controller_is_over_when_its_process_is_gone() -> None:
     assert is_over({**mine, "ticks": mine["ticks"] + 1}), "the number has been given to another process"
 
 
+@linux
+def test_a_process_that_proc_hides_is_not_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mounted with hidepid, /proc shows nobody's processes but one's own: that of a colleague is not dead for that."""
+    other = {**claim({}, ""), "run": "another"}
+    monkeypatch.setattr(this_run, "_process", lambda _pid: None)
+    assert not is_over(other), "it can be signalled, and so it is there"
+
+    def refused(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refused)
+    assert not is_over(other)
+    for state, ticks, over in (("R", other["ticks"], False), ("R", other["ticks"] + 1, True), ("Z", other["ticks"], True)):
+        monkeypatch.setattr(this_run, "_process", lambda _pid, found=(state, ticks): found)
+        assert is_over(other) is over
+
+    def gone(_pid: int, _signal: int) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", gone)
+    assert is_over(other)
+
+
 @pytest.mark.parametrize(
     "unknown",
-    [{"place": "another kernel"}, {"place": ""}, {"ticks": 0}, {"place": None}],
-    ids=["elsewhere", "no place", "no /proc", "no note of it"],
+    [{"place": "another kernel"}, {"place": ""}, {"ticks": 0}, {"place": None}, {"pid": -1}, {"pid": 0}, {"pid": 2**70}],
+    ids=["elsewhere", "no place", "no /proc", "no note of it", "all processes", "a group of them", "no number of a process"],
 )
 def test_a_run_is_not_over_where_that_cannot_be_told(unknown: dict[str, Any]) -> None:
     """Another controller, a container with processes of its own, a system without /proc: there the note expires."""
@@ -101,12 +124,44 @@ def test_an_inventory_is_called_by_its_path(tmp_path: Path) -> None:
         inventory_name([str(hybrid)], here): "inventories/hybrid",
         inventory_name([str(hybrid / "hosts.yml")], here): "inventories/hybrid",
         inventory_name([str(hybrid), "/somewhere/connection.yml"], here): "inventories/hybrid",
-        inventory_name([str(hybrid / "prod.yml")], here): "inventories/hybrid/prod",
+        inventory_name([str(hybrid / "prod.yml")], here): "inventories/hybrid/prod.yml",
         inventory_name([str(tmp_path / "elsewhere" / "hybrid")], here): f"{tmp_path}/elsewhere/hybrid".lstrip("/"),
+        inventory_name([str(here / "inventories" / ".." / ".." / "elsewhere" / "hybrid")], here): f"{tmp_path}/elsewhere/hybrid".lstrip(
+            "/"
+        ),
         inventory_name([str(here / "hosts.yml")], here): "",
         inventory_name(["r1,r2,"], here): "",
         inventory_name([], here): "",
     }
     assert [found for found, expected in names.items() if found != expected] == []
     beside = [applied_directory([source], here) for source in (str(hybrid), str(hybrid / "hosts.yml"), str(hybrid / "prod.yml"), "r1,r2,")]
-    assert beside == [hybrid / ".applied", hybrid / ".applied", hybrid / ".applied" / "prod", here / ".applied"]
+    assert beside == [hybrid / ".applied", hybrid / ".applied", hybrid / ".applied" / "prod.yml", here / ".applied"]
+
+
+def test_no_two_inventories_share_a_directory(tmp_path: Path) -> None:
+    """Whatever follows a point may be all that tells two of them apart."""
+    files = [
+        "hosts.eu",
+        "hosts.us",
+        "prod.yml",
+        "prod.ini",
+        "prod.east.yml",
+        "prod.west.yml",
+        "inventory.py",
+        "hosts",
+        "hosts.yml",
+        "inventory.ini",
+    ]
+    for name in files:
+        (tmp_path / name).touch()
+    (tmp_path / "prod").mkdir()
+    sources = [str(tmp_path), *(str(tmp_path / name) for name in [*files, "prod"])]
+    for found in (
+        [inventory_name([source], tmp_path) for source in sources],
+        [applied_directory([source], tmp_path) for source in sources],
+    ):
+        assert len(set(map(str, found))) == len(sources)
+    for name in ("hosts", "hosts.yml"):
+        (tmp_path / name).unlink()
+    assert inventory_name([str(tmp_path / "inventory.ini")], tmp_path) == "", "the only one that stands for its directory"
+    assert inventory_name([str(tmp_path / "hosts.eu")], tmp_path) == "hosts.eu"
