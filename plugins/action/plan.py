@@ -6,22 +6,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Record, read_record, recorded_hosts, seal_of, unsealed
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
+    Record,
+    Seal,
+    put_away,
+    read_record,
+    recorded_hosts,
+    seal_of,
+    unsealed,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of, plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
@@ -110,15 +120,14 @@ class ActionModule(ActionBase):
         records: dict[str, Record] = {}
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
-        # Hosts whose secrets cannot be compared.
+        # Hosts whose secrets cannot be compared, and those that are in the inventory no more.
         hidden: list[str] = []
-        for host, planned in plan.hosts.items():
-            own = _variables_of(host, known)
-            unknown: list[str] = []
-            after[host] = sealed_variables(host, self._given(own, planned), partial(_resolved, own=own, unknown=unknown), SPECS, seal)
-            if unknown:
-                hidden.append(host)
+        left: list[str] = []
         for host in dict.fromkeys([*plan.hosts, *recorded_hosts(directory)]):
+            # A host of the inventory that is no node has its own variables alone.
+            if host in plan.hosts or host in known:
+                after[host], unknown = self._after(host, plan.hosts.get(host, {}), known, seal)
+                hidden += [host] if unknown else []
             try:
                 record = read_record(directory, host)
             except (OSError, ValueError) as error:
@@ -127,24 +136,40 @@ class ActionModule(ActionBase):
             if record is None:
                 continue
             records[host] = record
-            if record.applied:
+            if host not in after:
+                left.append(host)
+                before[host] = {}
+            elif record.applied:
                 before[host] = dict(record.variables)
-                if host in after and record.key != seal.id and host not in hidden:
+                if record.key != seal.id and host not in hidden:
                     hidden.append(host)
                 if host in hidden:
                     before[host], after[host] = unsealed(before[host]), unsealed(after[host])
-                if host in after and host not in known:
+                if host not in known:
                     # A slice of the inventory: what stands with the host itself is not known here, so it is no change.
                     before[host] = {name: value for name, value in before[host].items() if name in after[host]}
         changes = plan_changes(before, after)
-        return changes, in_words(records, list(after), changes, [host for host in hidden if host in before])
+        words = in_words(records, [*plan.hosts], changes, [host for host in hidden if host in before])
+        # Said once. `site` reads the plan in check mode, too, and is to leave everything there as it is.
+        if known and not self._task.check_mode and not context.CLIARGS.get("check"):
+            warnings += _put_away(directory, left)
+        return changes, words
 
-    def _given(self, own: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the roles' variables of a host by Ansible's precedence: its own, the plan's, those of the command line."""
+    def _after(self, host: str, planned: Mapping[str, Any], known: Mapping[str, Any], seal: Seal) -> tuple[dict[str, Any], list[str]]:
+        """Return what a host is to apply, sealed, and the names of secrets that are not known.
+
+        Its variables are those of the roles by Ansible's precedence: its own, the plan's, those of the command line.
+        """
+        own = _variables_of(host, known)
         extra = load_extra_vars(self._loader)
-        names = [str(name) for name in own if SPECS.role_of(str(name))]
-        first = {name: _value(own, name) for name in names if name not in planned}
-        return {**first, **planned, **{name: _value(own, name) for name in names if name in extra}}
+        given = {**own, **{name: value for name, value in planned.items() if name not in extra}}
+        values = HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
+        unknown: list[str] = []
+
+        def resolve(name: str, value: Any) -> Any:
+            return _resolved(value, values, own, unknown) if name in planned and name not in extra else _value(values, value)
+
+        return sealed_variables(host, given, values, SPECS, seal, resolve), unknown
 
     def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
         """Return the public keys the hosts told so far, for the other side's configuration."""
@@ -159,39 +184,53 @@ class ActionModule(ActionBase):
 
 
 def _variables_of(host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a host's own variables as they are written, since a default is told by that, and what comes from a vault."""
     # Not `get`: Ansible's own mapping gives something for a host that it does not know, too.
     if host not in known:
         return {}
-    found: Mapping[str, Any] = known[host]
+    raw = getattr(known, "raw_get", None)
+    found: Mapping[str, Any] = raw(host) if raw else known[host]
     return found
 
 
-def _value(own: Mapping[str, Any], name: str) -> Any:
+def _value(values: HostValues, value: Any) -> Any:
     try:
-        return plain(own[name])
+        return values.resolved(value)
     except AnsibleError:
         # `site` refuses it; here it only must not pass for what was applied.
         return UNRESOLVED
 
 
-def _resolved(value: Any, own: Mapping[str, Any], unknown: list[str]) -> Any:
+def _resolved(value: Any, values: HostValues, own: Mapping[str, Any], unknown: list[str]) -> Any:
     """Return a planned value with the secrets that it refers to.
 
     Parameters:
         value: as planned.
+        values: resolve those secrets.
         own: the host's own variables.
         unknown: gets the names of the secrets that the host lacks.
     """
     if isinstance(value, Mapping):
-        return {str(key): _resolved(item, own, unknown) for key, item in value.items()}
+        return {str(key): _resolved(item, values, own, unknown) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_resolved(item, own, unknown) for item in value]
+        return [_resolved(item, values, own, unknown) for item in value]
     name = value.removeprefix("{{ ").removesuffix(" }}") if isinstance(value, str) else ""
     if not name or value != secret(name):
-        return value
-    found = _value(own, name) if name in own else UNRESOLVED
+        return simple(value)
+    found = _value(values, own[name]) if name in own else UNRESOLVED
     if found == UNRESOLVED:
         unknown.append(name)
+    return found
+
+
+def _put_away(directory: Path, hosts: Sequence[str]) -> list[str]:
+    """Put away the records of hosts that are in the inventory no more. Returns what is to be said of it."""
+    found = []
+    for host in hosts:
+        try:
+            put_away(directory, host)
+        except OSError as error:
+            found.append(f"{host} is in the inventory no more, and its record cannot be put away: {error}")
     return found
 
 

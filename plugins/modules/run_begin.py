@@ -15,9 +15,9 @@ description:
     back with P(xuegao.net.run_end#module), also after a failure.
   - The note of a run that was killed does not block for ever. On the controller it was started from its process is seen to be gone; anywhere else it
     expires, or is broken by O(break_lock).
-  - A run whose variables differ from what the host last applied is noted beside the inventory, so that M(xuegao.net.plan) tells of one that did not
-    get to its end.
-  - In check mode nothing is taken and nothing noted.
+  - Says in RV(begins) when the variables of this run differ from what the host last applied, for P(xuegao.net.run_note#module), and warns where that is not
+    what is recorded beside the inventory - somebody else has applied it. A variable that cannot be resolved ends the task before the host is taken.
+  - In check mode nothing is taken.
 author: xuegao.net maintainers (@xuegao)
 options:
   commands:
@@ -31,7 +31,7 @@ options:
     elements: str
     default: []
   look:
-    description: Make that call. Without it, for a host that is reached through one that is taken, only what is beside the inventory is noted.
+    description: Make that call. A host that is reached through one that is taken may do without.
     type: bool
     default: true
   lock:
@@ -43,9 +43,9 @@ options:
     type: bool
     default: false
   lock_minutes:
-    description: How long a run may work on the host before its note expires. Longer than any run takes.
+    description: After how many minutes without a word of this run its note expires. Modules that change the host renew it (C(lock_run)).
     type: int
-    default: 60
+    default: 15
   applies:
     description: What of the host's variables the run applies.
     type: str
@@ -74,6 +74,10 @@ EXAMPLES = r"""
             fail_msg: "{{ begun.held }}"
           any_errors_fatal: true
 
+        - name: Note what begins
+          xuegao.net.run_note:
+            begun: "{{ begun }}"
+
         - name: Change something
           ansible.builtin.import_role:
             name: xuegao.net.vrf
@@ -98,7 +102,16 @@ held:
   returned: always
   type: str
   sample: >-
-    r1 is taken: alice@noc-2 has worked there since 2026-11-29 03:12:05 UTC (run 20261129T031205Z-4711-noc-2, inventory inventories/hybrid)
+    r1 is taken: alice@noc-2 has worked there since 2026-11-29 03:12:05 UTC (run 20261129T031205Z-4711-noc-2-5f0c1d, inventory inventories/hybrid)
+begins:
+  description: What this run is about to do, the words after "a run"; empty when the host has applied the same already, or is held.
+  returned: always
+  type: str
+  sample: began to change it and has not come to its end
+run:
+  description: Name of this run, for option C(lock_run) of the modules that change a host.
+  returned: always
+  type: str
 token:
   description: What P(xuegao.net.run_end#module) returns when it has ended this beginning.
   returned: always

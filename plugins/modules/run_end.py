@@ -14,6 +14,8 @@ description:
     has applied something else than it keeps a record of; none otherwise.
   - Beside the inventory it records the roles' variables of the host, with a keyed digest in place of each secret, so that M(xuegao.net.plan) can
     compare without reaching the host. The host itself keeps digests, and when, by whom and with which inventory.
+  - It is C(changed) when the host keeps something new. A record beside the inventory that says the same but for its time, or for the key of its digests,
+    stays as it is. A run that has lost the host meanwhile records nothing, and is told.
   - A run with C(--tags), C(--skip-tags) or C(--start-at-task) has applied a part, and records nothing but that.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -47,6 +49,6 @@ msg:
   sample: recorded as applied
 token:
   description: That of P(xuegao.net.run_begin#module).
-  returned: always
+  returned: when the host is given back
   type: str
 """

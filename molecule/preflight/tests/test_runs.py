@@ -112,7 +112,7 @@ def test_the_second_operator_is_told_before_any_host_is_touched(hosts: list[Any]
     second = run("-e", "work=second")
     assert second.returncode != 0
     said = " ".join(second.stdout.split())
-    assert f"{HOSTS[0]} is taken: " in said and "This run stops, and has changed nothing there." in said and "xgn_break_lock=true" in said
+    assert f"{HOSTS[0]} is taken: " in said and "This run stops, and changes nothing more there." in said and "xgn_break_lock=true" in said
     assert before[0] and f"(run {before[0]['run']}, inventory " in said
     assert worked(hosts, "second") == [False, False], "the host that nobody works on is not touched, either"
     assert notes(hosts) == [before[0], None], "and it is given back"

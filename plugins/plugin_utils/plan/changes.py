@@ -57,7 +57,7 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
         lines = ["new host"] if host not in before else list(_mapping(before[host], variables, ""))
         if lines:
             found[host] = lines
-    found.update((host, ["no longer in the plan"]) for host in before if host not in after)
+    found.update((host, ["no longer in the inventory: what it last applied is still there"]) for host in before if host not in after)
     return found
 
 

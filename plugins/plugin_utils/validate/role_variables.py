@@ -17,8 +17,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules
 
 CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
 """Variables beside those of the roles that the rules read."""
-# Where something is on the controller says nothing of a host.
-_OF_THE_CONTROLLER = "_key_registry"
+# Where something is on the controller says nothing of a host, nor does what allows or asks for one step of one run.
+_OF_A_RUN = ("_key_registry", "_remove_all", "_rotate_keys")
+# Roles that leave nothing on a host. Of their variables those say something of it that come with its plan.
+_LEAVE_NOTHING = frozenset({"preflight", "frr_build", "failover_test", "verify"})
+_PLANNED = frozenset({"failover_test_paths", "verify_reach", "verify_reserves", "verify_routes", "verify_site"})
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class RoleSpecs:
         roles: role names.
         options: option name to spec, of all roles and entry points together.
         defaults: what the roles give a variable that nobody gives, as it is written there.
+        of_steps: names of options that no main entry point has: they come with a task that runs another one.
     """
 
     roles: frozenset[str]
     options: Mapping[str, Mapping[str, Any]]
     defaults: Mapping[str, Any]
+    of_steps: frozenset[str] = frozenset()
 
     def role_of(self, variable: str) -> str | None:
         """Return the role whose name a variable begins with: the longest one, so that frr_build_x is not frr's."""
@@ -46,6 +51,12 @@ class RoleSpecs:
     def options_of(self, *roles: str) -> dict[str, Mapping[str, Any]]:
         """Return the options of some roles."""
         return {name: option for name, option in self.options.items() if self.role_of(name) in roles}
+
+    def says_of_host(self, name: str) -> bool:
+        """Tell whether a role's variable says something of a host, and not of a run or of the controller."""
+        if name in _PLANNED:
+            return True
+        return not (name.endswith(_OF_A_RUN) or name in self.of_steps or self.role_of(name) in _LEAVE_NOTHING)
 
     def may_hold_secret(self, place: Place) -> bool:
         """Tell whether a value is marked no_log, stands in one that is, or holds such a key."""
@@ -74,6 +85,7 @@ def load_role_specs(roles: Path) -> RoleSpecs:
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # eight times faster where libyaml is there
     options: dict[str, Mapping[str, Any]] = {}
+    main: set[str] = set()
     defaults: dict[str, Any] = {}
     names = set()
     for role in sorted(path for path in roles.iterdir() if path.is_dir()):
@@ -88,7 +100,8 @@ def load_role_specs(roles: Path) -> RoleSpecs:
             for name, option in (spec.get("options") or {}).items():
                 # What another entry point requires comes with the task that includes it, not from the inventory.
                 options.setdefault(name, option if entry_point == "main" else {**option, "required": False})
-    return RoleSpecs(frozenset(names), options, defaults)
+                main.update({name} if entry_point == "main" else ())
+    return RoleSpecs(frozenset(names), options, defaults, frozenset(options) - main)
 
 
 def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, Any]:
@@ -98,21 +111,6 @@ def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, 
     """
     return {
         name: value for name, value in variables.items() if value is not None and (name in CROSS_ROLE or specs.role_of(name) is not None)
-    }
-
-
-def given_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, Any]:
-    """Return those of the roles' variables that say something of a host: without defaults, which Ansible shows in some plays and not in others.
-
-    Parameters:
-        variables: of a host, not templated, so that a default which is a template is known as such.
-        specs: the roles' options.
-    """
-    nothing = object()
-    return {
-        name: value
-        for name, value in role_variables(variables, specs).items()
-        if not name.endswith(_OF_THE_CONTROLLER) and value != specs.defaults.get(name, nothing)
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import threading
 from pathlib import Path
@@ -34,8 +36,9 @@ OPTIONS: dict[str, Any] = {
     "frr_bgp": {
         "type": "list",
         "elements": "dict",
-        "options": {"neighbors": {"type": "list", "elements": "dict", "options": {"address": {}, "password": {"no_log": True}}}},
+        "options": {"asn": {}, "neighbors": {"type": "list", "elements": "dict", "options": {"address": {}, "password": {"no_log": True}}}},
     },
+    "frr_log_level": {"type": "str"},
     "l2tp_ipsec_psk": {"no_log": True},
     "docker_registry": {"type": "dict", "options": {"token": {"no_log": True}}},
 }
@@ -56,6 +59,11 @@ def test_secrets_are_sealed_at_every_depth() -> None:
     assert (sealed["frr_log_level"], sealed["frr_bgp"][0]["asn"]) == ("warnings", 65001)
     assert unsealed(sealed)["frr_bgp"][0]["neighbors"] == [{"address": "10.0.0.1", "password": "<secret>"}]
     assert VARIABLES["l2tp_ipsec_psk"] == "swordfish"
+    # Nobody knows what stands in a name that no option has, at any depth.
+    unknown = Seal(b"key").variables(
+        "r1", {"pks": {"a": ["swordfish", 7]}, "frr_bgp": [{"neighbors": [{"pasword": "swordfish"}]}]}, OPTIONS
+    )
+    assert "swordfish" not in json.dumps(unknown) and all(is_sealed(item) for item in unknown["pks"]["a"])
 
 
 def test_a_digest_needs_the_key_and_the_host() -> None:
@@ -94,20 +102,70 @@ def test_a_record_is_read_back(tmp_path: Path) -> None:
     assert read_record(tmp_path / "applied", "r1.example") == record
     assert read_record(tmp_path / "applied", "r2") is None
     assert recorded_hosts(tmp_path / "applied") == ["r1.example"] and recorded_hosts(tmp_path / "nowhere") == []
-    assert record_file(tmp_path / "applied", "r1.example").stat().st_mode & 0o777 == 0o600
+    assert record_file(tmp_path / "applied", "r1.example").stat().st_mode & 0o777 == 0o644
     note_later(tmp_path / "applied", "r1.example", LATER, "began")
     assert read_record(tmp_path / "applied", "r1.example") == Record(MOMENT, "k", {"frr_log_level": "warnings"}, LATER, "began")
     assert {path.name for path in (tmp_path / "applied").iterdir()} == {"r1.example.txt", ".gitignore"}
 
 
 @pytest.mark.parametrize("text", ["", '{"applied": null', "[]", '{"applied": {"at": "x"}}', '{"variables": {}}'])
-def test_a_damaged_record_is_named_and_written_anew(tmp_path: Path, text: str) -> None:
+def test_a_damaged_record_is_named_and_stays_until_it_is_known_what_was_applied(tmp_path: Path, text: str) -> None:
     record_file(tmp_path, "r1").write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"r1\.txt is no record of what a host applied"):
+    with pytest.raises(ValueError, match=r"r1\.txt is no record of what a host applied\. Remedy: "):
         read_record(tmp_path, "r1")
     assert known_record(tmp_path, "r1") == Record()
-    note_later(tmp_path, "r1", LATER, "began")
-    assert read_record(tmp_path, "r1") == Record(later=LATER, what="began")
+    with pytest.raises(ValueError, match=r"r1\.txt is no record"):
+        note_later(tmp_path, "r1", LATER, "began")
+    assert record_file(tmp_path, "r1").read_text(encoding="utf-8") == text
+    write_record(tmp_path, "r1", Record(MOMENT))
+    assert read_record(tmp_path, "r1") == Record(MOMENT)
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_record(tmp_path, "r1", Record(MOMENT))
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_record(tmp_path, "r1", Record(LATER))
+    assert {path.name for path in tmp_path.iterdir()} == {"r1.txt", ".gitignore"} and read_record(tmp_path, "r1") == Record(MOMENT)
+
+
+def test_what_a_killed_run_left_is_no_record_and_stays_out_of_version_control(tmp_path: Path) -> None:
+    write_record(tmp_path, "r1", Record(MOMENT))
+    for name in (".r1.txt.x0_abcde", ".key.x0_abcde"):
+        (tmp_path / name).touch()
+    assert recorded_hosts(tmp_path) == ["r1"]
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    shown = subprocess.run(["git", "-C", str(tmp_path), "status", "--short", "-uall"], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["??", ".gitignore", "??", "r1.txt"]
+
+
+def test_an_emptied_key_is_made_anew_and_a_colleagues_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = seal_of(tmp_path, make=True)
+    (tmp_path / ".key").write_bytes(b"")
+    assert seal_of(tmp_path, make=False).id == ""
+    second = seal_of(tmp_path, make=True)
+    assert second.id and second.id != first.id
+
+    def refused(_path: Path) -> bytes:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        assert seal_of(tmp_path, make=True).id == ""
+    assert seal_of(tmp_path, make=True).id == second.id
+
+
+def test_where_the_file_system_has_neither_locks_nor_links_a_key_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_arguments: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(os, "link", refused)
+    assert seal_of(tmp_path, make=True).id == seal_of(tmp_path, make=False).id != ""
 
 
 def test_the_key_stays_out_of_version_control(tmp_path: Path) -> None:

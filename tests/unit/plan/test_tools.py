@@ -103,7 +103,10 @@ def test_changes_are_said_in_words() -> None:
     ]
     assert "BGP in CORE, networks: 10.2.0.0/24 added" in changes["T2"]
     assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}
-    assert plan_changes({"gone": {}}, {"new": {}}) == {"new": ["new host"], "gone": ["no longer in the plan"]}
+    assert plan_changes({"gone": {}}, {"new": {}}) == {
+        "new": ["new host"],
+        "gone": ["no longer in the inventory: what it last applied is still there"],
+    }
 
 
 GOLDEN_PLANS = sorted(path.parent.name for path in (ROOT / "tests" / "golden").glob("*/intent.yml"))

@@ -37,5 +37,6 @@ def test_a_settled_unit_is_left_alone_and_any_other_is_seen_to(path: str, name: 
 @pytest.mark.parametrize(("path", "name", "unit", "files"), TASKS, ids=[unit for _path, _name, unit, _files in TASKS])
 def test_a_host_that_was_not_looked_at(path: str, name: str, unit: str, files: str) -> None:
     """A router in a container: its run has begun, and no remote call was made for that. What an older collection tells has no such list."""
-    for known in ({}, {"__preflight_begun": {"taken": False}}, {"xgn_host": {"packages": []}}):
+    unseen: list[dict[str, Any]] = [{}, {"__preflight_begun": {"taken": False}}, {"xgn_host": {"packages": []}}]
+    for known in unseen:
         assert runs(path, name, {files: SAME, **known}), unit
