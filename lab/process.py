@@ -1,4 +1,4 @@
-"""Background processes: start them detached, find them again, and never touch a foreign one."""
+"""Background processes: start them detached, find them again, and never touch one of somebody else."""
 
 from __future__ import annotations
 

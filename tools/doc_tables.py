@@ -29,7 +29,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_p
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check, Ledger, Status  # noqa: E402
 
 UTILS = ROOT / "plugins" / "plugin_utils"
-PACKAGE = "ansible_collections.xuegao.net.plugins.plugin_utils"
+PLUGINS = "ansible_collections.xuegao.net.plugins"
+PACKAGE = f"{PLUGINS}.plugin_utils"
 CHECKS = UTILS / "verify" / "checks"
 # What no golden network has: a ping's name and command are known only with a live state, or stand outside of a plan.
 EXTRA: tuple[dict[str, Any], ...] = (
@@ -196,19 +197,161 @@ def check_tables() -> str:
 # ---- rules -----------------------------------------------------------------------------------------------------------
 
 
-def words(node: ast.expr | None, known: Mapping[str, ast.expr]) -> str:
-    """Return a message as it stands in the source, with … for what is put in; empty when it is made elsewhere."""
+# Where rules stand, by the part of the page. Every file of the plugins that makes a mistake is in one of them, or `rule_files` says so.
+RULES: Mapping[str, tuple[str, ...]] = {
+    "both": (
+        "plugin_utils/common/limits.py",
+        "plugin_utils/common/schema.py",
+        "plugin_utils/common/addresses.py",
+        "plugin_utils/common/interface_names.py",
+    ),
+    "intent": ("plugin_utils/intent/*.py", "plugin_utils/plan/*.py", "plugin_utils/plan/rules/*.py"),
+    "variables": ("plugin_utils/validate/*.py", "plugin_utils/validate/rules/*.py", "action/validate.py"),
+}
+# What makes a mistake: by name, the places of the message, of the remedy, and of the keyword that is the remedy instead.
+MAKERS: Mapping[str, tuple[int, int]] = {"Problem": (1, 3), "problem": (1, 2), "unknown": (1, 4), "_mismatch": (3, 4)}
+# Those whose words stand in another function, which this page names with the arguments.
+OTHERS = ("in_range", "twice", "unknown_key")
+# Functions that pass on the words of others.
+PASSING = ("problem", "unknown", "_mismatch")
+# Errors whose text becomes a mistake, `Problem(path, str(error))`. Their words stand where they are raised.
+ERRORS = ("AddressError", "PoolExhaustedError", "SubnetExhaustedError", "PrefixLengthError", "InterfaceNameError")
+ELLIPSIS = "…"
+# So many wordings of one sentence are listed.
+WORDINGS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """What names stand for at one place of a source.
+
+    Attributes:
+        names: those of the module.
+        functions: of the file, by name.
+        function: the one around the place.
+        blocks: the lists of statements around it, from the inside, each with the number of the statement that leads to the place.
+    """
+
+    names: Mapping[str, Any]
+    functions: Mapping[str, ast.FunctionDef]
+    function: ast.FunctionDef
+    blocks: tuple[tuple[Sequence[ast.stmt], int], ...]
+
+    def values(self, name: str) -> list[tuple[ast.expr, Scope]]:
+        """Return what may have been assigned to a local name last, each with the place where that is so."""
+        found: list[tuple[ast.expr, Scope]] = []
+        for depth, (block, index) in enumerate(self.blocks):
+            for number in range(index - 1, -1, -1):
+                here = dataclasses.replace(self, blocks=((block, number), *self.blocks[depth + 1 :]))
+                values = [(value, here) for value in assigned(block[number], name)]
+                found += values
+                if values and isinstance(block[number], ast.Assign):
+                    return found
+        return found
+
+
+def assigned(statement: ast.stmt, name: str) -> Iterator[ast.expr]:
+    """Yield what a statement, or one in it, assigns to a name."""
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id == name:
+                yield node.value
+            elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                yield from (value for one, value in zip(target.elts, node.value.elts) if isinstance(one, ast.Name) and one.id == name)
+
+
+def wordings(node: ast.expr | None, scope: Scope) -> list[str]:
+    """Return the texts that an expression may be, as they stand in the source, with … for what is put in."""
+    if node is None:
+        return [""]
+    found: list[str] = []
     if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-    if isinstance(node, ast.BinOp):
-        return words(node.left, known) + words(node.right, known)
-    if isinstance(node, ast.IfExp):
-        return " / ".join(filter(None, (words(node.body, known), words(node.orelse, known))))
-    if isinstance(node, ast.Name) and node.id in known:
-        return words(known[node.id], {name: value for name, value in known.items() if name != node.id})
-    return ""
+        found = [node.value if isinstance(node.value, str) else ELLIPSIS]
+    elif isinstance(node, ast.JoinedStr):
+        found = [""]
+        for part in node.values:
+            more = [str(part.value)] if isinstance(part, ast.Constant) else put_in(part, scope)
+            found = [before + after for before in found for after in more]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        found = [one + two for one in wordings(node.left, scope) for two in wordings(node.right, scope)]
+    elif isinstance(node, ast.IfExp):
+        found = [*wordings(node.body, scope), *wordings(node.orelse, scope)]
+    elif isinstance(node, ast.Name) and node.id.lstrip("_").isupper() and isinstance(scope.names.get(node.id), (str, int, tuple)):
+        found = [str(scope.names[node.id])]
+    elif isinstance(node, ast.Name):
+        found = [text for value, there in scope.values(node.id) for text in wordings(value, there)]
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        found = shared(node, scope)
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "pattern_text":
+        found = [f"{ELLIPSIS}, as the data model says"]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in scope.functions:
+        called = scope.functions[node.func.id]
+        for place, inside in statements(called, scope.names, scope.functions):
+            if isinstance(place, ast.Return):
+                found += [text for text in wordings(place.value, inside) if text]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and len(node.args) == 2:
+        found = wordings(node.args[1], scope)
+    # Two spaces: what is put in is empty there, and so never printed.
+    plain = (text.replace(2 * ELLIPSIS, ELLIPSIS) for text in found if "  " not in text)
+    return list(dict.fromkeys(plain))[:WORDINGS] or [ELLIPSIS]
+
+
+def put_in(part: ast.expr, scope: Scope) -> list[str]:
+    """Return what stands for a value in a text: the value of a constant, a text made before, or …."""
+    value = part.value if isinstance(part, ast.FormattedValue) else part
+    return wordings(value, scope) if isinstance(value, ast.Name) else [ELLIPSIS]
+
+
+def shared(node: ast.Attribute, scope: Scope) -> list[str]:
+    """Return what an attribute of a parameter is in any of the module's constants of its type."""
+    name = node.value.id if isinstance(node.value, ast.Name) else ""
+    kinds = [argument.annotation for argument in scope.function.args.args if argument.arg == name]
+    kind = scope.names.get(kinds[0].id) if kinds and isinstance(kinds[0], ast.Name) else None
+    if not isinstance(kind, type):
+        return []
+    return [str(getattr(value, node.attr)) for value in scope.names.values() if isinstance(value, kind) and hasattr(value, node.attr)]
+
+
+def statements(
+    function: ast.FunctionDef, names: Mapping[str, Any], functions: Mapping[str, ast.FunctionDef]
+) -> Iterator[tuple[ast.stmt, Scope]]:
+    """Yield every statement of a function, with the scope at it, in order."""
+
+    def walk(block: Sequence[ast.stmt], around: tuple[tuple[Sequence[ast.stmt], int], ...]) -> Iterator[tuple[ast.stmt, Scope]]:
+        for index, statement in enumerate(block):
+            here = ((block, index), *around)
+            yield statement, Scope(names, functions, function, here)
+            if isinstance(statement, ast.FunctionDef):
+                continue
+            for inner in ("body", "orelse", "finalbody"):
+                yield from walk(getattr(statement, inner, []), here)
+            for handler in getattr(statement, "handlers", []):
+                yield from walk(handler.body, here)
+
+    yield from walk(function.body, ())
+
+
+def own_calls(statement: ast.stmt) -> list[ast.Call]:
+    """Return the calls of a statement, without those of the statements in it, in order."""
+    found: list[ast.Call] = []
+
+    def walk(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.stmt, ast.ExceptHandler)):
+                continue
+            if isinstance(child, ast.Call):
+                found.append(child)
+            walk(child)
+
+    walk(statement)
+    return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+
+
+def called(call: ast.Call) -> str:
+    """Return the name of what a call calls."""
+    return call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def key_of(node: ast.expr) -> str:
@@ -216,7 +359,7 @@ def key_of(node: ast.expr) -> str:
     found = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
     whole = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "of"  # Place.of: a path from the top
     last = ".".join(found) if whole else found[-1].strip(".[]'") if found else ""
-    return last if re.fullmatch(r"[a-z0-9_.-]+", last) else ""
+    return last if re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", last) else ""
 
 
 def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -233,41 +376,105 @@ def bounds_of(nodes: Sequence[ast.expr], names: Mapping[str, Any]) -> tuple[str,
         low, high = value_of(nodes[0].value, names) or (None, None)
     else:
         low, high = (value_of(node, names) for node in nodes[:2])
-    return ("…" if low is None else str(low)), ("…" if high is None else str(high))
+    return (ELLIPSIS if low is None else str(low)), (ELLIPSIS if high is None else str(high))
 
 
-def rules(path: Path) -> list[tuple[str, str, str]]:
-    """Return key, mistake and remedy of every rule of a file, in order, each once."""
+Rule = tuple[str, str, str]
+
+
+def told_by(call: ast.Call, scope: Scope) -> list[Rule] | None:
+    """Return key, mistake and remedy of what a call makes, in all its wordings; None when it makes no mistake, or passes on the words of others."""
+    name = called(call)
+    if name in MAKERS and len(call.args) > MAKERS[name][0]:
+        at, position = MAKERS[name]
+        message = call.args[at]
+        if scope.function.name in PASSING and isinstance(message, ast.Name) and message.id in {one.arg for one in scope.function.args.args}:
+            return None
+        if isinstance(message, ast.Call) and called(message) == "str":
+            return None  # of one of ERRORS
+        hint = next((word.value for word in call.keywords if word.arg == "hint"), None) or (
+            call.args[position] if len(call.args) > position else None
+        )
+        remedy = " / ".join(text for text in wordings(hint, scope) if text)
+        if name == "unknown":
+            remedy = f"{remedy}: {ELLIPSIS}"
+        key = key_of(call.args[0]) if name != "_mismatch" else ""
+        return [(key, text, remedy) for text in wordings(message, scope) if text.strip(f"{ELLIPSIS} ,:")]
+    if name == "in_range" and len(call.args) > 1:
+        low, high = bounds_of(call.args[1:], scope.names)
+        unit = call.args[2 if isinstance(call.args[1], ast.Starred) else 3 :]
+        return [(key_of(call.args[0]), "is out of range", f"valid: {low} to {high}{wordings(unit[0] if unit else None, scope)[0]}")]
+    if name == "twice" and len(call.args) > 1:
+        return [("", f"is given twice: the same {wordings(call.args[1], scope)[0]}", "")]
+    if name == "unknown_key":
+        return [("", "unknown key", f"valid keys: {ELLIPSIS}")]
+    if name in ERRORS and call.args:
+        return [("", text, "") for text in wordings(call.args[0], scope) if text.strip(ELLIPSIS)] or None
+    return None
+
+
+def makes_mistake(call: ast.Call, function: str) -> bool:
+    """Tell whether a call makes a mistake in words of its own, so that the page has to have it."""
+    name = called(call)
+    message = call.args[MAKERS[name][0]] if name in MAKERS and len(call.args) > MAKERS[name][0] else None
+    if message is None:
+        return name in OTHERS and bool(call.args) and function not in OTHERS
+    # What passes on the words of others, and errors whose words stand where they are raised.
+    return not (function in PASSING and isinstance(message, ast.Name)) and not (isinstance(message, ast.Call) and called(message) == "str")
+
+
+def calls_of(path: Path) -> Iterator[tuple[ast.Call, Scope]]:
+    """Yield every call in the functions and methods of a file, with the scope at it, in order."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = vars(importlib.import_module(".".join((PACKAGE, *path.relative_to(UTILS).with_suffix("").parts))))
-    found: list[tuple[str, str, str]] = []
-    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
-        local = {t.id: n.value for n in ast.walk(function) if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
-        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and node.args]
-        for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
-            name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
-            key = key_of(call.args[0])
-            if name in ("Problem", "problem", "unknown") and len(call.args) > 1:
-                given = next((word.value for word in call.keywords if word.arg == "hint"), None)
-                position = 2 if name == "problem" else 3
-                hint = given or (call.args[position] if len(call.args) > position and name != "unknown" else None)
-                found.append((key, words(call.args[1], local), words(hint, local)))
-            elif name == "in_range":
-                low, high = bounds_of(call.args[1:], names)
-                unit = call.args[2 if isinstance(call.args[1], ast.Starred) else 3 :]
-                found.append((key, "is out of range", f"valid: {low} to {high}{words(unit[0] if unit else None, local)}"))
-            elif name == "twice" and len(call.args) > 1:
-                found.append(("", f"is given twice: the same {words(call.args[1], local)}", ""))
-    return list(dict.fromkeys(row for row in found if row[1]))
+    names = vars(importlib.import_module(".".join((PLUGINS, *path.relative_to(ROOT / "plugins").with_suffix("").parts))))
+    every = sorted((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), key=lambda node: node.lineno)
+    functions = {node.name: node for node in every}
+    for function in every:
+        for statement, scope in statements(function, names, functions):
+            for call in own_calls(statement):
+                yield call, scope
 
 
-def rule_tables(files: str) -> str:
-    """The tables of one part of docs/validation-rules.md: those of the files that a pattern names."""
+def rules(path: Path) -> list[Rule]:
+    """Return key, mistake and remedy of every rule of a file, in order, each once.
+
+    Raises ValueError when a mistake is made there whose words are found nowhere.
+    """
+    found: list[Rule] = []
+    for call, scope in calls_of(path):
+        told = told_by(call, scope)
+        if not told and makes_mistake(call, scope.function.name):
+            raise ValueError(f"tools/doc_tables.py finds no words for the mistake of {path.name}:{call.lineno}")
+        found += told or []
+    return list(dict.fromkeys(found))
+
+
+def rule_files(part: str) -> list[Path]:
+    """Return the files with the rules of one part of the page, in order."""
+    return [path for pattern in RULES[part] for path in sorted((ROOT / "plugins").glob(pattern))]
+
+
+def files_with_rules() -> list[Path]:
+    """Return every file of the plugins that makes a mistake; the page has to have them all."""
+    listed = []
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "common.problems import" not in text and "import View" not in text:
+            continue
+        functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+        if any(makes_mistake(call, one.name) for one in functions for call in ast.walk(one) if isinstance(call, ast.Call)):
+            listed.append(path)
+    return listed
+
+
+def rule_tables(part: str) -> str:
+    """The tables of one part of docs/validation-rules.md. Raises ValueError as `rules` does."""
     lines: list[str] = []
-    for path in sorted(UTILS.glob(files)):
+    for path in rule_files(part):
         found = rules(path)
         if found:
-            lines += [f"### {path.stem}", "", cell(title(path)), "", "| key | mistake | remedy |", "|---|---|---|"]
+            name = path.relative_to(ROOT / "plugins").as_posix().removeprefix("plugin_utils/")
+            lines += [f"### {name}", "", cell(title(path)), "", "| key | mistake | remedy |", "|---|---|---|"]
             lines += [f"| {f'`{key}`' if key else ''} | {cell(mistake)} | {cell(remedy)} |" for key, mistake, remedy in found]
             lines += [""]
     return "\n".join(lines)
@@ -296,7 +503,7 @@ def _number(kind: LinkType) -> str:
 
 
 def _outer(kind: LinkType) -> str:
-    """Say which packets travel over the underlay, as the packet filter lets them in."""
+    """Say which packets travel over the underlay, as the packet filter accepts them."""
     ports = kind.ports
     protocol = ports.protocol.upper()
     if kind.port_settings:
@@ -337,7 +544,6 @@ def filter_examples() -> str:
 
 if __name__ == "__main__":
     print(check_tables())
-    print(rule_tables("common/limits.py"))
-    print(rule_tables("plan/rules/*.py"))
-    print(rule_tables("validate/rules/*.py"))
+    for part_of_page in RULES:
+        print(rule_tables(part_of_page))
     print(filter_examples())

@@ -88,7 +88,7 @@ def pages() -> dict[Path, str]:
             (docs / "verify.md", [doc_tables.check_tables()]),
             (
                 docs / "validation-rules.md",
-                [doc_tables.rule_tables(files) for files in ("common/limits.py", "plan/rules/*.py", "validate/rules/*.py")],
+                [doc_tables.rule_tables(part) for part in doc_tables.RULES],
             ),
             (docs / "filters.md", [doc_tables.filter_examples()]),
             (docs / "planner.md", [doc_tables.link_types()]),

@@ -1,4 +1,4 @@
-"""Run the stages of `make unit`, `make coverage`, `make check` or `make test` one after the other and count what passed.
+"""Run the stages of `make unit`, `make coverage`, `make check`, `make test` or `make live` one after the other and count what passed.
 
 Each stage shows its output as it runs and leaves it in build/test/NAME.log. A stage that is a pytest run counts by its tests, any other as one.
 A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. One stage may go on
@@ -119,33 +119,42 @@ PROVEN = (
 
 # Groups of the hybrid network that are run by hand, for their time.
 BY_HAND = ("test_reference", "test_damages")
+# Groups that take a run of `site` after the other. `make test` takes one of them, another with another commit; `make live` takes them all.
+LIVE = ("test_maintenance", "test_removal", "test_way_back")
+
+
+def sample() -> str:
+    """Which of LIVE belongs to this commit, so that two runs of one commit are the same."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        commit = ""
+    return LIVE[int(commit or "0", 16) % len(LIVE)]
+
+
+def hybrid(*arguments: str, before: tuple[str, ...] = ()) -> Stage:
+    """A run of some of the hybrid network's groups. before: what stands before pytest."""
+    return Stage("hybrid network", (*before, "pytest", "-v", "-s", "--durations=15", *arguments), pytest=True, minutes=60)
+
 
 TEST = (
     # Beside the checks, as ansible-lint is.
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=15, beside=True),
-    *(COVERAGE if stage is UNIT else stage for stage in CHECK),
+    *CHECK,
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     # Where there is no KVM this one emulates: nothing runs beside it.
     Stage("pair of machines", ("pytest", "-v", "-s", "--durations=8", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
     # They wait for what happens in containers, and the hybrid network's machines wait for routing: together they keep two processors busy.
     Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
-    # From bare hosts, though an earlier run may have left the network. By hand, for their time: the reference, emulated, and the damages.
-    Stage(
-        "hybrid network",
-        (
-            "env",
-            "XGN_HYBRID=bare",
-            "pytest",
-            "-v",
-            "-s",
-            "--durations=15",
-            "tests/vm/hybrid",
-            *(f"--ignore=tests/vm/hybrid/{name}.py" for name in BY_HAND),
-        ),
-        pytest=True,
-        minutes=60,
+    # From bare hosts, though an earlier run may have left the network.
+    hybrid(
+        "tests/vm/hybrid",
+        *(f"--ignore=tests/vm/hybrid/{name}.py" for name in (*BY_HAND, *LIVE) if name != sample()),
+        before=("env", "XGN_HYBRID=bare"),
     ),
 )
+
+LIVE_TEST = (hybrid(*(f"tests/vm/hybrid/{name}.py" for name in LIVE)),)
 
 
 def environment() -> dict[str, str]:
@@ -308,7 +317,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run the stages of the verb given on the command line; exit 1 when one failed."""
-    stages = {"unit": (UNIT,), "coverage": (COVERAGE,), "check": CHECK, "test": TEST}[sys.argv[1]]
+    stages = {"unit": (UNIT,), "coverage": (COVERAGE,), "check": CHECK, "test": TEST, "live": LIVE_TEST}[sys.argv[1]]
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, interrupt)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 
 # RFC 2328: LSInfinity is 0xffffff; FRR takes one less for what is redistributed. RFC 6987: MaxLinkMetric.
 EXTERNAL_METRIC = 0xFFFFFF - 1
@@ -50,7 +51,7 @@ class Family:
 
 @dataclass
 class Instance:
-    """One BGP instance: first line of its block, VRF (``default`` for the main table), families by name."""
+    """One BGP instance: first line of its block, VRF (``default`` for the default VRF), families by name."""
 
     header: str
     vrf: str
@@ -109,7 +110,7 @@ def link_commands(text: str, neighbors: Iterable[tuple[str, str]], interfaces: S
 
     Parameters:
         text: the running configuration.
-        neighbors: VRF (``default`` for the main table) and address of the BGP neighbors that are reached over the links.
+        neighbors: VRF (``default`` for the default VRF) and address of the BGP neighbors that are reached over the links.
         interfaces: the links' interfaces, for OSPF.
 
     Empty where they are drained, or have no session.
@@ -275,7 +276,7 @@ class Router:
         for vrf, address in sorted(neighbors):
             command = ["ip", "-json", "route", "get", address, *(["vrf", vrf] if vrf != "default" else [])]
             status, out, err = self.run(command)
-            if status == 0 and any(route.get("dev") in interfaces for route in json.loads(out or "[]")):
+            if status == 0 and any(route.get("dev") in interfaces for route in json_objects(out)):
                 found.append((vrf, address))
         return found
 

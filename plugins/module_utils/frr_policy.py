@@ -106,6 +106,7 @@ def give_again(run: Runner, vtysh: str, text: str, attempts: int = ATTEMPTS, pau
     for _attempt in range(attempts):
         if not missing:
             break
+        # Not by `trial.trial_file`: on a host this is a program that has nothing else of the collection.
         with tempfile.NamedTemporaryFile("w", prefix="xgn-frr-policy-", encoding="utf-8") as file:
             for line, inside in policy_of(text).items():
                 file.write("\n".join([line, *inside, *(["exit"] if line.startswith("route-map ") else [])]) + "\n")

@@ -8,7 +8,6 @@ told to bgpd anew by zebra, and its session is reset only when that does not hel
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner,
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import DEFAULT_VRF, NextHop, StaticRoute
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse import parse_links
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_rib, split_vtysh
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 # What is only on its way between daemons is there by then, also on a busy host; a route may wait for an address that the kernel tries out.
@@ -185,12 +185,12 @@ class Rib:
 
     def configure(self, lines: Sequence[str], places: Sequence[StaticRoute | NextHop]) -> None:
         """Give lines to FRR, each in the VRF of its place. A line that is refused stops none of the others; the caller looks."""
-        with tempfile.NamedTemporaryFile("w", prefix="xgn-frr-routes-", encoding="utf-8") as file:
-            for line, place in zip(lines, places):
-                vrf = place.vrf if isinstance(place, StaticRoute) else place[0]
-                file.write(line + "\n" if vrf == DEFAULT_VRF else "vrf %s\n %s\nexit-vrf\n" % (vrf, line))
-            file.flush()
-            self.run([self.vtysh, "-f", file.name])
+        text = ""
+        for line, place in zip(lines, places):
+            vrf = place.vrf if isinstance(place, StaticRoute) else place[0]
+            text += line + "\n" if vrf == DEFAULT_VRF else "vrf %s\n %s\nexit-vrf\n" % (vrf, line)
+        with trial_file(None, "routes.conf", text) as path:
+            self.run([self.vtysh, "-f", path])
 
     def show(self, commands: Iterable[str]) -> dict[str, str]:
         """Run show commands in one call of vtysh; returns the output of each. Raises CommandError."""

@@ -25,6 +25,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Command
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Rib
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import show_command
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 # Distribution packages and source builds put FRR's programs here, outside of an ssh session's PATH.
@@ -131,10 +132,10 @@ class Gatherer:
     def units(self, names: Sequence[str], verify: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give parts ``units``, ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""
         result: dict[str, dict[str, Any]] = {}
-        result["units"] = self.read(["systemctl", "show", "--no-pager", "--property=" + UNIT_PROPERTIES, *names], parse.parse_units)
+        result["units"] = self.read(show_command(names, UNIT_PROPERTIES), parse.parse_units)
         finish = "FinishTimestampMonotonic"
         result["boot"] = self.read(
-            ["systemctl", "show", "--property=" + finish],
+            show_command([], finish),
             lambda text: {"finished": int(dict(line.partition("=")[::2] for line in text.split())[finish])},
         )
         # Messages from before journald ran come over the kernel's log and have no _PID; the identifier covers both.

@@ -20,7 +20,7 @@ COMMANDS = {
 
 
 def gobgp(gatherer: Gatherer, seconds: float) -> dict[str, dict[str, Any]]:
-    """Give parts ``gobgp_global``, ``gobgp_neighbors`` (whether it is established, by address) and ``steering`` (``held, wanted, announced``).
+    """Give parts ``gobgp_global``, ``gobgp_neighbors`` (whether it is established, by address) and ``steering`` (``held, wanted, advertised``).
 
     Waits up to ``seconds`` for the sessions, and for a health command that has yet to succeed.
     """

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils import ownership
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks, show_command
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import BOOT_UNIT
 
 COMMAND = "cat /var/lib/xgn/record/*.json"
@@ -89,7 +89,7 @@ def _alive_units(gatherer: Gatherer, units: list[str]) -> set[str]:
     """Return which of the units run or start at boot."""
     if not units:
         return set()
-    done = gatherer.run(["systemctl", "show", "--property=ActiveState,UnitFileState", *units])
+    done = gatherer.run(show_command(units, "ActiveState", "UnitFileState"))
     if done.rc != 0:
         raise _Unreadable(done.problem or first_line(done.err) or "systemctl failed")
     blocks = property_blocks(done.out)

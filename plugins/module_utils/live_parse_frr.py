@@ -93,13 +93,13 @@ def bgp_peer(peer: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_own_entry(text: str) -> dict[str, bool]:
-    """Read `show bgp vrf V ipv4|ipv6 unicast PREFIX json`: ``known`` (an entry of this router's own), ``valid``, ``announced``."""
+    """Read `show bgp vrf V ipv4|ipv6 unicast PREFIX json`: ``known`` (an entry of this router's own), ``valid``, ``advertised``."""
     entry: dict[str, Any] = next(iter(json_documents(text)), {})
     own = [path for path in entry.get("paths", []) if path.get("sourced") or path.get("local")]
     return {
         "known": bool(own),
         "valid": any(bool(path.get("valid")) for path in own),
-        "announced": bool(entry.get("advertisedTo")),
+        "advertised": bool(entry.get("advertisedTo")),
     }
 
 

@@ -61,6 +61,15 @@ def take_out(
     return where.sub(cover, text)
 
 
+def cover_values(text: str, names: Mapping[str, str]) -> str:
+    """Replace known secrets wherever they stand, in a text of no language: what programs have said. names: of each secret, by its value."""
+    # The longest first, since one may begin another; all at once, since one may be part of a placeholder.
+    values = sorted(filter(None, names), key=len, reverse=True)
+    if not values:
+        return text
+    return re.sub("|".join(map(re.escape, values)), lambda match: placeholder(names[match[0]]), text)
+
+
 def where_like(template: str) -> re.Pattern[str]:
     """Find the secrets of a former text by its successor: what follows an opening that has a placeholder in the template.
 

@@ -18,7 +18,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.host_change import Host
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, Record, record_names, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_has_master, interface_mtu
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES, SERVICES, TUNNELS
 
@@ -30,7 +30,7 @@ NOT_SHOWN = "(not shown: only root may read this file)\n"
 
 def unit_before(module: AnsibleModule, unit: str) -> dict[str, bool] | None:
     """Return how a unit is that is not ours yet, for the record; None on a host without systemd."""
-    if module.get_bin_path("systemctl") is None:
+    if not has_systemd(module.get_bin_path):
         return None
     systemd = Systemd(module.run_command)
     return {"enabled": systemd.is_enabled(unit), "active": systemd.is_active(unit)}
@@ -99,7 +99,7 @@ class Removal:
 
     def _start_again(self, units: list[tuple[HostChange, str, dict[str, Any]]], stale: bool) -> None:
         """Start what ran before, and strike all out. units: as `_stop` returns them; stale: files of units have changed."""
-        managed = self.module.get_bin_path("systemctl") is not None
+        managed = has_systemd(self.module.get_bin_path)
         if stale and managed:
             self.systemd.do("daemon-reload")
         for change, unit, before in units:
@@ -123,7 +123,7 @@ class Removal:
 
     def _stop(self, units: list[tuple[HostChange, str]]) -> list[tuple[HostChange, str, dict[str, Any]]]:
         """Stop units, and disable those that were not enabled before they were ours; returns them, with what was before."""
-        if not units or self.module.get_bin_path("systemctl") is None:
+        if not units or not has_systemd(self.module.get_bin_path):
             return [(change, unit, {}) for change, unit in units]
         states = self.systemd.properties([unit for _change, unit in units], "LoadState", "ActiveState", "UnitFileState")
         found = []
@@ -137,8 +137,10 @@ class Removal:
             if steps:
                 again = ["start again as it was before"] if before.get("active") else []
                 self.actions.append("unit %s: %s" % (unit, ", ".join(steps + again)))
-            for step in steps:
-                self._act(change, "systemctl", step, unit, notes=[unit_note(unit, stage_of(unit))])
+            if steps and not self.module.check_mode:
+                change.about_to(unit_note(unit, stage_of(unit)))
+                for step in steps:
+                    self.systemd.do(step, unit)
             found.append((change, unit, before))
         return found
 

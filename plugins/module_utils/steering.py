@@ -144,7 +144,10 @@ def read_json(path: str, default: Any) -> Any:
 
 
 def write_text(path: str, text: str) -> None:
-    """Replace a file in one step, readable for everybody: root and the daemon's user both write here."""
+    """Replace a file in one step, readable for everybody: root and the daemon's user both write here.
+
+    Not by `files.write_atomically`: on a host this is a program that has nothing else of the collection.
+    """
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), 0o644)
@@ -243,8 +246,8 @@ def run_client(words: tuple[str, ...]) -> tuple[int, str]:
     return run.returncode, run.stdout if run.returncode == 0 else (run.stderr + run.stdout).strip()
 
 
-def announced(starting: bool = False, families: Iterable[str] = FAMILIES) -> dict[str, dict[str, Any]]:
-    """The routes in gobgpd's table by prefix. Its policy lets only routes of its own in. Raises SteeringError.
+def advertised(starting: bool = False, families: Iterable[str] = FAMILIES) -> dict[str, dict[str, Any]]:
+    """The routes in gobgpd's table by prefix. Its policy accepts only routes of its own. Raises SteeringError.
 
     families: which to read; each costs a call of the client.
     """
@@ -263,7 +266,7 @@ def established() -> list[str]:
     return sorted(item["conf"]["neighbor_address"] for item in neighbors if item["state"].get("session_state") == ESTABLISHED)
 
 
-def announce(route: dict[str, Any]) -> None:
+def advertise(route: dict[str, Any]) -> None:
     """Advertise a route, or replace it by one with other attributes. Raises SteeringError."""
     words = ["global", "rib", "add", "-a", family_of(route["prefix"]), route["prefix"], "nexthop", route["next_hop"]]
     for key, word in (("med", "med"), ("local_pref", "local-pref")):
@@ -292,10 +295,10 @@ def bring_in_line(wanted: dict[str, dict[str, Any]], live: dict[str, dict[str, A
         done.append("withdrawn: " + sentence(live[prefix]))
     for prefix in sorted(wanted):
         if not same(wanted[prefix], live.get(prefix)):
-            announce(wanted[prefix])
+            advertise(wanted[prefix])
             done.append("advertised: " + sentence(wanted[prefix]))
     if done:
-        now = announced(families={family_of(prefix) for prefix in [*wanted, *live]})
+        now = advertised(families={family_of(prefix) for prefix in [*wanted, *live]})
         lost = [prefix for prefix in sorted(wanted) if not same(wanted[prefix], now.get(prefix))]
         left = sorted(now.keys() - wanted.keys())
         if lost or left:
@@ -314,7 +317,7 @@ def wanted_now(configured: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], d
 
 def differing(configured: dict[str, Any]) -> list[str]:
     """Prefixes that `replay` would advertise or withdraw. Raises SteeringError."""
-    allowed, live = wanted_now(configured)[1], announced()
+    allowed, live = wanted_now(configured)[1], advertised()
     return sorted({*(live.keys() - allowed.keys()), *(prefix for prefix, route in allowed.items() if not same(route, live.get(prefix)))})
 
 
@@ -322,7 +325,7 @@ def replay(configured: dict[str, Any], starting: bool = False) -> list[str]:
     """Bring gobgpd in line with the files. Call it locked. Returns one sentence a step. Raises SteeringError."""
     wanted, allowed = wanted_now(configured)
     done = [REFUSED + sentence(wanted[prefix]) for prefix in sorted(wanted.keys() - allowed.keys())]
-    return done + bring_in_line(allowed, announced(starting))
+    return done + bring_in_line(allowed, advertised(starting))
 
 
 def hold(configured: dict[str, Any], reason: str) -> list[str]:
@@ -350,11 +353,11 @@ def main() -> int:
     try:
         configured = settings()
         if verb == "show" and not words:
-            live = announced()
+            live = advertised()
             shown = {
                 "held": held(configured),
                 "wanted": [*wanted_routes().values()],
-                "announced": [live[prefix] for prefix in sorted(live)],
+                "advertised": [live[prefix] for prefix in sorted(live)],
             }
             say([json.dumps(shown, indent=1)])
             return 0

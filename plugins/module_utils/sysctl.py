@@ -1,10 +1,11 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kernel settings: which file a key of sysctl(8) means, and the value in force."""
+"""Kernel settings: which file a key of sysctl(8) means, the value in force, and the file for the boot."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 # Where the kernel shows its settings.
 PROC = "/proc/sys"
@@ -34,3 +35,8 @@ def sysctl_value(key: str) -> str:
     """
     with open(sysctl_path(key), encoding="utf-8") as stream:
         return " ".join(stream.read().split())
+
+
+def settings_text(settings: Mapping[str, str]) -> str:
+    """Give the file that sets these values at boot: value by key."""
+    return "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))

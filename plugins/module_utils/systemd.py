@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
 
@@ -20,6 +20,16 @@ def property_blocks(text: str) -> list[dict[str, str]]:
         elif not line.strip() and blocks[-1]:
             blocks.append({})
     return [block for block in blocks if block]
+
+
+def show_command(units: Sequence[str], *names: str) -> list[str]:
+    """Give the command that shows the named properties of units, in blocks that `property_blocks` reads; of the manager itself where there is no unit."""
+    return ["systemctl", "show", "--property=" + ",".join(names), *units]
+
+
+def has_systemd(find: Callable[[str], str | None]) -> bool:
+    """Say whether a host has systemd's programs; a plain container has none. find: AnsibleModule.get_bin_path."""
+    return find("systemctl") is not None
 
 
 class Systemd:
@@ -41,7 +51,7 @@ class Systemd:
         """Give the named properties by unit; a unit that does not exist has them, too. Raises CommandError."""
         if not units:
             return {}
-        text = output(self.run, "systemctl", "show", "--property=" + ",".join(names), *units)
+        text = output(self.run, *show_command(units, *names))
         return dict(zip(units, property_blocks(text)))
 
     def settled(

@@ -209,15 +209,15 @@ class WayBack:
 
         def put_off() -> None:
             renew(self.module.params.get("lock_run") or "")
-            program.set_deadline(max(seconds, (program.deadline() or 0) - program.clock()))
+            if os.path.isdir(program.armed()) and not program.is_restoring():
+                program.set_deadline(max(seconds, (program.deadline() or 0) - program.clock()))
 
         def move() -> None:
             began = program.clock()
             while not self._over.wait(max(seconds / 4, 0.2)) and program.clock() - began < MODULE_MAX_S:
-                if os.path.isdir(program.armed()) and not program.is_restoring():
-                    put_off()
+                put_off()
 
-        # The first time before anything else: what follows may take all that is left.
+        # At once: a call may be over before a thread has begun.
         put_off()
         threading.Thread(target=move, daemon=True).start()
 

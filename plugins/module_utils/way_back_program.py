@@ -253,6 +253,7 @@ def rules(runner: Runner, family: str) -> list[str]:
 def links(runner: Runner) -> dict[str, dict[str, Any]]:
     """Each interface with its master, MTU, MAC address (of hardware only: others get theirs from what makes them), state and addresses."""
     found: dict[str, dict[str, Any]] = {}
+    # Not by `iproute.json_objects`: this program runs on a host that has nothing else of the collection.
     for item in json.loads(runner(["ip", "-json", "-details", "address", "show"])[1] or "[]"):
         if "ifname" not in item:
             continue
@@ -622,7 +623,7 @@ class Restoring:
         if program is None or vtysh is None or not os.path.exists(FRR_CONF):
             return
         command = [program, "--stdout", "--bindir", os.path.dirname(vtysh), "--confdir", os.path.dirname(FRR_CONF)]
-        running = read(os.path.join(armed(), FRR_RUNNING))
+        running, file = read(os.path.join(armed(), FRR_RUNNING)), read(FRR_CONF) or b""
         owner, path = os.stat(FRR_CONF), FRR_CONF
         if running is not None:
             path = FRR_CONF + ".restored"
@@ -632,13 +633,16 @@ class Restoring:
         words = [line.split() for line in pending.splitlines() if line.startswith("no interface ")]
         emptied = [item[2] for item in words if len(item) > 2 and os.path.isdir(os.path.join(NET, item[2]))]
         if emptied:
-            text = read(path) or b""
+            text = file if running is None else running
             text += "".join("interface %s\nexit\n!\n" % name for name in emptied).encode("utf-8")
             path = FRR_CONF + ".restored"
             replace(path, text, 0o640, owner.st_uid, owner.st_gid)
         status = run([*command, "--reload", path])[0]
         if path != FRR_CONF:
             os.unlink(path)
+            if read(FRR_CONF) != file:
+                # For any other file than frr.conf, frr-reload.py writes the running configuration into that one, in vtysh's own form.
+                replace(FRR_CONF, file, owner.st_mode & 0o7777, owner.st_uid, owner.st_gid)
         if status:
             # Not what it says: that may quote passwords.
             self.failures.append("frr-reload.py --reload %s: exit status %d" % (FRR_CONF, status))

@@ -255,7 +255,7 @@ def main() -> None:
     if missing:
         module.fail_json(
             msg="%s %s is installed in place of %s, but after %d s these BGP sessions are not established again: %s. No further host is changed in this run. "
-            "Remedy: `vtysh -c 'show bgp vrf all summary'` says why; the way back is to install the former version."
+            "Remedy: `vtysh -c 'show bgp vrf all summary'` says why; a downgrade is to install the former version."
             % (package, version, before, parameters["wait_s"], ", ".join(sorted(missing)))
         )
     module.exit_json(changed=True, before=before, after=version)

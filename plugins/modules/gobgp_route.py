@@ -79,7 +79,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-announced:
+advertised:
   description: The routes in gobgpd's table after (or, in check mode, before) the call, one sentence each.
   returned: always
   type: list
@@ -232,7 +232,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     # The families of the request first, so that nothing else delays it.
     families = {steering.family_of(prefix) for prefix in prefixes} if not module.params["all"] else set(steering.FAMILIES)
     with steering.locked():
-        live, before = steering.announced(families=families), steering.wanted_routes()
+        live, before = steering.advertised(families=families), steering.wanted_routes()
         wanted = dict(before)
         if present:
             wanted.update({item["prefix"]: route_of(item, configured) for item in items})
@@ -250,7 +250,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                 steering.bring_in_line(target, live)
             if wanted != before:
                 steering.keep_wanted(wanted)
-        others = steering.announced(families=set(steering.FAMILIES) - families)
+        others = steering.advertised(families=set(steering.FAMILIES) - families)
     live.update(others)
     target.update(others)
     now = live if module.check_mode else target
@@ -263,7 +263,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return {
         "routers": routers,
         "changed": pending or wanted != before,
-        "announced": report(now, {prefix: route for prefix, route in wanted.items() if prefix in now}),
+        "advertised": report(now, {prefix: route for prefix, route in wanted.items() if prefix in now}),
         "held": reason or "",
         "diff": {
             "before_header": "steering routes",

@@ -81,7 +81,7 @@ options:
         type: str
         required: true
       vrf:
-        description: VRF of the route; the main table when not given.
+        description: VRF of the route; the default VRF when not given.
         type: str
   vxlans:
     description:
@@ -124,7 +124,7 @@ options:
         description: Whether it answers ARP; it does when not given.
         type: bool
       underlay_vrf:
-        description: VRF the outer packets are routed in; the main table when not given.
+        description: VRF the outer packets are routed in; the default VRF when not given.
         type: str
   gre_tunnels:
     description:
@@ -169,7 +169,7 @@ options:
         description: MTU in bytes.
         type: int
       underlay_vrf:
-        description: VRF the outer packets are routed in; the main table when not given.
+        description: VRF the outer packets are routed in; the default VRF when not given.
         type: str
   remove_all:
     description: Allow that nothing is declared although all that was declared earlier would go.

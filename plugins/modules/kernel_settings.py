@@ -61,7 +61,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
-from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name, sysctl_path, sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import (
+    settings_text,
+    sysctl_name,
+    sysctl_path,
+    sysctl_value,
+)
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # Settings that name a kernel module, and how the module's name begins.
@@ -131,7 +136,7 @@ def main() -> None:
             msg="This kernel (%s) has no such setting: %s. Nothing was changed. Remedy: correct the name, or load the module that brings it."
             % (os.uname().release, ", ".join(unknown)),
         )
-    text = "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
+    text = settings_text(settings)
     before = read_text(module.params["path"])
     file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}

@@ -67,6 +67,7 @@ def make(module: AnsibleModule, openssl: str, name: str) -> None:
     """Make key and certificate of a tunnel in one private file."""
     os.makedirs(openvpn.KEYS, mode=0o700, exist_ok=True)
     os.chmod(openvpn.KEYS, 0o700)
+    # No trial file: openssl writes both files itself, under names that it is given.
     with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
         key, certificate = os.path.join(directory, "key"), os.path.join(directory, "certificate")
         command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-sha256"]

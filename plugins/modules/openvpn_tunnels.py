@@ -87,7 +87,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
@@ -115,7 +115,7 @@ class Host:
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
         """ActiveState, UnitFileState and MainPID by unit, once systemd has their definitions as they are; empty on a host without systemd."""
-        if self.module.get_bin_path("systemctl") is None:
+        if not has_systemd(self.module.get_bin_path):
             return {}
         states, noted = self.systemd.settled(names, False, self.module.check_mode)
         self.actions += noted

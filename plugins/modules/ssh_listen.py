@@ -93,7 +93,7 @@ def configured(module: AnsibleModule) -> set[str]:
 
 
 def listening(module: AnsibleModule) -> set[str]:
-    """Return the addresses on which a running sshd listens in the main table. Forwarded ports of its clients belong to other processes."""
+    """Return the addresses on which a running sshd listens in the default VRF. Forwarded ports of its clients belong to other processes."""
     process = "pid=%s," % Systemd(module.run_command).main_pid(module.params["unit"])
     status, out, err = module.run_command(["ss", "-Hltnp"])
     lines = [line.split() for line in out.splitlines() if process in line]
@@ -115,10 +115,10 @@ def sockets_down(module: AnsibleModule) -> list[str]:
 
 
 def make_live(module: AnsibleModule) -> list[list[str]]:
-    """Return the commands that make the files live, as they are after a change as well as after its undoing."""
+    """Return what systemctl is asked for to make the files live, as they are after a change as well as after its undoing."""
     sockets = module.params["sockets"]
-    units = [["systemctl", "daemon-reload"], *(["systemctl", "restart", unit] for unit in sockets)]
-    return [*(units if sockets else []), ["systemctl", "reload-or-restart", module.params["unit"]]]
+    units = [["daemon-reload"], *(["restart", unit] for unit in sockets)]
+    return [*(units if sockets else []), ["reload-or-restart", module.params["unit"]]]
 
 
 class Listeners:
@@ -157,22 +157,23 @@ class Listeners:
             systemd.attempt("enable", "--now", "--quiet", unit)
         self.change.save()
         if live:
-            for command in make_live(self.module):
-                self.module.run_command(command)
+            for words in make_live(self.module):
+                systemd.attempt(*words)
         self.change.way_back.give_up()
         self.module.fail_json(msg=reason + " The former addresses are in force.")
 
     def apply(self) -> None:
         """Write, check, make live, and look."""
         module, wanted = self.module, set(self.module.params["addresses"])
+        systemd = Systemd(module.run_command)
         self.change.about_to(
             *(unit_note(unit, SERVICES) for unit in self.unlisted_sockets),
-            *(command_note(SERVICES, *command) for command in make_live(module)),
+            *(command_note(SERVICES, "systemctl", *words) for words in make_live(module)),
         )
         for unit in module.params["sockets"]:
             self.change.own("unit", unit)
         for unit in self.unlisted_sockets:
-            Systemd(module.run_command).attempt("disable", "--now", "--quiet", unit)
+            systemd.attempt("disable", "--now", "--quiet", unit)
         self.write(self.after)
         status, out, err = module.run_command(["sshd", "-t"])
         if status:
@@ -182,14 +183,14 @@ class Listeners:
             names = ", ".join(sorted(found)) or "nothing"
             remedy = "Remedy: take other ListenAddress lines out of it, and let it include the files given here."
             self.refuse("sshd's configuration as a whole leads to %s instead. %s" % (names, remedy), live=False)
-        for command in make_live(module):
-            status, out, err = module.run_command(command)
+        for words in make_live(module):
+            status, said = systemd.attempt(*words)
             if status:
-                self.refuse("%s: %s." % (" ".join(command), (err or out).strip()), live=True)
+                self.refuse("systemctl %s: %s." % (" ".join(words), said), live=True)
         for unit in self.unlisted_sockets:
             self.change.disown("unit", unit)
         if module.params["sockets"]:
-            module.run_command(["systemctl", "enable", "--quiet", *module.params["sockets"]])
+            systemd.attempt("enable", "--quiet", *module.params["sockets"])
         if not wanted:
             return
         now = wait_until(lambda: listening(module), lambda addresses: addresses == wanted, WAIT_S, POLL_S)

@@ -85,7 +85,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
@@ -117,7 +117,7 @@ class Units:
 
     def settled(self) -> dict[str, dict[str, str]]:
         """The states of the units, once systemd has their definitions as they are; nothing on a host without systemd. Raises CommandError."""
-        if self.module.get_bin_path("systemctl") is None:
+        if not has_systemd(self.module.get_bin_path):
             return {}
         params = self.module.params
         wanted = [unit["name"] for unit in params["units"] if unit["enabled"] or unit["state"] == "started"]

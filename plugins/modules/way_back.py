@@ -27,7 +27,7 @@ options:
         type: str
         required: true
       vrf:
-        description: VRF whose table holds it; the main table when not given.
+        description: VRF whose table holds it; the default VRF when not given.
         type: str
       protocol:
         description: Source of the route; for role P(xuegao.net.verify#role).

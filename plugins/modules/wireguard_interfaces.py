@@ -111,18 +111,18 @@ actions:
 import glob
 import os
 import re
-import tempfile
 from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
+from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
@@ -166,7 +166,7 @@ class Host:
 
     def units(self, names: list[str]) -> dict[str, dict[str, str]]:
         """ActiveState and UnitFileState by unit, once systemd has their definitions as they are; empty on a host without systemd."""
-        if self.module.get_bin_path("systemctl") is None:
+        if not has_systemd(self.module.get_bin_path):
             return {}
         states, noted = self.systemd.settled([unit_of(name) for name in names], self.module.params["unit_changed"], self.module.check_mode)
         self.actions += noted
@@ -194,15 +194,14 @@ class Host:
         self.actions.append("%s: %s" % (name, action))
 
 
-def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, live: wireguard_dump.Interface | None) -> str:
-    """Check text with wg-quick and write what wg(8) understands of it to a file in directory; returns its path.
+def stripped(host: Host, interface: dict[str, Any], text: str, live: wireguard_dump.Interface | None) -> str:
+    """Check text with wg-quick; returns what wg(8) understands of it.
 
     The process substitution of the manual page reads an empty file when strip fails, and an empty file takes the
     interface's identity away: so the output is looked at before anything reads it.
     """
-    source = os.path.join(directory, interface["name"] + ".conf")
-    write_atomically(source, text, 0o600)
-    out = host.run("wg-quick", "strip", source)
+    with trial_file(host.module.tmpdir, interface["name"] + ".conf", text) as source:
+        out = host.run("wg-quick", "strip", source)
     if "PrivateKey" not in out:
         raise wireguard.WireGuardError(
             "%s was not changed: `wg-quick strip` gives a file without PrivateKey, with which it would lose its identity."
@@ -211,14 +210,13 @@ def stripped(host: Host, interface: dict[str, Any], text: str, directory: str, l
     if live is not None and interface.get("listen_port") is None:
         # Without a port in the file syncconf opens a new socket, and the peer must first learn the new port.
         out = out.replace("[Interface]", "[Interface]\nListenPort = %d" % live.listen_port, 1)
-    target = os.path.join(directory, interface["name"] + ".stripped")
-    write_atomically(target, out, 0o600)
-    return target
+    return out
 
 
-def synchronise(host: Host, name: str, path: str, public_before: str | None, same_key: bool) -> None:
-    """Give a living interface the configuration in path, and make sure that it keeps its identity."""
-    host.run("wg", "syncconf", name, path)
+def synchronise(host: Host, name: str, text: str, public_before: str | None, same_key: bool) -> None:
+    """Give a living interface a configuration as `stripped` returns it, and make sure that it keeps its identity."""
+    with trial_file(host.module.tmpdir, name + ".stripped", text) as path:
+        host.run("wg", "syncconf", name, path)
     public_after = host.run("wg", "show", name, "public-key").strip()
     if same_key and public_after != public_before:
         host.run("wg", "set", name, "private-key", wireguard.key_path(name))
@@ -236,7 +234,8 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         if not module.check_mode:
             raise wireguard.WireGuardError("%s has no private key, and was not changed. Remedy: run xuegao.net.wireguard_key first." % name)
         private = ""
-    # A refused file makes wg-quick quote lines of it; Ansible blots out what it knows to be secret.
+    # A refused file makes wg-quick quote lines of it, and no placeholder reaches into what a program says: Ansible blots out what it knows to be
+    # secret. This key is the only secret of a module that comes from a file of the host, and not by an option with no_log.
     module.no_log_values.update({private} - {""})
     path = wireguard.conf_path(name)
     before, text = read_text(path), wireguard.conf_text(interface, private)
@@ -282,16 +281,15 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
     if any(action.startswith(name + ": ") for action in host.actions):
         host.change.about_to(unit_note(unit_of(name), TUNNELS), {"wireguard": name})
 
-    with tempfile.TemporaryDirectory(dir=module.tmpdir) as directory:
-        if file_differs or differences or not (live and active):
-            checked = stripped(host, interface, text, directory, live)
-        if live and active:
-            if file_differs or differences:
-                synchronise(host, name, checked, live.public_key, live.private_key == private)
-            if mtu != interface["mtu"]:
-                host.run("ip", "link", "set", "dev", name, "mtu", str(interface["mtu"]))
-            if not interface_is_up(name):
-                host.run("ip", "link", "set", "dev", name, "up")
+    if file_differs or differences or not (live and active):
+        checked = stripped(host, interface, text, live)
+    if live and active:
+        if file_differs or differences:
+            synchronise(host, name, checked, live.public_key, live.private_key == private)
+        if mtu != interface["mtu"]:
+            host.run("ip", "link", "set", "dev", name, "mtu", str(interface["mtu"]))
+        if not interface_is_up(name):
+            host.run("ip", "link", "set", "dev", name, "up")
     # The file comes after the living interface took the same content: a refused one never stays for the next boot.
     if file_differs:
         host.change.write(path, text, 0o600)

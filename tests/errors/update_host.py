@@ -31,7 +31,7 @@ def cases() -> list[Path]:
 def message(case: Path) -> str:
     """Return the whole report on the variables of a case."""
     variables = yaml.safe_load(case.read_text(encoding="utf-8"))
-    return report(variable_problems(role_variables(variables, SPECS), SPECS), "T1") + "\n"
+    return report(variable_problems(role_variables(variables, SPECS), SPECS), "the variables of T1") + "\n"
 
 
 def update() -> None:

@@ -34,7 +34,7 @@ CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
 # What a scenario takes on two busy cores without KVM, and some more; the limit of the stage in tools/stages.py is larger.
 SCENARIO_SECONDS = 1500
 RUN_SECONDS = 600
-# A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
+# A session that was reset is initiated again after its connect timer, 120 s at most (FRR 8).
 SESSION_SECONDS = 180
 POLL_SECONDS = 2
 # What of the scenario's output shows that it goes on; all of it, with -vvv, is in its log.

@@ -38,7 +38,7 @@ class Places:
         vrf: VRF of the router and the box.
         ping: how the router's machine pings as a client, up to the options.
         prefix: what is steered; target: an address in it, at the far end.
-        box_in, box_out: interfaces of the box, towards the router, and of the way back.
+        box_in, box_out: interfaces of the box, towards the router, and of the return path.
         far_exec: how a command runs at the far end; far_in: the interface it gets the packets by.
         first: TTL of a packet as the router sends it; 63 from a client behind it, 64 from itself.
         beyond: routers between this one and the far end.
@@ -115,7 +115,7 @@ def plain_path(places: Places) -> None:
 
 
 def steered_path(places: Places) -> None:
-    """S9: every packet passes the box once, leaves it by the way back, and is at the far end once: router, box, router. No loop."""
+    """S9: every packet passes the box once, leaves it by the return path, and is at the far end once: router, box, router. No loop."""
     found = traced(places)
     at = {"in": places.first, "out": places.first - 1, "far": places.first - 2 - places.beyond}
     assert found == {name: [ttl] * STEERED_PINGS for name, ttl in at.items()}, found
@@ -164,8 +164,8 @@ def unmanaged_peer(branch_machine: Run, router: Run, vrf: str, prefix: str) -> N
 def silent_branch(branch_machine: Run, router: Run, vrf: str, peer: str, seconds: int = SILENCE_SECONDS) -> dict[str, int]:
     """S15: nothing goes through the tunnel, and the NAT forgets after 10 s; keepalives alone keep the way to the branch open.
 
-    The proof is a packet from the router's side at the end, which the NAT lets in only while it remembers the branch, and its
-    counterpart: without keepalives such a packet does not arrive. peer: address of the branch on the link. Returns figures. BGP comes
+    The proof is a packet from the router's side at the end, which the NAT accepts only while it remembers the branch, and that it does
+    not arrive without keepalives. peer: address of the branch on the link. Returns figures. BGP comes
     up again afterwards by itself; `unmanaged_peer` sees to that.
     """
     own = json.loads(router(f"ip -json route get {peer} vrf {vrf}"))[0]["dev"]

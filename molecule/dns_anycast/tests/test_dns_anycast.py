@@ -49,7 +49,7 @@ def ask(host: Any, name: str = "id.example.test", server: str = "1.1.1.1", kind:
 
 @pytest.fixture
 def settled(host: Any) -> None:
-    """Begin with both instances announced and BGP established: the route of the other one is known beside the own address."""
+    """Begin with both instances advertised and BGP established: the route of the other one is known beside the own address."""
     host.check_output("systemctl start unbound.service")
     wait_for(lambda: addresses(host) == ADDRESSES)
     wait_for(lambda: host.check_output("vtysh -c 'show bgp ipv4 unicast 1.1.1.1/32 json'").count("nexthops") == 2)

@@ -10,7 +10,7 @@ from host_state import vtysh, wait_for
 
 UNITS = ["frr.service"]
 SECRETS = ("xgnSecretBgpPassword", "xgnSecretOspf")
-# A session that was reset waits for its connect timer, 120 s at most, before it calls again.
+# A session that was reset waits for its connect timer, 120 s at most, before it initiates the next.
 SESSION_LIMIT_S = 150
 FILES = {
     "/etc/frr/frr.conf": ("frr", "frr", 0o640),

@@ -11,7 +11,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET."""
 
     def do_GET(self) -> None:
-        """Announce the whole file, and send what the path asks for."""
+        """Say how long the whole file is, and send what the path asks for."""
         content = (ROOT / pathlib.Path(self.path).name).read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))

@@ -52,15 +52,15 @@ def shown(host: Any) -> dict[str, Any]:
     return found
 
 
-def announced(host: Any) -> list[str]:
-    """The prefixes this box announces."""
-    return [route["prefix"] for route in shown(host)["announced"]]
+def advertised(host: Any) -> list[str]:
+    """The prefixes this box advertises."""
+    return [route["prefix"] for route in shown(host)["advertised"]]
 
 
-def test_routes_are_announced(host: Any, own: int, steered: str) -> None:
+def test_routes_are_advertised(host: Any, own: int, steered: str) -> None:
     """gobgpd holds the routes with all that was given."""
-    wait_for(lambda: announced(host), [steered, "2001:db8:2:1::/64"])
-    first, second = shown(host)["announced"]
+    wait_for(lambda: advertised(host), [steered, "2001:db8:2:1::/64"])
+    first, second = shown(host)["advertised"]
     assert first == {
         "prefix": steered,
         "next_hop": f"198.18.2.{own}",
@@ -92,7 +92,7 @@ def test_packets_take_the_box(host: Any, steered: str, received: str) -> None:
 
 
 def test_session_has_the_password(host: Any, peer: int) -> None:
-    """The session that carries the routes is one with a password, and this box called for its own."""
+    """The session that carries the routes is one with a password, and this box initiated its own."""
     neighbor = vtysh(host, f"show bgp neighbors 198.18.2.{peer}")[f"198.18.2.{peer}"]
     assert (neighbor["bgpState"], neighbor["authenticationEnabled"]) == ("Established", 1)
     assert neighbor["portForeign"] != 179
@@ -102,7 +102,7 @@ def test_only_what_may_be_steered(host: Any) -> None:
     """gobgpd itself refuses a prefix outside of gobgp_prefixes, although its client says nothing."""
     target = "--target unix:///run/gobgpd/api.sock"
     host.check_output(f"gobgp {target} global rib add -a ipv4 198.18.0.0/24 nexthop 198.18.2.1")
-    assert "198.18.0.0/24" not in announced(host)
+    assert "198.18.0.0/24" not in advertised(host)
 
 
 def test_nobody_else_can_steer(host: Any) -> None:
@@ -143,22 +143,22 @@ def test_password_is_nowhere_readable(host: Any) -> None:
 
 @pytest.mark.once
 def test_unhealthy_box_withdraws_by_itself(host: Any) -> None:
-    """The health command fails: nothing is announced, what is wanted stays wanted. It succeeds again: all is as before."""
-    before = announced(host)
+    """The health command fails: nothing is advertised, what is wanted stays wanted. It succeeds again: all is as before."""
+    before = advertised(host)
     host.check_output("touch /run/xgn-nfv-broken")
     try:
-        wait_for(lambda: announced(host), [], HEALTH_LIMIT_S)
+        wait_for(lambda: advertised(host), [], HEALTH_LIMIT_S)
         held = shown(host)
         assert "exit status 1" in held["held"]
         assert [route["prefix"] for route in held["wanted"]] == before
     finally:
         host.check_output("rm /run/xgn-nfv-broken")
-    wait_for(lambda: announced(host), before, HEALTH_LIMIT_S)
+    wait_for(lambda: advertised(host), before, HEALTH_LIMIT_S)
 
 
 @pytest.mark.once
 def test_killed_daemon(host: Any) -> None:
-    """gobgpd dies: systemd starts it again, and what is persistent is announced again, once the box is known to be healthy."""
-    before = announced(host)
+    """gobgpd dies: systemd starts it again, and what is persistent is advertised again, once the box is known to be healthy."""
+    before = advertised(host)
     host.check_output("systemctl kill --signal=KILL gobgpd.service")
-    wait_for(lambda: host.run("xgn-steering show").succeeded and announced(host) == before)
+    wait_for(lambda: host.run("xgn-steering show").succeeded and advertised(host) == before)

@@ -9,7 +9,7 @@ from host_state import vtysh, wait_for
 
 UNITS = ["wg-quick@wg0", "interface", "frr"]
 
-# A session that was reset calls again after its connect timer, 120 s at most (FRR 8).
+# A session that was reset is initiated again after its connect timer, 120 s at most (FRR 8).
 SESSION_SECONDS = 180
 PLANNED_MTU = 1412
 HEADERS = 28  # IPv4 and ICMP

@@ -40,7 +40,7 @@ class DnsAnycastVariables(TypedDict):
     dns_anycast_grace: NotRequired[int]
     dns_anycast_ssh_listen: NotRequired[list[DnsAnycastSshListen]]
     dns_anycast_ssh_port: NotRequired[int]
-    dns_anycast_checkpoint: NotRequired[int]
+    dns_anycast_way_back_seconds: NotRequired[int]
     dns_anycast_remove_all: NotRequired[bool]
 
 
@@ -170,7 +170,7 @@ class FirewallVariables(TypedDict):
     firewall_open_ports: NotRequired[list[FirewallOpenPort]]
     firewall_tcp_mss: NotRequired[FirewallTcpMss]
     firewall_tcp_mss_interfaces: NotRequired[list[str]]
-    firewall_checkpoint: NotRequired[int]
+    firewall_way_back_seconds: NotRequired[int]
     firewall_remove_all: NotRequired[bool]
 
 

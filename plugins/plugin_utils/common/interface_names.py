@@ -7,14 +7,12 @@ from __future__ import annotations
 import re
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import NAME_LENGTH, is_reserved_name
-
-# What wg-quick(8) and systemd unit names both take.
-_VALID = re.compile(r"[A-Za-z0-9_=+.-]+\Z")
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING
 
 
 class InterfaceNameError(ValueError):
-    """A link without a name, or a name the kernel refuses."""
+    """A link without a name, or a name that its interface cannot have."""
 
 
 def interface_name(link_type: str, number: int, device: str | None = None) -> str:
@@ -27,7 +25,7 @@ def interface_name(link_type: str, number: int, device: str | None = None) -> st
 
     Raises:
         LinkTypeError: no such type.
-        InterfaceNameError: no device, or more than 15 characters; the message counts them.
+        InterfaceNameError: no device, or a name that no interface of that type can have.
     """
     kind = link_types.link_type(link_type)
     if kind.prefix:
@@ -36,26 +34,9 @@ def interface_name(link_type: str, number: int, device: str | None = None) -> st
         raise InterfaceNameError(f"a link of type {link_type} needs the device beneath it")
     else:
         name = f"{device}.{number}" if kind.tagged else device
-    problem = name_problem(name)
-    if problem:
-        raise InterfaceNameError(f"{name!r} {problem}")
+    for problem in name_problems(EVERYTHING, name, kind.names):
+        raise InterfaceNameError(str(problem))
     return name
-
-
-def name_problem(name: str, *, existing: bool = False) -> str:
-    """Return what is wrong with an interface name, or an empty string.
-
-    Parameters:
-        name: the name.
-        existing: the interface is there already, which ``lo`` is.
-    """
-    if len(name) > NAME_LENGTH:
-        return f"has {len(name)} characters; the kernel takes at most {NAME_LENGTH}"
-    if not _VALID.match(name):
-        return "holds other characters than A-Z a-z 0-9 _ = + . -"
-    if is_reserved_name(name, existing=existing):
-        return "is a reserved name"
-    return ""
 
 
 _PARTS = re.compile(r"(\d+)")

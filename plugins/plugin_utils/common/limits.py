@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from enum import Enum
+from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import KEY_PATTERN
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 
 
 class Range(NamedTuple):
@@ -103,12 +103,20 @@ MAIN_TABLE, LOCAL_TABLE = 254, 255
 TABLES = Range(1, 4294967295)  # rtnetlink(7): RTA_TABLE has 32 bits.
 VALID_TABLES = f"{TABLES} except 253 to 255"
 # /etc/iproute2/rt_tables
-_KERNEL_TABLES: Mapping[int, str] = {0: "unspec", 253: "default", MAIN_TABLE: "main", LOCAL_TABLE: "local"}
+_KERNEL_TABLES: Mapping[int, str] = {253: "default", MAIN_TABLE: "main", LOCAL_TABLE: "local"}
 
 
-def kernel_table(table: int) -> str | None:
-    """Return the name of a routing table that the kernel has for itself, or nothing when a VRF may have that number."""
-    return _KERNEL_TABLES.get(table)
+def table_problems(path: Place, table: int) -> Iterator[Problem]:
+    """Report a routing table that does not exist, or that the kernel has for itself.
+
+    Parameters:
+        path: where it stands.
+        table: number of the table of a VRF.
+    """
+    if not TABLES.holds(table):
+        yield Problem(path, "is out of range", str(table), f"valid: {VALID_TABLES}")
+    elif table in _KERNEL_TABLES:
+        yield Problem(path, f"is the kernel's table {_KERNEL_TABLES[table]!r}", str(table), f"valid: {VALID_TABLES}")
 
 
 ASNS = Range(1, 4294967295)  # RFC 6793: four bytes. RFC 7607: 0 is nobody's.
@@ -139,47 +147,208 @@ def asn_problems(path: Place, asn: int) -> Iterator[Problem]:
             yield Problem(path, f"is reserved: {whose}", str(asn), f"private use: {' and '.join(map(str, _PRIVATE_ASNS))}")
 
 
-# ---- names and MAC addresses ---------------------------------------------------------------------------------------------------------------
+# ---- addresses ---------------------------------------------------------------------------------------------------------------------------
+
+
+def host_address_problems(path: Place, shown: str, version: int, value: int, length: int | None = None) -> Iterator[Problem]:
+    """Report an address that no interface and no router can have.
+
+    FRR's own rule (ipv4_unicast_valid() and ipv6_martian() in lib/prefix.c): it refuses the networks 0 and 127 and the classes D and E of IPv4, and
+    ::1. Unspecified and multicast addresses of IPv6 are refused by the kernel.
+
+    Parameters:
+        path: where it stands.
+        shown: the address as written.
+        version: 4 or 6.
+        value: the address as an integer.
+        length: of the prefix of its subnet; none where it is not known.
+    """
+    first_byte = value >> BITS[version] - 8
+    reserved = {4: first_byte in (0, 127) or first_byte >= 224, 6: value in (0, 1) or first_byte == 255}
+    if reserved[version]:
+        yield Problem(path, "is no address of a host", shown, "unspecified, loopback, multicast and reserved addresses name none")
+    elif version == 4 and length is not None and length < 31:
+        # RFC 1122, 3.2.1.3; a subnet of two addresses has neither: RFC 3021.
+        host = value & (1 << 32 - length) - 1
+        if host in (0, (1 << 32 - length) - 1):
+            subnet = f"{IPv4Address(value - host)}/{length}"
+            yield Problem(path, f"is the {'broadcast' if host else 'network'} address of {subnet}", shown, "it names no host")
+
+
+def _is_dotted(text: str) -> bool:
+    """Tell whether a text is 32 bits in the form of an IPv4 address, as FRR prints them."""
+    try:
+        return str(IPv4Address(text)) == text
+    except AddressValueError:
+        return False
+
+
+def router_id_problems(path: Place, text: str) -> Iterator[Problem]:
+    """Report what is no router ID: RFC 6286, 2.1, any 32 bits but zero, and FRR takes 0.0.0.0 for none given.
+
+    Parameters:
+        path: where it stands.
+        text: as written.
+    """
+    if not _is_dotted(text) or text == "0.0.0.0":
+        yield Problem(path, "is no router ID", show(text), "write an IPv4 address other than 0.0.0.0, for example that of the loopback")
+
+
+def area_problems(path: Place, text: str) -> Iterator[Problem]:
+    """Report what is no OSPF area in the form in which FRR prints one. Parameters as in `router_id_problems`."""
+    if not _is_dotted(text):
+        yield Problem(path, "is no OSPF area", show(text), "write it as four numbers, for example 0.0.0.0")
+
+
+# ---- timers ------------------------------------------------------------------------------------------------------------------------------
+
+HOLDTIMES = Range(3, 65535)  # RFC 4271, 4.2: 16 bits, and 1 and 2 must be refused.
+KEEPALIVES = Range(1, HOLDTIMES.high // 3)
+
+
+def bgp_timers_missing(keepalive_at: Place, holdtime_at: Place, has_keepalive: bool, has_holdtime: bool) -> Iterator[Problem]:
+    """Report one of the two timers of BGP without the other: FRR takes both or none (``timers bgp``, ``neighbor … timers``)."""
+    if has_keepalive != has_holdtime:
+        missing = holdtime_at if has_keepalive else keepalive_at
+        yield Problem(missing, "is required", hint="keepalive and holdtime go together")
+
+
+def bgp_timer_problems(
+    keepalive_at: Place, holdtime_at: Place, keepalive: int | None, holdtime: int | None, *, never: bool = False
+) -> Iterator[Problem]:
+    """Report timers of BGP that do not exist, or that do not fit each other.
+
+    A keepalive of more than a third of the hold time is no mistake of RFC 4271, 4.4, but FRR stores the third (peer_timers_set() in bgpd/bgpd.c), so
+    that a reload would never come to an end.
+
+    Parameters:
+        keepalive_at, holdtime_at: where they stand.
+        keepalive, holdtime: in seconds; none where one is not given, or wrong already.
+        never: 0 may stand for never, as FRR reads it. GoBGP reads it as not given, and the intent has
+            none, since a dead neighbor would never be noticed.
+    """
+    zero = "0, or " if never else ""
+    if keepalive is not None and not KEEPALIVES.holds(keepalive) and not (never and keepalive == 0):
+        yield Problem(keepalive_at, "is out of range", str(keepalive), f"valid: {zero}{KEEPALIVES} seconds")
+        keepalive = None
+    if holdtime is not None and not HOLDTIMES.holds(holdtime) and not (never and holdtime == 0):
+        yield Problem(holdtime_at, "is out of range", str(holdtime), f"valid: {zero}{HOLDTIMES} seconds")
+        holdtime = None
+    if keepalive is not None and holdtime is not None and keepalive > holdtime // 3:
+        yield Problem(
+            keepalive_at, "is more than a third of holdtime", str(keepalive), f"{keepalive} > {holdtime} / 3; at most {holdtime // 3}"
+        )
+
+
+def dead_interval_problems(path: Place, written: int, hello: int, dead: int) -> Iterator[Problem]:
+    """Report a dead interval of OSPF in which no second hello comes: one that is lost would end every adjacency (RFC 2328, C.3: some multiple).
+
+    Parameters:
+        path: where the one of the two stands that is written.
+        written: the value there.
+        hello, dead: in seconds.
+    """
+    if dead < 2 * hello:
+        text = f"dead_interval is {dead}, and at least 2 x {hello} (hello_interval) = {2 * hello} seconds"
+        yield Problem(path, "leaves no time for a lost hello", str(written), text)
+
+
+def ping_restart_problems(path: Place, written: int, interval: int, restart: int) -> Iterator[Problem]:
+    """Report a restart of OpenVPN before a second ping can come. Parameters as in `dead_interval_problems`."""
+    if restart < 2 * interval:
+        text = f"ping_restart is {restart}, and at least 2 x {interval} (ping_interval) = {2 * interval} seconds"
+        yield Problem(path, "leaves no time for a lost ping", str(written), text)
+
+
+def detection_problems(path: Place, restart: int, detection: int, whose: str = "BFD") -> Iterator[Problem]:
+    """Report a restart of OpenVPN that would come before BFD has moved the traffic.
+
+    Parameters:
+        path: where it stands.
+        restart: in seconds.
+        detection: time in ms in which BFD notices a dead path.
+        whose: whose time that is.
+    """
+    if restart * 1000 <= detection:
+        text = f"{restart} s = {restart * 1000} ms, and {whose} takes {detection} ms; BFD has to be first"
+        yield Problem(path, "is not longer than BFD takes to notice", str(restart), text)
+
+
+# ---- names, MAC addresses and keys -------------------------------------------------------------------------------------------------------
 
 NAME_LENGTH = 15  # IFNAMSIZ is 16 with the closing zero byte (linux/if.h).
 LOOPBACK_DEVICE = "lo"
 # dev_valid_name() refuses the first two; the kernel keeps settings under all and default (ip-sysctl), and makes the others with its modules of GRE.
-_RESERVED_NAMES = frozenset({".", "..", "all", "default", LOOPBACK_DEVICE, "gre0", "gretap0", "erspan0", "ip6gre0"})
+RESERVED_NAMES = (".", "..", "all", "default", LOOPBACK_DEVICE, "gre0", "gretap0", "erspan0", "ip6gre0")
 
 
-def is_reserved_name(name: str, *, existing: bool = False) -> bool:
-    """Tell whether no interface or VRF may have a name.
+class NameForm(NamedTuple):
+    """What names of a kind look like.
+
+    Attributes:
+        noun: what they name.
+        pattern: regular expression that a whole name matches.
+        text: the sentence that says so.
+    """
+
+    noun: str
+    pattern: str
+    text: str
+
+
+# The kernel takes more (dev_valid_name(): no slash, colon or white space, 15 bytes). These are the names that need no quotes and no escapes in any
+# file or command that has them: wg-quick(8) takes no others, and iproute2 prints name@parent.
+INTERFACE_NAMES = NameForm("interface", "[A-Za-z0-9_=+.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ = + . -")
+# A unit's instance is part of its name, which has neither = nor + (VALID_CHARS of systemd): systemd-escape would write it as another name.
+UNIT_NAMES = NameForm("interface", "[A-Za-z0-9_.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ . -, since its systemd unit has that name")
+SECTION_NAMES = NameForm(
+    "interface", "[A-Za-z0-9_-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ -, since sections of swanctl.conf have that name"
+)
+# A VRF is an interface, and beside it a word of FRR, of iproute2, where digits alone are a table, and of units.
+VRF_NAMES = NameForm("VRF", "[A-Za-z][A-Za-z0-9_.-]{0,14}", "must be 1 to 15 of A-Z a-z 0-9 _ . - and begin with a letter")
+
+
+def name_problems(path: Place, name: str, form: NameForm = INTERFACE_NAMES, *, existing: bool = False) -> Iterator[Problem]:
+    """Report a name that an interface or VRF cannot have.
 
     Parameters:
-        name: the name.
-        existing: the interface is there already, which ``lo`` is.
+        path: where it stands.
+        name: as written.
+        form: what it names.
+        existing: it names an interface that something else makes, such as ``lo``.
     """
-    return name in _RESERVED_NAMES and not (existing and name == LOOPBACK_DEVICE)
+    if not re.fullmatch(form.pattern, name):
+        yield Problem(path, form.text, show(name), f"it has {len(name)} characters" if len(name) > NAME_LENGTH else "")
+    elif name in RESERVED_NAMES and not (existing and name == LOOPBACK_DEVICE):
+        yield Problem(path, "is a reserved name", show(name), f"choose another name for the {form.noun}")
 
 
-class MacFault(Enum):
-    """What is wrong with a MAC address."""
-
-    FORM = "form"
-    GROUP = "group"
-    ZERO = "zero"
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
+def mac_problems(path: Place, mac: str) -> Iterator[Problem]:
+    """Report a MAC address that no interface can have (is_valid_ether_addr() of the kernel). The lowest bit of the first byte marks a group: IEEE 802, 8.2.
 
-
-def mac_fault(mac: str) -> MacFault | None:
-    """Return why no interface can have a MAC address, or nothing when one can (is_valid_ether_addr() of the kernel).
-
-    The lowest bit of the first byte marks a group: IEEE 802, 8.2.
+    Parameters:
+        path: where it stands.
+        mac: as written.
     """
-    if not _MAC.match(mac):
-        return MacFault.FORM
-    if int(mac[:2], 16) & 1:
-        return MacFault.GROUP
-    return None if int(mac.replace(":", ""), 16) else MacFault.ZERO
+    if not _MAC.fullmatch(mac):
+        yield Problem(path, "is no MAC address", show(mac), "write six pairs of hexadecimal digits, for example 02:00:00:00:00:01")
+    elif int(mac[:2], 16) & 1:
+        yield Problem(path, "is a multicast MAC address", show(mac), "the first byte must be even, for example 02:00:00:00:00:01")
+    elif not int(mac.replace(":", ""), 16):
+        yield Problem(path, "is no MAC address", show(mac), "zero stands for none; write one such as 02:00:00:00:00:01")
 
 
-def is_wireguard_key(text: str) -> bool:
-    """Tell whether a text is 32 bytes in base64 as wg(8) takes them: 44 characters, with no stray bits in the last one."""
-    return KEY_PATTERN.fullmatch(text) is not None
+def wireguard_key_problems(path: Place, key: str, *, secret: bool = False) -> Iterator[Problem]:
+    """Report what is no key as wg(8) takes them: 32 bytes in base64, with no stray bits in the last character.
+
+    Parameters:
+        path: where it stands.
+        key: as written.
+        secret: it is a preshared key, and not shown.
+    """
+    if not KEY_PATTERN.fullmatch(key):
+        hint = "a key is 32 bytes in base64: 44 characters, the last one =" + ("; 'wg genpsk' makes one" if secret else "")
+        yield Problem(path, "is no WireGuard key", SECRET if secret else show(key), hint)

@@ -92,7 +92,7 @@ def router_id(pool: str, number: int = 0) -> str:
 
 
 def prefixes_published(prefixes: Sequence[str], plan: Sequence[str] | None = None, links: Sequence[str] = ()) -> list[str]:
-    """Return the prefixes that may be told to others: those of the plan, without links.
+    """Return the prefixes that may be advertised: those of the plan, without links.
 
     Parameters:
         prefixes: candidates.

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    ETHERNET_MTU,
+    INTERFACE_NAMES,
+    SECTION_NAMES,
+    UNIT_NAMES,
+    VXLAN_PORT,
+    NameForm,
+)
 
 
 class LinkTypeError(ValueError):
@@ -63,6 +70,7 @@ class LinkType:
         tunnel: its packets travel in others, over an uplink or another link.
         prefix: what the interface's name begins with, before the number; empty where the name comes from the device beneath.
         tagged: that name has a dot and the number behind the device's.
+        names: what the interface's name may look like.
         number_option: option of the link that numbers the interface; the link's id where it is not given or none.
         number_required: the option must be given.
         layers: names in `encapsulation.LAYERS` by value of `variant`, the default first; empty where nothing is added.
@@ -80,7 +88,7 @@ class LinkType:
         role, variable: role that makes the interface, and its list of them.
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
             empty where the interface comes otherwise.
-        main_socket: its UDP socket is in the main table, whatever VRF its uplink is in.
+        main_socket: its UDP socket is in the default VRF, whatever VRF its uplink is in.
         unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none.
         other_units: units that must run before that one and make no interface.
         dynamic: the interface comes and goes with its session.
@@ -109,6 +117,7 @@ class LinkType:
     subject: str = ""
     prefix: str = ""
     tagged: bool = False
+    names: NameForm = INTERFACE_NAMES
     number_option: str = ""
     number_required: bool = False
     variant: str = ""
@@ -180,6 +189,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layer=3,
             tunnel=True,
             prefix="wg",
+            names=UNIT_NAMES,
             layers={"": "wireguard"},
             roams=True,
             keys=("keepalive", "preshared_key_variable", *_TUNNEL_KEYS),
@@ -205,6 +215,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layer=3,
             tunnel=True,
             prefix="ovpn",
+            names=UNIT_NAMES,
             layers={"tcp": "openvpn_tcp", "udp": "openvpn_udp"},
             variant="transport",
             keys=("transport", *_TUNNEL_KEYS),
@@ -229,6 +240,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layer=3,
             tunnel=True,
             prefix="l2tp",
+            names=SECTION_NAMES,
             layers={"aes-cbc": "l2tp_ipsec", "aes-gcm": "l2tp_ipsec_gcm"},
             variant="cipher",
             keys=("preshared_key_variable", "cipher", *_TUNNEL_KEYS),

@@ -247,18 +247,18 @@ def natural_order(path: str) -> list[tuple[int, int, str]]:
     return [(len(part.lstrip("0")), 0, part) if part.isdigit() else (0, 1, part) for part in _NUMBER.split(path)]
 
 
-def report(problems: Iterable[Problem], subject: str = "") -> str:
+def report(problems: Iterable[Problem], place: str) -> str:
     """Return the text for a person: one line a problem, in the order of paths, and one closing sentence.
 
     Parameters:
         problems: the mistakes; duplicates are printed once.
-        subject: whose variables they are, for example a host name; empty for none.
+        place: where they are: ``the intent`` or ``the variables of T1``.
 
     Returns:
         An empty string when there are no problems.
     """
     lines = sentences(problems)
-    return "\n".join([*lines, counted(len(lines), f"the variables of {subject}" if subject else "the variables")]) if lines else ""
+    return "\n".join([*lines, counted(len(lines), place)]) if lines else ""
 
 
 def sentences(problems: Iterable[Problem]) -> list[str]:

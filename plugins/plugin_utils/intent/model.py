@@ -50,7 +50,7 @@ class Pools:
 
 @dataclass(slots=True)
 class Vrf:
-    """A VRF, or the main table under the name of an empty string.
+    """A VRF, or the default VRF under the name of an empty string.
 
     Attributes:
         table: 0 where it could not be read.
@@ -247,7 +247,7 @@ class Link:
         options: what its writer decides; one object for all links of a pattern.
         number: what numbers its interface, by default its id; 0 where the type demands one and it is not given.
         pattern: it comes from ``xgn_patterns``, where it has no entry of its own.
-        vrf: VRF at both ends; empty for the main table.
+        vrf: VRF at both ends; empty for the default VRF.
         routing: ``bgp``, ``ospf`` or ``none``.
         session: ``loopback`` or ``link``.
         families: what it carries.

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address, parse_prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION, router_id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, usable, with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
@@ -238,8 +238,9 @@ class _Reader:
                 node.loopback[family] = loopback
         node.route_reflector = entry["route_reflector"]
         if "router_id" in entry:
-            router_id = self.address(entry["router_id"], "ipv4", path.at("router_id"))
-            node.router_id = router_id.bare if router_id else None
+            unfit = list(router_id_problems(path.at("router_id"), entry["router_id"]))
+            self.problems.extend(unfit)
+            node.router_id = None if unfit else entry["router_id"]
         if "management" in entry:
             family = "ipv6" if ":" in entry["management"] else "ipv4"
             management = self.address(entry["management"], family, path.at("management"))

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, nth_address, parse_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import router_id_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import ContainerBgp
 
@@ -41,12 +41,6 @@ def _container(name: str, path: Place, number: int, bgp: ContainerBgp, node: Nod
             container.router_id = container.addresses["ipv4"].bare
         elif not container.unsure and not problems.explains(segment.path.at("ipv4"), path.at("bgp", "router_id")):
             problems.add(Problem(path.at("bgp", "router_id"), "is required", hint=f"{segment.path} has no IPv4 address to take it from"))
-        return container
-    try:
-        valid = parse_address(container.router_id).length == BITS[4] and "." in container.router_id and container.router_id != "0.0.0.0"
-    except AddressError:
-        valid = False
-    if not valid:
-        hint = "write it as an IPv4 address, for example 10.255.0.1"
-        problems.add(Problem(path.at("bgp", "router_id"), "is no router ID", show(container.router_id), hint))
+    else:
+        problems.extend(router_id_problems(path.at("bgp", "router_id"), container.router_id))
     return container

@@ -112,7 +112,7 @@ def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: 
                 problems.add(Problem(here.at(key), f"is not for links of type {kind}", hint=f"it belongs to {', '.join(types)}"))
     if kind is None:
         return None
-    problems.extend(_foreign_keys(entry, path))
+    problems.extend(_keys_of_other_types(entry, path))
     if len(ends) != 2:
         return None
     if ends[0].node is ends[1].node:
@@ -124,7 +124,7 @@ def _written_link(entry: dict[str, Any], path: Place, intent: Intent, problems: 
     return link
 
 
-def _foreign_keys(entry: Options, path: Place) -> Iterator[Problem]:
+def _keys_of_other_types(entry: Options, path: Place) -> Iterator[Problem]:
     """Keys of a link, or of what the links of a pattern have in common, that belong to other types."""
     for key, types in _ONLY_FOR.items():
         if key in entry and entry["type"] not in types and key not in _VARIANTS:
@@ -210,7 +210,7 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
     else:
         link.vrf = first.vrf if first.vrf == second.vrf else UNKNOWN
         if first.vrf != second.vrf and UNKNOWN not in (first.vrf, second.vrf):
-            ends = ", ".join(f"{node.name} in {node.vrf or 'the main table'}" for node in (first, second))
+            ends = ", ".join(f"{node.name} in {node.vrf or 'the default VRF'}" for node in (first, second))
             problems.add(Problem(link.path, f"joins two VRFs: {ends}", hint="name the VRF of the link in its key 'vrf'"))
     same_site = first.site is not None and first.site == second.site
     site = intent.sites.get(first.site) if same_site and first.site else None
@@ -232,7 +232,7 @@ def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> N
 
 
 def known_vrf(name: str | None, path: Place, vrfs: Mapping[str, Vrf], problems: Findings) -> None:
-    """Add the problem of a VRF that does not exist. Parameters: its name, none or empty for the main table; where it is named; those there are."""
+    """Add the problem of a VRF that does not exist. Parameters: its name, none or empty for the default VRF; where it is named; those there are."""
     if name and name not in vrfs and not problems.explains(Place.of("xgn_vrfs", name)):
         problems.add(unknown(path, f"{show(name)} is no VRF of xgn_vrfs", name, [known for known in vrfs if known], "valid VRFs"))
 
@@ -258,7 +258,7 @@ def _pattern_links(entry: Mapping[str, Any], path: Place, intent: Intent, proble
         reserve = None
     for key, spec in (("link", entry["link"]), ("reserve", reserve or {})):
         if "type" in spec:
-            problems.extend(_foreign_keys(spec, path.at(key)))
+            problems.extend(_keys_of_other_types(spec, path.at(key)))
         if "type" in spec and "device" in link_type(spec["type"]).end_keys:
             problems.add(
                 Problem(path.at(key, "type"), "needs a device at each end", show(spec["type"]), "write such links under xgn_links")

@@ -87,7 +87,7 @@ def _entries(old: Sequence[Any], new: Sequence[Any], key: str, where: str) -> It
 
 def _identity(item: Mapping[str, Any], names: Sequence[str]) -> str:
     parts = [str(item[name]) for name in names if name in item]
-    return " ".join(parts) or "the main table"
+    return " ".join(parts) or "the default VRF"
 
 
 def _words(old: Any, new: Any) -> str:

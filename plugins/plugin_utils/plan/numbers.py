@@ -16,8 +16,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
     nth_subnet,
     parse_address,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, name_problem
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
@@ -137,9 +137,7 @@ def _name_end(end: End, link: Link, carriers: Mapping[int, Link], problems: Find
     given = end.written.interface
     if given is not None:
         end.interface = given
-        trouble = name_problem(given)
-        if trouble:
-            problems.add(Problem(end.path.at("interface"), trouble, show(given)))
+        problems.extend(name_problems(end.path.at("interface"), given, link.kind.names))
         return
     if not link.kind.prefix and end.device is None:
         return
@@ -159,7 +157,7 @@ def _device_below(end: End, link: Link, carriers: Mapping[int, Link]) -> str | N
 
 
 def _call(link: Link, intent: Intent, problems: Findings) -> None:
-    """Decide who calls whom, under which address and port."""
+    """Decide which end initiates, under which address and port."""
     if link.options.over == UPLINK:
         before = len(problems)
         _meet(link, problems)

@@ -42,7 +42,7 @@ class IntentError(ValueError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(set(problems), key=lambda problem: (natural_order(str(problem.path)), str(problem)))
-        super().__init__(report(self.problems))
+        super().__init__(report(self.problems, "the intent"))
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What may be told to whom: the prefix lists and route maps of the plan. Link prefixes are in none of them."""
+"""What may be advertised to whom: the prefix lists and route maps of the plan. Link prefixes are in none of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ANYCAST = "ANYCAST"
 CONTAINER = "CONTAINER-{name}"
 # Behind OSPF (110), before iBGP (200).
 ANYCAST_DISTANCE = 115
-# Marks in OSPF what came from BGP (its port), so that no border of the region takes it for the region's own and tells it back.
+# Marks in OSPF what came from BGP (its port), so that no border of the site takes it for the site's own and advertises it back.
 BGP_TAG = 179
 # What a route got from a GoBGP box carries, through BGP, the table and OSPF.
 STEERING_TAG = 1000
@@ -96,7 +96,7 @@ def steering_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
 
 
 def container_entries(container: Container) -> dict[str, list[FrrPrefixListEntry]]:
-    """Return the lines of the prefix list of a container by family: what it may tell its gateway."""
+    """Return the lines of the prefix list of a container by family: what it may advertise to its gateway."""
     lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
     for prefix in sorted({address.prefix for address, _path in container.networks}):
         _add_by_prefix(lines[FAMILY[prefix.version]], _CONTAINERS, prefix)
@@ -207,9 +207,9 @@ def anycast_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
 
 
 def nearest(route_map: FrrRouteMap, lists: list[FrrPrefixList]) -> FrrRouteMap:
-    """Return a route map for what comes in by BGP that leaves the region's own instance of an anycast address its place.
+    """Return a route map for what comes in by BGP that leaves the site's own instance of an anycast address its place.
 
-    eBGP's distance of 20 would let another region's instance win over the one beside the router, which OSPF tells about with 110.
+    eBGP's distance of 20 would let another site's instance win over the one beside the router, which OSPF brings with 110.
 
     Parameters:
         route_map: the map for everything.
@@ -237,7 +237,7 @@ def without_steered(route_map: FrrRouteMap) -> FrrRouteMap:
 
 
 def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:
-    """Return what a node tells about itself in a VRF, in the order of addresses."""
+    """Return what a node advertises of its own in a VRF, in the order of addresses."""
     found = {
         address.prefix for network in node.networks if network.published and network.vrf == vrf for address in network.addresses.values()
     }

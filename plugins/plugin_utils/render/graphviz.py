@@ -36,7 +36,7 @@ class Node:
 
     Attributes:
         name: inventory name, or the address of a router Ansible does not manage.
-        site: region, drawn as a frame; empty for none.
+        site: drawn as a frame; empty for none.
         lines: short facts below the name.
         passed, failed: numbers of checks.
         managed: False for a router Ansible does not manage.

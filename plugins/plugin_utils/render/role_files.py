@@ -1,6 +1,9 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every file the roles will write to a host, rendered offline through the roles' own templates. No secret is known here, so none appears."""
+"""Every file the roles will write to a host from its variables, rendered offline through their own templates. No secret is known here, so none appears.
+
+Left out are the programs and the files that are the same on every host. Paths are those of Debian.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import settings_text
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
@@ -17,14 +21,27 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import docker_macvlan_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import firewall_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.gobgp import gobgp_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import l2tp_ipsec_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import OpenvpnValues, openvpn_values, peer_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
 
 Variables = HostVariables
-_VALUES: Mapping[str, Callable[[Variables], Any]] = {"frr": frr_values, "vrf": vrf_values, "l2tp_ipsec": l2tp_ipsec_values}
+_UNITS = "/etc/systemd/system"
+_UNBOUND = "/etc/unbound/unbound.conf.d"
+_VALUES: Mapping[str, Callable[[Variables], Any]] = {
+    "frr": frr_values,
+    "vrf": vrf_values,
+    "l2tp_ipsec": l2tp_ipsec_values,
+    "gobgp": gobgp_values,
+    "dns_anycast": lambda variables: dns_anycast_values(variables, _UNBOUND),
+    "docker_macvlan": docker_macvlan_values,
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,17 @@ ROWS = (
     Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service", "vrf_interfaces"),
     Row("l2tp_ipsec", "swanctl.conf.j2", "/etc/swanctl/conf.d/xgn-l2tp.conf", "l2tp_ipsec_tunnels"),
     Row("l2tp_ipsec", "xl2tpd.conf.j2", "/etc/xl2tpd/xl2tpd.conf", "l2tp_ipsec_tunnels"),
+    Row("l2tp_ipsec", "strongswan.conf.j2", f"{_UNITS}/strongswan.service.d/90-xgn.conf", "l2tp_ipsec_tunnels"),
+    Row("l2tp_ipsec", "xl2tpd.service.j2", f"{_UNITS}/xl2tpd.service", "l2tp_ipsec_tunnels"),
+    Row("l2tp_ipsec", "xgn-l2tp-watch.service.j2", f"{_UNITS}/xgn-l2tp-watch.service", "l2tp_ipsec_tunnels"),
+    Row("gobgp", "gobgpd.conf.j2", "/etc/gobgpd.conf", "gobgp_asn"),
+    Row("gobgp", "gobgpd.service.j2", f"{_UNITS}/gobgpd.service", "gobgp_asn"),
+    Row("gobgp", "xgn-steering-health.service.j2", f"{_UNITS}/xgn-steering-health.service", "gobgp_asn"),
+    Row("dns_anycast", "unbound.conf.j2", f"{_UNBOUND}/xgn.conf", "dns_anycast_addresses"),
+    Row("dns_anycast", "interfaces.conf.j2", f"{_UNBOUND}/xgn-interfaces.conf", "dns_anycast_addresses"),
+    Row("dns_anycast", "unbound.service.j2", f"{_UNITS}/unbound.service", "dns_anycast_addresses"),
+    Row("dns_anycast", "xgn-anycast.service.j2", f"{_UNITS}/xgn-anycast.service", "dns_anycast_addresses"),
+    Row("docker_macvlan", "docker.conf.j2", f"{_UNITS}/docker.service.d/90-xgn.conf", "docker_macvlan_networks"),
 )
 
 
@@ -82,15 +110,32 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
         yield "/etc/xgn/firewall.nft", filter_text(variables)
-    if "l2tp_ipsec" in values:
-        for session in values["l2tp_ipsec"]["sessions"]:
-            yield session["path"], session["content"]
+    yield from _made_files(values)
+    # A container has the roles that it names, any other host has this one with the defaults at least.
+    if "sysctl" in variables.get("verify_roles", ("sysctl",)):
+        yield "/etc/sysctl.d/90-xgn.conf", settings_text(sysctl_values(variables))
     for tunnel in _openvpn(variables)["tunnels"]:
         name, role = tunnel["name"], tunnel["role"]
         yield f"/etc/openvpn/{role}/{name}.conf", tunnel["config"]
         yield f"/etc/systemd/system/openvpn-{role}@{name}.service.d/80-xgn-openvpn.conf", tunnel["dropin"]
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
+
+
+def _made_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield path and text of the files that no template of their own prints: JSON, and one for each entry of a list."""
+    if "l2tp_ipsec" in values:
+        yield from ((session["path"], session["content"]) for session in values["l2tp_ipsec"]["sessions"])
+    if "gobgp" in values:
+        yield "/etc/xgn/steering.json", json.dumps(values["gobgp"]["settings"], indent=4, sort_keys=True) + "\n"
+    if "docker_macvlan" in values:
+        yield "/etc/docker/daemon.json", json.dumps(values["docker_macvlan"]["config"], indent=2, sort_keys=True) + "\n"
+    if "dns_anycast" in values:
+        dns = values["dns_anycast"]
+        yield "/etc/xgn/anycast.json", json.dumps(dns["guard"], indent=1, sort_keys=True) + "\n"
+        yield from ((file["path"], file["content"]) for file in (*dns["zones"], *dns["ssh"]["files"]))
+        if dns["guard"]["vrf"]:
+            yield f"{_UNITS}/xgn-anycast.socket", rendered("dns_anycast", "xgn-anycast.socket.j2", {"dns_anycast_vrf": dns["guard"]["vrf"]})
 
 
 def _openvpn(variables: Variables) -> OpenvpnValues:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, ip_address, ip_interface
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import host_address_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, SECRET, Place, Problem, show
 
 IPAddress = IPv4Address | IPv6Address
@@ -129,6 +130,27 @@ def address_problems(path: Place, text: str) -> Iterator[Problem]:
         yield Problem(path, "is not an IPv4 or IPv6 address", show(text), "write it without prefix length" if parse_interface(text) else "")
     elif str(address) != text:
         yield Problem(path, "is not in canonical form", show(text), f"write {address}")
+
+
+def host_problems(path: Place, text: str) -> Iterator[Problem]:
+    """Report an address that no host has. A text that is none is reported by `address_problems`."""
+    address = parse_address(text)
+    if address is not None:
+        yield from host_address_problems(path, show(text), address.version, int(address))
+
+
+def router_problems(path: Place, text: str, hint: str = "write another address of the router") -> Iterator[Problem]:
+    """Report an address at which no router is found without an interface.
+
+    Parameters:
+        path: where it stands.
+        text: the address.
+        hint: what to do about a link-local address.
+    """
+    yield from host_problems(path, text)
+    address = parse_address(text)
+    if address is not None and address.is_link_local:
+        yield Problem(path, "is a link-local address, which says nothing without an interface", show(text), hint)
 
 
 def network_problems(path: Place, text: str, example: str = "10.0.0.0/8") -> Iterator[Problem]:

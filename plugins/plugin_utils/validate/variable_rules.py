@@ -28,7 +28,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.openvpn 
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.sysctl import sysctl_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.verify import verify_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf_stacked import default_route_problems, stacked_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf_stacked import (
+    default_route_problems,
+    port_problems,
+    stacked_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vxlan import vxlan_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.wireguard import wireguard_problems
 
@@ -36,6 +40,7 @@ _RULES = (
     sysctl_problems,
     interface_problems,
     stacked_problems,
+    port_problems,
     default_route_problems,
     wireguard_problems,
     openvpn_problems,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of
@@ -164,11 +164,8 @@ def redact(checks: list[Check], secrets: Mapping[str, str]) -> list[Check]:
     Parameters:
         secrets: name by value. Values shorter than four characters are left: they would tear up ordinary words.
     """
-    ordered = sorted((value for value in secrets if len(value) > 3), key=len, reverse=True)
-
-    def cover(text: str) -> str:
-        for value in ordered:
-            text = text.replace(value, placeholder(secrets[value]))
-        return text
-
-    return [Check(item.host, cover(item.name), item.status, cover(item.command), cover(item.detail)) for item in checks]
+    names = {value: name for value, name in secrets.items() if len(value) > 3}
+    return [
+        Check(item.host, cover_values(item.name, names), item.status, cover_values(item.command, names), cover_values(item.detail, names))
+        for item in checks
+    ]

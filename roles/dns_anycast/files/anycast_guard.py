@@ -49,7 +49,7 @@ DNS_PORT = 53
 TXT, IN = 16, 1
 # A local route of ours beside the kernel's own for the same address.
 DRAIN_METRIC = 1000
-# From letting nothing more in to the end of a planned stop.
+# From the last accepted question to the end of a planned stop.
 LAST_S = 0.5
 # An address that goes again soon after it came must stay away longer each time.
 FLAP_S, HOLD_FIRST_S, HOLD_MOST_S = 10.0, 2.0, 60.0
@@ -156,7 +156,7 @@ class Guard:
         }
         return found & set(self.config["addresses"])
 
-    def announce(self, address: str) -> bool:
+    def advertise(self, address: str) -> bool:
         """Set an address; returns whether that worked."""
         nodad = ["nodad"] if ":" in address else []
         return ip("address", "replace", address, "dev", self.config["interface"], *nodad)
@@ -167,7 +167,7 @@ class Guard:
             ip("address", "delete", address, "dev", self.config["interface"])
 
     def drain(self, addresses: Iterable[str], verb: str) -> None:
-        """Let questions in (verb ``replace``) or no longer (``delete``) that come for an address although it is gone."""
+        """Accept questions (verb ``replace``) or no longer (``delete``) that come for an address although it is gone."""
         table = local_table(self.config["vrf"])
         for address in addresses:
             family = "-6" if ":" in address else "-4"
@@ -232,7 +232,7 @@ class Guard:
             if watch.note(answered, now):
                 say(f"{address}: {'answered, advertised' if watch.up else 'not answered, withdrawn'}")
             if watch.up and address not in present:
-                self.announce(address)
+                self.advertise(address)
             elif not watch.up and address in present:
                 self.withdraw([address])
 

@@ -109,29 +109,191 @@ def test_a_mac_address_is_judged_alike(mac: str, wrong: bool) -> None:
     assert ("vrf_interfaces[0].mac" in variables_refuse({"vrf_interfaces": [{"name": "eth5", "mac": mac}]})) == wrong
 
 
+ANY, UNIT, SECTION = limits.INTERFACE_NAMES, limits.UNIT_NAMES, limits.SECTION_NAMES
+# The forms whose names it is.
+NAMES = {
+    "wg0": {ANY, UNIT, SECTION},
+    "a" * 15: {ANY, UNIT, SECTION},
+    "a" * 16: set(),
+    "wg.0": {ANY, UNIT},
+    "wg+0": {ANY},
+    "wg=0": {ANY},
+    "eth@1": set(),
+    "wg#0": set(),
+    "wg 0": set(),
+    "wg0\n": set(),
+    "\u00e4th0": set(),
+    "wg/0": set(),
+    "": set(),
+    ".": set(),
+    "..": set(),
+    "all": set(),
+    "default": set(),
+    "lo": set(),
+    "gre0": set(),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_an_interface_is_judged_alike(name: str) -> None:
+    def end(kind: str, **keys: Any) -> bool:
+        def change(raw: Variables) -> None:
+            raw["xgn_links"][0] |= {"type": kind, **keys}
+            raw["xgn_links"][0]["ends"][0]["interface"] = name
+
+        return "xgn_links[0].ends[0].interface" in intent_refuses(change)
+
+    def refused(variable: str) -> bool:
+        return f"{variable}[0].name" in variables_refuse({variable: [{"name": name}]})
+
+    assert end("wireguard") == refused("wireguard_interfaces") == (UNIT not in NAMES[name])
+    assert end("openvpn") == refused("openvpn_tunnels") == (UNIT not in NAMES[name])
+    assert end("l2tp_ipsec", preshared_key_variable="key") == refused("l2tp_ipsec_tunnels") == (SECTION not in NAMES[name])
+    assert end("vxlan") == refused("vxlan_interfaces") == (ANY not in NAMES[name])
+    assert end("gre") == refused("gre_interfaces") == (ANY not in NAMES[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_an_interface_that_is_there_is_judged_alike(name: str) -> None:
+    if name:
+        planned = "xgn_nodes.a.uplink.device" in intent_refuses(lambda raw: raw["xgn_nodes"]["a"]["uplink"].update(device=name))
+        assert planned == (ANY not in NAMES[name] and name != "lo")
+    refused = "frr_interfaces[0].name" in variables_refuse({"frr_interfaces": [{"name": name, "addresses": []}]})
+    assert refused == (ANY not in NAMES[name] and name != "lo")
+
+
 @pytest.mark.parametrize(
-    ("name", "wrong"),
-    [("wg0", False), ("a" * 15, False), ("a" * 16, True), (".", True), ("..", True), ("all", True), ("default", True), ("lo", True)],
+    "name", ["CORE", "a.b_c-1", "x" * 15, "x" * 16, "1", "_x", "-x", "A+B", "A@B", "A/B", "all", "default", "lo", "gre0"]
 )
-def test_a_name_of_an_interface_is_judged_alike(name: str, wrong: bool) -> None:
-    planned = intent_refuses(lambda raw: raw["xgn_links"][0]["ends"][0].update(interface=name))
-    assert ("xgn_links[0].ends[0].interface" in planned) == wrong
-    assert ("wireguard_interfaces[0].name" in variables_refuse({"wireguard_interfaces": [{"name": name, "listen_port": 1}]})) == wrong
-
-
-@pytest.mark.parametrize("name", ["CORE", "all", "default", "lo"])
 def test_a_name_of_a_vrf_is_judged_alike(name: str) -> None:
     def rename(raw: Variables) -> None:
         raw["xgn_vrfs"] = {name: {"table": 200}}
         for node in raw["xgn_nodes"].values():
             node["vrf"] = name
 
-    assert bool(intent_refuses(rename)) == bool(variables_refuse({"vrf_vrfs": [{"name": name, "table": 200}]})) == (name != "CORE")
+    wrong = name not in ("CORE", "a.b_c-1", "x" * 15)
+    assert bool(intent_refuses(rename)) == bool(variables_refuse({"vrf_vrfs": [{"name": name, "table": 200}]})) == wrong
 
 
-def test_an_interface_that_is_there_may_be_the_loopback() -> None:
-    assert not limits.is_reserved_name("lo", existing=True)
-    assert limits.is_reserved_name("all", existing=True)
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("10.0.0.1", False),
+        ("255.255.255.255", False),
+        ("224.0.0.1", False),
+        ("0.0.0.0", True),
+        ("10.0.0.1/32", True),
+        ("10.0.1", True),
+        ("010.0.0.1", True),
+        ("10", True),
+        ("::1", True),
+        ("core", True),
+    ],
+)
+def test_a_router_id_is_judged_alike(text: str, wrong: bool) -> None:
+    planned = intent_refuses(lambda raw: raw["xgn_nodes"]["a"].update(router_id=text))
+    assert planned == (["xgn_nodes.a.router_id"] if wrong else [])
+    assert ("frr_bgp[0].router_id" in variables_refuse({"frr_bgp": [{"asn": 64999, "router_id": text}]})) == wrong
+    assert ("frr_ospf[0].router_id" in variables_refuse({"frr_ospf": [{"router_id": text}]})) == wrong
+    assert ("gobgp_router_id" in variables_refuse({"gobgp_asn": 64999, "gobgp_router_id": text})) == wrong
+
+
+@pytest.mark.parametrize(("area", "wrong"), [("0.0.0.0", False), ("10.0.0.1", False), ("0", True), ("0.0.0.0/32", True), ("::", True)])
+def test_an_ospf_area_is_judged_alike(area: str, wrong: bool) -> None:
+    assert ("xgn_sites.hq.area" in intent_refuses(lambda raw: raw.update(xgn_sites={"hq": {"area": area}}))) == wrong
+    instance = {"router_id": "10.0.0.1", "interfaces": [{"name": "eth1", "area": area}]}
+    assert ("frr_ospf[0].interfaces[0].area" in variables_refuse({"frr_ospf": [instance]})) == wrong
+
+
+@pytest.mark.parametrize(("hello", "dead", "wrong"), [(10, 40, False), (10, 20, False), (10, 19, True), (10, 10, True), (1, 2, False)])
+def test_the_timers_of_ospf_are_judged_alike(hello: int, dead: int, wrong: bool) -> None:
+    timers = {"hello_interval": hello, "dead_interval": dead}
+    assert ("xgn_ospf.dead_interval" in intent_refuses(lambda raw: raw.update(xgn_ospf=timers))) == wrong
+    interface = {"name": "eth1", "area": "0.0.0.0", **timers}
+    refused = variables_refuse({"frr_ospf": [{"router_id": "10.0.0.1", "interfaces": [interface]}]})
+    assert ("frr_ospf[0].interfaces[0].dead_interval" in refused) == wrong
+
+
+@pytest.mark.parametrize(
+    ("timers", "wrong"),
+    [
+        ({"keepalive": 3, "holdtime": 9}, ""),
+        ({"keepalive": 21845, "holdtime": 65535}, ""),
+        ({"keepalive": 4, "holdtime": 9}, "keepalive"),
+        ({"keepalive": 3, "holdtime": 8}, "keepalive"),
+        ({"keepalive": 1, "holdtime": 2}, "holdtime"),
+        ({"keepalive": 3, "holdtime": 65536}, "holdtime"),
+        ({"keepalive": -1, "holdtime": 9}, "keepalive"),
+        ({"keepalive": 3}, "holdtime"),
+        ({"holdtime": 9}, "keepalive"),
+    ],
+)
+def test_the_timers_of_bgp_are_judged_alike(timers: Variables, wrong: str) -> None:
+    assert intent_refuses(lambda raw: raw.update(xgn_bgp=timers)) == ([f"xgn_bgp.{wrong}"] if wrong else [])
+    neighbor = {"address": "198.51.100.2", "remote_as": 64513, "families": [{"family": "ipv4"}], **timers}
+    path = "frr_bgp[0].neighbors[0]"
+    refused = variables_refuse({"frr_bgp": [{"asn": 64999, "router_id": "10.0.0.1", "neighbors": [neighbor]}]})
+    assert [found for found in refused if found.endswith(("keepalive", "holdtime"))] == ([f"{path}.{wrong}"] if wrong else [])
+    if len(timers) == 2:
+        box = {"gobgp_asn": 64999, "gobgp_router_id": "10.0.0.1", **{f"gobgp_{key}": value for key, value in timers.items()}}
+        assert (f"gobgp_{wrong}" in variables_refuse(box)) == bool(wrong)
+
+
+def test_only_frr_takes_zero_for_never() -> None:
+    neighbor = {"address": "198.51.100.2", "remote_as": 64513, "families": [{"family": "ipv4"}], "keepalive": 0, "holdtime": 0}
+    refused = variables_refuse({"frr_bgp": [{"asn": 64999, "router_id": "10.0.0.1", "neighbors": [neighbor]}]})
+    assert not [path for path in refused if path.endswith(("keepalive", "holdtime"))]
+    box = {"gobgp_asn": 64999, "gobgp_router_id": "10.0.0.1", "gobgp_keepalive": 0, "gobgp_holdtime": 0}
+    assert {"gobgp_keepalive", "gobgp_holdtime"} <= set(variables_refuse(box))
+
+
+@pytest.mark.parametrize(("interval", "restart", "wrong"), [(10, 60, False), (10, 20, False), (10, 19, True)])
+def test_the_pings_of_openvpn_are_judged_alike(interval: int, restart: int, wrong: bool) -> None:
+    pings = {"ping_interval": interval, "ping_restart": restart}
+    assert ("xgn_openvpn.ping_restart" in intent_refuses(lambda raw: raw.update(xgn_openvpn=pings))) == wrong
+    assert ("openvpn_tunnels[0].ping_restart" in variables_refuse({"openvpn_tunnels": [{"name": "ovpn1", **pings}]})) == wrong
+
+
+# What FRR refuses on an interface (lib/prefix.c), and what names a subnet.
+NO_HOSTS = ("0.0.0.1/24", "127.0.0.1/24", "224.0.0.1/24", "240.0.0.1/24", "255.255.255.255/32", "192.0.2.0/24", "192.0.2.255/24")
+NO_HOSTS6 = ("::/64", "::1/64", "ff02::1/64")
+HOSTS = ("192.0.2.1/24", "192.0.2.0/31", "192.0.2.1/31", "223.255.255.1/24", "2001:db8::/64", "2001:db8::1/64")
+
+
+@pytest.mark.parametrize("text", [*NO_HOSTS, *NO_HOSTS6, *HOSTS])
+def test_the_address_of_a_host_is_judged_alike(text: str) -> None:
+    key, wrong = "address6" if ":" in text else "address", text not in HOSTS
+    assert (f"xgn_nodes.a.networks.eth5.{key}" in intent_refuses(lambda raw: network(raw, **{key: text}))) == wrong
+    refused = variables_refuse({"frr_interfaces": [{"name": "eth5", "addresses": [text]}]})
+    assert ("frr_interfaces[0].addresses[0]" in refused) == wrong
+
+    def ends(raw: Variables) -> None:
+        for end in raw["xgn_links"][0]["ends"]:
+            end["ipv6" if ":" in text else "ipv4"] = text
+
+    # Both ends have it, which is wrong of the second one in any case.
+    assert any(path.startswith("xgn_links[0].ends[0]") for path in intent_refuses(ends)) == wrong
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0", "127.0.0.1", "224.0.0.1", "240.0.0.1", "::", "::1", "ff02::1", "192.0.2.77", "2001:db8::77"])
+def test_the_address_of_another_router_is_judged_alike(text: str) -> None:
+    family, length, wrong = ("ipv6", 128, text != "2001:db8::77") if ":" in text else ("ipv4", 32, text != "192.0.2.77")
+    key = "address6" if family == "ipv6" else "address"
+    dns = {"nodes": ["a"], "address": "192.0.2.1", key: text}
+    planned = intent_refuses(lambda raw: raw.update(xgn_services={"dns": dns}))
+    assert (f"xgn_services.dns.{key}" in planned) == wrong
+    assert ("dns_anycast_addresses[0]" in variables_refuse({"dns_anycast_addresses": [f"{text}/{length}"]})) == wrong
+    neighbor = {"address": text, "remote_as": 64513, "ebgp_multihop": 5, "families": [{"family": family}]}
+    refused = variables_refuse({"frr_bgp": [{"asn": 64999, "router_id": "10.0.0.1", "neighbors": [neighbor]}]})
+    assert ("frr_bgp[0].neighbors[0].address" in refused) == wrong
+    route = {"prefix": "2001:db8:1::/48" if family == "ipv6" else "198.18.0.0/15", "next_hop": text}
+    assert ("frr_static_routes[0].next_hop" in variables_refuse({"frr_static_routes": [route]})) == wrong
+    box = {"gobgp_asn": 64999, "gobgp_router_id": "10.0.0.1", "gobgp_neighbors": [{"address": text, "remote_as": 64513}]}
+    assert ("gobgp_neighbors[0].address" in variables_refuse(box)) == wrong
+    assert (f"gobgp_next_hops.{family}" in variables_refuse({**box, "gobgp_next_hops": {family: text}})) == wrong
+    own = "2001:db8::1" if family == "ipv6" else "192.0.2.1"
+    tunnel = {"gre_interfaces": [{"name": "gre1", "local": own, "remote": text}]}
+    assert ("gre_interfaces[0].remote" in variables_refuse(tunnel)) == wrong
 
 
 @pytest.mark.parametrize(
@@ -217,6 +379,19 @@ def test_the_schema_of_the_intent_has_the_same_ranges(key: str) -> None:
     assert found
     for path, spec in found.items():
         assert (spec["minimum"], spec["maximum"]) == RANGES[key], path
+
+
+def test_the_schema_of_the_intent_has_the_same_names() -> None:
+    vrfs = intent_options()["xgn_vrfs"]["keys"]
+    assert (vrfs["pattern"], vrfs["pattern_text"]) == limits.VRF_NAMES[1:]
+    parent = intent_options()["xgn_nodes"]["values"]["options"]["networks"]["values"]["options"]["parent"]
+    assert (parent["pattern"], parent["pattern_text"]) == limits.INTERFACE_NAMES[1:]
+
+
+def test_the_schema_of_the_intent_has_the_same_timers() -> None:
+    bgp = intent_options()["xgn_bgp"]["options"]
+    assert (bgp["keepalive"]["minimum"], bgp["keepalive"]["maximum"]) == limits.KEEPALIVES
+    assert (bgp["holdtime"]["minimum"], bgp["holdtime"]["maximum"]) == limits.HOLDTIMES
 
 
 def test_the_vxlan_port_is_the_same_everywhere() -> None:

@@ -214,14 +214,14 @@ def test_what_is_usable_of_a_value_with_mistakes() -> None:
 
 def test_report_is_in_the_order_of_paths_and_counts() -> None:
     problems = [Problem(Place.of("a", *keys), "is wrong") for keys in ((10, "b"), (2,), (2,), (2, "c"))]
-    assert report(problems, "T1").splitlines() == [
+    assert report(problems, "the variables of T1").splitlines() == [
         "a[2]: is wrong",
         "a[2].c: is wrong",
         "a[10].b: is wrong",
         "3 mistakes in the variables of T1. No host was touched.",
     ]
-    assert report([], "T1") == ""
-    assert report(problems[:1]).endswith("1 mistake in the variables. No host was touched.")
+    assert report([], "the intent") == ""
+    assert report(problems[:1], "the intent").endswith("1 mistake in the intent. No host was touched.")
 
 
 def test_values_and_paths_are_shown_as_their_writer_knows_them() -> None:
@@ -253,7 +253,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_nothing_is_raised_for_any_input(value: Any) -> None:
     problems = check(value, OPTIONS)
-    assert len(report(problems).splitlines()) == len({str(problem) for problem in problems}) + bool(problems)
+    assert len(report(problems, "the intent").splitlines()) == len({str(problem) for problem in problems}) + bool(problems)
     if isinstance(value, dict):
         filled = with_defaults(value, OPTIONS)
         assert with_defaults(filled, OPTIONS) == filled or "nan" in repr(filled)

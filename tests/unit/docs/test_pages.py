@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "roles").glob("*/README.md")])
 START = ROOT / "docs" / "getting-started.md"
-TERMS = ROOT / "docs" / "terms.md"
-WORDED = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page != TERMS)]
 FILE_AND_TEXT = re.compile(r"^`mine/([\w/.]+)`[^\n]*\n\n```yaml\n(.*?)```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -61,28 +60,16 @@ def test_the_readme_counts_right() -> None:
     assert set(re.findall(r"^\| \[(\w+)\]\(roles/\1\)", text, re.MULTILINE)) == roles
 
 
-def unwanted() -> list[str]:
-    """The words that terms.md does not use for anything: those without a context in parentheses."""
-    rows = [line.split("|") for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    words = [word.strip() for row in rows for word in row[3].split(",") if row[1].strip() != "term"]
-    return [word for word in words if not word.endswith(")")]
-
-
-@pytest.mark.parametrize("page", WORDED, ids=name)
-def test_one_term_for_each_thing(page: Path) -> None:
-    # What the code says in a generated part is the code's.
-    by_hand = re.sub(r"<!-- Written by tools.*?<!-- End of", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    prose = re.sub(r"```.*?```|`[^`]*`|^    .*?$|\]\([^)]*\)", " ", by_hand, flags=re.DOTALL | re.MULTILINE)
-    text = " ".join(prose.split())
-    used = [word for word in unwanted() if re.search(rf"\b{re.escape(word.rstrip('e'))}(e|s|es|d|ed|ing)?\b", text, re.IGNORECASE)]
-    assert used == [], "docs/terms.md has another word for it"
-
-
-def test_terms_stand_once() -> None:
-    terms = [line.split("|")[1].strip() for line in TERMS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    terms = [term for term in terms if term != "term"]
-    assert len(terms) == len(set(terms)) > 30
-    assert len(unwanted()) > 20
+def test_every_scenario_is_named_with_whether_it_is_run() -> None:
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    table = text[text.index("| scenario | `make test` |") :].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (yes|by hand) \|", table, re.MULTILINE))
+    assert set(rows) == {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
+    # Two run on machines, by stages of their own.
+    proven = {*runpy.run_path(str(ROOT / "tools" / "stages.py"))["PROVEN"], "t1_t2", "hybrid"}
+    assert {scenario for scenario, run in rows.items() if run == "yes"} == proven
+    reasons = text.split("\nRun by hand: ")[1].split("\n\n")[0]
+    assert all(f"`{scenario}`" in reasons for scenario in rows.keys() - proven)
 
 
 def test_the_intent_of_the_first_page_plans_and_is_valid() -> None:

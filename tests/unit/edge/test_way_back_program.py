@@ -150,12 +150,15 @@ def test_frr_gets_its_former_running_configuration_with_what_stood_in_no_file(
     def run(command: list[str]) -> tuple[int, str, str]:
         if "--reload" in command:
             given.append(Path(command[-1]).read_text(encoding="utf-8"))
+            # As frr-reload.py does for any other file.
+            conf.write_text("as vtysh shows it\n", encoding="utf-8")
         return kernel.run(command)
 
     monkeypatch.setattr(program, "run", run)
     program.restore("too late")
     assert given == ["hostname r1\nip route 0.0.0.0/0 192.0.2.1\n"]
     assert not (tmp_path / "frr.conf.restored").exists()
+    assert conf.read_text(encoding="utf-8") == "hostname r1\n"
 
 
 def test_a_file_that_cannot_be_put_back_keeps_all(kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,26 +61,26 @@ def test_what_may_be_steered(prefix: str, answer: bool) -> None:
 
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
-    """A box whose gobgpd is a dictionary: what it announces, by prefix."""
+    """A box whose gobgpd is a dictionary: what it advertises, by prefix."""
     table: dict[str, dict[str, Any]] = {}
     for name in ("VOLATILE", "PERSISTENT", "HELD", "STATE"):
         monkeypatch.setattr(steering, name, str(tmp_path / name.lower()))
-    monkeypatch.setattr(steering, "announced", lambda *_words, **_named: dict(table))
+    monkeypatch.setattr(steering, "advertised", lambda *_words, **_named: dict(table))
     monkeypatch.setattr(steering, "withdraw", lambda prefix: table.pop(prefix))
 
-    def announce(route: dict[str, Any]) -> None:
+    def advertise(route: dict[str, Any]) -> None:
         # gobgpd's policy refuses in silence what it does not permit.
         if route["prefix"].startswith("192.0.2."):
             table[route["prefix"]] = {key: value for key, value in route.items() if key != "persistent"}
 
-    monkeypatch.setattr(steering, "announce", announce)
+    monkeypatch.setattr(steering, "advertise", advertise)
     return table
 
 
 CONFIGURED = {"prefixes": ["192.0.2.0/24"], "next_hops": {}, "health": {"command": "true"}}
 
 
-def test_what_is_wanted_is_announced_again(box: dict[str, dict[str, Any]]) -> None:
+def test_what_is_wanted_is_advertised_again(box: dict[str, dict[str, Any]]) -> None:
     steering.keep_wanted({ROUTE["prefix"]: {**ROUTE, "persistent": True}})
     assert steering.replay(CONFIGURED) == ["advertised: " + steering.sentence({**ROUTE, "persistent": True})]
     assert box == {ROUTE["prefix"]: ROUTE}

@@ -152,11 +152,11 @@ def box(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daem
     return daemon
 
 
-def test_a_route_is_announced_once(host: Host, box: Daemon, tmp_path: Path) -> None:
+def test_a_route_is_advertised_once(host: Host, box: Daemon, tmp_path: Path) -> None:
     first = host.run(gobgp_route, {"routes": [ROUTE]})
     second = host.run(gobgp_route, {"routes": [ROUTE]})
     assert [result["changed"] for result in (first, second)] == [True, False]
-    assert (first["announced"], first["routers"], first["held"]) == ([SENTENCE], ["10.0.0.1"], "")
+    assert (first["advertised"], first["routers"], first["held"]) == ([SENTENCE], ["10.0.0.1"], "")
     assert first["diff"]["after"] == SENTENCE + "\n"
     assert json.loads((tmp_path / "volatile").read_text(encoding="utf-8"))[0]["prefix"] == "192.0.2.0/24"
 
@@ -165,11 +165,11 @@ def test_a_route_is_withdrawn_and_others_stay(host: Host, box: Daemon) -> None:
     host.run(gobgp_route, {"routes": [{"prefix": "192.0.2.0/25"}, {"prefix": "192.0.2.128/25"}]})
     result = host.run(gobgp_route, {"routes": [{"prefix": "192.0.2.0/25"}], "state": "absent"})
     assert (result["changed"], list(box.table)) == (True, ["192.0.2.128/25"])
-    assert host.run(gobgp_route, {"all": True, "state": "absent"})["announced"] == []
+    assert host.run(gobgp_route, {"all": True, "state": "absent"})["advertised"] == []
     assert not host.run(gobgp_route, {"all": True, "state": "absent"})["changed"]
 
 
-def test_check_mode_announces_nothing(host: Host, box: Daemon, tmp_path: Path) -> None:
+def test_check_mode_advertises_nothing(host: Host, box: Daemon, tmp_path: Path) -> None:
     result = host.run(gobgp_route, {"routes": [ROUTE]}, check=True)
     assert (result["changed"], result["diff"]["after"]) == (True, SENTENCE + "\n")
     assert (box.table, (tmp_path / "volatile").exists()) == ({}, False)
@@ -194,7 +194,7 @@ def test_nobody_who_listens_is_a_warning(host: Host, box: Daemon) -> None:
     assert "its routes reach nobody" in host.warnings[0]
 
 
-def test_every_mistake_is_named_before_anything_is_announced(host: Host, box: Daemon) -> None:
+def test_every_mistake_is_named_before_anything_is_advertised(host: Host, box: Daemon) -> None:
     routes = [
         {"prefix": "192.0.2.1/24"},
         {"prefix": "198.51.100.0/24", "local_pref": -1},

@@ -13,8 +13,8 @@ import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import frr, wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects, link_addresses
-from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, placeholder, put_in, take_out, where_like
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, cover_values, placeholder, put_in, take_out, where_like
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd, show_command
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file, trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.modules import gobgp_config
@@ -90,6 +90,11 @@ def test_properties_of_several_units() -> None:
 )
 def test_only_what_somebody_enabled_is_enabled(said: str, enabled: bool) -> None:
     assert Systemd(Recorder(out=said)).is_enabled("x.service") is enabled
+
+
+def test_what_shows_units_and_whether_a_host_has_any() -> None:
+    assert show_command(["a.service"], "Id", "After") == ["systemctl", "show", "--property=Id,After", "a.service"]
+    assert has_systemd({"systemctl": "/usr/bin/systemctl"}.get) and not has_systemd({"ip": "/usr/sbin/ip"}.get)
 
 
 def test_a_timer_is_started_and_cancelled_under_one_name() -> None:
@@ -194,6 +199,12 @@ def test_secrets_of_gobgp_are_taken_out(line: str, shown: str) -> None:
 
 def test_no_part_of_a_literal_with_a_comment_stays() -> None:
     assert "swordfish" not in take_out('auth-password = "swordfish" # old\n', gobgp_config.SECRETS)
+
+
+def test_known_secrets_are_covered_wherever_they_stand() -> None:
+    names = {"word": "short", "wordlong": "long", "secret": "odd", "": "none"}
+    assert cover_values("a wordlong, a word, a secret", names) == "a <secret long>, a <secret short>, a <secret odd>"
+    assert cover_values("a word", {"": "none"}) == "a word"
 
 
 def test_keys_of_wireguard_are_taken_out() -> None:

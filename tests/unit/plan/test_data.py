@@ -161,7 +161,7 @@ def test_a_third_site_is_one_node_and_one_link() -> None:
     ids=["hybrid", "container_router"],
 )
 def test_a_container_and_its_gateway_agree(network: str, gateway: str, containers: list[str]) -> None:
-    """Each calls the other by its address and number, with the same secret and watchdog, and what one may tell is what the other takes."""
+    """Each reaches the other by its address and AS number, with the same secret and watchdog, and what one may advertise is what the other accepts."""
     hosts = make_plan(read(ROOT / "tests" / "golden" / network / "intent.yml")).hosts
     (edge,) = hosts[gateway]["frr_bgp"]
     for name in containers:

@@ -65,7 +65,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any]] = {
     "link end node": (("xgn_links", 0, "ends", 1), "cloud-egde"),
     "link type": (("xgn_links", 1, "type"), "opnvpn"),
     "link key": (("xgn_links", 0, "keepalive"), Renamed("keepalives")),
-    "link foreign key": (("xgn_links", 1, "vni"), 7),
+    "link key of another type": (("xgn_links", 1, "vni"), 7),
     "link reserve": (("xgn_links", 1, "reserve_of"), 77),
     "link id twice": (("xgn_links", 5, "id"), 1),
     "link id gone": (("xgn_links", 2, "id"), GONE),
@@ -118,7 +118,7 @@ COMPUTED = {
     "pool key": {"pool overlap"},
     "pool type": {"mss"},
     # Without a type a link is none.
-    "link type": {"link foreign key", "link reserve"},
+    "link type": {"link key of another type", "link reserve"},
     "link over": {"link mtu"},
     "link uplink": {"link mtu"},
     "links not list": {"mss", "steering reinject"},

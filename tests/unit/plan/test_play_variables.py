@@ -70,7 +70,7 @@ def test_a_template_that_fails_is_told_beside_the_other_mistakes_and_explains_wh
     networks = {"lan0": {"kind": "bridge", "address": "10.64.1.0/24"}}
     assert told(intent(written, networks=networks)) == [
         f"xgn_nodes.a.asn: {sentence}",
-        "xgn_nodes.a.networks.lan0.address: '10.64.1.0/24' is the network address of 10.64.1.0/24",
+        "xgn_nodes.a.networks.lan0.address: '10.64.1.0/24' is the network address of 10.64.1.0/24; it names no host",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -305,8 +306,8 @@ def test_l2tp_values() -> None:
     }  # fmt: skip
     values = l2tp_ipsec_values(variables)
     anybody, one = values["tunnels"]
-    assert (anybody["callers"], anybody["initiates"]) == ("0.0.0.1 - 255.255.255.254", False)
-    assert (one["callers"], one["initiates"]) == ("192.0.2.9 - 192.0.2.9", True)
+    assert (anybody["initiators"], anybody["initiates"]) == ("0.0.0.1 - 255.255.255.254", False)
+    assert (one["initiators"], one["initiates"]) == ("192.0.2.9 - 192.0.2.9", True)
     assert one["preshared_key"] == f"<secret {LONGEST}>"
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
     # Only the end that initiates has a watch.
@@ -678,3 +679,20 @@ def test_defaults_that_are_templates_are_left_out() -> None:
     found = defaults("frr")
     assert found["frr_log_level"] == "informational"
     assert "frr_hostname" not in found
+
+
+# The page of verify, a program, and two whose names are put together.
+NOT_NAMED = {"verify/report.html.j2", "vrf/xgn-interface.j2", "dns_anycast/xgn-ssh.service.j2", "dns_anycast/xgn-ssh.socket.j2"}
+
+
+def test_every_template_that_depends_on_variables_is_rendered_in_the_plan() -> None:
+    root = Path(__file__).resolve().parents[3]
+    render = root / "plugins" / "plugin_utils" / "render"
+    names = "".join(path.read_text(encoding="utf-8") for path in (render / "role_files.py", *(render / "values").glob("*.py")))
+    missing = set()
+    for path in (root / "roles").glob("*/templates/*.j2"):
+        text = path.read_text(encoding="utf-8")
+        included = any(path.name in other.read_text(encoding="utf-8") for other in path.parent.glob("*.j2"))
+        if ("{{" in text or "{%" in text) and not included and path.name not in names:
+            missing.add(f"{path.parts[-3]}/{path.name}")
+    assert missing == NOT_NAMED

@@ -23,25 +23,25 @@ ROUTE = {"prefix": "192.0.2.0/25", "next_hop": "10.255.0.2", "local_pref": 200, 
 STATE: dict[str, Any] = {
     "gobgp_global": {"asn": 65503, "router_id": "10.255.0.2"},
     "gobgp_neighbors": {"10.255.0.1": True},
-    "steering": {"held": None, "wanted": [{**ROUTE, "persistent": True}], "announced": [ROUTE]},
+    "steering": {"held": None, "wanted": [{**ROUTE, "persistent": True}], "advertised": [ROUTE]},
 }
 FAULTS = [
     ("GoBGP instance", "gobgp_global", {"asn": 65504, "router_id": "10.255.0.2"}, "expected AS 65503"),
     ("GoBGP neighbors", "gobgp_neighbors", {"10.255.0.1": True, "10.255.0.9": False}, "extra 10.255.0.9"),
     ("GoBGP neighbor 10.255.0.1 established", "gobgp_neighbors", {"10.255.0.1": False}, "(hq-core) is not established"),
-    ("Steering not held back", "steering", {"held": "exit status 1", "wanted": [], "announced": []}, "held back: exit status 1"),
-    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [ROUTE], "announced": []}, "192.0.2.0/25 is not advertised"),
-    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [], "announced": [ROUTE]}, "advertised by hand"),
+    ("Steering not held back", "steering", {"held": "exit status 1", "wanted": [], "advertised": []}, "held back: exit status 1"),
+    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [ROUTE], "advertised": []}, "192.0.2.0/25 is not advertised"),
+    ("Steering advertised as wanted", "steering", {"held": None, "wanted": [], "advertised": [ROUTE]}, "advertised by hand"),
     (
         "Steering advertised as wanted",
         "steering",
-        {"held": None, "wanted": [ROUTE], "announced": [{**ROUTE, "med": 1}]},
+        {"held": None, "wanted": [ROUTE], "advertised": [{**ROUTE, "med": 1}]},
         "other attributes",
     ),
     (
         "Steering within what may be steered",
         "steering",
-        {"held": None, "wanted": [], "announced": [{**ROUTE, "prefix": "198.51.100.0/24"}]},
+        {"held": None, "wanted": [], "advertised": [{**ROUTE, "prefix": "198.51.100.0/24"}]},
         "outside: 198.51.100.0/24",
     ),
 ]
@@ -83,6 +83,6 @@ def test_what_the_client_prints() -> None:
 def test_when_there_is_nothing_to_wait_for() -> None:
     parts = {name: {"command": name, "data": data, "error": None} for name, data in STATE.items()}
     assert settled(parts)
-    for name, data in (("gobgp_neighbors", {"10.255.0.1": False}), ("steering", {"held": "yet", "wanted": [], "announced": []})):
+    for name, data in (("gobgp_neighbors", {"10.255.0.1": False}), ("steering", {"held": "yet", "wanted": [], "advertised": []})):
         assert not settled({**parts, name: {"command": name, "data": data, "error": None}})
     assert not settled({**parts, "steering": {"command": "", "data": None, "error": "away"}})

@@ -52,7 +52,7 @@ def test_the_way_in_is_the_mirror_image_of_the_way_out() -> None:
         ({"path_cut": "wg1", "method": "wire"}, None),
         ({"outage_ms": 2701}, "2701 ms, more than 3 x 900 ms"),
         ({"returned": False, "path_after": "ovpn2"}, "stayed on ovpn2"),
-        ({"return_outage_ms": 2800}, "on the way back"),
+        ({"return_outage_ms": 2800}, "on its return"),
     ],
 )
 def test_verdict(change: dict[str, Any], words: str | None) -> None:

@@ -24,14 +24,14 @@ def failed(host: str, recording: str) -> dict[str, str]:
     return {check.name: check.detail for check in checks if check.status == "failed" and not check.name.startswith(NOT_RECORDED)}
 
 
-def test_a_network_that_frr_8_does_not_announce_is_found_at_both_ends() -> None:
+def test_a_network_that_frr_8_does_not_advertise_is_found_at_both_ends() -> None:
     """Recorded after `systemctl restart wg-quick@wg0`: every session up, and bgpd 8.4.4 holds its own network as inaccessible."""
-    there = failed("T2", "T2_unannounced")
+    there = failed("T2", "T2_unadvertised")
     assert "8.8.8.8/32 is not valid" in there.pop("BGP CORE originates 8.8.8.8/32")
     # Recorded when the next hop was the neighbor's loopback.
     assert "next hop 1.1.1.1 needs a second look-up" in there.pop("Route CORE 8.8.4.4/32 resolves directly")
     assert all(name.startswith("Reach 8.8.4.4") for name in there)
-    here = failed("T1", "T1_unannounced")
+    here = failed("T1", "T1_unadvertised")
     assert here.pop("Route CORE 8.8.8.8/32 by bgp") == "VRF CORE: no such route, expected 8.8.8.8/32 by bgp"
     assert "next hop missing" in here.pop("Route CORE 8.8.8.8/32 resolves directly")
     assert all(name.startswith("Reach 8.8.8.8") for name in here)
@@ -40,7 +40,7 @@ def test_a_network_that_frr_8_does_not_announce_is_found_at_both_ends() -> None:
 @pytest.mark.parametrize("host", HOSTS)
 def test_no_secret_of_a_recording_is_in_the_state(host: str) -> None:
     variables = recorded.variables_of(host)
-    state = recorded.state_of(f"{host}_unannounced", variables)
+    state = recorded.state_of(f"{host}_unadvertised", variables)
     text = json.dumps(state)
     assert "SECRET" not in text, "the private key of the dump"
     assert recorded.PASSWORD not in text
@@ -48,7 +48,7 @@ def test_no_secret_of_a_recording_is_in_the_state(host: str) -> None:
 
 @pytest.mark.parametrize(("host", "version", "kernel"), [("T1", "10.3", "6.12"), ("T2", "8.4.4", "6.1")])
 def test_both_versions_of_frr_are_read(host: str, version: str, kernel: str) -> None:
-    state = recorded.state_of(f"{host}_unannounced", recorded.variables_of(host))
+    state = recorded.state_of(f"{host}_unadvertised", recorded.variables_of(host))
     assert state["frr_version"]["data"] == version
     assert state["system"]["kernel"].startswith(kernel)
     (peer,) = state["bgp"]["data"]["CORE"].values()
@@ -133,7 +133,7 @@ def test_what_a_daemon_of_frr_has_missed(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_waiting_names_what_is_missing() -> None:
-    state = recorded.state_of("T1_unannounced", recorded.variables_of("T1"))
+    state = recorded.state_of("T1_unadvertised", recorded.variables_of("T1"))
     expect = {
         "bgp": [{"vrf": "CORE", "address": "2.1.1.1"}, {"vrf": "CORE", "address": "9.9.9.9"}],
         "bfd": [{"vrf": "CORE", "address": "2.1.1.1"}, {"vrf": "default", "address": "2.1.1.1"}],

@@ -260,7 +260,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "units_verify": part([]),
         "frr_version": part("10.3" if number % 2 else "8.4.4"),
         "bgp": part({"CORE": bgp}),
-        "originated": part([{"vrf": "CORE", "prefix": f"10.{number}.0.0/24", **part({"known": True, "valid": True, "announced": True})}]),
+        "originated": part([{"vrf": "CORE", "prefix": f"10.{number}.0.0/24", **part({"known": True, "valid": True, "advertised": True})}]),
         "bfd": part(bfd),
         "rib": part(rib),
         "frr_missed": part({"routes": [], "next_hops": []}),

@@ -31,7 +31,7 @@ def test_a_fifth_node_disturbs_nothing(network: Network, branch_intent: Path) ->
 
 
 def test_the_unmanaged_branch_is_part_of_the_network(network: Network, branch_joined: None) -> None:
-    """S35: its session is up, both regions know its network, and reach it."""
+    """S35: its session is up, both sites know its network, and reach it."""
     steering_proof.unmanaged_peer(network.on[HOME].output, network.on[ROUTER].output, "CORE", PREFIX)
     wait_for(lambda: network.leaves_by("cloud-node", PREFIX), ["vxlan1000"])
     for machine, namespace in (("hq-core", "office"), ("cloud-edge", "apps")):

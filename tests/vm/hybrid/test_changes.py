@@ -11,7 +11,7 @@ from hybrid_network import Network, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
 
-# One more tunnel between the two regions, of the same worth as the first.
+# One more tunnel between the two sites, of the same worth as the first.
 EQUAL = {
     "id": 60,
     "type": "wireguard",

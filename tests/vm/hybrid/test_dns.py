@@ -12,8 +12,8 @@ from hybrid_network import HOSTS, Background, Network, probing, wait_for
 
 ADDRESS = "1.1.1.1"
 RATE = 50
-# Of each region: machine and namespace of a client, its nearest instance, and the other one.
-REGIONS = (("hq-core", "office", "hq-nfv", "cloud-edge"), ("cloud-edge", "apps", "cloud-edge", "hq-nfv"))
+# Of each site: machine and namespace of a client, its nearest instance, and the other one.
+SITES = (("hq-core", "office", "hq-nfv", "cloud-edge"), ("cloud-edge", "apps", "cloud-edge", "hq-nfv"))
 # Prints three times in s: of the signal, when the address was gone, and when the machine sent questions elsewhere.
 FREEZE = f"""
 pid=$(systemctl show --property=MainPID --value unbound.service)
@@ -35,7 +35,7 @@ def who(network: Network, machine: str, namespace: str) -> list[str | None]:
 @pytest.fixture
 def settled(network: Network) -> None:
     """Every client's nearest instance answers."""
-    for machine, namespace, nearest, _other in REGIONS:
+    for machine, namespace, nearest, _other in SITES:
         wait_for(partial(who, network, machine, namespace), [nearest])
 
 
@@ -53,8 +53,8 @@ def outcome(clients: Background) -> dict[str, Any]:
 
 
 def test_the_nearest_instance_answers(network: Network, settled: None) -> None:
-    """Hosts of both regions, over UDP and TCP, and every router itself."""
-    for machine, namespace, nearest, _other in REGIONS:
+    """Hosts of both sites, over UDP and TCP, and every router itself."""
+    for machine, namespace, nearest, _other in SITES:
         ask = f"ip netns exec {namespace} dig +short +time=3 +tries=2 @{ADDRESS}"
         answers = network.on[machine].output(f"{ask} hostname.bind CH TXT; {ask} +tcp hostname.bind CH TXT; {ask} anycast.xgn.invalid TXT")
         assert answers.split() == [f'"{nearest}"', f'"{nearest}"', '"answered"']
@@ -63,9 +63,9 @@ def test_the_nearest_instance_answers(network: Network, settled: None) -> None:
         assert answer == {"hq": '"hq-nfv"', "cloud": '"cloud-edge"'}[name.partition("-")[0]], name
 
 
-@pytest.mark.parametrize(("machine", "namespace", "nearest", "other"), REGIONS)
+@pytest.mark.parametrize(("machine", "namespace", "nearest", "other"), SITES)
 def test_a_frozen_instance_is_withdrawn(network: Network, settled: None, machine: str, namespace: str, nearest: str, other: str) -> None:
-    """The daemon hangs: its address goes, the other region answers, and the way back is the same."""
+    """The daemon hangs: its address goes, the other site answers, and its return is the same."""
     shell = network.on[nearest]
     clients = crowd(network, machine, namespace)
     try:
@@ -84,9 +84,9 @@ def test_a_frozen_instance_is_withdrawn(network: Network, settled: None, machine
     assert 0 < found["lost"] < found["sent"] / 2, found
 
 
-@pytest.mark.parametrize(("machine", "namespace", "nearest", "other"), REGIONS)
+@pytest.mark.parametrize(("machine", "namespace", "nearest", "other"), SITES)
 def test_a_planned_stop_loses_no_question(network: Network, settled: None, machine: str, namespace: str, nearest: str, other: str) -> None:
-    """At 50 questions a second neither `systemctl stop unbound` nor the start after it loses one; the other region answers in between."""
+    """At 50 questions a second neither `systemctl stop unbound` nor the start after it loses one; the other site answers in between."""
     shell = network.on[nearest]
     clients = crowd(network, machine, namespace)
     try:

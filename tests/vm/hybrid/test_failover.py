@@ -1,4 +1,4 @@
-"""S14: every tunnel between the two regions is cut in turn, in each way there is: the reserve takes over, and gives back."""
+"""S14: every tunnel between the two sites is cut in turn, in each way there is: the reserve takes over, and gives back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packet filter and the MSS (S17, S25): what answers from outside and from inside, and that no packet between the regions is cut into pieces."""
+"""The packet filter and the MSS (S17, S25): what answers from outside and from inside, and that no packet between the sites is cut into pieces."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_tunnel_ports_are_open_to_their_peer_only(network: Network, plan: dict[s
 
 @pytest.mark.parametrize("target", PUBLIC)
 def test_inside_is_open(network: Network, target: str) -> None:
-    """From a host of the other region through the tunnel every port answers, by a connection or a refusal, and BGP by a connection."""
+    """From a host of the other site through the tunnel every port answers, by a connection or a refusal, and BGP by a connection."""
     machine = OTHER[target]
     found = network.on[machine].python("scan", INSIDE[target], "1-256,2600-2625", "3785,33000", namespace=CLIENTS[machine])
     assert found == {"tcp": [*range(1, 257), *range(2600, 2626)], "udp": [3785, 33000]}
@@ -129,7 +129,7 @@ def carried(network: Network) -> int:
 
 
 def transfer(network: Network, client: str) -> dict[str, Any]:
-    """Connect from one region's host to the other's in both families, carry data both ways; what both ends saw."""
+    """Connect from one site's host to the other's in both families, carry data both ways; what both ends saw."""
     server = OTHER[client]
     background = Background(network.on[server], probing("tcp", "serve", str(PORT), "2", namespace=CLIENTS[server]), ends_itself=True)
     background.wait_for("ready")

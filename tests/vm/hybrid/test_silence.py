@@ -1,4 +1,4 @@
-"""S15: nothing but keepalives, six times as long as the NAT before the branch remembers, and the counterpart without them."""
+"""S15: nothing but keepalives, six times as long as the NAT before the branch remembers, and once more without them."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_other_routers_do_not_loop_it_back(network: Network, places: steering_pr
 
 
 def test_steered_packets_pass_the_box_once(places: steering_proof.Places) -> None:
-    """S9: into the box, out by the way back, and at the far end once, by the TTLs of real packets."""
+    """S9: into the box, out by the return path, and at the far end once, by the TTLs of real packets."""
     steering_proof.steered_path(places)
 
 

@@ -1,6 +1,6 @@
 """A router in a system container (S31): systemd and FRR in a container of cloud-node, configured by the same role as the machines.
 
-It is on the VXLAN segment, gets its way back by BGP from the segment's gateway, cloud-edge, and publishes what stands in the intent for it.
+It is on the VXLAN segment, gets its default route by BGP from the segment's gateway, cloud-edge, and publishes what stands in the intent for it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_the_gateway_speaks_bgp_with_it(network: Network) -> None:
 
 
 def test_the_way_back_comes_by_bgp(network: Network) -> None:
-    """Each network of the other region is in its table and in its kernel, through the gateway."""
+    """Each network of the other site is in its table and in its kernel, through the gateway."""
     for prefix in OFFICE.values():
         assert learned(network, prefix) == ["eth0"]
     (route,) = json.loads(inside(network, "ip -json route show 10.10.0.0/24"))
@@ -130,12 +130,12 @@ def test_its_network_and_the_office_reach_each_other(network: Network) -> None:
 
 
 def test_what_is_not_planned_is_not_taken(network: Network) -> None:
-    """Another prefix is announced from inside, past the container's own filter: the gateway does not take it, and nobody learns it."""
-    announced = "show bgp ipv4 unicast neighbors 10.100.0.1 advertised-routes"
+    """Another prefix is advertised from inside, past the container's own filter: the gateway does not take it, and nobody learns it."""
+    advertised = "show bgp ipv4 unicast neighbors 10.100.0.1 advertised-routes"
     bgp = ("router bgp 65100", "address-family ipv4 unicast")
     configure(network, f"ip prefix-list CONTAINER-{CONTAINER} seq 5 permit {INVENTED}", *bgp, f"network {INVENTED}")
     try:
-        wait_for(lambda: INVENTED in vtysh(network, announced).get("advertisedRoutes", {}), True)
+        wait_for(lambda: INVENTED in vtysh(network, advertised).get("advertisedRoutes", {}), True)
         for name in (GATEWAY, "hq-core", "hq-nfv"):
             assert network.route(name, INVENTED) == {}, name
     finally:

@@ -4,31 +4,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import name_problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     BITS,
     FAMILIES,
     FAMILY,
-    VALID_TABLES,
     VERSION,
-    MacFault,
-    is_reserved_name,
-    kernel_table,
-    mac_fault,
+    VRF_NAMES,
+    host_address_problems,
+    mac_problems,
     mtu_problems,
+    name_problems,
+    table_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, Intent, Network, Node, Uplink
-
-_MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
-    MacFault.FORM: ("is no MAC address", "write six pairs, for example 02:00:00:00:00:01"),
-    MacFault.GROUP: ("is a multicast MAC address", "the first byte must be even"),
-    MacFault.ZERO: ("is no MAC address", "write one such as 02:00:00:00:00:01"),
-}
 
 
 def vrf_problems(intent: Intent) -> Iterator[Problem]:
@@ -37,25 +30,14 @@ def vrf_problems(intent: Intent) -> Iterator[Problem]:
     for vrf in intent.vrfs.values():
         if not vrf.name:
             continue
-        if is_reserved_name(vrf.name):
-            yield Problem(vrf.path, "is a reserved name", show(vrf.name), "choose another name for the VRF")
+        yield from name_problems(vrf.path, vrf.name, VRF_NAMES)
         if not vrf.table:
             continue
-        if kernel_table(vrf.table) is not None:
-            yield Problem(
-                vrf.path.at("table"), f"is the kernel's table {kernel_table(vrf.table)}", str(vrf.table), f"valid: {VALID_TABLES}"
-            )
-        elif vrf.table in owners:
+        unfit = list(table_problems(vrf.path.at("table"), vrf.table))
+        yield from unfit
+        if vrf.table in owners and not unfit:
             yield Problem(vrf.path.at("table"), f"is also the table of {owners[vrf.table]}", str(vrf.table), "every VRF has its own")
         owners.setdefault(vrf.table, vrf.path)
-
-
-def mac_problem(mac: str | None, path: Place) -> Iterator[Problem]:
-    """A MAC address of another form, a multicast one, or zero."""
-    fault = mac_fault(mac) if mac is not None else None
-    if fault is not None:
-        message, hint = _MAC_SENTENCES[fault]
-        yield Problem(path, message, show(mac), hint)
 
 
 def uplink_problems(intent: Intent) -> Iterator[Problem]:
@@ -71,7 +53,7 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
                 devices.setdefault(uplink.device, uplink.path)
             for family, address in uplink.addresses.items():
                 key = uplink.path.at("address" if family == "ipv4" else "address6")
-                yield from host_address_problem(address, key)
+                yield from host_address(address, key)
                 # Behind a NAT the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
                 if not uplink.nat and not uplink.unsure:
@@ -81,13 +63,13 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
-    yield from mac_problem(uplink.mac, uplink.path.at("mac"))
-    yield from mac_problem(uplink.hw_id, uplink.path.at("hw_id"))
+    for key, mac in (("mac", uplink.mac), ("hw_id", uplink.hw_id)):
+        if mac is not None:
+            yield from mac_problems(uplink.path.at(key), mac)
     if node.managed and "managed" not in node.unsure and not uplink.device:
         yield Problem(uplink.path.at("device"), "is required", hint="name the NIC, for example eth0")
-    trouble = name_problem(uplink.device, existing=True) if uplink.device else ""
-    if trouble:
-        yield Problem(uplink.path.at("device"), trouble, show(uplink.device))
+    if uplink.device:
+        yield from name_problems(uplink.path.at("device"), uplink.device, existing=True)
     yield from mtu_problems(uplink.path.at("mtu"), uplink.mtu, uplink.addresses)
     if uplink.vrf and uplink.vrf not in intent.vrfs and not intent.reading.explains(Place.of("xgn_vrfs", uplink.vrf)):
         names = ", ".join(name for name in intent.vrfs if name) or "none"
@@ -112,20 +94,9 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
         )
 
 
-def host_address_problem(address: Address, path: Place) -> Iterator[Problem]:
+def host_address(address: Address, path: Place) -> Iterator[Problem]:
     """An address that names a whole subnet, or no host at all."""
-    prefix = address.prefix
-    if address.version == 4 and prefix.length < 31 and address.value in (prefix.value, prefix.last):
-        word = "network" if address.value == prefix.value else "broadcast"
-        yield Problem(path, f"is the {word} address of {prefix}", show(str(address)))
-    elif _is_no_host(address):
-        yield Problem(path, "is no address of a host", show(str(address)), "loopback, multicast and unspecified addresses name none")
-
-
-def _is_no_host(address: Address) -> bool:
-    if address.version == 4:
-        return address.value >> 24 in (0, 127) or address.value >> 28 == 14
-    return address.value in (0, 1) or address.value >> 120 == 0xFF
+    yield from host_address_problems(path, show(str(address)), *address)
 
 
 def network_problems(intent: Intent) -> Iterator[Problem]:
@@ -152,12 +123,11 @@ def network_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def _network(network: Network, intent: Intent) -> Iterator[Problem]:
-    trouble = name_problem(network.interface, existing=network.kind is None)
-    if trouble:
-        yield Problem(network.path, trouble, show(network.interface))
+    yield from name_problems(network.path, network.interface, existing=network.kind is None)
     if network.interface in intent.vrfs:
         yield Problem(network.path, "is the name of a VRF", show(network.interface), "the device of the VRF has that name")
-    yield from mac_problem(network.mac, network.path.at("mac"))
+    if network.mac is not None:
+        yield from mac_problems(network.path.at("mac"), network.mac)
     if network.mtu is not None:
         yield from mtu_problems(network.path.at("mtu"), network.mtu, network.addresses)
     for key, value in (("parent", network.parent), ("vlan", network.vlan)):
@@ -173,7 +143,7 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
     for family, address in network.addresses.items():
         path = network.path.at("address" if family == "ipv4" else "address6")
         if not network.pooled:
-            yield from host_address_problem(address, path)
+            yield from host_address(address, path)
         pool = vrf.pools.networks.get(family) if vrf else None
         if published and vrf and not vrf.unsure and pool and not pool.holds(address.prefix):
             what = f"lies outside {vrf.pools.path}.networks.{family} ({pool}), and is to be advertised"
@@ -201,7 +171,7 @@ def _claims(intent: Intent, vrf: str, family: str) -> Iterator[_Claim]:
     """Yield everything that has a prefix in a VRF. Kinds that lie in their own pool by design are left out."""
     pools = intent.vrfs[vrf].pools
     unsure = intent.vrfs[vrf].unsure
-    # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the main table's name.
+    # VRFs that share the pools of the intent share one address plan, which is checked in itself once, in the name of the default VRF.
     shared = bool(vrf) and pools is intent.vrfs[""].pools
     for name, found in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
         if family in found and not unsure:
@@ -260,8 +230,7 @@ def loopback_problems(intent: Intent) -> Iterator[Problem]:
             if key in owners and node.vrf != UNKNOWN:
                 yield Problem(path, f"is also the loopback of {owners[key]}", show(address.bare))
             owners.setdefault(key, node.path)
-            if _is_no_host(address):
-                yield Problem(path, "is no address of a host", show(address.bare))
+            yield from host_address_problems(path, show(address.bare), address.version, address.value)
             if family in pools.loopbacks and pools.loopbacks[family].holds(address.prefix):
                 # That the pools themselves overlap is told of them.
                 continue
@@ -271,6 +240,4 @@ def loopback_problems(intent: Intent) -> Iterator[Problem]:
         if node.router_id is not None:
             if node.router_id in routers:
                 yield Problem(node.path.at("router_id"), f"is also the router ID of {routers[node.router_id]}", show(node.router_id))
-            elif node.router_id == "0.0.0.0":
-                yield Problem(node.path.at("router_id"), "is no router ID", show(node.router_id), "valid: any but 0.0.0.0")
             routers.setdefault(node.router_id, node.path)

@@ -11,7 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FA
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import host_address_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import host_address
 
 # Names that Ansible's inventories or this collection give to groups.
 _GROUPS = ("all", "containers", "ungrouped")
@@ -40,7 +40,7 @@ def container_problems(intent: Intent) -> Iterator[Problem]:
         where, pools = vrf.pools.path, {} if vrf.unsure else vrf.pools.networks
         for address, path in container.networks:
             family = FAMILY[address.version]
-            yield from host_address_problem(address, path)
+            yield from host_address(address, path)
             if family not in container.addresses and (container.unsure or container.segment.broken):
                 continue
             if family not in container.addresses:

@@ -8,11 +8,16 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, is_wireguard_key
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    PORTS,
+    VNIS,
+    host_address_problems,
+    mac_problems,
+    wireguard_key_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 
@@ -67,6 +72,8 @@ def address_problems(intent: Intent) -> Iterator[Problem]:
         for family in link.families:
             one, two = first.addresses[family], second.addresses[family]
             if family in first.written.families:
+                for end, address in ((first, one), (second, two)):
+                    yield from host_address_problems(end.path.at(family), show(str(address)), *address)
                 yield from _pair_problem(one, two, second.path.at(family))
             for end, address in ((first, one), (second, two)):
                 key = (link.vrf, family, address.value)
@@ -84,10 +91,6 @@ def _pair_problem(one: Address, two: Address, path: Place) -> Iterator[Problem]:
     elif one.prefix != two.prefix:
         hint = "both ends of a link are in one subnet, since each is the next hop of the other"
         yield Problem(path, f"is not in {one.prefix}, the subnet of the other end", show(str(two)), hint)
-    elif one.version == 4 and one.length < 31:
-        for address in (one, two):
-            if address.value in (address.prefix.value, address.prefix.last):
-                yield Problem(path, f"{address} is the network or broadcast address of {address.prefix}")
 
 
 def key_problems(intent: Intent) -> Iterator[Problem]:
@@ -106,7 +109,7 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
             yield Problem(link.path.at("pmtudisc"), "belongs to tunnels over IPv4", hint="leave it out: no router fragments IPv6")
         for end in link.ends:
             if end.written.mac is not None:
-                yield from mac_problem(end.written.mac, end.path.at("mac"))
+                yield from mac_problems(end.path.at("mac"), end.written.mac)
             if "public_key" in link.kind.end_keys:
                 yield from _public_key(end)
 
@@ -124,8 +127,7 @@ def _public_key(end: End) -> Iterator[Problem]:
     if end.node.managed:
         yield Problem(path, f"is for unmanaged nodes only; {end.node.name} is managed and makes its own key")
         return
-    if not is_wireguard_key(key):
-        yield Problem(path, "is no WireGuard key", show(key), "a key is 44 characters of base64, 32 bytes")
+    yield from wireguard_key_problems(path, key)
 
 
 def host_problems(intent: Intent) -> Iterator[Problem]:

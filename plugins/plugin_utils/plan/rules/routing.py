@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
@@ -30,34 +29,22 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
             "GTSM counts the hops itself; keep one of them",
         )
     if bgp.password_variable is not None and kernel.tcp_l3mdev_accept:
-        hint = "TCP MD5 passwords do not work in a VRF while sockets of the main table answer there; set it to false"
+        hint = "TCP MD5 passwords do not work in a VRF while sockets of the default VRF answer there; set it to false"
         yield Problem(Place.of("xgn_kernel", "tcp_l3mdev_accept"), "cannot be combined with xgn_bgp.password_variable", "true", hint)
-    if (bgp.keepalive is None) != (bgp.holdtime is None):
-        missing = "holdtime" if bgp.holdtime is None else "keepalive"
-        yield Problem(Place.of("xgn_bgp", missing), "is required", hint="keepalive and holdtime go together")
-    elif bgp.keepalive is not None and bgp.holdtime is not None and bgp.holdtime < 3 * bgp.keepalive:
-        text = f"3 x {bgp.keepalive} = {3 * bgp.keepalive}"
-        yield Problem(Place.of("xgn_bgp", "holdtime"), "is less than three keepalives", str(bgp.holdtime), text)
-    if ospf.dead_interval < 2 * ospf.hello_interval and not _in_doubt(intent, "xgn_ospf", "dead_interval", "hello_interval"):
-        text = f"2 x {ospf.hello_interval} = {2 * ospf.hello_interval}"
-        yield Problem(Place.of("xgn_ospf", "dead_interval"), "is less than two hellos", str(ospf.dead_interval), text)
+    keepalive_at, holdtime_at = Place.of("xgn_bgp", "keepalive"), Place.of("xgn_bgp", "holdtime")
+    yield from limits.bgp_timers_missing(keepalive_at, holdtime_at, bgp.keepalive is not None, bgp.holdtime is not None)
+    yield from limits.bgp_timer_problems(keepalive_at, holdtime_at, bgp.keepalive, bgp.holdtime)
+    if not _in_doubt(intent, "xgn_ospf", "dead_interval", "hello_interval"):
+        dead = ospf.dead_interval
+        yield from limits.dead_interval_problems(Place.of("xgn_ospf", "dead_interval"), dead, ospf.hello_interval, dead)
     yield from _keepalives(intent)
     for name, site in intent.sites.items():
-        yield from _area(site.area, Place.of("xgn_sites", name, "area"))
+        yield from limits.area_problems(Place.of("xgn_sites", name, "area"), site.area)
 
 
 def _in_doubt(intent: Intent, section: str, *keys: str) -> bool:
     """Tell whether a setting may have its default only because what was written could not be read."""
     return intent.reading.explains(*(Place.of(section, key) for key in keys))
-
-
-def _area(area: str, path: Place) -> Iterator[Problem]:
-    try:
-        valid = parse_address(area).length == limits.BITS[4] and "." in area
-    except AddressError:
-        valid = False
-    if not valid:
-        yield Problem(path, "is no OSPF area", show(area), "write it as four numbers, for example 0.0.0.0")
 
 
 def _keepalives(intent: Intent) -> Iterator[Problem]:
@@ -85,9 +72,8 @@ def _pings(intent: Intent) -> Iterator[Problem]:
     interval, restart = openvpn.ping_interval, openvpn.ping_restart
     if _in_doubt(intent, "xgn_openvpn", "ping_interval", "ping_restart"):
         return
-    if restart < 2 * interval:
-        text = f"2 x {interval} = {2 * interval}"
-        yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is less than two ping_interval", str(restart), text)
+    restart_at = Place.of("xgn_openvpn", "ping_restart")
+    yield from limits.ping_restart_problems(restart_at, restart, interval, restart)
     if not bfd.enabled or _in_doubt(intent, "xgn_bfd", *_TIMERS):
         return
     if not any(link.kind.port_settings == "xgn_openvpn" for link in intent.links):
@@ -96,9 +82,7 @@ def _pings(intent: Intent) -> Iterator[Problem]:
         text = f"{interval} s = {interval * 1000} ms; BFD sends every {bfd.transmit_interval} ms"
         yield Problem(Place.of("xgn_openvpn", "ping_interval"), "is shorter than BFD's interval", str(interval), text)
     detection = bfd.detect_multiplier * max(bfd.receive_interval, bfd.transmit_interval)
-    if restart * 1000 <= detection:
-        text = f"{restart} s = {restart * 1000} ms; BFD notices after {detection} ms, and has to be first"
-        yield Problem(Place.of("xgn_openvpn", "ping_restart"), "is not longer than BFD's detection time", str(restart), text)
+    yield from limits.detection_problems(restart_at, restart, detection)
 
 
 def asn_problems(intent: Intent) -> Iterator[Problem]:
@@ -191,7 +175,7 @@ def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]
         if part is mainland:
             continue
         for node in part:
-            where = f"VRF {vrf}" if vrf else "the main table"
+            where = f"VRF {vrf}" if vrf else "the default VRF"
             anchor = min(mainland, key=lambda item: item.id).name
             yield Problem(node.path, f"has no path to {anchor} in {where}", hint="add a link, or move the node to another VRF")
 

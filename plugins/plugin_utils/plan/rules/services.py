@@ -8,11 +8,19 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import AddressError, Prefix, parse_address, parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MSS_FLOOR, TITLE, VERSION, VNIS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    BITS,
+    FAMILIES,
+    MSS_FLOOR,
+    TITLE,
+    VERSION,
+    VNIS,
+    host_address_problems,
+    mac_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Reinjection
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.addresses import mac_problem
 
 
 def segment_problems(intent: Intent) -> Iterator[Problem]:
@@ -37,7 +45,7 @@ def segment_problems(intent: Intent) -> Iterator[Problem]:
             path = segment.path.at("macs", name)
             if name not in names and complete:
                 yield Problem(path, "is not a member of the segment", hint=f"members: {', '.join(sorted(names))}")
-            yield from mac_problem(mac, path)
+            yield from mac_problems(path, mac)
 
 
 def dns_problems(intent: Intent) -> Iterator[Problem]:
@@ -56,6 +64,7 @@ def dns_problems(intent: Intent) -> Iterator[Problem]:
         if address.length != whole or address.version != VERSION[family]:
             yield Problem(path, f"is no single {TITLE[family]} address", show(text))
             continue
+        yield from host_address_problems(path, show(text), address.version, address.value)
         seen: set[Place] = set()
         for vrf in intent.vrfs.values():
             for name, pools in (("links", vrf.pools.links), ("loopbacks", vrf.pools.loopbacks)):

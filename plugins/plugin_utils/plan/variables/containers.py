@@ -35,7 +35,7 @@ _INTERFACE = "eth0"
 
 
 def policy_name(container: Container) -> str:
-    """Return the name of the prefix lists and the route map that hold what a container may tell."""
+    """Return the name of the prefix lists and the route map that hold what a container may advertise."""
     return policies.CONTAINER.format(name=container.name)
 
 

@@ -72,12 +72,12 @@ def secret(variable: str) -> str:
 
 
 def loopback_name(vrf: str) -> str:
-    """Return the interface that carries the loopback addresses of a VRF: the VRF's device, or lo in the main table."""
+    """Return the interface that carries the loopback addresses of a VRF: the VRF's device, or lo in the default VRF."""
     return vrf or LOOPBACK_DEVICE
 
 
 def in_vrf(vrf: str) -> InVrf:
-    """Return the key that puts an entry into a VRF; nothing for the main table."""
+    """Return the key that puts an entry into a VRF; nothing for the default VRF."""
     return {"vrf": vrf} if vrf else {}
 
 
@@ -88,14 +88,14 @@ def planned(value: _Value | None) -> _Value:
 
 def outer_address(link: Link, end: End) -> str:
     """Return the address that the outer packets of a tunnel without a session of its own leave an end with."""
-    # The other end may call the uplink by another address than the one it has.
+    # The other end may reach the uplink under another address than the one it has.
     over_uplink = link.options.over == UPLINK
     own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over_uplink else None
     return own.bare if own else planned(end.endpoint)
 
 
 def underlay_vrf(link: Link, end: End, shared: Context) -> str | None:
-    """Return the VRF of the outer addresses: beside those of the link beneath, on the loopback, or on the uplink. None for the main table."""
+    """Return the VRF of the outer addresses: beside those of the link beneath, on the loopback, or on the uplink. None for the default VRF."""
     over = link.options.over
     if isinstance(over, int):
         return next(item.vrf for item in shared.intent.links if item.id == over) or None

@@ -34,7 +34,7 @@ def dns_variables(node: Node, shared: Context) -> DnsAnycastVariables:
 def _ssh_listen(node: Node) -> list[DnsAnycastSshListen]:
     """Return where sshd listens.
 
-    In a VRF the wildcard of the main table does not answer, so there it is enough to add the loopback. In the main table it does, on the anycast
+    In a VRF the wildcard of the default VRF does not answer, so there it is enough to add the loopback. In the default VRF it does, on the anycast
     address too: there the addresses of the node take its place.
     """
     if node.vrf:

@@ -36,18 +36,18 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> Fire
 
 def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
     """Return what the tunnels of a node need open, each from its known peers. One whose address is unknown opens the port to everybody."""
-    callers: dict[tuple[str, int], list[set[str]]] = {}
+    sources: dict[tuple[str, int], list[set[str]]] = {}
     for link, end in shared.links.get(node.name, []):
         for port in ports_of(link, end):
-            callers.setdefault(port, []).append(_addresses_of(link, link.other(end)))
+            sources.setdefault(port, []).append(_addresses_of(link, link.other(end)))
     for segment in shared.segments.get(node.name, []):
         for member in segment.members:
             if member is not node:
                 uplink = segment.uplink_of(member)
                 addresses = {_single(address) for address in uplink.addresses.values()} if uplink is not None else set()
-                callers.setdefault(("udp", segment.options.port), []).append(addresses)
+                sources.setdefault(("udp", segment.options.port), []).append(addresses)
     found: list[FirewallOpenPort] = []
-    for (protocol, number), peers in sorted(callers.items()):
+    for (protocol, number), peers in sorted(sources.items()):
         entry: FirewallOpenPort = {"protocol": protocol}
         if number:
             entry["port"] = number

@@ -117,7 +117,7 @@ def _interfaces(node: Node, shared: Context) -> list[FrrInterface]:
             addresses.append(_link_local(node))
         entry["addresses"] = addresses
         if network.kind == "bridge":
-            # Without ports it has no carrier, and its network would never be told to anybody.
+            # Without ports it has no carrier, and its network would never be advertised.
             entry["link_detect"] = False
         found.append(entry)
     for link, end in shared.links.get(node.name, []):

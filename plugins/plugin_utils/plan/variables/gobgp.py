@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Steering: the GoBGP box, its router, and the way back into the tunnel that must not become a loop.
+"""Steering: the GoBGP box, its router, and the return path into the tunnel that must not become a loop.
 
 A steered packet comes to the router, goes to the box, and leaves it by the box's default route, over a link of its own that ends in another
 VRF of the router. That VRF knows one route only, the default into the tunnel: the steering route, which is in the router's own VRF, is not
@@ -64,7 +64,7 @@ def session_family(box: Node, router: Node) -> str:
 
 
 def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], FrrBgpNeighbor]:
-    """Return the router's session with a GoBGP box, with its sort key: it tells what to steer and learns nothing. The box calls."""
+    """Return the router's session with a GoBGP box, with its sort key: the box initiates it, advertises what to steer and learns nothing."""
     family = session_family(box, node)
     address = box.loopback[family]
     families: list[FrrBgpNeighborFamily] = [
@@ -82,7 +82,7 @@ def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], FrrBgpNei
     }
 
 
-def _ways_back(shared: Context) -> Iterator[tuple[str, str, Link, Link]]:
+def _return_paths(shared: Context) -> Iterator[tuple[str, str, Link, Link]]:
     """Yield box, router, link between them, and tunnel, for each box that puts traffic back."""
     links = {link.id: link for link in shared.intent.links}
     for box, entry in sorted(shared.intent.settings.services.steering.items()):
@@ -95,9 +95,9 @@ def _end_at(link: Link, name: str) -> End:
 
 
 def reinjection_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
-    """Return the default routes of the way back: of the box over the link, and of the router's other VRF into the tunnel."""
+    """Return the default routes of the return path: of the box over the link, and of the router's other VRF into the tunnel."""
     found: list[FrrStaticRoute] = []
-    for box, router, link, tunnel in _ways_back(shared):
+    for box, router, link, tunnel in _return_paths(shared):
         if node.name == box:
             found += _default_routes(node.vrf, link, _end_at(link, box))
         elif node.name == router:
@@ -119,9 +119,9 @@ def _default_routes(vrf: str, link: Link, end: End) -> Iterator[FrrStaticRoute]:
 
 
 def hides_steering(link: Link, end: End, shared: Context) -> bool:
-    """Tell whether the steering routes must not be told over a link: its far end is where the steered traffic is put back."""
+    """Tell whether the steering routes must not be advertised over a link: its far end is where the steered traffic is put back."""
     ends = {end.node.name, link.other(end).node.name}
-    for _box, router, _link, tunnel in _ways_back(shared):
+    for _box, router, _link, tunnel in _return_paths(shared):
         if end.node.name == router and {item.node.name for item in tunnel.ends} == ends:
             return True
     return False

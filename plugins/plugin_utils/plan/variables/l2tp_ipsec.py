@@ -46,7 +46,7 @@ def _tunnel(link: Link, end: End) -> L2tpIpsecTunnel:
         "mtu": link.mtu,
         "cipher": link.options.variant,
         "peer": other.node.name,
-        # The access concentrator calls, the network server waits (RFC 2661).
+        # The access concentrator initiates, the network server responds (RFC 2661).
         "role": "lns" if is_server(link, end) else "lac",
         **options,
         "preshared_key": secret(planned(link.options.preshared_key_variable)),

@@ -46,7 +46,7 @@ def _addresses(variables: Variables) -> dict[str, list[str]]:
 
 
 def instructions(name: str, variables: Variables, intent: Intent, public_keys: Registry) -> str:
-    """Return a Markdown page for the owner of a node: its tunnels as wg-quick files, its BGP sessions, what it may tell.
+    """Return a Markdown page for the owner of a node: its tunnels as wg-quick files, its BGP sessions, what it may advertise.
 
     The parameters are those of `peer_files`.
     """

@@ -18,7 +18,7 @@ class FirewallValues(TypedDict):
 
     Attributes:
         public_interfaces, tunnels: each name once.
-        accepted: the rules of what is let in by public interfaces, a line each.
+        accepted: the rules of what public interfaces accept, a line each.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.
     """
 

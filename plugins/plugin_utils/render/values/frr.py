@@ -58,7 +58,7 @@ class InstallFilter(TypedDict):
 
 
 class Vrf(TypedDict):
-    """The routes and install filters of a VRF; the main table has no name."""
+    """The routes and install filters of a VRF; the default VRF has no name."""
 
     name: str
     routes: list[str]

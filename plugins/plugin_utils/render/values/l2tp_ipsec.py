@@ -20,8 +20,8 @@ class L2tpIpsecValues(TypedDict):
     """What `l2tp_ipsec_values` returns.
 
     Attributes:
-        tunnels: as declared, with the ``identity`` of the other end (empty for any), the ``callers`` that xl2tpd answers, ``initiates`` (whether
-            this end knows whom to call), and a placeholder for the key.
+        tunnels: as declared, with the ``identity`` of the other end (empty for any), the ``initiators`` that xl2tpd answers, ``initiates`` (whether
+            this end knows where to send the first packet), and a placeholder for the key.
         secrets: keys by the name in their placeholders.
         sessions: PPP's file of each tunnel.
         initiated: interfaces of the tunnels that this host initiates.
@@ -58,7 +58,7 @@ def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
 
 
 def identity_of(tunnel: L2tpIpsecTunnel) -> str:
-    """Return what the other end calls itself: as given, else its address. Of one that is called by name nothing is known, and any will do."""
+    """Return the identity of the other end: as given, else its address. Of one whose address is a name nothing is known, and any will do."""
     remote = tunnel.get("remote", "")
     return tunnel.get("remote_id", remote if remote.replace(".", "").isdigit() else "")
 
@@ -86,7 +86,7 @@ def _printed(tunnel: L2tpIpsecTunnel) -> dict[str, Any]:
         **cast(Mapping[str, Any], tunnel),
         "preshared_key": placeholder(tunnel["name"]),
         "identity": identity_of(tunnel),
-        "callers": _ANYBODY if remote is None else f"{remote} - {remote}",
+        "initiators": _ANYBODY if remote is None else f"{remote} - {remote}",
         "initiates": remote is not None,
     }
 

@@ -6,11 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, LOOPBACK_DEVICE, PORTS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    BITS,
+    LOOPBACK_DEVICE,
+    PORTS,
+    host_address_problems,
+    name_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import checkpoint_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import way_back_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
     address_problems,
@@ -53,7 +59,7 @@ def dns_problems(host: Host) -> Iterator[Problem]:
     named = [(view.path, (view.text("address"), view.text("vrf"))) for view in root.views("dns_anycast_ssh_listen")]
     yield from twice(((path, f"{address} in {vrf_text(vrf or DEFAULT_VRF)}") for path, (address, vrf) in named if address), "address")
     yield from root.in_range("dns_anycast_ssh_port", *PORTS)
-    yield from checkpoint_problems(root, "dns_anycast_checkpoint")
+    yield from way_back_problems(root, "dns_anycast_way_back_seconds")
 
 
 def _anycast_address(path: Place, text: str) -> Iterator[Problem]:
@@ -64,8 +70,8 @@ def _anycast_address(path: Place, text: str) -> Iterator[Problem]:
         yield Problem(path, "is more than one address", show(text), f"write {parsed.ip}/{BITS[parsed.version]}")
     elif str(parsed) != text:
         yield Problem(path, "is not in canonical form", show(text), f"write {parsed}")
-    elif parsed.ip.is_unspecified or parsed.ip.is_multicast or parsed.ip.is_loopback:
-        yield Problem(path, "is no address that can be advertised", show(text), "write a unicast address")
+    else:
+        yield from host_address_problems(path, show(text), parsed.version, int(parsed.ip))
 
 
 def _interface(host: Host) -> Iterator[Problem]:
@@ -73,7 +79,7 @@ def _interface(host: Host) -> Iterator[Problem]:
     root = host.root
     name, vrf = root.text("dns_anycast_interface"), root.text("dns_anycast_vrf") or DEFAULT_VRF
     if name is not None:
-        yield from name_problems(root.at("dns_anycast_interface"), name, "interface", existing=True)
+        yield from name_problems(root.at("dns_anycast_interface"), name, existing=True)
     if not root.texts("dns_anycast_addresses"):
         return
     where = host.vrf_of(name or LOOPBACK_DEVICE)

@@ -7,10 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mtu_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mac_problems, mtu_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import mac_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     IPAddress,
     IPNetwork,
@@ -76,7 +75,7 @@ def _names(views: list[View], networks: bool) -> Iterator[Problem]:
 def _network(host: Host, view: View) -> Iterator[Problem]:
     parent, mtu = view.text("parent"), view.number("mtu")
     if parent is not None:
-        yield from name_problems(view.at("parent"), parent, "interface")
+        yield from name_problems(view.at("parent"), parent)
         members = {name: item for item in host.root.views("vrf_interfaces") if (name := item.text("name"))}
         if parent in members and members[parent].text("bridge"):
             bridge = members[parent].text("bridge")
@@ -139,7 +138,7 @@ def _container(view: View, networks: list[View]) -> Iterator[Problem]:
         # The schema says that it is required; this says why.
         yield Problem(view.at("network"), "is missing, and there is no default network", hint=f"networks: {', '.join(by_name) or 'none'}")
     if mac is not None:
-        yield from mac_problems(view, mac)
+        yield from mac_problems(view.at("mac"), mac)
     if view.given("command") and view.data.get("system", True) is not False:
         yield Problem(view.at("command"), "is not for a system container", hint="its command is systemd; set system: false")
     memory, both = _bytes(view, "memory", "512m"), _bytes(view, "memory_swap", "768m")

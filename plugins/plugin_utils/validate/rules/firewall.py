@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
-CHECKPOINT_MIN, CHECKPOINT_MAX = 10, 3600
+WAY_BACK_MIN, WAY_BACK_MAX = 10, 3600
 
 
 def firewall_problems(host: Host) -> Iterator[Problem]:
@@ -22,7 +21,7 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
     root = host.root
     for key in ("firewall_public_interfaces", "firewall_tcp_mss_interfaces"):
         for path, name in root.texts(key):
-            yield from name_problems(path, name, "interface")
+            yield from name_problems(path, name)
         yield from twice(root.texts(key), "interface")
     for path, text in root.texts("firewall_ssh_from"):
         yield from network_problems(path, text)
@@ -33,14 +32,14 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
     named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
     yield from _mss(host)
-    yield from checkpoint_problems(root, "firewall_checkpoint")
+    yield from way_back_problems(root, "firewall_way_back_seconds")
 
 
-def checkpoint_problems(root: View, key: str) -> Iterator[Problem]:
+def way_back_problems(root: View, key: str) -> Iterator[Problem]:
     """Report a time in which no controller can come back after a change."""
     if root.number(key):
-        hint = f" seconds, or 0 for none; below {CHECKPOINT_MIN} a controller cannot come back in time"
-        yield from root.in_range(key, CHECKPOINT_MIN, CHECKPOINT_MAX, hint)
+        hint = f" seconds, or 0 for none; below {WAY_BACK_MIN} a controller cannot come back in time"
+        yield from root.in_range(key, WAY_BACK_MIN, WAY_BACK_MAX, hint)
 
 
 def _entry(entry: View) -> Iterator[Problem]:

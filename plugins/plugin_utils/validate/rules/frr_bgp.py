@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
@@ -27,6 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
     network_problems,
     parse_address,
     parse_network,
+    router_problems,
     twice,
 )
 
@@ -91,11 +91,7 @@ def router_id_problems(view: View, key: str) -> Iterator[Problem]:
     """Report what is no router ID."""
     router_id = view.text(key)
     if router_id is not None:
-        address = parse_address(router_id)
-        if not isinstance(address, IPv4Address):
-            yield view.problem(key, "is not an IPv4 address", "a router ID has that form, for example 10.255.0.1")
-        elif address.is_unspecified:
-            yield view.problem(key, "means no router ID", "write an IPv4 address, for example that of the loopback")
+        yield from limits.router_id_problems(view.at(key), router_id)
 
 
 def _session(host: Host, instance: View, neighbor: View, vrf: str) -> Iterator[Problem]:
@@ -124,14 +120,12 @@ def _peer_address(host: Host, neighbor: View, address: IPAddress, vrf: str, *, e
     own = host.own(address, vrf)
     if own is not None:
         yield neighbor.problem("address", "is this router's own address", f"it stands at {own.path}; write the address of the other router")
-    elif address.is_unspecified or address.is_multicast or address.is_loopback:
-        yield neighbor.problem("address", "is no address of a router", "write the unicast address of the other router")
-    elif address.is_link_local:
-        yield neighbor.problem(
-            "address", "is a link-local address, which says nothing without an interface", "write another address of the neighbor"
-        )
-    elif (
+        return
+    unfit = list(router_problems(neighbor.at("address"), neighbor.text("address") or ""))
+    yield from unfit
+    if (
         external
+        and not unfit
         and not neighbor.given("ebgp_multihop")
         and not neighbor.given("ttl_security_hops")
         and not host.may_be_connected(address, vrf)
@@ -200,27 +194,11 @@ def password_problems(host: Host, neighbor: View, password: str, vrf: str) -> It
 
 
 def _timers(neighbor: View) -> Iterator[Problem]:
-    """Report timers that FRR refuses, or stores other than they are written (peer_timers_set in bgpd/bgpd.c)."""
+    """Report timers that FRR refuses, or stores other than they are written."""
+    keepalive_at, holdtime_at = neighbor.at("keepalive"), neighbor.at("holdtime")
+    yield from limits.bgp_timers_missing(keepalive_at, holdtime_at, neighbor.given("keepalive"), neighbor.given("holdtime"))
     keepalive, holdtime = neighbor.number("keepalive"), neighbor.number("holdtime")
-    for key, other in (("keepalive", "holdtime"), ("holdtime", "keepalive")):
-        if neighbor.given(key) and not neighbor.given(other):
-            yield neighbor.problem(key, f"is given without {other}", "FRR takes both or none")
-    yield from neighbor.in_range("keepalive", 0, 65535, " seconds")
-    if holdtime in (1, 2):
-        yield neighbor.problem("holdtime", "is too short", "valid: 0, or 3 to 65535 seconds (RFC 4271)")
-    else:
-        yield from neighbor.in_range("holdtime", 0, 65535, " seconds")
-    if (
-        keepalive is not None
-        and holdtime is not None
-        and 0 <= keepalive <= 65535
-        and keepalive > holdtime // 3 >= 0
-        and holdtime not in (1, 2)
-    ):
-        arithmetic = f"{keepalive} > {holdtime} / 3"
-        yield neighbor.problem(
-            "keepalive", "is more than a third of holdtime, and FRR would store that third", f"{arithmetic}; at most {holdtime // 3}"
-        )
+    yield from limits.bgp_timer_problems(keepalive_at, holdtime_at, keepalive, holdtime, never=True)
 
 
 def _clients(instance: View, neighbor: View) -> Iterator[Problem]:

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import names_of, reference
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems, vrf_reference
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, parse_address, twice
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import vrf_reference
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, twice
 
 # What needs a neighbor says nothing on an interface that looks for none.
 _ACTIVE_ONLY = ("network", "hello_interval", "dead_interval", "bfd_profile", "password")
@@ -42,9 +42,7 @@ def ospf_problems(host: Host) -> Iterator[Problem]:
 def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
     router_id = instance.text("router_id")
     if router_id is not None:
-        address = parse_address(router_id)
-        if not isinstance(address, IPv4Address) or address.is_unspecified:
-            yield instance.problem("router_id", "is not a router ID", "write an IPv4 address, for example that of the loopback")
+        yield from limits.router_id_problems(instance.at("router_id"), router_id)
     yield from instance.in_range("reference_bandwidth", 1, 4294967, " Mbit/s")
     for source in instance.views("redistribute"):
         yield from reference(source, "route_map", "route map", route_maps)
@@ -55,14 +53,14 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
 def _interface(host: Host, interface: View, vrf: str) -> Iterator[Problem]:
     name = interface.text("name")
     if name is not None:
-        yield from name_problems(interface.at("name"), name, "interface", existing=True)
+        yield from limits.name_problems(interface.at("name"), name, existing=True)
         actual = host.vrf_of(name)
         if actual is not None and actual != vrf:
             hint = "put it into the instance of its VRF"
             yield interface.problem("name", f"is in {vrf_text(actual)}, and the instance in {vrf_text(vrf)}", hint)
     area = interface.text("area")
-    if (area is not None and str(parse_address(area)) != area) or ":" in (area or ""):
-        yield interface.problem("area", "is not an area as FRR prints it", "write the form of an IPv4 address, for example 0.0.0.0")
+    if area is not None:
+        yield from limits.area_problems(interface.at("area"), area)
     yield from interface.in_range("cost", 1, 65535)
     yield from interface.in_range("hello_interval", 1, 65535, " seconds")
     yield from interface.in_range("dead_interval", 1, 65535, " seconds")
@@ -76,9 +74,9 @@ def _interface(host: Host, interface: View, vrf: str) -> Iterator[Problem]:
         interface.number(key) if interface.given(key) else default
         for key, default in (("hello_interval", _HELLO), ("dead_interval", _DEAD))
     )
-    if hello is not None and dead is not None and dead <= hello:
-        key = "dead_interval" if interface.given("dead_interval") else "hello_interval"
-        yield interface.problem(key, "lets every neighbor die before its next hello", f"dead {dead} s <= hello {hello} s")
+    if hello is not None and dead is not None:
+        key, written = ("dead_interval", dead) if interface.given("dead_interval") else ("hello_interval", hello)
+        yield from limits.dead_interval_problems(interface.at(key), written, hello, dead)
     password = interface.text("password")
     if password is not None:
         yield from _password(interface, password)

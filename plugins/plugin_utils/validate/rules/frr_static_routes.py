@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems, vrf_reference
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
     address_problems,
+    host_problems,
     network_problems,
     parse_address,
     parse_network,
+    router_problems,
 )
 
 _DEFAULT = "default"  # FRR's name of the default VRF
@@ -38,7 +40,7 @@ def route_problems(host: Host) -> Iterator[Problem]:
         yield from network_problems(route.at("prefix"), prefix)
         identity = (
             parse_network(prefix) or prefix,
-            *(route.text(key) for key in ("vrf", "next_hop", "interface")),
+            *(route.text(key) for key in ("vrf", "next_hop")),
             route.flag("blackhole"),
         )
         if identity in first:
@@ -70,17 +72,17 @@ def _next_hop(host: Host, route: View) -> Iterator[Problem]:
     own = host.own(address, _next_hop_vrf(route))
     if own is not None:
         yield route.problem("next_hop", "is this router's own address", f"it stands at {own.path}; write the address of the other router")
-    elif address.is_unspecified or address.is_multicast or address.is_loopback:
-        yield route.problem("next_hop", "is no address of a router", "write the unicast address of the next router")
-    elif address.is_link_local and not route.given("interface"):
-        yield route.problem("next_hop", "is a link-local address, which says nothing without an interface", "give interface too")
+    elif route.given("interface"):
+        yield from host_problems(route.at("next_hop"), text)
+    else:
+        yield from router_problems(route.at("next_hop"), text, "give interface too")
 
 
 def _interface(host: Host, route: View) -> Iterator[Problem]:
     name = route.text("interface")
     if name is None:
         return
-    yield from name_problems(route.at("interface"), name, "interface", existing=True)
+    yield from name_problems(route.at("interface"), name, existing=True)
     vrf, actual = _next_hop_vrf(route), host.vrf_of(name)
     if actual is not None and actual != vrf:
         hint = "give the route the VRF of its interface, or that as next_hop_vrf"

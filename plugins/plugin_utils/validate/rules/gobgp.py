@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, bgp_timer_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import (
@@ -19,9 +19,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp 
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
     address_problems,
+    host_problems,
     network_problems,
     parse_address,
     parse_network,
+    router_problems,
     twice,
     unit_problems,
 )
@@ -64,8 +66,7 @@ def _next_hops(root: View) -> Iterator[Problem]:
         address = parse_address(hop)
         if address is not None and FAMILY[address.version] != family:
             yield hops.problem(family, f"is an {FAMILY[address.version]} address")
-        elif address is not None and (address.is_unspecified or address.is_multicast or address.is_loopback):
-            yield hops.problem(family, "is no address of a router", "write the address at which the routers find this box")
+        yield from host_problems(hops.at(family), hop)
 
 
 def _neighbor(host: Host, neighbor: View, vrf: str) -> Iterator[Problem]:
@@ -79,8 +80,8 @@ def _neighbor(host: Host, neighbor: View, vrf: str) -> Iterator[Problem]:
         if own is not None:
             hint = f"it stands at {own.path}; the router must be another host in {vrf_text(vrf)}"
             yield neighbor.problem("address", "is this box's own address", hint)
-        elif address.is_unspecified or address.is_multicast or address.is_loopback or address.is_link_local:
-            yield neighbor.problem("address", "is no address of a router", "write the unicast address of the router")
+        else:
+            yield from router_problems(neighbor.at("address"), text or "")
     yield from update_source_problems(host, neighbor, "local_address", address, vrf)
     yield from neighbor.in_range("ebgp_multihop", 2, 254)
     if neighbor.given("ebgp_multihop") and neighbor.number("remote_as") == host.root.number("gobgp_asn"):
@@ -94,11 +95,9 @@ def _neighbor(host: Host, neighbor: View, vrf: str) -> Iterator[Problem]:
 
 
 def _timers(root: View) -> Iterator[Problem]:
-    yield from root.in_range("gobgp_keepalive", 1, 21845, " seconds")
-    yield from root.in_range("gobgp_holdtime", 3, 65535, " seconds")
-    keepalive, holdtime = root.number("gobgp_keepalive"), root.number("gobgp_holdtime")
-    if keepalive is not None and holdtime is not None and keepalive * 3 > holdtime:
-        yield root.problem("gobgp_keepalive", "is more than a third of gobgp_holdtime", f"at most {holdtime // 3}")
+    yield from bgp_timer_problems(
+        root.at("gobgp_keepalive"), root.at("gobgp_holdtime"), root.number("gobgp_keepalive"), root.number("gobgp_holdtime")
+    )
 
 
 def _health(root: View) -> Iterator[Problem]:

@@ -46,7 +46,7 @@ def _ends(view: View) -> Iterator[Problem]:
     for key in ("local", "remote"):
         text = view.text(key)
         if text is not None:
-            yield from end_problems(view.at(key), text, "a tunnel has one other end")
+            yield from end_problems(view.at(key), text)
     remote = view.text("remote")
     if remote is not None:
         yield from remote_problems(view, view.at("remote"), remote)

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, parse_address, twice
 
-_NAME = re.compile(r"[A-Za-z0-9_-]*\Z")  # a name of a section of xl2tpd.conf and swanctl.conf
 _SECRET_LENGTH = 16
 _MTU_MAX = 1500  # pppd's own default, and what an MRU is negotiated from (RFC 1661, 6.1)
 
@@ -40,9 +40,7 @@ def _name(host: Host, tunnel: View) -> Iterator[Problem]:
     name = tunnel.text("name")
     if name is None:
         return
-    yield from name_problems(tunnel.at("name"), name, "interface")
-    if not _NAME.match(name):
-        yield tunnel.problem("name", "cannot be the name of a section", "valid characters: A-Za-z0-9_-")
+    yield from name_problems(tunnel.at("name"), name, link_type("l2tp_ipsec").names)
     if name in host.all_vrfs:
         yield tunnel.problem("name", "is the name of a VRF", "choose another name for the interface")
     for other in host.root.views("vrf_interfaces"):

@@ -8,17 +8,22 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    FAMILY,
+    PORTS,
+    detection_problems,
+    name_problems,
+    ping_restart_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, is_host_name, parse_address, twice
 
 # Defaults of the role that rules depend on; a unit test keeps them equal to the argument specs.
 PING_INTERVAL, PING_RESTART = 5, 20
 TRANSPORT, OUTER = "tcp", "ipv4"
-_UNIT_NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")  # an instance of a unit that needs no escaping
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}\Z")
 _KEYS = {"server": (("listen_port",), ("remote", "remote_port")), "client": (("remote", "remote_port"), ("listen_port",))}
 
@@ -44,9 +49,7 @@ def _name(host: Host, tunnel: View) -> Iterator[Problem]:
     name = tunnel.text("name")
     if name is None:
         return
-    yield from name_problems(tunnel.at("name"), name, "interface")
-    if not _UNIT_NAME.match(name):
-        yield tunnel.problem("name", "cannot be the instance of a unit as it is", "valid characters: A-Za-z0-9_.-")
+    yield from name_problems(tunnel.at("name"), name, link_type("openvpn").names)
     if name in host.all_vrfs:
         yield tunnel.problem("name", "is the name of a VRF", "choose another name for the interface")
     for other in host.root.views("vrf_interfaces"):
@@ -95,19 +98,15 @@ def _pings(host: Host, tunnel: View) -> Iterator[Problem]:
     restart = tunnel.number("ping_restart") if tunnel.given("ping_restart") else PING_RESTART
     if interval is None or restart is None:
         return
-    key = "ping_restart" if tunnel.given("ping_restart") else "ping_interval"
-    if restart < 2 * interval:
-        hint = f"at least two ping_interval: 2 x {interval} = {2 * interval} seconds"
-        yield Problem(tunnel.at(key), "leaves no time for a lost ping", show(restart if key == "ping_restart" else interval), hint)
+    key, written = ("ping_restart", restart) if tunnel.given("ping_restart") else ("ping_interval", interval)
+    yield from ping_restart_problems(tunnel.at(key), written, interval, restart)
     for profile in host.root.views("frr_bfd_profiles"):
         times = [profile.number(name) if profile.given(name) else default for name, default in (("detect_multiplier", 3),)]
         intervals = [profile.number(name) if profile.given(name) else 300 for name in ("receive_interval", "transmit_interval")]
         if any(value is None for value in times + intervals):
             continue
         detection = (times[0] or 0) * max(value or 0 for value in intervals)
-        if restart * 1000 <= detection:
-            hint = f"{restart} s = {restart * 1000} ms, and {profile.path} takes {detection} ms; BFD has to be first"
-            yield Problem(tunnel.at("ping_restart"), "is not longer than BFD takes to notice", show(restart), hint)
+        yield from detection_problems(tunnel.at("ping_restart"), restart, detection, str(profile.path))
 
 
 def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:

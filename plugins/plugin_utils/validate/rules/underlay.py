@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import Fit, fit
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems, name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, host_problems, parse_address
 
 
 def made_problems(host: Host, view: View, role: str) -> Iterator[Problem]:
@@ -25,7 +25,7 @@ def made_problems(host: Host, view: View, role: str) -> Iterator[Problem]:
     """
     name, vrf = view.text("name"), view.text("underlay_vrf")
     if name is not None:
-        yield from name_problems(view.at("name"), name, "interface")
+        yield from name_problems(view.at("name"), name)
         for other in host.root.views("vrf_interfaces"):
             if other.text("name") != name:
                 continue
@@ -41,18 +41,10 @@ def made_problems(host: Host, view: View, role: str) -> Iterator[Problem]:
         yield unknown(view.at("underlay_vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
 
 
-def end_problems(path: Place, text: str, group: str) -> Iterator[Problem]:
-    """Report what is no address of one host.
-
-    Parameters:
-        path: where it stands.
-        text: the address.
-        group: what to write in place of a group's address.
-    """
+def end_problems(path: Place, text: str) -> Iterator[Problem]:
+    """Report what is no address of one host: a group of VXLAN is replaced by the list of its members, and GRE has one other end."""
     yield from address_problems(path, text)
-    address = parse_address(text)
-    if address is not None and (address.is_multicast or address.is_unspecified):
-        yield Problem(path, "is no unicast address", show(text), group)
+    yield from host_problems(path, text)
 
 
 def remote_problems(view: View, path: Place, text: str) -> Iterator[Problem]:

@@ -4,23 +4,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     BITS,
     FAMILY,
     LARGEST_MTU,
     LOOPBACK_DEVICE,
-    NAME_LENGTH,
-    TABLES,
-    VALID_TABLES,
-    MacFault,
-    is_reserved_name,
-    kernel_table,
-    mac_fault,
+    VRF_NAMES,
+    host_address_problems,
+    mac_problems,
     mtu_problems,
+    name_problems,
+    table_problems,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
@@ -38,13 +36,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
     unit_problems,
 )
 
-_WG_QUICK_NAME = re.compile(r"[A-Za-z0-9_=+.-]*\Z")
-_MAC_SENTENCES: Mapping[MacFault, tuple[str, str]] = {
-    MacFault.FORM: ("is not a MAC address", "write six pairs of hexadecimal digits, for example 02:00:00:00:00:01"),
-    MacFault.GROUP: ("is a group address", "the lowest bit of the first byte must be 0, for example 02:00:00:00:00:01"),
-    MacFault.ZERO: ("is no address", "write one such as 02:00:00:00:00:01"),
-}
-
 
 def interface_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of VRFs, of their member interfaces, and of addresses."""
@@ -54,33 +45,6 @@ def interface_problems(host: Host) -> Iterator[Problem]:
     yield from _frr_interfaces(host)
     yield from _addresses(host)
     yield from _shared_subnets(host)
-
-
-def name_problems(path: Place, name: str, noun: str, *, existing: bool = False) -> Iterator[Problem]:
-    """Report a name that the kernel (dev_valid_name) refuses.
-
-    Parameters:
-        path: where the name stands.
-        name: the name.
-        noun: what it names: ``interface`` or ``VRF``.
-        existing: it names an interface that something else makes, such as ``lo``.
-    """
-    size = len(name.encode())
-    if size > NAME_LENGTH:
-        yield Problem(path, f"is too long for the name of {_with_article(noun)}", show(name), f"{size} > {NAME_LENGTH} characters")
-    elif not name or any(character in "/:%" or character.isspace() for character in name):
-        yield Problem(
-            path,
-            f"is not a valid name of {_with_article(noun)}",
-            show(name),
-            f"valid: 1 to {NAME_LENGTH} characters without /, :, % and spaces",
-        )
-    elif is_reserved_name(name, existing=existing):
-        yield Problem(path, "is a reserved name", show(name), f"choose another name for the {noun}")
-
-
-def _with_article(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def vrf_reference(host: Host, view: View, key: str = "vrf") -> Iterator[Problem]:
@@ -102,18 +66,16 @@ def _vrfs(host: Host) -> Iterator[Problem]:
     for view in views:
         name, table = view.text("name"), view.number("table")
         if name is not None:
-            yield from name_problems(view.at("name"), name, "VRF")
-        if table is not None and kernel_table(table) is not None:
-            yield view.problem("table", f"is the kernel's table {kernel_table(table)!r}", f"valid: {VALID_TABLES}")
-        elif table is not None and not TABLES.holds(table):
-            yield view.problem("table", "is out of range", f"valid: {VALID_TABLES}")
+            yield from name_problems(view.at("name"), name, VRF_NAMES)
+        if table is not None:
+            yield from table_problems(view.at("table"), table)
     yield from twice(((view.at("name"), name) for view in views if (name := view.text("name"))), "name")
     yield from twice(((view.at("table"), table) for view in views if (table := view.number("table")) is not None), "table")
     for path, name in host.root.texts("frr_vrfs"):
         if host.made_vrfs and name not in host.made_vrfs:
             yield unknown(path, f"VRF {name!r} is not in vrf_vrfs, so nothing makes it", name, host.made_vrfs, "VRFs there")
         elif not host.made_vrfs:
-            yield from name_problems(path, name, "VRF")
+            yield from name_problems(path, name, VRF_NAMES)
     yield from twice(host.root.texts("frr_vrfs"), "VRF")
 
 
@@ -123,7 +85,7 @@ def _members(host: Host) -> Iterator[Problem]:
     for view in members:
         name, vrf, mac, unit = view.text("name"), view.text("vrf"), view.text("mac"), view.text("unit")
         if name is not None:
-            yield from name_problems(view.at("name"), name, "interface", existing=not view.given("kind"))
+            yield from name_problems(view.at("name"), name, existing=not view.given("kind"))
             if name in host.all_vrfs:
                 yield view.problem("name", "is the name of a VRF", "a VRF is a device of its own and needs no entry here")
             if name == LOOPBACK_DEVICE and vrf is not None:
@@ -133,7 +95,7 @@ def _members(host: Host) -> Iterator[Problem]:
         if vrf is not None and vrf not in host.made_vrfs:
             yield unknown(view.at("vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
         if mac is not None:
-            yield from mac_problems(view, mac)
+            yield from mac_problems(view.at("mac"), mac)
         if unit is not None:
             yield from unit_problems(view.at("unit"), unit)
     yield from twice(((view.at("name"), name) for view in members if (name := view.text("name"))), "name")
@@ -141,19 +103,10 @@ def _members(host: Host) -> Iterator[Problem]:
         name = view.text("name")
         if name is None:
             continue
-        yield from name_problems(view.at("name"), name, "interface")
-        if not _WG_QUICK_NAME.match(name):
-            yield view.problem("name", "is a name that wg-quick refuses", "valid characters: A-Za-z0-9_=+.-")
+        yield from name_problems(view.at("name"), name, link_type("wireguard").names)
         if name in host.all_vrfs:
             yield view.problem("name", "is the name of a VRF", "choose another name for the interface")
     yield from twice(((view.at("name"), name) for view in tunnels if (name := view.text("name"))), "name")
-
-
-def mac_problems(view: View, mac: str) -> Iterator[Problem]:
-    """Report what is no MAC address of an interface."""
-    fault = mac_fault(mac)
-    if fault is not None:
-        yield view.problem("mac", *_MAC_SENTENCES[fault])
 
 
 def _mtus(host: Host) -> Iterator[Problem]:
@@ -192,7 +145,7 @@ def _frr_interfaces(host: Host) -> Iterator[Problem]:
     for view in views:
         name, description = view.text("name"), view.text("description")
         if name is not None:
-            yield from name_problems(view.at("name"), name, "interface", existing=True)
+            yield from name_problems(view.at("name"), name, existing=True)
         if description is not None:
             yield from line_problems(view.at("description"), description)
     yield from twice(((view.at("name"), name) for view in views if (name := view.text("name"))), "name")
@@ -225,13 +178,7 @@ def _address(path: Place, text: str) -> Iterator[Problem]:
         return
     if str(own) != text:
         yield Problem(path, "is not in canonical form", show(text), f"write {own}")
-    if own.ip.is_unspecified or own.ip.is_multicast:
-        yield Problem(path, "is no address of an interface", show(text), "write a unicast address")
-    elif own.version == 4 and own.network.prefixlen < 31:
-        if own.ip == own.network.network_address:
-            yield Problem(path, f"is the network address of {own.network}", show(text), f"{own.network.num_addresses - 2} hosts follow it")
-        elif own.ip == own.network.broadcast_address:
-            yield Problem(path, f"is the broadcast address of {own.network}", show(text), "choose a lower one")
+    yield from host_address_problems(path, show(text), own.version, int(own.ip), own.network.prefixlen)
 
 
 def _shared_subnets(host: Host) -> Iterator[Problem]:

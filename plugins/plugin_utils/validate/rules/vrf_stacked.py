@@ -1,16 +1,15 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules for VLANs, macvlan interfaces and default routes of role vrf."""
+"""Rules for VLANs, macvlan interfaces, ports of bridges and default routes of role vrf."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VLANS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VLANS, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, parse_address, twice
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, host_problems, parse_address, twice
 
 _NOUNS = {"vlan": "VLAN", "macvlan": "macvlan interface"}
 
@@ -37,7 +36,7 @@ def stacked_problems(host: Host) -> Iterator[Problem]:
             continue
         if kind == "vlan" and vlan is not None:
             tags.append((view.at("vlan"), f"{parent}.{vlan}"))
-        yield from name_problems(view.at("parent"), parent, "interface", existing=True)
+        yield from name_problems(view.at("parent"), parent, existing=True)
         yield from _parent(view, parent, members, vxlans)
     yield from twice(tags, "VLAN")
 
@@ -68,6 +67,22 @@ def _parent(view: View, parent: str, members: Mapping[str, View], vxlans: Mappin
         yield view.problem("mac", f"is that of {parent}", f"see {sized.at('mac')}; the parent needs another one")
 
 
+def port_problems(host: Host) -> Iterator[Problem]:
+    """Report ports of what is no bridge, and ports that are to be in a VRF of their own."""
+    kinds = {name: view.text("kind") for view in host.root.views("vrf_interfaces") if (name := view.text("name"))}
+    for view in host.root.views("vrf_interfaces"):
+        bridge = view.text("bridge")
+        if bridge is None:
+            continue
+        if view.given("vrf"):
+            yield view.problem("vrf", f"cannot be: the interface is a port of {bridge}", f"give {bridge} the VRF instead")
+        if kinds.get(bridge, "bridge") != "bridge" or bridge == view.text("name"):
+            bridges = [name for name, kind in kinds.items() if kind == "bridge"]
+            yield unknown(view.at("bridge"), f"{bridge!r} is no bridge", bridge, bridges, "bridges")
+        elif bridge not in kinds:
+            yield unknown(view.at("bridge"), f"bridge {bridge!r} is not in vrf_interfaces", bridge, kinds, "interfaces there")
+
+
 def default_route_problems(host: Host) -> Iterator[Problem]:
     """Report default routes that cannot be, or that exclude each other."""
     made = host.made_vrfs
@@ -76,9 +91,10 @@ def default_route_problems(host: Host) -> Iterator[Problem]:
         gateway, interface, vrf = view.text("gateway"), view.text("interface"), view.text("vrf")
         if gateway is not None:
             yield from address_problems(view.at("gateway"), gateway)
+            yield from host_problems(view.at("gateway"), gateway)
         address = parse_address(gateway)
         if address is not None:
-            places.append((view.at("gateway"), f"{FAMILY[address.version]} default route of {vrf or 'the main table'}"))
+            places.append((view.at("gateway"), f"{FAMILY[address.version]} default route of {vrf or 'the default VRF'}"))
         if interface is not None:
             yield from _on(host, view, interface, vrf)
         if vrf is not None and vrf not in made:
@@ -87,11 +103,11 @@ def default_route_problems(host: Host) -> Iterator[Problem]:
 
 
 def _on(host: Host, view: View, interface: str, vrf: str | None) -> Iterator[Problem]:
-    yield from name_problems(view.at("interface"), interface, "interface", existing=True)
+    yield from name_problems(view.at("interface"), interface, existing=True)
     actual = host.enslaved.get(interface)
     if actual is not None and actual != (vrf or ""):
         yield view.problem(
             "interface",
-            f"is in {actual or 'no VRF'}, and the route in {vrf or 'the main table'}",
+            f"is in {actual or 'no VRF'}, and the route in {vrf or 'the default VRF'}",
             "give the route the VRF of its interface",
         )

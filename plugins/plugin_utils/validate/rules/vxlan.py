@@ -1,13 +1,13 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules for VXLAN interfaces (role vxlan) and for ports of bridges (role vrf)."""
+"""Rules for VXLAN interfaces (role vxlan)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, VXLAN_PORT
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import PORTS, VNIS, VXLAN_PORT, mac_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.underlay import (
     end_problems,
@@ -15,14 +15,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.underlay
     remote_problems,
     room_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import mac_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, twice
-
-_GROUP = "a group is replaced by the list of its members"
 
 
 def vxlan_problems(host: Host) -> Iterator[Problem]:
-    """Report the mistakes of VXLAN interfaces and of bridge ports."""
+    """Report the mistakes of VXLAN interfaces."""
     vxlans = host.root.views("vxlan_interfaces")
     yield from twice(((view.at("name"), name) for view in vxlans if (name := view.text("name"))), "name")
     # The kernel tells VXLANs apart by VNI and port.
@@ -30,7 +27,6 @@ def vxlan_problems(host: Host) -> Iterator[Problem]:
     for view in vxlans:
         yield from _vxlan(host, view)
         yield from room_problems(host, view, "vxlan")
-    yield from _ports(host)
 
 
 def _port(view: View) -> int | None:
@@ -43,34 +39,18 @@ def _vxlan(host: Host, view: View) -> Iterator[Problem]:
     yield from view.in_range("vni", *VNIS)
     yield from view.in_range("port", *PORTS)
     if mac is not None:
-        yield from mac_problems(view, mac)
+        yield from mac_problems(view.at("mac"), mac)
     yield from _ends(view)
 
 
 def _ends(view: View) -> Iterator[Problem]:
     local = view.text("local")
     if local is not None:
-        yield from end_problems(view.at("local"), local, _GROUP)
+        yield from end_problems(view.at("local"), local)
     remotes = view.texts("remotes")
     if view.data.get("remotes") == []:
         yield Problem(view.at("remotes"), "is empty", hint="name at least one other end")
     for path, text in remotes:
-        yield from end_problems(path, text, _GROUP)
+        yield from end_problems(path, text)
         yield from remote_problems(view, path, text)
     yield from twice(remotes, "address")
-
-
-def _ports(host: Host) -> Iterator[Problem]:
-    """Report ports of what is no bridge, and ports that are to be in a VRF of their own."""
-    kinds = {name: view.text("kind") for view in host.root.views("vrf_interfaces") if (name := view.text("name"))}
-    for view in host.root.views("vrf_interfaces"):
-        bridge = view.text("bridge")
-        if bridge is None:
-            continue
-        if view.given("vrf"):
-            yield view.problem("vrf", f"cannot be: the interface is a port of {bridge}", f"give {bridge} the VRF instead")
-        if kinds.get(bridge, "bridge") != "bridge" or bridge == view.text("name"):
-            bridges = [name for name, kind in kinds.items() if kind == "bridge"]
-            yield unknown(view.at("bridge"), f"{bridge!r} is no bridge", bridge, bridges, "bridges")
-        elif bridge not in kinds:
-            yield unknown(view.at("bridge"), f"bridge {bridge!r} is not in vrf_interfaces", bridge, kinds, "interfaces there")

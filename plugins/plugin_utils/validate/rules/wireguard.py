@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import outer_headers
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, is_wireguard_key, mtu_range
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, mtu_range, wireguard_key_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     ALLOWED_IPS,
@@ -55,10 +55,10 @@ def _peer(interface: View, peer: View) -> Iterator[Problem]:
             "is missing, and the interface has no listen_port, so neither end can initiate",
             hint=f"give the peer an endpoint, or {interface.at('listen_port')}",
         )
-    if public_key is not None and not is_wireguard_key(public_key):
-        yield peer.problem("public_key", "is not a WireGuard key", "a key is 32 bytes in base64: 44 characters, the last one =")
-    if preshared_key is not None and not is_wireguard_key(preshared_key):
-        yield peer.problem("preshared_key", "is not a preshared key", "make one with 'wg genpsk': 32 bytes in base64", secret=True)
+    if public_key is not None:
+        yield from wireguard_key_problems(peer.at("public_key"), public_key)
+    if preshared_key is not None:
+        yield from wireguard_key_problems(peer.at("preshared_key"), preshared_key, secret=True)
     if public_key is not None and public_key == preshared_key:
         yield Problem(peer.at("preshared_key"), "is the public key", SECRET, "make one with 'wg genpsk'")
     yield from peer.in_range("persistent_keepalive", 0, 65535, " seconds")
@@ -95,7 +95,7 @@ def outer_version(endpoint: str) -> int | None:
 def _uplink(host: Host) -> Iterator[Problem]:
     """Report a tunnel whose outer packets are larger than the uplink carries.
 
-    An endpoint that is a name, or a peer that calls from anywhere, may use either IP version: only what surely does not fit is reported.
+    An endpoint that is a name, or a peer that initiates from anywhere, may use either IP version: only what surely does not fit is reported.
     """
     root = host.root
     uplink = root.number(_UPLINK_MTU)

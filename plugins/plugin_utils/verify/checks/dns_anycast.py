@@ -55,6 +55,6 @@ def follows(address: str, live: Mapping[str, Mapping[str, Any]]) -> Verdict:
 
 
 def no_wildcard(live: list[str], port: int) -> Verdict:
-    """Test that nothing listens on SSH's port of the main table for every address, the anycast one among them."""
+    """Test that nothing listens on SSH's port in the default VRF for every address, the anycast one among them."""
     found = [text for text in live if text in {f"{word}:{port}" for word in WILDCARDS}]
     return not found, f"found {', '.join(found)}" if found else "none"

@@ -40,7 +40,7 @@ def problem_of(cut: Cut) -> str | None:
     if not cut["returned"]:
         return f"the traffic stayed on {cut['path_after']}, and did not return to {cut['path_before']}"
     if cut["return_outage_ms"] > cut["limit_ms"]:
-        return f"on the way back traffic was away for {cut['return_outage_ms']} ms, more than 3 x {cut['detection_ms']} ms"
+        return f"on its return traffic was away for {cut['return_outage_ms']} ms, more than 3 x {cut['detection_ms']} ms"
     return None
 
 
@@ -48,5 +48,5 @@ def figures(cut: Cut) -> str:
     """Write what a cut cost in a sentence."""
     return (
         f"to {cut['peer']} by {cut['path_before']}, {cut['path_cut']} while cut, then {cut['path_after']}: {cut['lost']} probes lost, "
-        f"{cut['outage_ms']} ms without an answer (limit {cut['limit_ms']} ms); on the way back {cut['return_lost']}, {cut['return_outage_ms']} ms"
+        f"{cut['outage_ms']} ms without an answer (limit {cut['limit_ms']} ms); on its return {cut['return_lost']}, {cut['return_outage_ms']} ms"
     )

@@ -98,7 +98,7 @@ def originated(variables: Variables) -> list[tuple[str, str]]:
 
 
 def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
-    """Check that BGP holds a network of this router as valid; FRR 8 may call it inaccessible although the route is there."""
+    """Check that BGP holds a network of this router as valid; FRR 8 may report it as inaccessible although the route is there."""
 
     def valid(entries: list[dict[str, Any]]) -> Verdict:
         entry = next((item for item in entries if (item["vrf"], item["prefix"]) == (vrf, prefix)), None)
@@ -108,7 +108,7 @@ def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
             return False, f"BGP in VRF {vrf} has no own entry for {prefix}"
         if not entry["data"]["valid"]:
             return False, f"{prefix} is not valid, so no neighbor gets it; expected it valid (no route to it, or bgpd missed it)"
-        return True, "valid, advertised" if entry["data"]["announced"] else "valid, advertised to no neighbor yet"
+        return True, "valid, advertised" if entry["data"]["advertised"] else "valid, advertised to no neighbor yet"
 
     command = f"vtysh -c 'show bgp vrf {vrf} ipv{family_of(prefix)} unicast {prefix}'"
     ledger.judge(f"BGP {vrf} originates {prefix}", command, "originated", valid)

@@ -39,7 +39,7 @@ def check_gobgp(ledger: Ledger, variables: Variables) -> None:
     ledger.judge("Steering not held back", "xgn-steering show", "steering", not_held)
     ledger.judge("Steering advertised as wanted", "xgn-steering show", "steering", as_wanted)
     allowed = list(variables.get("gobgp_prefixes", []))
-    ledger.judge("Steering within what may be steered", "xgn-steering show", "steering", lambda live: within(live["announced"], allowed))
+    ledger.judge("Steering within what may be steered", "xgn-steering show", "steering", lambda live: within(live["advertised"], allowed))
 
 
 def not_held(live: Mapping[str, Any]) -> Verdict:
@@ -50,24 +50,24 @@ def not_held(live: Mapping[str, Any]) -> Verdict:
 def as_wanted(live: Mapping[str, Any]) -> Verdict:
     """Test that gobgpd advertises the wanted routes, with their attributes and no others; while held back, none."""
     wanted = {} if live["held"] is not None else _by_prefix(live["wanted"])
-    announced = _by_prefix(live["announced"])
-    problems = [f"{prefix} is not advertised" for prefix in wanted if prefix not in announced]
-    problems += [f"{prefix} is advertised by hand, not by gobgp_route" for prefix in announced if prefix not in wanted]
-    problems += [f"{prefix} has other attributes" for prefix in wanted if prefix in announced and wanted[prefix] != announced[prefix]]
-    return not problems, "; ".join(problems) or ", ".join(announced) or "nothing is steered"
+    advertised = _by_prefix(live["advertised"])
+    problems = [f"{prefix} is not advertised" for prefix in wanted if prefix not in advertised]
+    problems += [f"{prefix} is advertised by hand, not by gobgp_route" for prefix in advertised if prefix not in wanted]
+    problems += [f"{prefix} has other attributes" for prefix in wanted if prefix in advertised and wanted[prefix] != advertised[prefix]]
+    return not problems, "; ".join(problems) or ", ".join(advertised) or "nothing is steered"
 
 
-def within(announced: Routes, allowed: list[str]) -> Verdict:
+def within(advertised: Routes, allowed: list[str]) -> Verdict:
     """Test that every advertised prefix is part of one that may be steered."""
     networks = [ip_network(prefix) for prefix in allowed]
     outside = []
-    for route in announced:
+    for route in advertised:
         network = ip_network(route["prefix"])
         if not any(network.version == item.version and network.subnet_of(item) for item in networks):  # type: ignore[arg-type]
             outside.append(route["prefix"])
     if outside:
         return False, f"outside: {', '.join(outside)}; may be steered: {', '.join(allowed) or 'nothing'}"
-    return True, f"{len(announced)} within {', '.join(allowed) or 'nothing'}"
+    return True, f"{len(advertised)} within {', '.join(allowed) or 'nothing'}"
 
 
 def _by_prefix(routes: Routes) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,18 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter artifact_parts; its documentation is in artifact_parts.yml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.frr_build.artifact import artifact_parts
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Name to function."""
+        return {"artifact_parts": as_filter("artifact_parts", artifact_parts)}
