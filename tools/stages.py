@@ -134,7 +134,7 @@ def sample() -> str:
 
 def hybrid(*arguments: str, before: tuple[str, ...] = ()) -> Stage:
     """A run of some of the hybrid network's groups. before: what stands before pytest."""
-    return Stage("hybrid network", (*before, "pytest", "-v", "-s", "--durations=15", *arguments), pytest=True, minutes=60)
+    return Stage("hybrid network", (*before, "pytest", "-v", "-s", "--durations=15", *arguments), pytest=True, minutes=70)
 
 
 TEST = (
