@@ -43,8 +43,8 @@ def _leave_this_machine_alone(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook: it sees whatever Python does, a test's threads included. A test once took away the machine's default route."""
     if event == "subprocess.Popen":
         command = arguments[1] if not isinstance(arguments[1], str | bytes) else [arguments[1]]
-        found = shutil.which(os.fsdecode(command[0]), path=(arguments[3] or os.environ).get("PATH"))
-        if found and PurePath(found).name in PROGRAMS and found.startswith(("/usr/", "/bin/", "/sbin/")):
+        name, path = os.fsdecode(command[0]), (arguments[3] or os.environ).get("PATH")
+        if PurePath(name).name in PROGRAMS and (shutil.which(name, path=path) or "").startswith(("/usr/", "/bin/", "/sbin/")):
             raise RuntimeError(f"a unit test runs a program of this machine: {command}")
     elif event in ("os.mkdir", "os.remove", "os.rename", "open"):
         path = arguments[1] if event == "os.rename" else arguments[0]
