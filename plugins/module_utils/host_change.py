@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import sync_directory, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, RecordError
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, Record, RecordError
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import WayBack
 
 
@@ -29,6 +29,15 @@ class HostChange:
         # Its files are kept like those that it speaks of, so that after a restoring it says what is there.
         self.record = Record(record, module.warn, self.way_back.keep) if record else None
         self._owned: set[str] = set()
+
+    @property
+    def recorded(self) -> dict[Key, dict[str, Any]]:
+        """What is recorded, by kind and name; empty without a record."""
+        return self.record.objects if self.record is not None else {}
+
+    def recorded_names(self, kind: str) -> list[str]:
+        """Give the names of what is recorded of a kind, in the order in which it was recorded."""
+        return self.record.names(kind) if self.record is not None else []
 
     def about_to(self, *notes: dict[str, Any]) -> None:
         """Say what is about to be changed live, before it is: the way back is armed, and notes tell it how the former state is made live again."""
@@ -55,7 +64,7 @@ class HostChange:
 
     def owns_file(self, path: str) -> bool:
         """Say whether a file is recorded. One that is not any more may be the owner's again, put back by a run that was killed then."""
-        return self.record is not None and ("file", path) in self.record.objects
+        return ("file", path) in self.recorded
 
     def give(self, path: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Set mode and owner of a file whose content stays. mode: permission bits; uid, gid: -1 leaves what is."""

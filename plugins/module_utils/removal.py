@@ -203,7 +203,7 @@ class Removal:
 
 def _asked_mtu(change: HostChange, name: str) -> int | None:
     """Return the MTU that an interface was given; None where it was none of ours to set."""
-    known = change.record.objects.get(("interface", name), {}) if change.record is not None else {}
+    known = change.recorded.get(("interface", name), {})
     _section, item = json.loads(known.get("asked") or "[null, {}]")
     mtu: int | None = item.get("mtu")
     return mtu
@@ -211,5 +211,5 @@ def _asked_mtu(change: HostChange, name: str) -> int | None:
 
 def _before(change: HostChange, key: Key) -> dict[str, Any]:
     """Return what was there before an object of ours; empty when nothing was, or nobody knows."""
-    known = change.record.objects.get(key, {}) if change.record is not None else {}
+    known = change.recorded.get(key, {})
     return dict(known.get("before") or {})

@@ -162,7 +162,7 @@ class Comparison:
             self._note(path, shown(path), "")
         given = {("file", path) for path in self.texts}
         given |= {(kind, name) for kind in ("unit", "table") for name in module.params[kind + "s"]}
-        recorded = self.change.record.objects if self.change.record is not None else {}
+        recorded = self.change.recorded
         self.unlisted = [key for key in recorded if key not in given and key[1] not in self.gone]
 
     def changed_paths(self) -> list[str]:

@@ -354,7 +354,7 @@ def own(change: HostChange, declared: dict[str, Any], previous: dict[str, Any]) 
 
 def was_found(change: HostChange, name: str) -> bool:
     """Say whether the record has an interface as one that was found."""
-    known = change.record.objects.get(("interface", name), {}) if change.record is not None else {}
+    known = change.recorded.get(("interface", name), {})
     return bool((known.get("before") or {}).get("found"))
 
 
@@ -374,14 +374,14 @@ def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[s
 
 def strike_out(change: HostChange, declared: dict[str, Any]) -> None:
     """Strike out what is no longer declared, since it is gone."""
-    for name in change.record.names("interface") if change.record is not None else []:
+    for name in change.recorded_names("interface"):
         if name not in objects_of(declared):
             change.disown("interface", name)
 
 
 def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> dict[str, Any]:
     """What was declared before: what the file says, and what it has lost and the record still knows."""
-    recorded = change.record.objects if change.record is not None else {}
+    recorded = change.recorded
     try:
         previous = layer.load(path)
     except layer.InterfaceLayerError as error:

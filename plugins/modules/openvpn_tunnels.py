@@ -293,7 +293,7 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
     Raises OpenVPNError when that would be all of them and nobody said so: a variable that got lost looks the same.
     """
     names = {name for name, _role in listed}
-    units = host.change.record.names("unit") if host.change.record is not None else []
+    units = host.change.recorded_names("unit")
     for role in openvpn.ROLES:
         # One whose file somebody deleted is ours all the same.
         recorded = {openvpn.conf_path(unit.partition("@")[2][: -len(".service")], role) for unit in units if "-%s@" % role in unit}

@@ -82,9 +82,8 @@ def remove(module: AnsibleModule) -> Removal:
     for name in ownership.record_names():
         if ownership.role_of(name) == role:
             change = HostChange(module, name)
-            recorded = change.record.objects if change.record is not None else {}
             # What older versions made and no run has met since goes, too.
-            objects += [(change, key) for key in dict.fromkeys([*recorded, *ownership.made_before(name)])]
+            objects += [(change, key) for key in dict.fromkeys([*change.recorded, *ownership.made_before(name)])]
     words = ["%s %s" % key for _change, key in objects]
     if ownership.needs_yes(words) and not module.params["remove_all"]:
         module.fail_json(msg=ownership.refusal(role, words) + " Nothing was changed.")

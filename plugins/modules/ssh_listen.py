@@ -128,11 +128,8 @@ class Listeners:
         self.module = module
         self.change = HostChange(module, module.params["record"])
         given = [item["path"] for item in module.params["files"]] + module.params["absent"]
-        record = self.change.record
-        unlisted = [path for path in record.names("file") if path not in given] if record is not None else []
-        self.unlisted_sockets = (
-            [unit for unit in record.names("unit") if unit not in module.params["sockets"]] if record is not None else []
-        )
+        unlisted = [path for path in self.change.recorded_names("file") if path not in given]
+        self.unlisted_sockets = [unit for unit in self.change.recorded_names("unit") if unit not in module.params["sockets"]]
         self.paths = given + unlisted
         self.before = {path: read_text(path) if os.path.exists(path) else None for path in self.paths}
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}

@@ -323,7 +323,7 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
     Raises WireGuardError when that would be all of them and nobody said so: a variable that got lost looks the same.
     """
     # One whose file somebody deleted is ours all the same.
-    recorded = {wireguard.conf_path(name) for name in host.change.record.names("interface")} if host.change.record is not None else set()
+    recorded = {wireguard.conf_path(name) for name in host.change.recorded_names("interface")}
     for path in sorted({*glob.glob(os.path.join(wireguard.DIRECTORY, "*.conf")), *recorded}):
         name = os.path.basename(path)[: -len(".conf")]
         text = read_text(path)
