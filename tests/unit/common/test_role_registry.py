@@ -26,15 +26,25 @@ def test_the_roles_are_those_on_disk() -> None:
 def test_site_runs_them_in_that_order() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
+    (run,) = build["tasks"]
+    # The first and the last step take the host for the run and give it back; so does the only one after a failure.
+    first, *tasks, last = run["block"]
+    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in (first, last, *run["always"])] == ["begin", "end", "release"]
     steps = {
         task[kind]["name"].removeprefix("xuegao.net."): (kind, task)
-        for task in build["tasks"]
+        for task in tasks
         for kind in INCLUSION
-        if kind in task and "tasks_from" not in task[kind]
+        if kind in task and task[kind].get("tasks_from", "requirements") == "requirements"
     }
     ran = list(steps)
-    others = [task["name"] for task in build["tasks"] if not any(task in step for step in steps.values())]
-    assert others == ["See whether something has to be installed anywhere", "Confirm the network over a new connection"]
+    others = [task["name"] for task in tasks if not any(task in step for step in steps.values())]
+    assert others == [
+        "Note what this run begins",
+        "See whether something has to be installed anywhere",
+        "Confirm the network over a new connection",
+        "Do what is left to do",
+        "Confirm over a new connection",
+    ]
     assert ran == [name for name in ROLES if name in ran]
     for name, (kind, task) in steps.items():
         # A condition on an import is one on each of the role's tasks, so that each is skipped, and printed.
