@@ -17,10 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
+
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """How times are written down: UTC, to the second."""
 # States of a process that has ended and that its parent has not heard of yet: it is still listed.
 _ENDED = ("Z", "X")
+# Tags of tasks beside the names of roles, and those that have a meaning for Ansible. What else a run skips are tasks of somebody else's, such as those
+# that molecule never runs.
+_TAGS = frozenset(("all", "always", "tagged", "untagged", "configure", "install", "ssh", "validate"))
 # Characters of a text that a host says.
 _LONGEST = 200
 
@@ -155,13 +160,14 @@ def is_over(other: Mapping[str, Any]) -> bool:
 
 
 def partly(run_tags: Sequence[str], skip_tags: Sequence[str], start_at: str | None) -> str:
-    """Return the options by which a run leaves something out; empty when it does everything.
+    """Return the options by which a run leaves something of this collection out; empty when it does everything.
 
     Parameters:
         run_tags, skip_tags: as Ansible has them in ``ansible_run_tags`` and ``ansible_skip_tags``.
         start_at: the task that it starts at.
     """
     found = [] if "all" in run_tags or not run_tags else [f"--tags {','.join(run_tags)}"]
-    found += [f"--skip-tags {','.join(skip_tags)}"] if skip_tags else []
+    skipped = [tag for tag in skip_tags if tag in _TAGS or tag in ROLES]
+    found += [f"--skip-tags {','.join(skipped)}"] if skipped else []
     found += [f"--start-at-task '{start_at}'"] if start_at else []
     return " ".join(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common import this_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, began, claim, is_over, operator, partly, shown
 
+ROOT = Path(__file__).resolve().parents[3]
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="a controller without /proc cannot tell")
 
 
@@ -103,6 +105,8 @@ def test_times_are_utc() -> None:
         (["frr", "all"], [], None, ""),
         (["frr", "vrf"], [], None, "--tags frr,vrf"),
         (["all"], ["docker_macvlan"], None, "--skip-tags docker_macvlan"),
+        (["all"], ["molecule-notest", "notest"], None, ""),
+        (["all"], ["notest", "ssh", "always"], None, "--skip-tags ssh,always"),
         (["all"], [], "Make the keys", "--start-at-task 'Make the keys'"),
         (["frr"], ["install"], None, "--tags frr --skip-tags install"),
     ],
@@ -165,3 +169,10 @@ def test_no_two_inventories_share_a_directory(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
     assert inventory_name([str(tmp_path / "inventory.ini")], tmp_path) == "", "the only one that stands for its directory"
     assert inventory_name([str(tmp_path / "hosts.eu")], tmp_path) == "hosts.eu"
+
+
+def test_each_tag_of_the_collection_leaves_something_out() -> None:
+    texts = [path.read_text(encoding="utf-8") for room in ("roles", "playbooks") for path in (ROOT / room).rglob("*.yml")]
+    tags = {tag for text in texts for found in re.findall(r"\btags: *\[([^]]*)]", text) for tag in re.split(", *", found)}
+    assert {"frr", "install", "always"} < tags
+    assert [tag for tag in sorted(tags) if not partly(["all"], [tag], None)] == []
