@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from lab.paths import KEY_KINDS, LabPaths
+from lab.paths import RECORDS, LabPaths
 
 
 def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, Path]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, 
                 for name, port in ports.items()
             },
             "vars": {
-                **{f"{kind}_key_registry": str(paths.keys(kind)) for kind in KEY_KINDS},
+                **{variable: str(paths.record(variable)) for variable in RECORDS},
                 # Emulated machines on a busy controller; the default is for real ones.
                 "xgn_way_back_seconds": 600,
                 **{f"{name}_archive": str(path) for name, path in archives.items()},

@@ -15,7 +15,7 @@ from lab.connection import write_inventory
 from lab.errors import LabError
 from lab.hypervisor import Hypervisor
 from lab.parallel import in_parallel
-from lab.paths import KEY_KINDS, LABS_DIR, LabPaths, VmPaths, lab_paths
+from lab.paths import LABS_DIR, RECORDS, LabPaths, VmPaths, lab_paths
 from lab.probe import wait_for_ssh
 from lab.progress import Progress
 from lab.recipe import ArchiveRecipe, Recipe
@@ -189,8 +189,8 @@ def _ender(files: VmPaths) -> Callable[[threading.Event], object]:
 def _prepare_state(topology: Topology, paths: LabPaths) -> None:
     """Create the directories and the client key."""
     paths.state.mkdir(parents=True, exist_ok=True)
-    for kind in KEY_KINDS:
-        paths.keys(kind).mkdir(exist_ok=True)
+    for variable in RECORDS:
+        paths.record(variable).mkdir(exist_ok=True)
     (paths.state / "runtime_dir").write_text(f"{paths.runtime}\n", encoding="utf-8")
     paths.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
     if paths.runtime.stat().st_uid != os.getuid():

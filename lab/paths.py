@@ -13,8 +13,9 @@ RECIPE_DIR = PACKAGE_DIR / "images"
 ARCHIVE_DIR = PACKAGE_DIR / "archives"
 KERNEL_DIR = PACKAGE_DIR / "kernels"
 LABS_DIR = PACKAGE_DIR.parent / "build" / "lab"
-# Roles that record public keys on the controller, which for a lab does not belong beside the inventory.
-KEY_KINDS = ("openvpn", "wireguard")
+# What the product records of the hosts on the controller, which for a lab does not belong beside the inventory: variable that names the directory, and
+# the directory's name.
+RECORDS = {"openvpn_key_registry": "openvpn_keys", "wireguard_key_registry": "wireguard_keys", "xgn_applied_directory": "applied"}
 
 
 def image_cache_dir() -> Path:
@@ -133,9 +134,9 @@ class LabPaths:
         """The Ansible inventory with the connection variables."""
         return self.state / "connection.yml"
 
-    def keys(self, kind: str) -> Path:
-        """Directory in which the product may keep public keys of this lab's hosts; kind: one of KEY_KINDS."""
-        return self.state / f"{kind}_keys"
+    def record(self, variable: str) -> Path:
+        """Directory in which the product may record something of this lab's hosts; variable: one of RECORDS."""
+        return self.state / RECORDS[variable]
 
     @property
     def client_key(self) -> Path:

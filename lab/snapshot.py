@@ -19,7 +19,7 @@ from lab.connection import ssh_command
 from lab.errors import LabError
 from lab.hypervisor import Hypervisor
 from lab.parallel import in_parallel
-from lab.paths import KEY_KINDS, LabPaths
+from lab.paths import RECORDS, LabPaths
 
 SYNC_LIMIT_S = 120.0
 RECORD = "snapshot.json"
@@ -52,8 +52,8 @@ def save(paths: LabPaths, name: str, hypervisors: Mapping[str, Hypervisor]) -> N
         for machine in running:
             paused.enter_context(_paused(paths, machine, hypervisors[machine]))
         in_parallel({machine: _copier(hypervisors[machine].disk(paths.vm(machine)), fresh / machine) for machine in hypervisors})
-    for kind in KEY_KINDS:
-        shutil.copytree(paths.keys(kind), fresh / paths.keys(kind).name)
+    for variable in RECORDS:
+        shutil.copytree(paths.record(variable), fresh / paths.record(variable).name)
     record = {machine: asdict(_record(paths, machine).definition) for machine in hypervisors}
     (fresh / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
@@ -100,9 +100,9 @@ def put_back(paths: LabPaths, name: str, hypervisors: Mapping[str, Hypervisor]) 
             disk.unlink(missing_ok=True)
         vm.write_record(files, vm.Record(definition, _record(paths, machine).ssh_port))
     in_parallel({machine: _copier(source / machine, hypervisors[machine].disk(paths.vm(machine))) for machine in kept})
-    for kind in KEY_KINDS:
-        shutil.rmtree(paths.keys(kind), ignore_errors=True)
-        shutil.copytree(source / paths.keys(kind).name, paths.keys(kind))
+    for variable in RECORDS:
+        shutil.rmtree(paths.record(variable), ignore_errors=True)
+        shutil.copytree(source / paths.record(variable).name, paths.record(variable))
 
 
 def _record(paths: LabPaths, machine: str) -> vm.Record:

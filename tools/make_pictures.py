@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests" / "unit" / "verif
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import graphviz  # noqa: E402
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_drawing  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import drawing_files  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of  # noqa: E402
 
@@ -36,11 +36,10 @@ SIZE = "1000,1350"
 def topology() -> None:
     """Draw the plan of the hybrid network."""
     plan = make_plan(yaml.safe_load(INTENT.read_text(encoding="utf-8")))
-    with tempfile.TemporaryDirectory() as directory:
-        reason = write_drawing(plan, Path(directory))
-        if reason:
-            sys.exit(reason)
-        svg = (Path(directory) / "topology.svg").read_text(encoding="utf-8")
+    files, reason = drawing_files(plan)
+    if reason:
+        sys.exit(reason)
+    svg = files["topology.svg"]
     # Black letters, on the dark page of a forge too.
     (PICTURES / "topology.svg").write_text(svg.replace("<svg ", '<svg style="background:#fff" ', 1), encoding="utf-8")
 

@@ -9,18 +9,42 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
+    Record,
+    Seal,
+    put_away,
+    read_record,
+    recorded_hosts,
+    seal_of,
+    unsealed,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import previous_hosts, write_drawing, write_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
+
+# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
+SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+# Below the working directory; behind it the inventory's name.
+PLANS = Path("build", "plan")
+UNRESOLVED = "(cannot be resolved)"
 
 FAILURES = Failures(AnsibleError, AnsibleUndefinedVariable)
 
@@ -39,11 +63,12 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, options = self.validate_argument_spec(
             argument_spec={
-                "directory": {"type": "path", "default": "build/plan"},
+                "directory": {"type": "path"},
                 "rendered": {"type": "bool", "default": True},
                 "vyos": {"type": "bool", "default": True},
                 "drawing": {"type": "bool", "default": True},
                 "key_registry": {"type": "path"},
+                "applied": {"type": "path"},
                 "needs_secrets": {"type": "bool", "default": False},
             }
         )
@@ -63,28 +88,88 @@ class ActionModule(ActionBase):
             return {**result, **_refused(needed)}
         known = variables.get("hostvars")
         warnings = sentences([*needed, *others, *(unmatched(plan.hosts, known, variables) if known else ())])
-        directory = Path(options["directory"]).absolute()
-        changes = plan_changes(previous_hosts(directory), {**plan.hosts, **plan.peers})
-        result["changes"] = changes
+        sources = variables.get("ansible_inventory_sources") or []
         if self._task.diff:
-            result["diff"] = {"prepared": _in_words(changes)}
-        if self._task.check_mode:
-            result["changed"] = bool(changes)
-        else:
-            keys = self._public_keys(options["key_registry"], plan, variables)
-            try:
-                written = write_plan(plan, directory, keys, rendered=options["rendered"], vyos=options["vyos"])
-                reason = write_drawing(plan, directory) if options["drawing"] else ""
-            except OSError as error:
-                raise AnsibleError(f"cannot write the plan to {directory}: {error.strerror or error}") from None
-            result["changed"] = bool(written)
-            if reason:
-                warnings.append(f"no drawing: {reason}")
+            applied = Path(options["applied"] or applied_directory(sources, Path.cwd()))
+            changes, words = self._compare(applied, plan, variables, warnings)
+            result.update(changes=changes, diff={"prepared": words})
+        base = Path(options["directory"] or PLANS / inventory_name(sources, Path.cwd())).absolute()
+        keys = self._public_keys(options["key_registry"], plan, variables)
+        shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
+        try:
+            written = write_plan(plan, intent, base, keys, **shown, write=not self._task.check_mode)
+        except OSError as error:
+            raise AnsibleError(f"cannot write the plan to {base}: {error.strerror or error}") from None
+        result["changed"] = written.changed
+        if written.no_drawing:
+            warnings.append(f"no drawing: {written.no_drawing}")
         if warnings:
             result["warnings"] = warnings
-        result.update(directory=str(directory), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss)
-        result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; written to {directory}"
+        current = base / run_directories.CURRENT
+        result.update(
+            directory=str(written.directory), current=str(current), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss
+        )
+        where = "not written: check mode" if self._task.check_mode else f"written to {current}"
+        result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}"
         return result
+
+    def _compare(self, directory: Path, plan: Plan, variables: dict[str, Any], warnings: list[str]) -> tuple[dict[str, list[str]], str]:
+        """Compare with what each host last applied. Returns the changes by host, and all of it in words."""
+        known = variables.get("hostvars") or {}
+        seal = seal_of(directory, make=False)
+        records: dict[str, Record] = {}
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        # Hosts whose secrets cannot be compared, and those that are in the inventory no more.
+        hidden: list[str] = []
+        left: list[str] = []
+        for host in dict.fromkeys([*plan.hosts, *recorded_hosts(directory)]):
+            # A host of the inventory that is no node has its own variables alone.
+            if host in plan.hosts or host in known:
+                after[host], unknown = self._after(host, plan.hosts.get(host, {}), known, seal)
+                hidden += [host] if unknown else []
+            try:
+                record = read_record(directory, host)
+            except (OSError, ValueError) as error:
+                warnings.append(f"{host}: {error}")
+                continue
+            if record is None:
+                continue
+            records[host] = record
+            if host not in after:
+                left.append(host)
+                before[host] = {}
+            elif record.applied:
+                before[host] = dict(record.variables)
+                if record.key != seal.id and host not in hidden:
+                    hidden.append(host)
+                if host in hidden:
+                    before[host], after[host] = unsealed(before[host]), unsealed(after[host])
+                if host not in known:
+                    # A slice of the inventory: what stands with the host itself is not known here, so it is no change.
+                    before[host] = {name: value for name, value in before[host].items() if name in after[host]}
+        changes = plan_changes(before, after)
+        words = in_words(records, [*plan.hosts], changes, [host for host in hidden if host in before])
+        # Said once. `site` reads the plan in check mode, too, and is to leave everything there as it is.
+        if known and not self._task.check_mode and not context.CLIARGS.get("check"):
+            warnings += _put_away(directory, left)
+        return changes, words
+
+    def _after(self, host: str, planned: Mapping[str, Any], known: Mapping[str, Any], seal: Seal) -> tuple[dict[str, Any], list[str]]:
+        """Return what a host is to apply, sealed, and the names of secrets that are not known.
+
+        Its variables are those of the roles by Ansible's precedence: its own, the plan's, those of the command line.
+        """
+        own = _variables_of(host, known)
+        extra = load_extra_vars(self._loader)
+        given = {**own, **{name: value for name, value in planned.items() if name not in extra}}
+        values = HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
+        unknown: list[str] = []
+
+        def resolve(name: str, value: Any) -> Any:
+            return _resolved(value, values, own, unknown) if name in planned and name not in extra else _value(values, value)
+
+        return sealed_variables(host, given, values, SPECS, seal, resolve), unknown
 
     def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
         """Return the public keys the hosts told so far, for the other side's configuration."""
@@ -96,6 +181,57 @@ class ActionModule(ActionBase):
             return {host: read_keys(path, host) for host in plan.hosts}
         except ValueError as error:
             raise AnsibleError(str(error)) from None
+
+
+def _variables_of(host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a host's own variables as they are written, since a default is told by that, and what comes from a vault."""
+    # Not `get`: Ansible's own mapping gives something for a host that it does not know, too.
+    if host not in known:
+        return {}
+    raw = getattr(known, "raw_get", None)
+    found: Mapping[str, Any] = raw(host) if raw else known[host]
+    return found
+
+
+def _value(values: HostValues, value: Any) -> Any:
+    try:
+        return values.resolved(value)
+    except AnsibleError:
+        # `site` refuses it; here it only must not pass for what was applied.
+        return UNRESOLVED
+
+
+def _resolved(value: Any, values: HostValues, own: Mapping[str, Any], unknown: list[str]) -> Any:
+    """Return a planned value with the secrets that it refers to.
+
+    Parameters:
+        value: as planned.
+        values: resolve those secrets.
+        own: the host's own variables.
+        unknown: gets the names of the secrets that the host lacks.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): _resolved(item, values, own, unknown) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_resolved(item, values, own, unknown) for item in value]
+    name = value.removeprefix("{{ ").removesuffix(" }}") if isinstance(value, str) else ""
+    if not name or value != secret(name):
+        return simple(value)
+    found = _value(values, own[name]) if name in own else UNRESOLVED
+    if found == UNRESOLVED:
+        unknown.append(name)
+    return found
+
+
+def _put_away(directory: Path, hosts: Sequence[str]) -> list[str]:
+    """Put away the records of hosts that are in the inventory no more. Returns what is to be said of it."""
+    found = []
+    for host in hosts:
+        try:
+            put_away(directory, host)
+        except OSError as error:
+            found.append(f"{host} is in the inventory no more, and its record cannot be put away: {error}")
+    return found
 
 
 def _refused(problems: Sequence[Problem]) -> dict[str, Any]:
@@ -123,8 +259,3 @@ def _undefined_names(
         if name not in elsewhere:
             found[secret(name) not in used].append(undefined(path, name, {*variables, *elsewhere}))
     return found
-
-
-def _in_words(changes: dict[str, list[str]]) -> str:
-    lines = [f"{host}: {sentence}" for host, sentences in changes.items() for sentence in sentences]
-    return "\n".join([*(lines or ["The plan is the same as before."]), ""])

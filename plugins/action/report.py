@@ -13,6 +13,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot, table
@@ -22,8 +24,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import unreachable
 
 FACT = "xgn_verify"
+# Below the working directory; behind it the inventory's name.
+REPORTS = Path("build", "report")
+# Reports that stay, the latest among them.
+KEPT = 5
 SPEC = {
-    "dest": {"type": "path", "required": True},
+    "dest": {"type": "path"},
     "hosts": {"type": "list", "elements": "str", "required": True},
     "title": {"type": "str", "default": "Network verification"},
     "calls": {"type": "dict", "default": {}},
@@ -51,9 +57,9 @@ class ActionModule(ActionBase):
         }
         results = [result_of(host, known["hostvars"]) for host in arguments["hosts"]]
         report = build_report(results, meta)
-        directory = Path(arguments["dest"]).expanduser().absolute()
+        base = Path(arguments["dest"] or REPORTS / inventory_name(known.get("ansible_inventory_sources") or [], Path.cwd())).absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
-        paths = self._write(directory, report)
+        paths = self._write(base, report)
         self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))
         if cuts := cuts_of(report):
             self._display.display(table(cuts))
@@ -64,24 +70,22 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
-    def _write(directory: Path, report: Mapping[str, Any]) -> dict[str, str]:
-        """Write the files and return the paths of the report by kind."""
+    def _write(base: Path, report: Mapping[str, Any]) -> dict[str, str]:
+        """Write the files, all of one report, and return the paths of the report by kind."""
         svg, reason = draw(*graph_of(report))
         cuts = cuts_of(report)
         slim = {**report, "hosts": [slim_host(host) for host in report["hosts"]]}
-        texts = {
-            "report.html": render_page(report, svg, reason).encode(),
-            "report.json": (json.dumps(slim, indent=2, ensure_ascii=False) + "\n").encode(),
+        texts: dict[str, str | bytes] = {
+            "report.html": render_page(report, svg, reason),
+            "report.json": json.dumps(slim, indent=2, ensure_ascii=False) + "\n",
             "junit.xml": junit_xml(report),
         }
-        measured = {"failover.json": (json.dumps(cuts) + "\n").encode(), "failover.svg": plot(cuts).encode()} if cuts else {}
+        measured = {"failover.json": json.dumps(cuts) + "\n", "failover.svg": plot(cuts)} if cuts else {}
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            for name, text in {**texts, **measured}.items():
-                (directory / name).write_bytes(text)
+            run_directories.publish(base, "report", {**texts, **measured}, KEPT)
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
-        return {name.rpartition(".")[2]: str(directory / name) for name in texts}
+        return {name.rpartition(".")[2]: str(base / run_directories.CURRENT / name) for name in texts}
 
 
 def slim_host(host: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,4 +24,10 @@ options:
     description: The fact C(xgn_way_back.run), where there is one. A host that has restored by itself in the middle of a run takes nothing more of it.
     type: str
     default: ""
+  lock_run:
+    description:
+      - Name of the run that has taken the host, RV(xuegao.net.run_begin#module:run). Its note there is renewed, so that it expires only when nothing is
+        heard of the run any more. Nothing is renewed where the host is not that run's.
+    type: str
+    default: ""
 """

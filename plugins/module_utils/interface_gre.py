@@ -62,7 +62,7 @@ def must_be_made_again(links: dict[str, Any], tunnel: dict[str, Any]) -> list[st
     return ["%s %s to %s" % (key, now[key], wanted[key]) for key in wanted if now[key] != wanted[key]]
 
 
-def add_command(tunnel: Mapping[str, Any]) -> list[str]:
+def add_command(tunnel: dict[str, Any]) -> list[str]:
     """Arguments of ip(8) that make a tunnel."""
     kind = KIND[version(tunnel)]
     command = ["link", "add", "dev", tunnel["name"], "type", kind, "local", tunnel["local"], "remote", tunnel["remote"]]

@@ -48,6 +48,9 @@ class Part(Protocol):
     def settings(self, tunnel: dict[str, Any], /) -> dict[str, Any]:
         """What is wanted of it as of any interface."""
 
+    def add_command(self, tunnel: dict[str, Any], /) -> list[str]:
+        """Arguments of ip(8) that make it."""
+
     def ensure(self, kernel: Kernel, links: dict[str, Any], tunnel: dict[str, Any], /) -> None:
         """Make it, or change in place what can be; MTU, MAC, ARP, master and state are the business of interface_layer."""
 

@@ -51,21 +51,30 @@ def _live_version(data: dict[str, Any]) -> int | None:
     return 4 if "local" in data else 6 if "local6" in data else None
 
 
+def _default(vxlan: dict[str, Any]) -> str | None:
+    """The other end of a pair, which `ip -details link` shows; several remotes stand in the forwarding database only."""
+    return str(ipaddress.ip_address(vxlan["remotes"][0])) if len(vxlan["remotes"]) == 1 else None
+
+
+def add_command(vxlan: dict[str, Any]) -> list[str]:
+    """Arguments of ip(8) that make a VXLAN."""
+    default = _default(vxlan)
+    command = ["link", "add", "dev", vxlan["name"]]
+    command += ["address", vxlan["mac"]] if vxlan.get("mac") else []
+    command += ["type", "vxlan", "id", str(vxlan["vni"]), "local", vxlan["local"]]
+    command += ["remote", default] if default else []
+    command += ["dev", vxlan["underlay_vrf"]] if vxlan.get("underlay_vrf") else []
+    return [*command, "dstport", str(vxlan.get("port") or PORT)]
+
+
 def ensure(kernel: Kernel, links: dict[str, Any], vxlan: dict[str, Any]) -> None:
     """Make a VXLAN or change it in place; MTU, MAC, ARP, master and state are the business of interface_layer."""
     name = vxlan["name"]
     unspecified = "0.0.0.0" if version(vxlan) == 4 else "::"
     remotes = [str(ipaddress.ip_address(text)) for text in vxlan["remotes"]]
-    # A pair shows its other end in `ip -details link`; several remotes stand in the forwarding database only.
-    default = remotes[0] if len(remotes) == 1 else None
+    default = _default(vxlan)
     if name not in links:
-        command = ["link", "add", "dev", name]
-        if vxlan.get("mac"):
-            command += ["address", vxlan["mac"]]
-        command += ["type", "vxlan", "id", str(vxlan["vni"]), "local", vxlan["local"]]
-        command += ["remote", default] if default else []
-        command += ["dev", vxlan["underlay_vrf"]] if vxlan.get("underlay_vrf") else []
-        kernel.change(*command, "dstport", str(vxlan.get("port") or PORT))
+        kernel.change(*add_command(vxlan))
         links[name] = new_link("vxlan", mac=vxlan.get("mac"), data={"local": vxlan["local"], "remote": default})
         flooded = {default} if default else set()
     else:

@@ -23,7 +23,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_no
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES, SERVICES, TUNNELS
 
 UNIT_FILES = "/etc/systemd/system/"
-# Beginning of a unit's name, and the stage at which a way back starts it again; the others are services.
+# Beginning of a unit's name, and the stage at which a way back starts it again; the others are services. A module cannot ask the registry of link types:
+# a test holds the two together.
 STAGES = (("wg-quick@", TUNNELS), ("openvpn-", TUNNELS), ("strongswan.", TUNNELS), ("xl2tpd.", TUNNELS), ("interface.", INTERFACES))
 NOT_SHOWN = "(not shown: only root may read this file)\n"
 

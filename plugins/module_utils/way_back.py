@@ -21,10 +21,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.files import sync_directory, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.run_lock import renew
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 # Of every module that changes a host; its documentation is the fragment xuegao.net.way_back.
-OPTIONS: dict[str, Any] = {"way_back_seconds": {"type": "int", "default": 0}, "way_back_run": {"type": "str", "default": ""}}
+OPTIONS: dict[str, Any] = {
+    "way_back_seconds": {"type": "int", "default": 0},
+    "way_back_run": {"type": "str", "default": ""},
+    "lock_run": {"type": "str", "default": ""},
+}
 FACT = "xgn_way_back"
 # A module that hangs must not hold the way back for ever.
 MODULE_MAX_S = 900.0
@@ -184,6 +189,8 @@ class WayBack:
         self.armed_here = False
         self._ready = False
         self._over = threading.Event()
+        if not module.check_mode:
+            renew(module.params.get("lock_run") or "")
         if not module.check_mode and os.path.isdir(program.armed()) and not program.is_restoring():
             # Each call says that the run goes on, also one that finds nothing to change: others may make this host wait.
             self._hold(max(self.seconds, int(program.snapshot().get("seconds", 0))))
@@ -201,6 +208,7 @@ class WayBack:
         """Put the end off while this call works: each time by that many seconds, and never to an earlier moment than has been said."""
 
         def put_off() -> None:
+            renew(self.module.params.get("lock_run") or "")
             if os.path.isdir(program.armed()) and not program.is_restoring():
                 program.set_deadline(max(seconds, (program.deadline() or 0) - program.clock()))
 

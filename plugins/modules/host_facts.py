@@ -9,8 +9,10 @@ module: host_facts
 short_description: What a router needs to know about its host, in one call
 version_added: 0.1.0
 description:
-  - Distribution, kernel, kernel features, installed packages, commands, and what the collection made here. Replaces a fact run, a package query and
-    several probes.
+  - Distribution, kernel, kernel features, installed packages, commands, units, and what the collection made here. Replaces a fact run, a package query
+    and several probes.
+  - Takes the host for a run as well, when told so, since it is the first call of a run; module P(xuegao.net.host_leave#module) gives it back.
+    The note of the run is in C(/run/xgn/lock), so a reboot clears it. In check mode it only looks.
 author: xuegao.net maintainers (@xuegao)
 options:
   commands:
@@ -18,6 +20,39 @@ options:
     type: list
     elements: str
     default: []
+  units:
+    description: Units of systemd to look at.
+    type: list
+    elements: str
+    default: []
+  confirms:
+    description: This run confirms what an earlier one has left to confirm, and is given its time for it.
+    type: bool
+    default: true
+  lock:
+    description: The run that takes the host. Without it nothing is taken. P(xuegao.net.run_begin#module) fills it in.
+    type: dict
+    suboptions:
+      run:
+        description: Name of the run.
+        type: str
+        required: true
+      note:
+        description: What other runs are to know of it.
+        type: dict
+        default: {}
+      seconds:
+        description: After that time without a word of the run another one may take the host. Each module that changes a host renews it.
+        type: int
+        required: true
+      instead_of:
+        description: Name of a run that is known to be over, and from which the host may be taken.
+        type: str
+        default: ''
+      by_force:
+        description: Take the host from any other run.
+        type: bool
+        default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -40,12 +75,27 @@ ansible_facts:
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
-        - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it).
+        - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
+        - V(settled) (those of the units that run, start at boot, and are as systemd has read them).
       type: dict
     xgn_way_back:
       description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
-      returned: when there are such changes, outside of check mode
+      returned: when there are such changes, outside of check mode, when O(confirms), on a host that no other run works on
       type: dict
+taken:
+  description: Whether the run has the host.
+  returned: always
+  type: bool
+other:
+  description:
+    - The note of another run that has the host, or from which it was taken; null when there is none. V(left) are the seconds until it expires, 0 or
+      less when it had expired.
+  returned: always
+  type: dict
+applied:
+  description: What the host keeps of what it last applied, see P(xuegao.net.host_leave#module); empty when it keeps nothing.
+  returned: always
+  type: dict
 """
 
 import os
@@ -54,12 +104,20 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back
+from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
+from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
 # What the versions of packages contain that role frr_build made; see plugin_utils/frr_build/build_plan.py.
 ARTIFACT_MARK = "+xgn."
-KERNEL_FEATURES = ("dummy", "ip6_gre", "ip_gre", "mpls_router", "openvswitch", "tun", "vrf", "vxlan", "wireguard")
+# What the rules for hosts judge (JUDGED in plugin_utils/validate/host_requirements.py), which no module can ask; a test holds the two together.
+KERNEL_FEATURES = (
+    *("8021q", "bridge", "dummy", "ip6_gre", "ip_gre", "macvlan", "mpls_router", "ppp_generic"),
+    *("tun", "vrf", "vxlan", "wireguard"),
+)
 
 
 def os_release() -> dict[str, str]:
@@ -115,15 +173,49 @@ def installed_packages(module: AnsibleModule, family: str) -> dict[str, str]:
     return dict(line.split()[1:] for line in out.splitlines() if line.startswith(("ii", "hi")))
 
 
+def settled_units(module: AnsibleModule, units: list[str]) -> list[str]:
+    """Those of the units for which there is nothing to do: they run, start at boot, and their files are as systemd has read them."""
+    wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+    try:
+        found = Systemd(module.run_command).properties(units, *wanted)
+    except CommandError:
+        # Whoever has something to do with a unit will say what systemd answers.
+        return []
+    return [unit for unit in units if found.get(unit) == wanted]
+
+
+def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dict[str, Any] | None]:
+    """Take the host for a run; in check mode tell who has it. Returns whether the run has it, and what another run said of itself. Raises OSError."""
+    if lock is None:
+        return False, None
+    if module.check_mode:
+        return False, look(lock["run"])
+    note = {**lock["note"], "run": lock["run"]}
+    return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
+
+
 def main() -> None:
+    lock = {
+        "run": {"type": "str", "required": True},
+        "note": {"type": "dict", "default": {}},
+        "seconds": {"type": "int", "required": True},
+        "instead_of": {"type": "str", "default": ""},
+        "by_force": {"type": "bool", "default": False},
+    }
     module = AnsibleModule(
-        argument_spec={"commands": {"type": "list", "elements": "str", "default": []}},
+        argument_spec={
+            "commands": {"type": "list", "elements": "str", "default": []},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "confirms": {"type": "bool", "default": True},
+            "lock": {"type": "dict", "options": lock},
+        },
         supports_check_mode=True,
     )
     release = os_release()
     family = os_family(release)
     kernel = platform.release()
     packages = installed_packages(module, family)
+    systemd = os.path.isdir("/run/systemd/system")
     facts: dict[str, Any] = {
         "os_family": family,
         "distribution": release.get("ID", ""),
@@ -135,12 +227,21 @@ def main() -> None:
         "artifacts": {name: version for name, version in packages.items() if ARTIFACT_MARK in version},
         "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
         "network_manager": os.path.isdir("/run/NetworkManager"),
-        "systemd": os.path.isdir("/run/systemd/system"),
+        "systemd": systemd,
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
         "recorded": recorded(module.warn),
+        "settled": settled_units(module, module.params["units"]) if systemd else [],
     }
-    left = {} if module.check_mode else way_back.left_armed()
-    module.exit_json(changed=False, ansible_facts={"xgn_host": facts, **({way_back.FACT: left} if left else {})})
+    try:
+        has_it, other = taken(module, module.params["lock"])
+    except OSError as error:
+        remedy = "Nothing was changed. Remedy: run as root there (become), and see that /run can be written and has room."
+        module.fail_json(msg="this host cannot be taken for the run: %s. %s" % (error, remedy))
+    # What the run that works here has armed is not this run's to put off.
+    confirms = module.params["confirms"] and not module.check_mode and (has_it or not other)
+    left = way_back.left_armed() if confirms else {}
+    found = {"xgn_host": facts, **({way_back.FACT: left} if left else {})}
+    module.exit_json(changed=False, ansible_facts=found, taken=has_it, other=other, applied=read_applied())
 
 
 if __name__ == "__main__":

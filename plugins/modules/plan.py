@@ -13,14 +13,17 @@ description:
     C(group_vars/all), so that every host, a run with C(--limit) and an inventory reduced to a slice of the hosts yield the same plan.
   - Reports every mistake of the intent at once, each with its path, the value, and the valid values or the arithmetic.
   - Writes a directory with the variables of the roles for every host, the files the roles will write there, VyOS commands, tables of the
-    links, and the drawing. C(HOST/variables.yml) is for M(ansible.builtin.include_vars).
+    links, and the drawing. C(HOST/variables.yml) is for M(ansible.builtin.include_vars). All files of one directory are of one plan, and it is never
+    changed again; C(current) is a link to the latest.
+  - With C(--diff) it tells what changes on each host, compared with what the host last applied (M(xuegao.net.run_end)), and when that was.
   - No secret is read. The intent names the variables that hold them, and the plan refers to those.
   - Runs on the controller and opens no connection. Run it with C(run_once), since the plan is the same for all hosts.
 options:
   directory:
-    description: Where to write, relative to the working directory. Files of hosts that are no longer planned are removed.
+    description:
+      - Where to write, relative to the working directory. Each plan has a directory of its own there, below C(runs); old ones are removed.
+      - C(build/plan) and the path of the inventory below the working directory when not given, so that two inventories do not share one.
     type: path
-    default: build/plan
   rendered:
     description: Write the files of each host too, below C(HOST/files).
     type: bool
@@ -37,6 +40,9 @@ options:
     description: >-
       Directory with the WireGuard public keys the hosts told, see role P(xuegao.net.wireguard#role). C(wireguard_keys) beside the inventory
       when not given.
+    type: path
+  applied:
+    description: Directory with the records of what the hosts applied. C(.applied) beside the inventory when not given.
     type: path
   needs_secrets:
     description:
@@ -57,20 +63,20 @@ EXAMPLES = r"""
   tasks:
     - name: Compute the plan
       xuegao.net.plan:
-        directory: build/plan
       run_once: true
+      register: plan
 
     - name: Take the variables of this host
       ansible.builtin.include_vars:
-        file: "{{ playbook_dir }}/build/plan/{{ inventory_hostname }}/variables.yml"
+        file: "{{ plan.directory }}/{{ inventory_hostname }}/variables.yml"
 """
 
 RETURN = r"""
 msg:
-  description: Size of the plan and where it is; the number of mistakes when there are any.
+  description: Size of the plan and where it is, or that check mode did not write it; the number of mistakes when there are any.
   returned: always
   type: str
-  sample: 4 hosts, 5 links; written to /srv/net/build/plan
+  sample: 4 hosts, 5 links; written to /srv/net/build/plan/inventories/hybrid/current
 problems:
   description: The mistakes of the intent, one sentence each.
   returned: when the intent has mistakes
@@ -79,10 +85,15 @@ problems:
   sample:
     - "xgn_links[1].ends[0]: 'hq-cor' is no node of xgn_nodes; did you mean 'hq-core'? Valid nodes: hq-core, cloud-edge"
 directory:
-  description: Where the plan is.
+  description: Where this plan is, and stays while runs read it, whatever other runs plan.
   returned: success
   type: str
-  sample: /srv/net/build/plan
+  sample: /srv/net/build/plan/inventories/hybrid/runs/20261129T031205.120417Z-3f9ac01b22de
+current:
+  description: The link to the latest plan.
+  returned: success
+  type: str
+  sample: /srv/net/build/plan/inventories/hybrid/current
 hosts:
   description: The hosts that have variables.
   returned: success
@@ -101,8 +112,8 @@ tcp_mss:
   type: dict
   sample: {ipv4: 1372}
 changes:
-  description: What changes on each host since the plan that was written before, in sentences.
-  returned: success
+  description: What changes on each host since it last applied its variables, in sentences.
+  returned: in diff mode
   type: dict
   sample: {hq-core: ["WireGuard interface wg3: added"]}
 """

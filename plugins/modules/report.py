@@ -10,15 +10,17 @@ module: report
 short_description: Write the report of the checks of all hosts, and fail if one failed
 version_added: 0.1.0
 description:
-  - Reads what M(xuegao.net.verify_checks) left for each host and writes C(report.html), C(report.json) and C(junit.xml).
+  - Reads what M(xuegao.net.verify_checks) left for each host and writes C(report.html), C(report.json) and C(junit.xml), into a directory of their
+    own, to which C(current) then is the link. The last five reports stay.
   - Prints a table of all checks, those that failed last.
   - A host without a result counts as one failed check. Runs on the controller only.
 author: xuegao.net maintainers (@xuegao)
 options:
   dest:
-    description: Directory on the controller; made if it does not exist.
+    description:
+      - Directory on the controller; made if it does not exist.
+      - C(build/report) and the path of the inventory below the working directory when not given, so that two inventories do not share one.
     type: path
-    required: true
   hosts:
     description: The hosts of the report, in order.
     type: list
@@ -43,7 +45,6 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Report on all hosts
   xuegao.net.report:
-    dest: build/report
     hosts: "{{ groups['all'] }}"
 """
 
@@ -57,5 +58,8 @@ paths:
   description: Paths of the files, by kind.
   returned: always
   type: dict
-  sample: {html: build/report/report.html, json: build/report/report.json, xml: build/report/junit.xml}
+  sample:
+    html: /srv/net/build/report/inventories/hybrid/current/report.html
+    json: /srv/net/build/report/inventories/hybrid/current/report.json
+    xml: /srv/net/build/report/inventories/hybrid/current/junit.xml
 """

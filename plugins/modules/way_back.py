@@ -78,6 +78,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import ROOT
+from ansible_collections.xuegao.net.plugins.module_utils.run_lock import renew
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 POLL_S = 1.0
@@ -184,6 +185,7 @@ def main() -> None:
     hold = module.params["hold_seconds"]
     if module.check_mode:
         module.exit_json(changed=False)
+    renew(module.params["lock_run"], hold or 0)
     if hold is None:
         end(module)
     elif os.path.isdir(program.armed()):

@@ -534,6 +534,7 @@ class PreflightVariables(TypedDict):
     preflight_needs_mpls: NotRequired[bool]
     preflight_allow_network_manager: NotRequired[bool]
     preflight_artifact_wait: NotRequired[int]
+    preflight_lock_minutes: NotRequired[int]
 
 
 class SysctlVariables(TypedDict):

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple
 
+from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import KEY_PATTERN
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 
@@ -95,7 +96,7 @@ def mtu_problems(
 PORTS = Range(1, 65535)  # RFC 768 and RFC 9293: 16 bits; 0 is no port to listen on.
 VNIS = Range(1, 16777215)  # RFC 7348, 5: 24 bits.
 VLANS = Range(1, 4094)  # IEEE 802.1Q, 9.6: 0 and 4095 are reserved.
-VXLAN_PORT = 4789  # RFC 7348, 8.
+VXLAN_PORT = interface_vxlan.PORT  # RFC 7348, 8.
 GRE_KEYS = Range(0, 4294967295)  # RFC 2890, 2.1: 32 bits.
 TTLS = Range(1, 255)  # RFC 791, 3.1; 0 would be that of the inner packet, which is 1 for eBGP and OSPF: they would not pass a router.
 

@@ -8,7 +8,7 @@ neither the bytes of its headers nor its open ports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,6 +36,7 @@ class Ports:
         listener: which ends listen on a port of the plan: each that has an endpoint, or the server of the two.
         number_option, number: option of the link that names a port both ends have, and its default.
         fixed: protocols and ports of the standard; 0 where the protocol has none, as the protocol of IP itself.
+        nat_traversal: the UDP port among them that all packets have which pass a NAT; 0 for none.
     """
 
     protocol: Literal["udp", "tcp"] = "udp"
@@ -44,6 +45,7 @@ class Ports:
     number_option: str = ""
     number: int = 0
     fixed: tuple[tuple[str, int], ...] = ()
+    nat_traversal: int = 0
 
     def protocol_of(self, options: Mapping[str, Any]) -> str:
         """Return the protocol of a link with these options."""
@@ -78,6 +80,7 @@ class LinkType:
         layers_with: option and name in `encapsulation.LAYERS`, for options that add to the headers when they are given.
         roams: its peers may change the family of the outer packets, so that the larger header is counted.
         largest_mtu: largest MTU in bytes it is given unasked; none for no bound.
+        usual_mtu: MTU in bytes that its role gives an interface whose entry names none; none where the entry must name it, or the kernel chooses.
         keys, end_keys: keys of a link and of its ends that belong to some types only, this one among them.
         preshared_key_required: both ends need a key in common.
         port_settings: variable of the intent whose ``port_base`` numbers the ports.
@@ -89,11 +92,18 @@ class LinkType:
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
             empty where the interface comes otherwise.
         main_socket: its UDP socket is in the default VRF, whatever VRF its uplink is in.
-        unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none.
+        unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none. It starts behind
+            network-online.target.
         other_units: units that must run before that one and make no interface.
+        later_units: units that run behind that one on a host with an entry of some ``role``: that role, and the unit.
         dynamic: the interface comes and goes with its session.
         kernel_kind: kind of the interface as ``ip -details link`` tells it; empty for a NIC.
         kernel_kind_ipv6: the same where its outer packets are IPv6, if it differs.
+        kernel_module: module of the kernel without which there is none; empty for a NIC.
+        kernel_module_ipv6: the same where its outer packets are IPv6, if it differs.
+        kernel_since: release of the kernel that brought the module into the tree, where a supported distribution may be older; none for always.
+        written_for: what its commands are written for, for the owner of an unmanaged router: ``wg-quick``, ``iproute2``, ``routeros``, ``vyos``. Of the
+            others the owner is told in words.
         failover: how the test of the failover cuts it; see `plan/variables/failover_test.py`. Empty for a type that cannot be cut.
         width: of its line in a drawing, in points.
         mark: at both ends of that line, an arrow shape of Graphviz; empty for none.
@@ -124,6 +134,7 @@ class LinkType:
     layers_with: tuple[tuple[str, str], ...] = ()
     roams: bool = False
     largest_mtu: int | None = None
+    usual_mtu: int | None = None
     keys: tuple[str, ...] = ()
     end_keys: tuple[str, ...] = ()
     preshared_key_required: bool = False
@@ -136,7 +147,12 @@ class LinkType:
     main_socket: bool = False
     unit: str = ""
     other_units: tuple[str, ...] = ()
+    later_units: tuple[tuple[str, str], ...] = ()
     dynamic: bool = False
+    kernel_module: str = ""
+    kernel_module_ipv6: str = ""
+    kernel_since: tuple[int, int] | None = None
+    written_for: tuple[str, ...] = ()
 
     @property
     def point_to_point(self) -> bool:
@@ -172,7 +188,39 @@ class LinkType:
         """
         return self.kernel_kind_ipv6 if self.kernel_kind_ipv6 and ":" in (local or "") else self.kernel_kind
 
+    def module_of(self, local: str | None) -> str:
+        """Return the module of the kernel that it needs; parameters as of `kind_of`."""
+        return self.kernel_module_ipv6 if self.kernel_module_ipv6 and ":" in (local or "") else self.kernel_module
 
+    @property
+    def unit_per_entry(self) -> bool:
+        """Each of its interfaces has a unit of its own."""
+        return "{" in self.unit
+
+    def unit_of(self, entry: Mapping[str, Any]) -> str:
+        """Return the unit that makes the interface of an entry of its variable; empty for none."""
+        return self.unit.format(name=entry["name"], side=entry.get("role"))
+
+    def boot_order(self, entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+        """Return pairs of units of a host with these entries, of which the second starts behind the first; all its units are in them."""
+        pairs = []
+        for entry in entries if self.unit else ():
+            unit = self.unit_of(entry)
+            pairs += [(ONLINE, unit), *((first, unit) for first in self.other_units)]
+            pairs += [(unit, later) for side, later in self.later_units if entry.get("role") == side]
+        return list(dict.fromkeys(pairs))
+
+    def units(self, entries: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return the units of a host with these entries, in the order of the boot."""
+        pairs = self.boot_order(entries)
+        makers = [second for first, second in pairs if first == ONLINE]
+        later = [second for first, second in pairs if first in makers]
+        return list(dict.fromkeys([*(self.other_units if makers else ()), *makers, *later]))
+
+
+# Whatever makes a tunnel waits for it: addresses and names of peers are not to be had before.
+ONLINE = "network-online.target"
+_NAT_TRAVERSAL = 4500  # RFC 3948
 _TUNNEL_KEYS, _TUNNEL_END_KEYS = ("family",), ("endpoint", "uplink")
 
 # In the order of the boot, tunnels first. Legends and tables keep it.
@@ -192,6 +240,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             names=UNIT_NAMES,
             layers={"": "wireguard"},
             roams=True,
+            usual_mtu=1412,  # What fits into PPPoE (RFC 2516, 7), over IPv6.
             keys=("keepalive", "preshared_key_variable", *_TUNNEL_KEYS),
             end_keys=("listen_port", "public_key", *_TUNNEL_END_KEYS),
             port_settings="xgn_wireguard",
@@ -201,6 +250,9 @@ LINK_TYPES: Mapping[str, LinkType] = {
             variable="wireguard_interfaces",
             unit="wg-quick@{name}.service",
             kernel_kind="wireguard",
+            kernel_module="wireguard",
+            kernel_since=(5, 6),  # commit e7096c131e51
+            written_for=("wg-quick", "routeros", "vyos"),
             failover="living_port",
             width=4.0,
             mark="",
@@ -226,6 +278,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             variable="openvpn_tunnels",
             unit="openvpn-{side}@{name}.service",
             kernel_kind="tun",
+            kernel_module="tun",
             failover="planned_port",
             width=3.0,
             mark="dot",
@@ -247,13 +300,16 @@ LINK_TYPES: Mapping[str, LinkType] = {
             end_keys=_TUNNEL_END_KEYS,
             preshared_key_required=True,
             # RFC 4303, RFC 7296 and RFC 3948. Either side may renew keys or look whether the other one is alive.
-            ports=Ports(fixed=(("esp", 0), ("udp", 500), ("udp", 4500))),
+            ports=Ports(fixed=(("esp", 0), ("udp", 500), ("udp", _NAT_TRAVERSAL)), nat_traversal=_NAT_TRAVERSAL),
             role="l2tp_ipsec",
             variable="l2tp_ipsec_tunnels",
             unit="xl2tpd.service",
             other_units=("strongswan.service",),
+            # Only the end that initiates has sessions to initiate again.
+            later_units=(("lac", "xgn-l2tp-watch.service"),),
             dynamic=True,
             kernel_kind="ppp",
+            kernel_module="ppp_generic",
             failover="nat_traversal",
             width=3.0,
             mark="box",
@@ -280,6 +336,8 @@ LINK_TYPES: Mapping[str, LinkType] = {
             variable="vxlan_interfaces",
             made_as="vxlans",
             kernel_kind="vxlan",
+            kernel_module="vxlan",
+            written_for=("vyos",),
             failover="",
             width=2.4,
             mark="diamond",
@@ -308,6 +366,9 @@ LINK_TYPES: Mapping[str, LinkType] = {
             made_as="gre_tunnels",
             kernel_kind="gre",
             kernel_kind_ipv6="ip6gre",
+            kernel_module="ip_gre",
+            kernel_module_ipv6="ip6_gre",
+            written_for=("iproute2", "routeros", "vyos"),
             failover="gre_header",
             width=2.4,
             mark="odot",
@@ -330,6 +391,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             role="vrf",
             variable="vrf_interfaces",
             kernel_kind="vlan",
+            kernel_module="8021q",
             failover="",
             width=2.0,
             mark="tee",

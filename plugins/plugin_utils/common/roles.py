@@ -1,6 +1,10 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The roles of the collection: their order, which of them verification compares with the live state, and what tells that a host uses one."""
+"""The roles of the collection: their order, which of them verification compares with the live state, and what tells that a host uses one.
+
+Whether a host uses a role is asked here and nowhere else. What must say it in YAML (``when`` in `playbooks/site.yml`, ``__ROLE_wanted``, what role
+``preflight`` looks at) is held to it by `tests/unit/common/test_role_registry.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 
 
 @dataclass(frozen=True)
@@ -18,18 +23,21 @@ class Role:
     Attributes:
         name: of its directory; the names of its variables begin with it and an underscore.
         compared: its variables can be compared with the live state.
-        optional: variable that tells whether a host uses it, for a role that few hosts use: of one that declares nothing there is nothing
-            to say. Empty for a role of every host.
-        declares: variables in which a host declares what the role makes there, beside `optional`: its own, and of role vrf also those of the roles
-            whose interfaces it makes.
+        optional: few hosts use it: of one that declares nothing there is nothing to say.
+        declares: variables in which a host declares what the role makes there: its own, and of role vrf also those of the roles whose interfaces it
+            makes. None for a role that makes the same everywhere.
+        absent: variable and value with which a person takes away what is declared, without touching the declaration; empty for none.
+        everywhere: site applies it to a host that declares nothing for it, too.
         removes: what it has made goes when a host declares nothing in these variables any more.
         packages: names, one a family of distributions, of the package without which the role has to install something first.
     """
 
     name: str
     compared: bool = True
-    optional: str = ""
+    optional: bool = False
     declares: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    everywhere: bool = False
     removes: bool = False
     packages: tuple[str, ...] = ()
 
@@ -43,49 +51,57 @@ class Role:
         """Variable with which a person says that all that the role made may go."""
         return f"{self.name}_remove_all"
 
-    @property
-    def declaring(self) -> tuple[str, ...]:
-        """The variables in which a host declares what the role makes there."""
-        return (self.optional, *self.declares) if self.optional else self.declares
-
     def is_declared(self, variables: Mapping[str, Any]) -> bool:
-        """Say whether a host's variables give the role something to make."""
-        return any(variables.get(name) for name in self.declaring)
+        """Say whether a host's variables give the role something to make; one that makes the same everywhere needs none."""
+        if self.absent and variables.get(self.absent[0]) == self.absent[1]:
+            return False
+        return not self.declares or any(variables.get(name) for name in self.declares)
 
     def is_wanted(self, variables: Mapping[str, Any]) -> bool:
         """Say whether what the role has made on a host stays, as its variables are."""
         return not self.removes or self.is_declared(variables)
 
 
+_MADE_BY_VRF = tuple(item.variable for item in TUNNELS if item.made_as)
 # In the order of playbooks/site.yml, which is that of the boot; then the roles that other playbooks or roles run. Role vrf makes VXLANs and GRE tunnels, too.
 ROLES: Mapping[str, Role] = {
     item.name: item
     for item in (
-        Role("preflight", compared=False),
-        Role("sysctl"),
+        Role("preflight", compared=False, everywhere=True),
+        Role("sysctl", everywhere=True),
         Role("wireguard", declares=("wireguard_interfaces",), removes=True, packages=("wireguard-tools",)),
-        Role("openvpn", optional="openvpn_tunnels", removes=True, packages=("openvpn",)),
-        Role("l2tp_ipsec", optional="l2tp_ipsec_tunnels", removes=True, packages=("xl2tpd",)),
-        Role("vxlan", optional="vxlan_interfaces"),
-        Role("gre", optional="gre_interfaces"),
-        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", "vxlan_interfaces", "gre_interfaces"), removes=True),
-        Role("frr", declares=("frr_interfaces", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6"), packages=("frr",)),
+        Role("openvpn", optional=True, declares=("openvpn_tunnels",), removes=True, packages=("openvpn",)),
+        Role("l2tp_ipsec", optional=True, declares=("l2tp_ipsec_tunnels",), removes=True, packages=("xl2tpd",)),
+        Role("vxlan", optional=True, declares=("vxlan_interfaces",)),
+        Role("gre", optional=True, declares=("gre_interfaces",)),
+        Role("vrf", declares=("vrf_vrfs", "vrf_interfaces", "vrf_default_routes", *_MADE_BY_VRF), removes=True),
+        Role(
+            "frr",
+            # Each is a part of frr.conf.
+            declares=(
+                *("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_prefix_lists", "frr_route_maps", "frr_bfd_profiles"),
+                *("frr_bgp", "frr_ospf", "frr_ospf6"),
+            ),
+            everywhere=True,
+            packages=("frr",),
+        ),
         Role(
             "firewall",
-            optional="firewall_public_interfaces",
-            declares=("firewall_tcp_mss_interfaces",),
+            optional=True,
+            declares=("firewall_public_interfaces", "firewall_tcp_mss_interfaces"),
+            absent=("firewall_state", "absent"),
             removes=True,
             packages=("nftables",),
         ),
         Role(
             "docker_macvlan",
-            optional="docker_macvlan_networks",
-            declares=("docker_macvlan_containers",),
+            optional=True,
+            declares=("docker_macvlan_networks", "docker_macvlan_containers"),
             removes=True,
             packages=("docker.io", "moby-engine"),
         ),
-        Role("dns_anycast", optional="dns_anycast_addresses", removes=True, packages=("unbound",)),
-        Role("gobgp", optional="gobgp_asn", removes=True, packages=("gobgpd",)),
+        Role("dns_anycast", optional=True, declares=("dns_anycast_addresses",), removes=True, packages=("unbound",)),
+        Role("gobgp", optional=True, declares=("gobgp_asn",), removes=True, packages=("gobgpd",)),
         Role("frr_build", compared=False),
         Role("failover_test", compared=False),
         Role("verify", compared=False),
@@ -93,7 +109,12 @@ ROLES: Mapping[str, Role] = {
 }
 COMPARED = tuple(item for item in ROLES.values() if item.compared)
 # A host that has none of these declares nothing that a role would make there.
-DECLARING = frozenset(name for role in ROLES.values() for name in role.declaring)
+DECLARING = frozenset(name for role in ROLES.values() for name in role.declares)
+
+
+def is_declared(role: str, variables: Mapping[str, Any]) -> bool:
+    """Say whether a host's variables give a role something to make. Raises KeyError when there is no such role."""
+    return ROLES[role].is_declared(variables)
 
 
 def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:
@@ -111,4 +132,6 @@ def lacks_packages(variables: Mapping[str, Any]) -> bool:
     if "xgn_host" not in variables:
         return False
     there = set(variables["xgn_host"]["packages"])
-    return any(role.packages and not there & set(role.packages) and role.is_declared(variables) for role in ROLES.values())
+    return any(
+        role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables)) for role in ROLES.values()
+    )

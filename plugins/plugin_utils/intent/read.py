@@ -114,7 +114,13 @@ class _Reader:
             value = kept.get(name, self.options[name].get("default"))
             if value is not None:
                 written[name] = with_defaults(value, self.options[name]["options"])
-        return settings_of(written)
+        chosen = {
+            (name, key)
+            for name, section in written.items()
+            for key, value in section.items()
+            if value != self.options[name]["options"][key].get("default")
+        }
+        return settings_of(written, frozenset(chosen))
 
     def address(self, text: str | None, family: str, path: Place) -> Address | None:
         """Parse an address of the intent; a mistake becomes a problem."""

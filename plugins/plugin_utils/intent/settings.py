@@ -172,6 +172,7 @@ class Settings:
     Attributes:
         firewall: None where no filter is planned.
         port_bases: ``port_base`` of the sections that have one, by the section's name.
+        chosen: section and key of each value that is another than the schema's default.
     """
 
     bgp: Bgp
@@ -184,19 +185,21 @@ class Settings:
     firewall: Firewall | None
     services: Services
     port_bases: Mapping[str, int]
+    chosen: frozenset[tuple[str, str]]
 
 
 # The variables, in the order of the objects.
-SECTIONS = tuple(f"xgn_{field.name}" for field in fields(Settings) if field.name != "port_bases")
+SECTIONS = tuple(f"xgn_{field.name}" for field in fields(Settings) if field.name not in ("port_bases", "chosen"))
 # Milliseconds between BFD's packets by the name of the timers: FRR's default, and what an emulated processor keeps.
 _BFD_INTERVALS = {"quiet": 300, "emulated": 1000}
 
 
-def settings_of(written: Mapping[str, Mapping[str, Any]]) -> Settings:
+def settings_of(written: Mapping[str, Mapping[str, Any]], chosen: frozenset[tuple[str, str]]) -> Settings:
     """Return the settings of an intent.
 
     Parameters:
         written: the sections of `SECTIONS` by name, valid and with the defaults of the schema. Only ``xgn_firewall`` may be absent.
+        chosen: section and key of each value that is another than the schema's default.
     """
     bfd = written["xgn_bfd"]
     usual = _BFD_INTERVALS[bfd["timers"]]
@@ -211,6 +214,7 @@ def settings_of(written: Mapping[str, Mapping[str, Any]]) -> Settings:
         _section(Firewall, written["xgn_firewall"]) if "xgn_firewall" in written else None,
         _services(written["xgn_services"]),
         {name: section["port_base"] for name, section in written.items() if "port_base" in section},
+        chosen,
     )
 
 

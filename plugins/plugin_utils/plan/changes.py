@@ -1,12 +1,13 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What differs between two plans, host by host, in words."""
+"""What differs between two states of the hosts' variables, host by host, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import is_sealed
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 
 # What the entries of a list are called, and the keys that tell one from another.
@@ -46,7 +47,7 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
     """Return the changes of every host that has any.
 
     Parameters:
-        before, after: the variables of the hosts by name, as `Plan.hosts` holds them.
+        before, after: the variables of the hosts by name, with a digest in place of each secret (`applied.Seal`).
 
     Returns:
         Host to sentences, in the order of the new plan, removed hosts last.
@@ -56,7 +57,7 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
         lines = ["new host"] if host not in before else list(_mapping(before[host], variables, ""))
         if lines:
             found[host] = lines
-    found.update((host, ["no longer in the plan"]) for host in before if host not in after)
+    found.update((host, ["no longer in the inventory: what it last applied is still there"]) for host in before if host not in after)
     return found
 
 
@@ -94,6 +95,8 @@ def _words(old: Any, new: Any) -> str:
         return f"{_short(new)} added"
     if new is _NOTHING:
         return f"{_short(old)} removed"
+    if is_sealed(old) and is_sealed(new):
+        return "changed"
     if isinstance(old, list) and isinstance(new, list):
         gone = [f"{_short(item)} removed" for item in old if item not in new]
         come = [f"{_short(item)} added" for item in new if item not in old]
@@ -106,4 +109,4 @@ def _short(value: Any) -> str:
         return ", ".join(map(_short, value)) or "nothing"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_short(item)}" for key, item in value.items()) or "nothing"
-    return str(value)
+    return "a secret" if is_sealed(value) else str(value)

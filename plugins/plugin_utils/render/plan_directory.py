@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan
@@ -21,7 +23,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
 
 VARIABLES_FILE = "variables.yml"
-_STATE_FILE = "plan.json"
+_VARIABLES_OF_ALL = "plan.json"
+# Plans that stay, the latest among them, and how long a run may take to read its own (seconds).
+_KEPT = 5
+_KEPT_SECONDS = 3600.0
+_LABEL_LENGTH = 12
 # Beyond this Graphviz takes minutes, and nobody finds a node.
 _LARGEST_DRAWING = 60
 _HEADING = "Planned by xuegao.net from the intent; changes made here are lost."
@@ -57,84 +63,68 @@ def _vyos(host: str, variables: HostVariables, plan: Plan, public_keys: Keys | N
     return "\n".join([*vyos_commands(plan.intent.nodes[host], variables, plan.intent, public_keys), ""])
 
 
-def write_plan(plan: Plan, directory: Path, public_keys: Keys | None = None, *, rendered: bool = True, vyos: bool = True) -> list[str]:
-    """Write a plan, and remove what a former plan left there and this one does not have.
+@dataclass(frozen=True)
+class Written:
+    """Where a plan is.
 
-    What is not asked for this time, rendered files or VyOS commands, stays where it still tells the truth: with hosts whose variables are the same.
+    Attributes:
+        directory: that of this plan, which nobody changes any more.
+        changed: it was made for this plan; the latest one was of another plan, or held less of this one.
+        no_drawing: why there is no drawing; empty when there is one, or none was asked for.
+    """
+
+    directory: Path
+    changed: bool
+    no_drawing: str
+
+
+def write_plan(
+    plan: Plan,
+    intent: Mapping[str, Any],
+    base: Path,
+    public_keys: Keys | None = None,
+    *,
+    rendered: bool = True,
+    vyos: bool = True,
+    drawing: bool = True,
+    write: bool = True,
+) -> Written:
+    """Write a plan into a directory of its own, and make that the latest; see `run_directories`.
+
+    The latest one is kept where it is of the same intent and holds all that is asked for now: it may hold more, which is of the same plan.
 
     Parameters:
-        directory: made when missing. Only what an earlier call wrote is removed.
-
-    Returns:
-        The paths of the files that changed, relative to the directory, sorted.
+        plan, intent: the plan, and what it was made of.
+        base: made when missing.
+        public_keys, rendered, vyos: as in `plan_files`.
+        drawing: also ``topology.svg`` and ``index.html``.
+        write: False to tell only whether anything would be written.
 
     Raises:
         OSError: the directory cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    former = previous_hosts(directory)
-    for host in former.keys() - plan.hosts.keys() - plan.peers.keys():
-        shutil.rmtree(directory / host, ignore_errors=True)
-    written: set[str] = set()
-    changed: list[str] = []
-    parents: set[Path] = set()
     with without_collection():
-        for name, text in plan_files(plan, public_keys, rendered=rendered, vyos=vyos):
-            path = directory / name
-            if path.parent not in parents:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                parents.add(path.parent)
-            written.add(name)
-            if _write(path, text):
-                changed.append(name)
-    current = json.dumps({**plan.hosts, **plan.peers})
-    for host, variables in json.loads(current).items():
-        if not (rendered and vyos) and former.get(host) == variables:
-            continue
-        for path in sorted((directory / host).rglob("*")):
-            if path.is_file() and path.relative_to(directory).as_posix() not in written:
-                path.unlink()
-                changed.append(path.relative_to(directory).as_posix())
-    _write(directory / _STATE_FILE, current)
-    return sorted(changed)
+        files = dict(plan_files(plan, public_keys, rendered=rendered, vyos=vyos))
+        files[_VARIABLES_OF_ALL] = json.dumps({**plan.hosts, **plan.peers})
+    drawn, reason = drawing_files(plan) if drawing else ({}, "")
+    files.update(drawn)
+    label = hashlib.sha256(json.dumps(intent, sort_keys=True, default=str).encode()).hexdigest()[:_LABEL_LENGTH]
+    latest = run_directories.current(base)
+    if latest is not None and latest.name.endswith(f"-{label}") and run_directories.holds(latest, files):
+        if write:
+            run_directories.use(latest)
+        return Written(latest, False, reason)
+    if not write:
+        return Written(base / run_directories.CURRENT, True, reason)
+    return Written(run_directories.publish(base, label, files, _KEPT, _KEPT_SECONDS), True, reason)
 
 
-def _write(path: Path, text: str) -> bool:
-    try:
-        if path.read_text(encoding="utf-8") == text:
-            return False
-    except OSError:
-        pass
-    path.write_text(text, encoding="utf-8")
-    return True
-
-
-def previous_hosts(directory: Path) -> dict[str, dict[str, Any]]:
-    """Return the variables of the plan written to a directory before; empty when there is none."""
-    try:
-        found: dict[str, dict[str, Any]] = json.loads((directory / _STATE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found
-
-
-def write_drawing(plan: Plan, directory: Path) -> str:
-    """Write ``topology.svg`` and ``index.html``, the drawing with the table of links.
-
-    Returns:
-        An empty text, or the reason why there is no drawing.
-
-    Raises:
-        OSError: the directory cannot be written.
-    """
+def drawing_files(plan: Plan) -> tuple[dict[str, str], str]:
+    """Return ``topology.svg`` and ``index.html``, the drawing with the table of links, and an empty text, or the reason why there is no drawing."""
     nodes, links = tables.drawing(plan.intent)
     if len(nodes) > _LARGEST_DRAWING:
         svg, reason = None, f"{len(nodes)} nodes are more than can be read; the most is {_LARGEST_DRAWING}"
     else:
         svg, reason = draw(nodes, links)
-    if svg is not None:
-        _write(directory / "topology.svg", svg)
-    else:
-        (directory / "topology.svg").unlink(missing_ok=True)
-    _write(directory / "index.html", tables.page(svg or "", tables.link_rows(plan.intent)))
-    return reason
+    page = {"index.html": tables.page(svg or "", tables.link_rows(plan.intent))}
+    return ({"topology.svg": svg, **page} if svg is not None else page), reason

@@ -18,7 +18,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_t
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values
@@ -51,33 +51,31 @@ class Row:
     Attributes:
         role, template: where its template is.
         destination: path on the host.
-        needs: a host without this variable has no such file.
     """
 
     role: str
     template: str
     destination: str
-    needs: str
 
 
 ROWS = (
-    Row("frr", "frr.conf.j2", "/etc/frr/frr.conf", "frr_interfaces"),
-    Row("frr", "daemons.j2", "/etc/frr/daemons", "frr_interfaces"),
-    Row("frr", "frr.service.j2", "/etc/systemd/system/frr.service", "frr_interfaces"),
-    Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service", "vrf_interfaces"),
-    Row("l2tp_ipsec", "swanctl.conf.j2", "/etc/swanctl/conf.d/xgn-l2tp.conf", "l2tp_ipsec_tunnels"),
-    Row("l2tp_ipsec", "xl2tpd.conf.j2", "/etc/xl2tpd/xl2tpd.conf", "l2tp_ipsec_tunnels"),
-    Row("l2tp_ipsec", "strongswan.conf.j2", f"{_UNITS}/strongswan.service.d/90-xgn.conf", "l2tp_ipsec_tunnels"),
-    Row("l2tp_ipsec", "xl2tpd.service.j2", f"{_UNITS}/xl2tpd.service", "l2tp_ipsec_tunnels"),
-    Row("l2tp_ipsec", "xgn-l2tp-watch.service.j2", f"{_UNITS}/xgn-l2tp-watch.service", "l2tp_ipsec_tunnels"),
-    Row("gobgp", "gobgpd.conf.j2", "/etc/gobgpd.conf", "gobgp_asn"),
-    Row("gobgp", "gobgpd.service.j2", f"{_UNITS}/gobgpd.service", "gobgp_asn"),
-    Row("gobgp", "xgn-steering-health.service.j2", f"{_UNITS}/xgn-steering-health.service", "gobgp_asn"),
-    Row("dns_anycast", "unbound.conf.j2", f"{_UNBOUND}/xgn.conf", "dns_anycast_addresses"),
-    Row("dns_anycast", "interfaces.conf.j2", f"{_UNBOUND}/xgn-interfaces.conf", "dns_anycast_addresses"),
-    Row("dns_anycast", "unbound.service.j2", f"{_UNITS}/unbound.service", "dns_anycast_addresses"),
-    Row("dns_anycast", "xgn-anycast.service.j2", f"{_UNITS}/xgn-anycast.service", "dns_anycast_addresses"),
-    Row("docker_macvlan", "docker.conf.j2", f"{_UNITS}/docker.service.d/90-xgn.conf", "docker_macvlan_networks"),
+    Row("frr", "frr.conf.j2", "/etc/frr/frr.conf"),
+    Row("frr", "daemons.j2", "/etc/frr/daemons"),
+    Row("frr", "frr.service.j2", "/etc/systemd/system/frr.service"),
+    Row("vrf", "interface.service.j2", "/etc/systemd/system/interface.service"),
+    Row("l2tp_ipsec", "swanctl.conf.j2", "/etc/swanctl/conf.d/xgn-l2tp.conf"),
+    Row("l2tp_ipsec", "xl2tpd.conf.j2", "/etc/xl2tpd/xl2tpd.conf"),
+    Row("l2tp_ipsec", "strongswan.conf.j2", f"{_UNITS}/strongswan.service.d/90-xgn.conf"),
+    Row("l2tp_ipsec", "xl2tpd.service.j2", f"{_UNITS}/xl2tpd.service"),
+    Row("l2tp_ipsec", "xgn-l2tp-watch.service.j2", f"{_UNITS}/xgn-l2tp-watch.service"),
+    Row("gobgp", "gobgpd.conf.j2", "/etc/gobgpd.conf"),
+    Row("gobgp", "gobgpd.service.j2", f"{_UNITS}/gobgpd.service"),
+    Row("gobgp", "xgn-steering-health.service.j2", f"{_UNITS}/xgn-steering-health.service"),
+    Row("dns_anycast", "unbound.conf.j2", f"{_UNBOUND}/xgn.conf"),
+    Row("dns_anycast", "interfaces.conf.j2", f"{_UNBOUND}/xgn-interfaces.conf"),
+    Row("dns_anycast", "unbound.service.j2", f"{_UNITS}/unbound.service"),
+    Row("dns_anycast", "xgn-anycast.service.j2", f"{_UNITS}/xgn-anycast.service"),
+    Row("docker_macvlan", "docker.conf.j2", f"{_UNITS}/docker.service.d/90-xgn.conf"),
 )
 
 
@@ -94,13 +92,13 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
     """
     values: dict[str, Any] = {}
     for role, function in _VALUES.items():
-        if any(row.role == role and variables.get(row.needs) for row in ROWS):
+        if is_declared(role, variables):
             values[role] = function(_with_defaults(role, variables))
     for row in ROWS:
-        if row.role in values and variables.get(row.needs):
+        if row.role in values:
             own = {"frr_hostname": host.partition(".")[0], **_with_defaults(row.role, variables), f"__{row.role}_values": values[row.role]}
             yield row.destination, rendered(row.role, row.template, own)
-    if variables.get("vrf_interfaces") or variables.get("vrf_vrfs"):
+    if "vrf" in values:
         declared: dict[str, Any] = {"vrfs": variables.get("vrf_vrfs", []), "interfaces": variables.get("vrf_interfaces", [])}
         if "vrf_default_routes" in variables:
             declared["default_routes"] = variables["vrf_default_routes"]
@@ -108,7 +106,7 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
             if kind.made_as and entries_of(variables, kind.variable):
                 declared[kind.made_as] = entries_of(variables, kind.variable)
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
-    if variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"):
+    if is_declared("firewall", variables):
         yield "/etc/xgn/firewall.nft", filter_text(variables)
     yield from _made_files(values)
     # A container has the roles that it names, any other host has this one with the defaults at least.

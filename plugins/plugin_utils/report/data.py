@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.links import containers_of, data_of, first_hops, gathered, link_ends
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import FAMILY_NAMES
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import NETWORK_ONLINE, expected_units
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     State,
@@ -97,7 +98,7 @@ def ospf_of(variables: Variables, state: State) -> list[dict[str, Any]]:
 def boot_of(variables: Variables, state: State) -> list[dict[str, Any]]:
     """Return ``unit, at`` (seconds from the kernel's start, None if it never became active) in the order of the boot."""
     units = data_of(state, "units", {})
-    names = [NETWORK_ONLINE, *expected_units(variables)] if units else []
+    names = [ONLINE, *expected_units(variables)] if units else []
     times = {name: int((units.get(name) or {}).get("ActiveEnterTimestampMonotonic", 0)) for name in names}
     return [{"unit": name, "at": round(time / 1e6, 1) if time else None} for name, time in times.items()]
 

@@ -9,13 +9,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_net
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, State, Variables, canonical_address, duration
 
 # What the kernel says of an interface without a wire. Tunnels say UNKNOWN, which is no fault.
 NO_CARRIER = ("DOWN", "LOWERLAYERDOWN", "NOTPRESENT")
+# Links that are no tunnels, by the kind of their interface; a NIC has none.
+_PLAIN = {kind.kernel_kind: kind for kind in LINK_TYPES.values() if not kind.tunnel}
 # These have no other end.
 ENDLESS = ("dummy", "vrf")
 
@@ -172,17 +174,18 @@ def _gre_ends(variables: Variables, links: Mapping[str, Any] | None) -> list[dic
 def _plain_ends(variables: Variables, links: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Return NICs, bridges and VLANs with addresses; what is at their other end only the other hosts can tell."""
     vrfs = {item["name"] for item in variables.get("vrf_vrfs", [])}
-    declared = {item["name"]: item for item in variables.get("vrf_interfaces", [])}
+    entries = {item["name"]: item for item in entries_of(variables, _PLAIN[""].variable)}
     ends: list[dict[str, Any]] = []
     for item in variables.get("frr_interfaces", []):
         name = item["name"]
-        kind = declared[name].get("kind") if name in declared else None
+        kind = entries[name].get("kind") if name in entries else None
         if name in vrfs or name == LOOPBACK_DEVICE or kind in ENDLESS:
             continue
         word, detail = _interface_state(links, name)
-        end: dict[str, Any] = {"kind": "vlan" if kind == "vlan" else "direct", "interface": name, "state": word, "detail": detail}
-        if kind == "vlan":
-            end["vlan"] = declared[name]["vlan"]
+        plain = _PLAIN.get(kind or "", _PLAIN[""])
+        end: dict[str, Any] = {"kind": plain.name, "interface": name, "state": word, "detail": detail}
+        if plain.tagged:
+            end[plain.number_option] = entries[name][plain.number_option]
         ends.append(end)
     return ends
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import STATE_WORDS, Link, Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.report.wires import End, Wire, networks_of, wires_of, within
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.wires import BRIDGED, TAGGED, End, Wire, networks_of, wires_of, within
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import DEFAULT_VRF, canonical_address, duration
 
 KIND_WORDS = {"docker": "Docker"} | {kind.name: kind.word for kind in LINK_TYPES.values()}
@@ -269,7 +269,7 @@ def _drawn(
     details = [line for end in own for line in _end_lines(end, failures)] + [line for session in sessions for line in session.lines]
     return Link(
         ends,
-        wire.kind if wire.kind != "vxlan" or not set(ends) & set(wire.networks) else "docker",
+        "docker" if wire.kind in BRIDGED and set(ends) & set(wire.networks) else wire.kind,
         "half" if state == "up" and not whole else state,
         "\n".join([text, *(line for line, _word in lines)]),
         "\n".join([", ".join([text, *(line for line, _word in lines)]), *details]),
@@ -283,7 +283,7 @@ def _kind_word(wire: Wire, ends: Sequence[str]) -> str:
     if network:
         return f"Docker {network}"
     number = next((end.entry["vlan"] for end in wire.ends if "vlan" in end.entry), None)
-    return f"{KIND_WORDS[wire.kind]} {number}" if wire.kind == "vlan" else KIND_WORDS[wire.kind]
+    return f"{KIND_WORDS[wire.kind]} {number}" if wire.kind in TAGGED else KIND_WORDS[wire.kind]
 
 
 def _attachments(wire: Wire, segment: Node, sessions: Sequence[_Session], failures: Failures) -> Iterator[Link]:

@@ -14,6 +14,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types impor
 # Subnets with room for two, and no other use than a link between them.
 PAIR_LENGTHS = {4: 30, 6: 126}
 TUNNELS = tuple(kind.name for kind in LINK_TYPES.values() if kind.point_to_point)
+# Tunnels that a container may hang on as on a wire; links that are told by a number on one.
+BRIDGED = tuple(kind.name for kind in LINK_TYPES.values() if kind.tunnel and not kind.point_to_point)
+TAGGED = tuple(kind.name for kind in LINK_TYPES.values() if kind.tagged)
 # The kind of a wire whose ends say different: the one that says most.
 TELLING = ("docker", *(kind.name for kind in LINK_TYPES.values() if not kind.point_to_point))
 
@@ -123,9 +126,8 @@ def _shared(ends: Sequence[End], hosts: Sequence[Mapping[str, Any]], owners: Map
 
 def _tokens(end: End) -> Iterator[Hashable]:
     entry = end.entry
-    if entry["kind"] == "vxlan":
-        for address in (entry["own"], *entry["remotes"]):
-            yield "vxlan", entry["vni"], address
+    for address in (entry["own"], *entry["remotes"]) if "vni" in entry else ():
+        yield "vni", entry["vni"], address
     for network in networks_of(entry):
         # Larger subnets may be used in two places; there it takes a neighbor to tell.
         if network.prefixlen >= PAIR_LENGTHS[network.version] or entry["ospf"]:
@@ -177,7 +179,7 @@ def within(entry: Mapping[str, Any], address: str) -> bool:
 
 def _strangers(members: Sequence[End]) -> Iterator[str]:
     """Yield the names of VXLAN ends that no host of the report has."""
-    known = {end.entry["own"] for end in members if end.entry["kind"] == "vxlan"}
+    known = {end.entry["own"] for end in members if "vni" in end.entry}
     for end in members:
         for address in end.entry.get("remotes", []):
             if address not in known:

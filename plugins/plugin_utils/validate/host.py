@@ -14,7 +14,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import IPAddress, IPInterface, View, parse_interface
 
 # Defaults of the roles that rules depend on; a unit test keeps them equal to the argument specs.
-WIREGUARD_MTU = 1412
 ALLOWED_IPS = tuple(EVERYTHING.values())
 FAMILY_DEFAULT = "ipv4"
 

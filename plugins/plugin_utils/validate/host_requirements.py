@@ -7,15 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
 
 # Which kernels have a feature, by the release that brought it into the tree.
-WIREGUARD_IN_TREE = (5, 6)  # commit e7096c131e51, Linux 5.6
 MPLS_USABLE = (4, 5)  # FRR's installation guide
 VRF_FIRST = (4, 4)  # Documentation/networking/vrf.rst
 VRF_SOCKET_BUG = ((4, 14), (4, 19))  # FRR's installation guide: VRF-specific TCP sockets are not properly handled
+# What role vrf makes beside tunnels, by the kind of interface: the module of the kernel that it needs.
+_MODULE_OF_KIND = {"bridge": "bridge", "dummy": "dummy", "macvlan": "macvlan"} | {
+    kind.kernel_kind: kind.kernel_module for kind in LINK_TYPES.values() if not kind.tunnel and kind.kernel_module
+}
+# All modules that are judged; module host_facts looks for these.
+JUDGED = frozenset(
+    {
+        "mpls_router",
+        "vrf",
+        *_MODULE_OF_KIND.values(),
+        *(module for kind in TUNNELS for module in (kind.kernel_module, kind.kernel_module_ipv6)),
+    }
+    - {""}
+)
 
 
 def kernel_version(release: str) -> tuple[int, int]:
@@ -85,13 +100,23 @@ def _kernel_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> l
             f"kernels 4.14 to 4.18 do not handle TCP sockets in a VRF, so BGP there stays down; {found}. "
             "Remedy: set sysctl_tcp_l3mdev_accept: 1 (BGP passwords do not work then), or install a newer kernel and reboot."
         )
-    if variables.get("wireguard_interfaces"):
-        if kernel < WIREGUARD_IN_TREE and features["wireguard"] in ("missing", "unknown"):
-            problems.append(f"WireGuard is in the kernel since 5.6; {found}. {newer}")
-        elif features["wireguard"] == "missing":
-            problems.append(f"WireGuard needs the kernel module wireguard; {found}, built without it. {newer}")
-    for module, family in (("ip_gre", "IPv4"), ("ip6_gre", "IPv6")):
-        used = any((":" in tunnel.get("local", "")) == (family == "IPv6") for tunnel in variables.get("gre_interfaces") or [])
-        if used and features[module] == "missing":
-            problems.append(f"GRE over {family} needs the kernel module {module}; {found}, built without it. {newer}")
+    for title, module, since in _needed(variables):
+        if since is not None and kernel < since and features[module] in ("missing", "unknown"):
+            problems.append(f"{title} is in the kernel since {since[0]}.{since[1]}; {found}. {newer}")
+        elif features[module] == "missing":
+            problems.append(f"{title} needs the kernel module {module}; {found}, built without it. {newer}")
     return problems
+
+
+def _needed(variables: Mapping[str, Any]) -> list[tuple[str, str, tuple[int, int] | None]]:
+    """Return, once each, what the interfaces of a host are called, the module they need, and the release that brought it where older ones are in use."""
+    found: list[tuple[str, str, tuple[int, int] | None]] = []
+    for kind in TUNNELS:
+        for entry in variables.get(kind.variable) or []:
+            local = entry.get("local")
+            over = f" over {TITLE[FAMILY[6 if ':' in (local or '') else 4]]}" if kind.kernel_module_ipv6 else ""
+            found.append((kind.title + over, kind.module_of(local), kind.kernel_since))
+    for entry in variables.get("vrf_interfaces") or []:
+        if entry.get("kind") in _MODULE_OF_KIND:
+            found.append((f"An interface of kind {entry['kind']}", _MODULE_OF_KIND[entry["kind"]], None))
+    return list(dict.fromkeys(found))

@@ -17,6 +17,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules
 
 CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
 """Variables beside those of the roles that the rules read."""
+# Where something is on the controller says nothing of a host, nor does what allows or asks for one step of one run.
+_OF_A_RUN = ("_key_registry", "_remove_all", "_rotate_keys")
+# Roles that leave nothing on a host. Of their variables those say something of it that come with its plan.
+_LEAVE_NOTHING = frozenset({"preflight", "frr_build", "failover_test", "verify"})
+_PLANNED = frozenset({"failover_test_paths", "verify_reach", "verify_reserves", "verify_routes", "verify_site"})
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,14 @@ class RoleSpecs:
     Attributes:
         roles: role names.
         options: option name to spec, of all roles and entry points together.
+        defaults: what the roles give a variable that nobody gives, as it is written there.
+        of_steps: names of options that no main entry point has: they come with a task that runs another one.
     """
 
     roles: frozenset[str]
     options: Mapping[str, Mapping[str, Any]]
+    defaults: Mapping[str, Any]
+    of_steps: frozenset[str] = frozenset()
 
     def role_of(self, variable: str) -> str | None:
         """Return the role whose name a variable begins with: the longest one, so that frr_build_x is not frr's."""
@@ -42,6 +51,12 @@ class RoleSpecs:
     def options_of(self, *roles: str) -> dict[str, Mapping[str, Any]]:
         """Return the options of some roles."""
         return {name: option for name, option in self.options.items() if self.role_of(name) in roles}
+
+    def says_of_host(self, name: str) -> bool:
+        """Tell whether a role's variable says something of a host, and not of a run or of the controller."""
+        if name in _PLANNED:
+            return True
+        return not (name.endswith(_OF_A_RUN) or name in self.of_steps or self.role_of(name) in _LEAVE_NOTHING)
 
     def may_hold_secret(self, place: Place) -> bool:
         """Tell whether a value is marked no_log, stands in one that is, or holds such a key."""
@@ -59,7 +74,7 @@ def _holds_secret(spec: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=1)
 def load_role_specs(roles: Path) -> RoleSpecs:
-    """Read the argument specs of every role below a directory, once a process.
+    """Read the argument specs and defaults of every role below a directory, once a process.
 
     Parameters:
         roles: the directory ``roles`` of the collection.
@@ -70,9 +85,14 @@ def load_role_specs(roles: Path) -> RoleSpecs:
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # eight times faster where libyaml is there
     options: dict[str, Mapping[str, Any]] = {}
+    main: set[str] = set()
+    defaults: dict[str, Any] = {}
     names = set()
     for role in sorted(path for path in roles.iterdir() if path.is_dir()):
         names.add(role.name)
+        given = role / "defaults" / "main.yml"
+        if given.is_file():
+            defaults.update(yaml.load(given.read_text(encoding="utf-8"), loader) or {})
         specs = role / "meta" / "argument_specs.yml"
         if not specs.is_file():
             continue
@@ -80,7 +100,8 @@ def load_role_specs(roles: Path) -> RoleSpecs:
             for name, option in (spec.get("options") or {}).items():
                 # What another entry point requires comes with the task that includes it, not from the inventory.
                 options.setdefault(name, option if entry_point == "main" else {**option, "required": False})
-    return RoleSpecs(frozenset(names), options)
+                main.update({name} if entry_point == "main" else ())
+    return RoleSpecs(frozenset(names), options, defaults, frozenset(options) - main)
 
 
 def role_variables(variables: Mapping[str, Any], specs: RoleSpecs) -> dict[str, Any]:

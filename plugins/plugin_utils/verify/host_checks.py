@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import NETWORK_PRE, check_firewall, uses_firewall
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import NETWORK_PRE, check_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
@@ -27,7 +27,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes im
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
     NETWORK_MANAGER,
-    NETWORK_ONLINE,
     check_units,
     expected_units,
 )
@@ -43,8 +42,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     canonical_address,
     canonical_prefix,
     roles_of,
-    uses_frr,
-    uses_vrf,
 )
 
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
@@ -74,27 +71,30 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
                 expect["bfd"].append(session)
     for route in known.get("verify_routes", []):
         expect["routes"].append({"vrf": route.get("vrf") or DEFAULT_VRF, "prefix": canonical_prefix(route["prefix"])})
-    asks_frr = uses_frr(known) or bool(expect["routes"])
+    filters, routes = is_declared("firewall", known), is_declared("frr", known)
+    asks_frr = routes or bool(expect["routes"])
     return {
         "sysctls": list(sysctl_values(known)) if "sysctl" in roles_of(known) else [],
-        "units": [*units, NETWORK_MANAGER, NETWORK_ONLINE, *([NETWORK_PRE] if uses_firewall(known) else [])],
+        "units": [*units, NETWORK_MANAGER, ONLINE, *([NETWORK_PRE] if filters else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
-        "l2tp": bool(known.get("l2tp_ipsec_tunnels")),
+        "l2tp": is_declared("l2tp_ipsec", known),
         # What the interface layer makes has a part of the name of its type.
         **{kind.name: bool(entries_of(known, kind.variable)) for kind in TUNNELS if kind.made_as},
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
-        "frr_config": uses_frr(known) and bool(known.get("verify_frr_config", True)),
-        "gobgp": bool(known.get("gobgp_asn")),
-        "filter": filter_text(known) if uses_firewall(known) else "",
-        "anycast": bool(known.get("dns_anycast_addresses")),
+        "frr_config": routes and bool(known.get("verify_frr_config", True)),
+        "gobgp": is_declared("gobgp", known),
+        "filter": filter_text(known) if filters else "",
+        "anycast": is_declared("dns_anycast", known),
         "listening": bool(known.get("dns_anycast_ssh_listen")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
-        "wait": int(known.get("verify_wait", 60)) if asks_frr or known.get("gobgp_asn") or known.get("docker_macvlan_containers") else 0,
+        "wait": int(known.get("verify_wait", 60))
+        if asks_frr or is_declared("gobgp", known) or known.get("docker_macvlan_containers")
+        else 0,
         "expect": expect,
     }
 
@@ -117,21 +117,14 @@ def host_checks(
     known = relevant_variables(variables)
     ledger = Ledger(host, state)
     ledger.add("Host reachable", "passed", f"ansible {host} -m ping", "the live state was read")
-    used = {
-        "sysctl": "sysctl" in roles_of(known),
-        "vrf": uses_vrf(known),
-        "wireguard": bool(known.get("wireguard_interfaces")),
-        "frr": uses_frr(known),
-    }
-    for role, in_use in used.items():
-        if role not in roles_of(known):
-            ledger.skip(f"Role {role}", f"verify_roles does not name {role}")
-        elif not in_use:
-            ledger.skip(f"Role {role}", f"this host declares nothing for role {role}")
-    for optional in COMPARED:
-        if variables.get(optional.optional) and optional.name not in roles_of(known):
-            ledger.skip(f"Role {optional.name}", f"verify_roles does not name {optional.name}")
-    if used["sysctl"]:
+    # What every host has comes first.
+    for role in sorted(COMPARED, key=lambda item: item.optional):
+        if role.name not in roles_of(known):
+            if not role.optional or role.is_declared(variables):
+                ledger.skip(f"Role {role.name}", f"verify_roles does not name {role.name}")
+        elif not role.optional and not role.is_declared(known):
+            ledger.skip(f"Role {role.name}", f"this host declares nothing for role {role.name}")
+    if "sysctl" in roles_of(known):
         check_sysctls(ledger, known)
     check_units(ledger, known)
     check_vrfs(ledger, known)

@@ -156,16 +156,6 @@ def tables_of(variables: Variables) -> dict[str, int]:
     return {DEFAULT_VRF: MAIN_TABLE, **{vrf["name"]: int(vrf["table"]) for vrf in variables.get("vrf_vrfs", [])}}
 
 
-def uses_frr(variables: Variables) -> bool:
-    """Say whether anything is configured for FRR."""
-    return any(variables.get(name) for name in ("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_bgp", "frr_ospf", "frr_ospf6"))
-
-
-def uses_vrf(variables: Variables) -> bool:
-    """Say whether role ``vrf`` has anything to do."""
-    return bool(variables.get("vrf_vrfs") or variables.get("vrf_interfaces"))
-
-
 def roles_of(variables: Variables) -> list[str]:
     """Return the roles that are compared: those in ``verify_roles``."""
     return list(variables.get("verify_roles", [role.name for role in COMPARED]))

@@ -34,18 +34,28 @@ def test_a_plan_is_written_once(act: Act, tmp_path: Path) -> None:
     directory = tmp_path / "plan"
     first = act(plan.ActionModule, {"directory": str(directory), **QUICK}, pair())
     assert (first["changed"], first["hosts"], first["peers"]) == (True, ["T1", "T2"], [])
-    assert first["changes"] == {"T1": ["new host"], "T2": ["new host"]}
-    assert first["diff"]["prepared"] == "T1: new host\nT2: new host\n"
-    assert first["msg"] == f"2 hosts, 1 links; written to {directory}"
+    assert first["msg"] == f"2 hosts, 1 links; written to {directory}/current"
+    assert first["current"] == f"{directory}/current" and Path(first["directory"]) == (directory / "current").resolve()
     again = act(plan.ActionModule, {"directory": str(directory), **QUICK}, pair())
-    assert (again["changed"], again["changes"]) == (False, {})
-    assert again["diff"]["prepared"] == "The plan is the same as before.\n"
+    assert (again["changed"], again["directory"]) == (False, first["directory"])
 
 
 def test_check_mode_plans_and_writes_nothing(act: Act, tmp_path: Path) -> None:
     told = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK}, pair(), check=True)
     assert told["changed"] and told["changes"] == {"T1": ["new host"], "T2": ["new host"]}
+    assert told["msg"] == "2 hosts, 1 links; not written: check mode"
     assert not (tmp_path / "plan").exists()
+
+
+def test_two_inventories_do_not_share_a_directory(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "inventories/two"):
+        (tmp_path / name).mkdir(parents=True)
+    found = []
+    for source in ("one", "inventories/two"):
+        result = act(plan.ActionModule, QUICK, {**pair(), "ansible_inventory_sources": [str(tmp_path / source)]})
+        found.append(result["current"])
+    assert found == [f"{tmp_path}/build/plan/one/current", f"{tmp_path}/build/plan/inventories/two/current"]
 
 
 def test_mistakes_are_a_list_and_nothing_is_written(act: Act, tmp_path: Path) -> None:
@@ -88,7 +98,7 @@ def test_public_keys_come_from_beside_the_inventory(act: Act, tmp_path: Path) ->
     key.write_text("wg0: KEY-OF-T1\n", encoding="utf-8")
     variables = {**pair(), "inventory_dir": str(tmp_path)}
     act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)
-    assert "KEY-OF-T1" in (tmp_path / "plan" / "T2" / "vyos.txt").read_text(encoding="utf-8")
+    assert "KEY-OF-T1" in (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
     key.write_text("- torn\n", encoding="utf-8")
     with pytest.raises(AnsibleError, match=r"T1\.txt: expected lines"):
         act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK}, variables)

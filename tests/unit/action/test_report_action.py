@@ -39,12 +39,12 @@ def test_a_healthy_network(act: Act, tmp_path: Path, said: list[str]) -> None:
     result = act(ActionModule, arguments, variables(faults=False))
     assert (result["changed"], result["failed"], result["counts"]["failed"]) == (False, False, 0)
     assert set(result["paths"]) == {"html", "json", "xml"}
-    assert result["msg"].endswith(f"skipped: {tmp_path}/report/report.html")
-    assert said[-1] == f"Report: {tmp_path}/report/report.html\n"
-    kept = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert result["msg"].endswith(f"skipped: {tmp_path}/report/current/report.html")
+    assert said[-1] == f"Report: {tmp_path}/report/current/report.html\n"
+    kept = json.loads((tmp_path / "report" / "current" / "report.json").read_text(encoding="utf-8"))
     assert (kept["title"], kept["inventory"]) == ("Tuesday", "inventories/t1_t2")
     assert kept["calls"] == {"T1": 1, "T2": 2}
-    assert "not drawn here" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "not drawn here" in (tmp_path / "report" / "current" / "report.html").read_text(encoding="utf-8")
 
 
 def test_it_fails_for_a_failed_check_unless_told_otherwise(act: Act, tmp_path: Path, said: list[str]) -> None:
@@ -52,7 +52,7 @@ def test_it_fails_for_a_failed_check_unless_told_otherwise(act: Act, tmp_path: P
     result = act(ActionModule, arguments, variables(faults=True), check=True)
     assert result["failed"] and " checks failed on T1, T2: " in result["msg"]
     assert "FAILED" in said[0]
-    assert (tmp_path / "report.html").is_file(), "in check mode, too"
+    assert (tmp_path / "current" / "report.html").is_file(), "in check mode, too"
     assert not act(ActionModule, {**arguments, "fail": False}, variables(faults=True))["failed"]
 
 
@@ -67,7 +67,7 @@ def test_what_was_measured_of_failovers_is_shown(act: Act, tmp_path: Path, said:
     known["hostvars"]["T1"]["ansible_facts"][FACT]["summary"]["failover"] = [samples.CUT]
     act(ActionModule, {"dest": str(tmp_path), "hosts": ["T1", "T2"]}, known)
     assert any("ovpn2" in text and "wg1" in text for text in said[1:-1])
-    assert (tmp_path / "failover.svg").is_file()
+    assert (tmp_path / "current" / "failover.svg").is_file()
 
 
 def test_a_report_that_cannot_be_written_is_an_error(act: Act, tmp_path: Path) -> None:

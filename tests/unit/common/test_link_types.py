@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.module_utils import interface_layer, interface_tunnel
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer, interface_tunnel, removal, way_back_program
+from ansible_collections.xuegao.net.plugins.modules import host_facts
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import LAYERS, fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import interface_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType, LinkTypeError, link_type
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, ONLINE, LinkType, LinkTypeError, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, LinkOptions, Node, WrittenEnd
@@ -32,12 +33,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import KIND_WORDS
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.wires import TELLING, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate import variable_rules
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, host_requirements
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.ownership import is_wanted
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import boot_pairs, expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = "ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules"
-UTILS = ROOT / "plugins" / "plugin_utils"
+PLUGINS = ROOT / "plugins"
+UTILS = PLUGINS / "plugin_utils"
 TYPES = list(LINK_TYPES.values())
 LINK_OPTIONS = intent_options()["xgn_links"]["options"]
 
@@ -300,30 +305,152 @@ def test_an_entry_does_not_change() -> None:
 
 # ---- no second table -----------------------------------------------------------------------------------------------------------------------
 
+# What tells a type, with its name. The variable of what is no tunnel is that of all interfaces.
+WORDS = {word: kind.name for kind in TYPES for word in (kind.name, kind.variable if kind.tunnel else kind.name)}
+BEGINNINGS = {word.partition("{")[0]: kind.name for kind in TYPES for word in (kind.unit, *kind.other_units) if word}
+FILES = [
+    path for folder in ("plugin_utils", "module_utils", "modules", "action", "filter") for path in sorted((PLUGINS / folder).rglob("*.py"))
+]
+# Files that name several types, and why nothing is missed there.
+TABLES = {
+    "plugin_utils/common/link_types.py",
+    # The encapsulations.
+    "plugin_utils/common/encapsulation.py",
+    # The roles, of which most types have one of their own.
+    "plugin_utils/common/roles.py",
+    # How the live state of a link is read: whoever asks it for another type is answered with a KeyError.
+    "plugin_utils/report/links.py",
+    # What a host is asked for; held to the registry by test_verify_asks_for_it_and_judges_it.
+    "modules/live_state.py",
+    # Held by test_what_a_host_is_asked_of_its_kernel_is_what_is_judged.
+    "modules/host_facts.py",
+    # Held by test_a_way_back_starts_its_units_with_the_tunnels.
+    "module_utils/removal.py",
+    # What versions that kept no record have made; none comes to it.
+    "module_utils/ownership.py",
+}
 
-@pytest.mark.parametrize("path", [path.relative_to(UTILS).as_posix() for path in sorted(UTILS.rglob("*.py"))])
-def test_no_file_compares_the_type_of_a_link(path: str) -> None:
+
+def types_in(node: ast.AST) -> set[str]:
+    """Return the types that an expression names by their own names, their variables' or their units'."""
+    texts = {item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+    named = {WORDS[text] for text in texts if text in WORDS}
+    return named | {kind for beginning, kind in BEGINNINGS.items() if any(text.startswith(beginning) for text in texts)}
+
+
+def asks_for_a_type(node: ast.AST, report: bool) -> bool:
+    """Tell whether an expression is what an object says of its type. Elsewhere than in the report, a kind is one of the kernel's."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("type", "name", "role", "variable") or (report and node.attr == "kind")
+    return report and isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "kind"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PLUGINS).as_posix())
+def test_no_file_compares_the_type_of_a_link(path: Path) -> None:
     """What depends on the type is a field of its entry: a comparison would fall to its other side for a type that is added later."""
-    for node in ast.walk(ast.parse((UTILS / path).read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
-            words = {
-                item.value for side in sides for item in ast.walk(side) if isinstance(item, ast.Constant) and isinstance(item.value, str)
-            }
-            asked = any(isinstance(side, ast.Attribute) and side.attr == "type" for side in sides)
-            assert not (asked and words & set(LINK_TYPES)), (
+            asked = any(asks_for_a_type(side, "report" in path.parts) for side in sides)
+            assert not (asked and any(map(types_in, sides))), (
                 f"{path}:{node.lineno} compares a link's type; ask its entry in common/link_types.py"
             )
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "startswith":
+            assert not any(map(types_in, node.args)), f"{path}:{node.lineno} tells a type by its unit's name"
 
 
 def test_the_registry_stands_in_one_file() -> None:
+    """Neither a dictionary by type nor a list of types, of their variables or of their units stands anywhere else."""
     assert Path(str(link_types.__file__)).name == "link_types.py"
-    tables = []
-    for path in sorted(UTILS.rglob("*.py")):
+    tables = set()
+    for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found: set[str] = set()
             if isinstance(node, ast.Dict):
-                keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
-                if len(keys & set(LINK_TYPES)) > 1:
-                    tables.append(f"{path.relative_to(UTILS).as_posix()}")
-    # The encapsulations themselves; how each kind of live state is read.
-    assert sorted(set(tables)) == ["common/encapsulation.py", "report/links.py"]
+                found = {kind for key in node.keys if key is not None for kind in types_in(key)}
+            elif isinstance(node, (ast.Tuple, ast.Set, ast.List)):
+                found = types_in(node)
+            if len(found) > 1:
+                tables.add(path.relative_to(PLUGINS).as_posix())
+    assert tables == TABLES
+
+
+# ---- what cannot ask the registry ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_host_is_asked_of_its_kernel_is_what_is_judged() -> None:
+    """A module of the kernel that is gathered and never judged, or judged and never gathered, is one that nobody misses before the interface fails."""
+    assert set(host_facts.KERNEL_FEATURES) == JUDGED
+    for kind in TYPES:
+        assert bool(kind.kernel_module) == bool(kind.kernel_kind), kind.name
+        assert bool(kind.kernel_module_ipv6) == bool(kind.kernel_kind_ipv6), kind.name
+        assert {kind.kernel_module, kind.kernel_module_ipv6} - {""} <= JUDGED
+    host = {"os_family": "Debian", "systemd": True, "network_manager": False, "kernel": "6.12.1"}
+    for kind in TYPES:
+        if kind.kernel_module:
+            features = {name: "missing" if name == kind.kernel_module else "module" for name in JUDGED}
+            variables = cast(dict[str, Any], make_plan(intent_with(kind)).hosts["a"])
+            (sentence,) = host_requirements({**host, "kernel_features": features}, variables)
+            assert f"kernel module {kind.kernel_module};" in sentence
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.unit], ids=names)
+def test_a_way_back_starts_its_units_with_the_tunnels(kind: LinkType) -> None:
+    """A unit that its table does not know would be started behind all that is routed over the tunnel."""
+    entries = entries_of(make_plan(intent_with(kind)).hosts["a"], kind.variable)
+    units = kind.units(entries)
+    assert {removal.stage_of(unit) for unit in units if unit not in dict(kind.later_units).values()} == {way_back_program.TUNNELS}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.unit], ids=names)
+def test_the_boot_order_of_its_units_is_checked(kind: LinkType) -> None:
+    variables = make_plan(intent_with(kind)).hosts["a"]
+    units = kind.units(entries_of(variables, kind.variable))
+    assert units and set(units) <= set(expected_units(variables))
+    pairs = boot_pairs(variables)
+    unit = kind.unit_of(entries_of(variables, kind.variable)[0])
+    assert (ONLINE, unit) in pairs
+    assert all((first, unit) in pairs for first in kind.other_units)
+    assert [second for first, second in pairs if second == "interface.service" and first == unit]
+
+
+def test_units_of_an_entry_that_is_gone_are_left_over() -> None:
+    for kind in TYPES:
+        if kind.unit_per_entry:
+            unit = kind.unit.format(name="gone9", side="server")
+            variables = make_plan(intent_with(kind)).hosts["a"]
+            assert not is_wanted({"role": kind.role, "kind": "unit", "name": unit}, variables)
+            own = kind.unit_of(entries_of(variables, kind.variable)[0])
+            assert is_wanted({"role": kind.role, "kind": "unit", "name": own}, variables)
+
+
+def test_the_mtu_of_an_entry_that_names_none_is_the_roles() -> None:
+    for kind in TYPES:
+        option = load_role_specs(ROOT / "roles").options[kind.variable]["options"]["mtu"]
+        assert option.get("default") == kind.usual_mtu, kind.name
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.tunnel], ids=names)
+def test_an_mss_that_it_cannot_carry_is_refused(kind: LinkType) -> None:
+    variables = cast(dict[str, Any], make_plan(intent_with(kind)).hosts["a"])
+    variables |= {"firewall_tcp_mss_interfaces": [f"{kind.prefix}7"], "firewall_tcp_mss": {"ipv4": 1480}}
+    found = [str(problem) for problem in variable_rules.host_problems(variables) if "firewall_tcp_mss" in str(problem.path)]
+    assert [f"does not fit into {kind.prefix}7" in text for text in found] == [True]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.tunnel], ids=names)
+def test_it_is_written_for_those_that_the_entry_names(kind: LinkType) -> None:
+    """And in words for the others: what is named and not written would be missed by the owner of the router."""
+    raw = intent_with(kind)
+    raw["xgn_nodes"]["b"]["managed"] = False
+    if "public_key" in kind.end_keys:
+        raw["xgn_links"][0]["ends"][1]["public_key"] = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
+    files = dict(plan_files(make_plan(raw)))
+    name = f"{kind.prefix}7"
+    written = {
+        "wg-quick": f"b/{name}.conf" in files,
+        "iproute2": f"ip link add dev {name}" in files["b/README.md"],
+        "routeros": f"name={name} " in files["b/routeros.rsc"],
+        "vyos": any(line.startswith("set interfaces") and (name in line or " tun7 " in line) for line in files["b/vyos.txt"].splitlines()),
+    }
+    assert {target for target, there in written.items() if there} == set(kind.written_for)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
-import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, Role, lacks_packages
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, lacks_packages
 
 ROOT = Path(__file__).resolve().parents[3]
 INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
@@ -26,15 +26,25 @@ def test_the_roles_are_those_on_disk() -> None:
 def test_site_runs_them_in_that_order() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
+    (run,) = build["tasks"]
+    # The first and the last step take the host for the run and give it back; so does the only one after a failure.
+    first, *tasks, last = run["block"]
+    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in (first, last, *run["always"])] == ["begin", "end", "release"]
     steps = {
         task[kind]["name"].removeprefix("xuegao.net."): (kind, task)
-        for task in build["tasks"]
+        for task in tasks
         for kind in INCLUSION
-        if kind in task and "tasks_from" not in task[kind]
+        if kind in task and task[kind].get("tasks_from", "requirements") == "requirements"
     }
     ran = list(steps)
-    others = [task["name"] for task in build["tasks"] if not any(task in step for step in steps.values())]
-    assert others == ["See whether something has to be installed anywhere", "Confirm the network over a new connection"]
+    others = [task["name"] for task in tasks if not any(task in step for step in steps.values())]
+    assert others == [
+        "Note what this run begins",
+        "See whether something has to be installed anywhere",
+        "Confirm the network over a new connection",
+        "Do what is left to do",
+        "Confirm over a new connection",
+    ]
     assert ran == [name for name in ROLES if name in ran]
     for name, (kind, task) in steps.items():
         # A condition on an import is one on each of the role's tasks, so that each is skipped, and printed.
@@ -50,20 +60,22 @@ def test_role_verify_names_those_that_are_compared() -> None:
     assert set(option["choices"]) == {item.name for item in COMPARED}
 
 
-@pytest.mark.parametrize("item", ROLES.values(), ids=lambda item: item.name)
-def test_the_variable_that_tells_is_the_roles_own(item: Role) -> None:
-    assert not item.optional or (item.optional in specs_of(item.name) and item.optional.startswith(item.prefix))
-
-
 def test_each_role_that_makes_something_on_a_host_has_variables_that_tell() -> None:
     """Else a host that is no node, and uses that role alone, would be refused."""
-    assert {item.name for item in ROLES.values() if not (item.optional or item.declares)} == {
-        *("preflight", "sysctl", "frr_build", "failover_test", "verify")
-    }
+    assert {item.name for item in ROLES.values() if not item.declares} == {*("preflight", "sysctl", "frr_build", "failover_test", "verify")}
     for item in ROLES.values():
         # Role vrf makes the interfaces of two others.
         owners = [item.name, *(("vxlan", "gre") if item.name == "vrf" else ())]
         assert set(item.declares) <= {name for owner in owners for name in specs_of(owner) if name.startswith(ROLES[owner].prefix)}
+        assert not item.optional or item.declares, "of a role that makes the same everywhere there is something to say"
+        assert not item.removes or item.declares
+        assert not item.absent or item.absent[1] in cast(dict[str, Any], specs_of(item.name)[item.absent[0]])["choices"]
+
+
+def test_all_that_stands_in_frr_conf_is_declared() -> None:
+    """Role frr has no variable of its own for whether it is used: each of its lists is a part of frr.conf."""
+    lists = {name for name, spec in cast(dict[str, dict[str, Any]], specs_of("frr")).items() if spec["type"] == "list"}
+    assert set(ROLES["frr"].declares) == lists - {"frr_after_units"}
 
 
 def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_host_to_it() -> None:
@@ -86,3 +98,5 @@ def test_a_run_that_installs_takes_longer() -> None:
     )
     assert lacks_packages({"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "openvpn_tunnels": [{"name": "ovpn1"}]})
     assert not lacks_packages({"openvpn_tunnels": [{"name": "ovpn1"}]})
+    assert lacks_packages({"xgn_host": {"packages": ["wireguard-tools"]}}), "site installs FRR on every host, whatever it declares"
+    assert not lacks_packages({"xgn_host": host, "firewall_public_interfaces": ["eth0"], "firewall_state": "absent"})

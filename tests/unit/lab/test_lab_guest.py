@@ -244,6 +244,7 @@ def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path:
             "vars": {
                 "openvpn_key_registry": f"{tmp_path}/openvpn_keys",
                 "wireguard_key_registry": f"{tmp_path}/wireguard_keys",
+                "xgn_applied_directory": f"{tmp_path}/applied",
                 "xgn_way_back_seconds": 600,
             },
         }

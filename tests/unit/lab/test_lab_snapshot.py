@@ -10,7 +10,7 @@ import pytest
 from lab import snapshot, vm
 from lab.errors import LabError
 from lab.kernel import Kernel
-from lab.paths import LabPaths
+from lab.paths import RECORDS, LabPaths
 from lab.uml import Uml
 
 DEFINITION = vm.Definition("image", "seed", "uml", "hardware")
@@ -23,8 +23,8 @@ def lab(tmp_path: Path) -> tuple[LabPaths, dict[str, Uml]]:
     kernel.mkdir()
     (kernel / "kernel.json").write_text('{"release": "7.2.12-xgn", "origin": "built here"}')
     paths = LabPaths(tmp_path / "state", tmp_path / "run")
-    for kind in ("wireguard", "openvpn"):
-        paths.keys(kind).mkdir(parents=True)
+    for variable in RECORDS:
+        paths.record(variable).mkdir(parents=True)
     for name in ("r1", "r2"):
         paths.vm(name).directory.mkdir(parents=True)
         vm.write_record(paths.vm(name), vm.Record(DEFINITION, 2222))
@@ -34,19 +34,19 @@ def lab(tmp_path: Path) -> tuple[LabPaths, dict[str, Uml]]:
 
 def write(paths: LabPaths, name: str, text: str) -> None:
     paths.vm(name).cow.write_text(text)
-    (paths.keys("wireguard") / f"{name}.txt").write_text(text)
+    (paths.record("wireguard_key_registry") / f"{name}.txt").write_text(text)
 
 
-def test_disks_and_keys_come_back(lab: tuple[LabPaths, dict[str, Uml]]) -> None:
+def test_disks_and_what_is_recorded_of_the_hosts_come_back(lab: tuple[LabPaths, dict[str, Uml]]) -> None:
     paths, machines = lab
     snapshot.save(paths, "before", machines)
     for name in machines:
         write(paths, name, "changed since")
-    (paths.keys("openvpn") / "new.txt").write_text("made since")
+    (paths.record("xgn_applied_directory") / "new.txt").write_text("made since")
     snapshot.put_back(paths, "before", machines)
     assert [paths.vm(name).cow.read_text() for name in machines] == ["r1 as it was", "r2 as it was"]
-    assert (paths.keys("wireguard") / "r1.txt").read_text() == "r1 as it was"
-    assert list(paths.keys("openvpn").iterdir()) == []
+    assert (paths.record("wireguard_key_registry") / "r1.txt").read_text() == "r1 as it was"
+    assert list(paths.record("xgn_applied_directory").iterdir()) == []
 
 
 def test_a_second_of_the_same_name_replaces_the_first(lab: tuple[LabPaths, dict[str, Uml]]) -> None:

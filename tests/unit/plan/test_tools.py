@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
@@ -101,7 +103,10 @@ def test_changes_are_said_in_words() -> None:
     ]
     assert "BGP in CORE, networks: 10.2.0.0/24 added" in changes["T2"]
     assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}
-    assert plan_changes({"gone": {}}, {"new": {}}) == {"new": ["new host"], "gone": ["no longer in the plan"]}
+    assert plan_changes({"gone": {}}, {"new": {}}) == {
+        "new": ["new host"],
+        "gone": ["no longer in the inventory: what it last applied is still there"],
+    }
 
 
 GOLDEN_PLANS = sorted(path.parent.name for path in (ROOT / "tests" / "golden").glob("*/intent.yml"))
@@ -125,31 +130,73 @@ def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
     assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE: added"]}
 
 
-def test_a_directory_holds_the_plan_and_nothing_else(tmp_path: Path) -> None:
-    plan = make_plan(pair())
-    first = plan_directory.write_plan(plan, tmp_path)
-    assert "T1/variables.yml" in first and "T1/files/etc/frr/frr.conf" in first
-    assert yaml.safe_load((tmp_path / "T1" / "variables.yml").read_text(encoding="utf-8")) == plan.hosts["T1"]
-    assert plan_directory.write_plan(plan, tmp_path) == []
-    (tmp_path / "keep.txt").write_text("mine", encoding="utf-8")
-    (tmp_path / "T1" / "files" / "stray").write_text("old", encoding="utf-8")
+def write(intent: dict[str, Any], base: Path, **chosen: Any) -> plan_directory.Written:
+    return plan_directory.write_plan(make_plan(intent), intent, base, **chosen)
+
+
+def another() -> dict[str, Any]:
+    changed = pair()
+    changed["xgn_nodes"]["T1"]["asn"] = 65504
+    return changed
+
+
+VARIABLES_ALONE = {"rendered": False, "vyos": False, "drawing": False}
+"""What `site` asks for, which needs the variables alone."""
+
+
+def test_every_plan_has_a_directory_of_its_own(tmp_path: Path) -> None:
+    first = write(pair(), tmp_path)
+    assert first.changed and (tmp_path / "current").resolve() == first.directory
+    assert yaml.safe_load((first.directory / "T1" / "variables.yml").read_text(encoding="utf-8")) == make_plan(pair()).hosts["T1"]
+    assert (first.directory / "T1" / "files" / "etc" / "frr" / "frr.conf").is_file() and (first.directory / "index.html").is_file()
+    before = tree(first.directory)
+    again = write(pair(), tmp_path)
+    assert (again.directory, again.changed) == (first.directory, False)
     renamed = copy.deepcopy(pair())
     renamed["xgn_nodes"]["T3"] = renamed["xgn_nodes"].pop("T2")
     renamed["xgn_links"][0]["ends"][1] = "T3"
-    changed = plan_directory.write_plan(make_plan(renamed), tmp_path)
-    assert "T1/files/stray" in changed and not (tmp_path / "T2").exists() and (tmp_path / "keep.txt").exists()
-    assert plan_directory.previous_hosts(tmp_path).keys() == {"T1", "T3"}
+    second = write(renamed, tmp_path)
+    assert second.changed and (tmp_path / "current").resolve() == second.directory != first.directory
+    assert json.loads((tmp_path / "current" / "plan.json").read_text(encoding="utf-8")).keys() == {"T1", "T3"}
+    assert not (tmp_path / "current" / "T2").exists()
+    assert tree(first.directory) == before, "whoever reads the former plan goes on reading it, whole"
 
 
-def test_a_plan_without_files_keeps_those_that_are_still_true(tmp_path: Path) -> None:
-    """What `site` writes beside its work: after plan.yml nothing changes; a host whose variables change loses files that tell of the former ones."""
-    plan_directory.write_plan(make_plan(pair()), tmp_path)
-    assert plan_directory.write_plan(make_plan(pair()), tmp_path, rendered=False, vyos=False) == []
+def test_all_that_lies_in_a_directory_is_of_one_plan(tmp_path: Path) -> None:
+    """What `site` writes beside its work: it keeps a directory of the same plan, with files and drawing, and never mixes two."""
+    full = write(pair(), tmp_path)
+    assert write(pair(), tmp_path, **VARIABLES_ALONE) == plan_directory.Written(full.directory, False, "")
+    other = write(another(), tmp_path, **VARIABLES_ALONE)
+    assert other.changed
+    assert {path.name for path in other.directory.iterdir()} == {"T1", "T2", "links.csv", "links.md", "plan.json"}
+    assert {path.name for path in (other.directory / "T1").iterdir()} == {"variables.yml"}
+    complete = write(another(), tmp_path)
+    assert complete.changed and (tmp_path / "current" / "index.html").is_file()
+
+
+def test_a_plan_that_shows_in_the_drawing_alone_is_another_plan(tmp_path: Path) -> None:
+    """The hosts' variables and the tables are the same; the drawing would tell of the former intent."""
+    first = write(pair(), tmp_path)
     other = pair()
-    other["xgn_nodes"]["T1"]["asn"] = 65504
-    changed = plan_directory.write_plan(make_plan(other), tmp_path, rendered=False, vyos=False)
-    assert "T1/files/etc/frr/frr.conf" in changed
-    assert not (tmp_path / "T1" / "vyos.txt").exists()
+    other["xgn_sites"] = {**other.get("xgn_sites", {}), "unused": {}}
+    second = write(other, tmp_path, **VARIABLES_ALONE)
+    assert make_plan(other).hosts == make_plan(pair()).hosts
+    assert second.changed and second.directory != first.directory
+
+
+def test_what_somebody_changed_in_a_plan_is_not_taken_for_it(tmp_path: Path) -> None:
+    first = write(pair(), tmp_path)
+    (first.directory / "T1" / "variables.yml").write_text("mine: 1\n", encoding="utf-8")
+    assert write(pair(), tmp_path).directory != first.directory
+
+
+def test_nothing_is_written_when_nothing_is_to_be(tmp_path: Path) -> None:
+    told = write(pair(), tmp_path / "plan", write=False)
+    assert told.changed and not (tmp_path / "plan").exists()
+    write(pair(), tmp_path / "plan")
+    before = (tmp_path / "plan" / "current").resolve().stat().st_mtime_ns
+    assert not write(pair(), tmp_path / "plan", write=False).changed
+    assert (tmp_path / "plan" / "current").resolve().stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("network", ["hybrid", "segment", "full_mesh", "unmanaged_peer"])
@@ -167,8 +214,8 @@ def test_the_drawing_shows_every_node_and_link(network: str) -> None:
 def test_the_drawing_says_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_plan(pair())
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "Graphviz is not installed" in plan_directory.write_drawing(plan, tmp_path)
-    assert (tmp_path / "index.html").is_file() and not (tmp_path / "topology.svg").exists()
+    files, reason = plan_directory.drawing_files(plan)
+    assert "Graphviz is not installed" in reason and set(files) == {"index.html"}
 
 
 words = st.text(max_size=8)
@@ -223,9 +270,9 @@ def test_the_same_plan_with_limit_and_from_a_slice(tmp_path: Path) -> None:
         (inventory / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts)}}), encoding="utf-8")
         done = play(inventory / "hosts.json", inventory / "plan", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-        results.append(tree(inventory / "plan"))
+        results.append(tree(inventory / "plan" / "current"))
         if number == 0:
-            assert "T1: new host" in done.stdout
+            assert "Nothing is recorded as applied by T1, T2: all of the plan is new there.\nT1: new host\n" in done.stdout
     assert results[0] == results[1]
     assert not any("this-is-secret" in text for text in results[0].values())
 
@@ -240,3 +287,24 @@ def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
     assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
     assert "xgn_links[0].id = 1" in done.stdout
     assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
+
+
+def test_a_run_is_told_once_though_it_ended_on_one_host_after_the_other() -> None:
+    def applied(at: str, run: str) -> Record:
+        return Record(Moment(at, run, "alice@noc", "mine"))
+
+    records = {
+        "r1": applied("2026-11-29T03:00:09Z", "a"),
+        "r2": applied("2026-11-29T03:00:04Z", "a"),
+        "r3": applied("2026-11-28T03:00:00Z", "b"),
+        "r4": Record(later=Moment("2026-11-29T09:00:00Z", "c", "bob@noc", "mine"), what="began to change it"),
+    }
+    assert in_words(records, [*records, "r5"], {"r1": ["VRF X: added"]}, ["r3"]).splitlines() == [
+        "Compared with what r1, r2 applied at 2026-11-29 03:00:09 UTC (run a, alice@noc, inventory mine).",
+        "Compared with what r3 applied at 2026-11-28 03:00:00 UTC (run b, alice@noc, inventory mine).",
+        "Nothing is recorded as applied by r4, r5: all of the plan is new there.",
+        "r4: a run began to change it, at 2026-11-29 09:00:00 UTC (run c, bob@noc, inventory mine); the host may have parts of it already.",
+        "Whether secrets of r3 changed cannot be told: they, or the key of their digests, are not here.",
+        "r1: VRF X: added",
+    ]
+    assert in_words({}, [], {}, []) == "No host changes.\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, host_requirements
 
 HOST: dict[str, Any] = {"os_family": "Debian", "systemd": True, "network_manager": False}
-FEATURES = dict.fromkeys(("vrf", "wireguard", "mpls_router", "ip_gre", "ip6_gre"), "module")
+FEATURES = dict.fromkeys(JUDGED, "module")
 BGP_IN_VRF = {"vrf_vrfs": [{"name": "CORE", "table": 200}], "frr_bgp": [{"vrf": "CORE"}]}
 
 
@@ -37,6 +37,31 @@ def unmet(kernel: str, variables: dict[str, Any], **features: str) -> list[str]:
             {"gre_interfaces": [{"local": "2001:db8::1"}]},
             {"ip6_gre": "missing"},
             "GRE over IPv6 needs the kernel module ip6_gre",
+        ),
+        ("6.1.0-37-amd64", {"openvpn_tunnels": [{"name": "a"}]}, {"tun": "missing"}, "OpenVPN needs the kernel module tun"),
+        (
+            "6.1.0-37-amd64",
+            {"l2tp_ipsec_tunnels": [{"name": "a"}]},
+            {"ppp_generic": "missing"},
+            "L2TP/IPsec needs the kernel module ppp_generic",
+        ),
+        (
+            "6.1.0-37-amd64",
+            {"vxlan_interfaces": [{"local": "2001:db8::1"}] * 2},
+            {"vxlan": "missing"},
+            "VXLAN needs the kernel module vxlan",
+        ),
+        (
+            "6.1.0-37-amd64",
+            {"vrf_interfaces": [{"name": "anycast0", "kind": "dummy"}]},
+            {"dummy": "missing"},
+            "kind dummy needs the kernel module dummy",
+        ),
+        (
+            "6.1.0-37-amd64",
+            {"vrf_interfaces": [{"name": "eth0.7", "kind": "vlan"}]},
+            {"8021q": "missing"},
+            "kind vlan needs the kernel module 8021q",
         ),
         ("4.3.0", {"vrf_vrfs": [{"name": "CORE"}]}, {}, "VRF needs kernel 4.4"),
     ],

@@ -73,7 +73,6 @@ def test_a_host_without_variables_has_no_mistake() -> None:
 
 def test_defaults_of_the_rules_are_those_of_the_roles() -> None:
     interface = SPECS.options["wireguard_interfaces"]["options"]
-    assert interface["mtu"]["default"] == host.WIREGUARD_MTU
     assert tuple(interface["peers"]["options"]["allowed_ips"]["default"]) == host.ALLOWED_IPS
     tunnel = SPECS.options["openvpn_tunnels"]["options"]
     found = [tunnel[key]["default"] for key in ("ping_interval", "ping_restart", "transport", "family")]

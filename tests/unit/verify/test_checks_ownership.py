@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, host_requirements
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.ownership import check_ownership
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger
 
@@ -19,7 +19,13 @@ VARIABLES = cast(
         "vrf_interfaces": [{"name": "br0", "kind": "bridge"}],
     },
 )
-HOST = {"os_family": "Debian", "systemd": True, "network_manager": False, "kernel": "6.12.1", "kernel_features": {}}
+HOST = {
+    "os_family": "Debian",
+    "systemd": True,
+    "network_manager": False,
+    "kernel": "6.12.1",
+    "kernel_features": dict.fromkeys(JUDGED, "module"),
+}
 
 
 def thing(role: str, kind: str, name: str, alive: bool = True, changed: bool = False) -> dict[str, Any]:

@@ -127,8 +127,8 @@ def test_secrets_are_found_at_every_depth_and_stand_nowhere_in_the_report(tmp_pa
     paths = ActionModule._write(tmp_path, demo_report(2, faults=True))
     for path in paths.values():
         assert samples.PASSWORD not in Path(path).read_text(encoding="utf-8")
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["junit.xml", "report.html", "report.json"]
-    assert "boot_plot" not in (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert sorted(item.name for item in (tmp_path / "current").iterdir()) == ["junit.xml", "report.html", "report.json"]
+    assert "boot_plot" not in (tmp_path / "current" / "report.json").read_text(encoding="utf-8")
 
 
 def test_what_was_measured_of_failovers_is_in_every_part_of_the_report(tmp_path: Path) -> None:
@@ -142,12 +142,12 @@ def test_what_was_measured_of_failovers_is_in_every_part_of_the_report(tmp_path:
     assert 'alt="Round trips and losses while each tunnel was cut"' in page
     assert evil not in page
     ActionModule._write(tmp_path, report)
-    kept = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["hosts"][0]["failover"]
+    kept = json.loads((tmp_path / "current" / "report.json").read_text(encoding="utf-8"))["hosts"][0]["failover"]
     assert [cut["lost"] for cut in kept] == [20, 20]
     assert all("samples" not in cut for cut in kept)
-    probes = json.loads((tmp_path / "failover.json").read_text(encoding="utf-8"))
+    probes = json.loads((tmp_path / "current" / "failover.json").read_text(encoding="utf-8"))
     assert [len(cut["samples"]) for cut in probes] == [100, 100]
-    ElementTree.parse(tmp_path / "failover.svg")
+    ElementTree.parse(tmp_path / "current" / "failover.svg")
 
 
 def test_sizes() -> None:
@@ -172,7 +172,7 @@ def test_the_playbook_reports_a_host_that_cannot_be_reached(tmp_path: Path) -> N
         [*command, "-e", f"xgn_report_dir={report}", "--limit", "T9,T8"], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    checks = json.loads((report / "report.json").read_text(encoding="utf-8"))["checks"]
+    checks = json.loads((report / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     details = {check["host"]: (check["name"], check["status"], check["detail"]) for check in checks}
     assert details["T9"][:2] == ("Host reachable", "failed")
     assert "not reachable" in details["T9"][2]

@@ -164,7 +164,7 @@ def branch_joined(network: Network, branch_intent: Path) -> Iterator[None]:
     home = network.on[branch.HOME]
     before = home.output(f"sysctl {TIMEOUTS}").replace(" = ", "=").split()
     try:
-        branch.set_up(home.output, "eth0", directory, password)
+        branch.set_up(home.output, "eth0", directory / "current", password)
         yield
     finally:
         home.run(f"{LEAVE} sysctl -q {' '.join(before)}")

@@ -30,8 +30,9 @@ STEPS = (("destroy",), ("test", "--destroy", "never"))
 STEP_SECONDS = 2400
 # After a boot of all machines at once. A start of FRR that hangs is made anew after 90 s, and after 150 s once more (docs/decisions/0009).
 SETTLE_SECONDS = 600
+# When the same was applied last is no trace of what was done in between.
 TRACES = """
-find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
+find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' ! -name applied.json -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
 ip -o link show | sed 's/ qlen.*//; s/<[^>]*>//'
 ip -o address show | sed 's/ valid_lft.*//'
 ip rule show; ip -6 rule show
@@ -78,7 +79,7 @@ def make() -> int:
     finally:
         network.close()
     lab("snapshot", TOPOLOGY, SNAPSHOT)
-    shutil.copytree(PLAN, KEPT_PLAN)
+    shutil.copytree(PLAN, KEPT_PLAN, symlinks=True)
     RECORD.write_text(json.dumps({"inputs": made_of, "sessions": sessions}, indent=1) + "\n", encoding="utf-8")
     return 0
 
@@ -92,7 +93,7 @@ def bring_back() -> None:
 def bring_plan_back() -> None:
     """Put the scenario's plan back, since what a run calls changed is also a plan other than the last."""
     shutil.rmtree(PLAN, ignore_errors=True)
-    shutil.copytree(KEPT_PLAN, PLAN)
+    shutil.copytree(KEPT_PLAN, PLAN, symlinks=True)
 
 
 def settle(network: Network) -> None:

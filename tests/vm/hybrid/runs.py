@@ -57,11 +57,11 @@ def changed(run: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 def planned() -> dict[str, Any]:
     """Every host's variables, as the last run planned them."""
-    hosts: dict[str, Any] = json.loads((PLAN / "plan.json").read_text(encoding="utf-8"))
+    hosts: dict[str, Any] = json.loads((PLAN / "current" / "plan.json").read_text(encoding="utf-8"))
     return hosts
 
 
 def report() -> list[dict[str, Any]]:
     """The checks of the scenario's report."""
-    checks: list[dict[str, Any]] = json.loads((REPORT / "report.json").read_text(encoding="utf-8"))["checks"]
+    checks: list[dict[str, Any]] = json.loads((REPORT / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     return checks

@@ -89,7 +89,7 @@ def test_a_wrong_mac_and_a_lost_filter_are_found_and_repaired(network: Network, 
     wait_for(partial(network.leaves_by, "hq-core", NFV_LOOPBACK), [])
     run = play("verify", "wrong-mac", "--extra-vars", f"xgn_report_dir={tmp_path} verify_wait=1 verify_boot_plot=false")
     assert run.returncode != 0
-    found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["checks"]
+    found = json.loads((tmp_path / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     failed = {(check["host"], check["name"]) for check in found if check["status"] == "failed"}
     assert {("cloud-node", "Interface eth0 MAC"), ("hq-core", "FRR configuration runs as in frr.conf")} <= failed, failed
     counts = changed(succeed("site", "repair"))

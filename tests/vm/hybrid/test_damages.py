@@ -25,7 +25,7 @@ GROUPS = sample(os.environ.get("XGN_DAMAGES", ""), CHOICE)
 def failed_checks(directory: Path, name: str) -> set[tuple[str, str]]:
     """Host and name of each check that fails now."""
     play("verify", name, "--extra-vars", f"xgn_report_dir={directory} verify_wait=1 verify_boot_plot=false")
-    found = json.loads((directory / "report.json").read_text(encoding="utf-8"))["checks"]
+    found = json.loads((directory / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     return {(check["host"], check["name"]) for check in found if check["status"] == "failed"}
 
 

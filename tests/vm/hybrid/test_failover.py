@@ -31,11 +31,11 @@ def test_every_cut_is_survived(network: Network, plan: dict[str, Any], tmp_path:
     }
     run = play("failover_test", "failover", "--extra-vars", json.dumps(options))
     # The role judges how fast traffic moves. Here the machine may be busy, so that this alone may be amiss: it is told, and not asserted.
-    checks = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["checks"]
+    checks = json.loads((tmp_path / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     failed = {check["name"]: check["detail"] for check in checks if check["status"] == "failed"}
     assert all(SLOW in detail for detail in failed.values()), failed
     assert (run.returncode == 0) == (not failed), run.stdout[-3000:]
-    cuts = {(cut["tunnel"], cut["method"]): cut for cut in json.loads((tmp_path / "failover.json").read_text(encoding="utf-8"))}
+    cuts = {(cut["tunnel"], cut["method"]): cut for cut in json.loads((tmp_path / "current" / "failover.json").read_text(encoding="utf-8"))}
     (path,) = plan["hq-core"]["failover_test_paths"]
     assert set(cuts) == {(tunnel["name"], method) for tunnel in path["tunnels"] for method in METHODS}
     assert {name for name, _method in cuts} == {"wg1", "ovpn2", "l2tp6"}
@@ -44,4 +44,4 @@ def test_every_cut_is_survived(network: Network, plan: dict[str, Any], tmp_path:
     assert all(cut["path_after"] == "wg1" for cut in cuts.values())
     # The first choice gives way to the reserve; cutting what carries nothing changes nothing.
     assert all(cut["path_cut"] == ("ovpn2" if tunnel == "wg1" else "wg1") for (tunnel, method), cut in cuts.items() if method != "wire")
-    assert "<h2>Failover</h2>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Failover</h2>" in (tmp_path / "current" / "report.html").read_text(encoding="utf-8")

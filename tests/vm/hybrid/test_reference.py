@@ -29,7 +29,7 @@ def test_it_boots_and_verifies_on_the_distributions_kernels(scenario: int | None
     assert all(release.endswith("-amd64") for release in kernels.values()), kernels
     # Emulated machines boot slowly, all four on two processors; the container boots after its node has.
     succeed("verify", "reference", "--extra-vars", f"xgn_report_dir={tmp_path} verify_wait=420")
-    checks = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["checks"]
+    checks = json.loads((tmp_path / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     assert {check["host"] for check in checks} == {*HOSTS, CONTAINER}
     assert {check["status"] for check in checks} <= {"passed", "skipped"}
     boots = [check["status"] for check in checks if check["name"] == "Boot times follow the order"]

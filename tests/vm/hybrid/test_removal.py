@@ -55,7 +55,7 @@ def reduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def verified(name: str, directory: Path, *arguments: str) -> tuple[int, dict[tuple[str, str], str]]:
     """Exit status of verify, and the detail of each check that failed, by host and name."""
     run = play("verify", name, "--extra-vars", f"xgn_report_dir={directory} verify_boot_plot=false", *arguments)
-    checks = json.loads((directory / "report.json").read_text(encoding="utf-8"))["checks"]
+    checks = json.loads((directory / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
     return run.returncode, {(item["host"], item["name"]): item["detail"] for item in checks if item["status"] == "failed"}
 
 

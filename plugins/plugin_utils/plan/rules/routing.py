@@ -20,7 +20,7 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
     bgp, kernel, ospf = intent.settings.bgp, intent.settings.kernel, intent.settings.ospf
     yield from variable_problem(bgp.password_variable, Place.of("xgn_bgp", "password_variable"))
     yield from variable_problem(ospf.password_variable, Place.of("xgn_ospf", "password_variable"))
-    if bgp.ttl_security_hops is not None and bgp.multihop != 5:
+    if bgp.ttl_security_hops is not None and ("xgn_bgp", "multihop") in intent.settings.chosen:
         value = str(bgp.ttl_security_hops)
         yield Problem(
             Place.of("xgn_bgp", "ttl_security_hops"),

@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 
 _Value = TypeVar("_Value")
@@ -44,6 +44,10 @@ class Context:
     steered: dict[str, list[str]] = field(default_factory=dict)
     # Containers that are routers, by the gateway of their segment.
     containers: dict[str, list[Container]] = field(default_factory=dict)
+
+    def links_of(self, node: Node, role: str) -> list[tuple[Link, End]]:
+        """Return the links of a node, with its own end, whose interfaces a role makes."""
+        return [(link, end) for link, end in self.links.get(node.name, []) if link.kind.role == role]
 
 
 def context_of(intent: Intent) -> Context:

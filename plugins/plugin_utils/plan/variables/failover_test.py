@@ -17,7 +17,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify i
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.vrf import tunnel_unit
 
 _FAMILY_WORD = {"ipv4": "ip", "ipv6": "ip6"}
-_NAT_TRAVERSAL = 4500  # RFC 3948
 
 
 def failover_variables(node: Node, shared: Context) -> FailoverTestVariables:
@@ -55,7 +54,8 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
         return {"name": name, "unit": unit, "protocol": protocol, "port": port, "match": [match]}
     if link.kind.failover == "nat_traversal":
         # The role wraps ESP in UDP always.
-        return {"name": name, "unit": unit, "protocol": "udp", "port": _NAT_TRAVERSAL, "match": [f"{address}udp dport {_NAT_TRAVERSAL}"]}
+        port = link.kind.ports.nat_traversal
+        return {"name": name, "unit": unit, "protocol": "udp", "port": port, "match": [f"{address}udp dport {port}"]}
     raise LinkTypeError(f"the failover test cannot cut links of type {link.type}")
 
 

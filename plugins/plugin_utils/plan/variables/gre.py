@@ -23,7 +23,7 @@ class _Options(TypedDict, total=False):
 
 def gre_variables(node: Node, shared: Context) -> GreVariables:
     """Return the variables of role gre."""
-    tunnels = [_tunnel(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "gre"]
+    tunnels = [_tunnel(link, end, shared) for link, end in shared.links_of(node, "gre")]
     return {"gre_interfaces": tunnels} if tunnels else {}
 
 

@@ -24,7 +24,7 @@ class _Options(TypedDict, total=False):
 
 def l2tp_variables(node: Node, shared: Context) -> L2tpIpsecVariables:
     """Return the variables of role l2tp_ipsec."""
-    tunnels = [_tunnel(link, end) for link, end in shared.links.get(node.name, []) if link.kind.role == "l2tp_ipsec"]
+    tunnels = [_tunnel(link, end) for link, end in shared.links_of(node, "l2tp_ipsec")]
     return {"l2tp_ipsec_tunnels": tunnels} if tunnels else {}
 
 

@@ -24,7 +24,7 @@ class _Options(TypedDict, total=False):
 
 def openvpn_variables(node: Node, shared: Context) -> OpenvpnVariables:
     """Return the variables of role openvpn."""
-    tunnels = [_tunnel(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "openvpn"]
+    tunnels = [_tunnel(link, end, shared) for link, end in shared.links_of(node, "openvpn")]
     return {"openvpn_tunnels": tunnels} if tunnels else {}
 
 

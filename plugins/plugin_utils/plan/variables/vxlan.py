@@ -11,7 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context 
 
 def vxlan_variables(node: Node, shared: Context) -> VxlanVariables:
     """Return the variables of role vxlan."""
-    found = [_of_link(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.role == "vxlan"]
+    found = [_of_link(link, end, shared) for link, end in shared.links_of(node, "vxlan")]
     found += [_of_segment(segment, node) for segment in shared.segments.get(node.name, [])]
     return {"vxlan_interfaces": found} if found else {}
 

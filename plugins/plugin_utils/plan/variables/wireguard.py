@@ -18,9 +18,7 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
     """Return the variables of role wireguard."""
     keepalive = shared.intent.settings.wireguard.keepalive
     interfaces: list[WireguardInterface] = []
-    for link, end in shared.links.get(node.name, []):
-        if link.kind.role != "wireguard":
-            continue
+    for link, end in shared.links_of(node, "wireguard"):
         other = link.other(end)
         # An end that has an endpoint keeps its port; only one that must initiate, or is told to, sends keepalives.
         initiates = other.endpoint is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils import interface_gre
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBgpNeighbor, HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
@@ -18,7 +18,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
 Variables = HostVariables
-_BY_IPROUTE2 = {"gre": interface_gre.add_command}
 
 
 def peer_files(name: str, variables: Variables, intent: Intent, public_keys: Registry) -> Iterator[tuple[str, str]]:
@@ -66,7 +65,7 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: R
         lines += [f"## WireGuard {interface['name']}", "", "```ini", *_wg_quick(interface, addresses, public_keys), "```", ""]
     for kind in TUNNELS:
         # A file of wg-quick says more than a list.
-        for tunnel in entries_of(variables, kind.variable) if kind.name != "wireguard" else ():
+        for tunnel in entries_of(variables, kind.variable) if "wg-quick" not in kind.written_for else ():
             lines += [f"## {kind.title} {tunnel['name']}", "", f"- addresses: {', '.join(addresses.get(tunnel['name'], []))}"]
             lines += [f"- {word.replace('_', ' ')}: {_value(tunnel[word])}" for word in tunnel if word not in ("name", "preshared_key")]
             lines += _linux(kind, tunnel)
@@ -84,10 +83,10 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: R
     return "\n".join(lines)
 
 
-def _linux(kind: LinkType, tunnel: Mapping[str, Any]) -> Iterator[str]:
+def _linux(kind: LinkType, tunnel: dict[str, Any]) -> Iterator[str]:
     """Yield what makes a tunnel on Linux, where iproute2 alone does."""
-    if kind.name in _BY_IPROUTE2:
-        command = _BY_IPROUTE2[kind.name](tunnel)
+    if "iproute2" in kind.written_for:
+        command = interface_layer.TUNNELS[kind.made_as].add_command(tunnel)
         yield from ("", "```sh", f"ip {' '.join(command)}", f"ip link set dev {tunnel['name']} mtu {tunnel['mtu']} up", "```")
 
 

@@ -23,8 +23,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 
 Variables = HostVariables
 _LOOPBACK = "xgn-loopback"
-# Types of tunnels that are written as commands; the owner is told about the others.
-_WRITTEN = ("wireguard", "gre")
 _MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
 
 
@@ -104,7 +102,7 @@ def _cannot(tunnel: GreInterface) -> str:
 def _left_out(variables: Variables) -> Iterator[str]:
     """Yield a comment for each tunnel that is not written as commands."""
     for kind in TUNNELS:
-        for tunnel in entries_of(variables, kind.variable) if kind.name not in _WRITTEN else ():
+        for tunnel in entries_of(variables, kind.variable) if "routeros" not in kind.written_for else ():
             yield f"# {kind.title} {tunnel['name']} is yours to configure: see README.md"
     for gre in variables.get("gre_interfaces", []):
         reason = _cannot(gre)

@@ -27,8 +27,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Int
 Variables = HostVariables
 # VyOS numbers the rules of a policy from 1 to 65535.
 _LAST_RULE = 65535
-# Types of tunnels that are written as commands; the owner is told about the others.
-_WRITTEN = ("wireguard", "vxlan", "gre")
 # What VyOS calls a tunnel without a daemon.
 _TUNNEL_NAME = re.compile(r"tun\d+\Z")
 
@@ -90,7 +88,7 @@ class _Writer:
 
     def left_out(self) -> Iterator[str]:
         for kind in TUNNELS:
-            for tunnel in entries_of(self.variables, kind.variable) if kind.name not in _WRITTEN else ():
+            for tunnel in entries_of(self.variables, kind.variable) if "vyos" not in kind.written_for else ():
                 details = ", ".join(f"{key} {tunnel[key]}" for key in ("role", "remote", "listen_port", "mtu") if key in tunnel)
                 yield f"{kind.title} tunnel {tunnel['name']} to {tunnel['peer']} is yours to configure: {details}"
         for gre in self.variables.get("gre_interfaces", []):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mac_problems, mtu_problems, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
@@ -80,7 +81,7 @@ def _network(host: Host, view: View) -> Iterator[Problem]:
         if parent in members and members[parent].text("bridge"):
             bridge = members[parent].text("bridge")
             yield view.problem("parent", f"is a port of {bridge}, and an interface cannot be both", f"use {bridge}")
-        sized = [*host.root.views("vxlan_interfaces"), *members.values()]
+        sized = [*(item for kind in TUNNELS if kind.layer == 2 for item in host.root.views(kind.variable)), *members.values()]
         found = next((item for item in sized if item.text("name") == parent and item.number("mtu") is not None), None)
         if found is not None and mtu is not None and found.number("mtu") != mtu:
             yield view.problem("mtu", f"differs from {found.at('mtu')}, which is {found.number('mtu')}", "macvlan takes the parent's MTU")

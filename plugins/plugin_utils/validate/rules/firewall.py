@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE, name_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
 WAY_BACK_MIN, WAY_BACK_MAX = 10, 3600
@@ -67,13 +67,14 @@ def _mss(host: Host) -> Iterator[Problem]:
         return
     view = View(sizes, root.at("firewall_tcp_mss"))
     tunnels = {name for _path, name in root.texts("firewall_tcp_mss_interfaces")}
+    sized = [(interface, kind.usual_mtu) for kind in TUNNELS for interface in root.views(kind.variable)]
     for family in FAMILY.values():
         mss, headers = view.number(family), MSS_HEADERS[family]
         yield from view.in_range(family, MSS_FLOOR, LARGEST_MTU - headers, " bytes")
         if mss is None or mss > LARGEST_MTU - headers:
             continue
-        for interface in root.views("wireguard_interfaces"):
-            mtu = interface.number("mtu") if interface.given("mtu") else WIREGUARD_MTU
+        for interface, usual in sized:
+            mtu = interface.number("mtu") if interface.given("mtu") else usual
             if interface.text("name") in tunnels and mtu is not None and mss > mtu - headers:
                 text = f"{mtu} - {headers} ({TITLE[family]} and TCP) = {mtu - headers} bytes"
                 yield Problem(

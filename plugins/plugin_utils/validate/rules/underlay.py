@@ -10,7 +10,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation im
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, unknown
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import WIREGUARD_MTU, Host
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, host_problems, parse_address
 
@@ -85,11 +85,8 @@ def room_problems(host: Host, view: View, layer: str) -> Iterator[Problem]:
 
 def _mtu_of(host: Host, interface: str) -> tuple[int | None, Place]:
     """Return the MTU that the variables give an interface, and where."""
-    for view in host.root.views("wireguard_interfaces"):
-        if view.text("name") == interface:
-            return (view.number("mtu") if view.given("mtu") else WIREGUARD_MTU), view.at("mtu")
-    for name in ("vrf_interfaces", *(kind.variable for kind in TUNNELS if kind.point_to_point)):
-        for view in host.root.views(name):
-            if view.text("name") == interface and view.given("mtu"):
-                return view.number("mtu"), view.at("mtu")
+    sources = [*((kind.variable, kind.usual_mtu) for kind in TUNNELS if kind.point_to_point), ("vrf_interfaces", None)]
+    for view, usual in ((view, usual) for variable, usual in sources for view in host.root.views(variable)):
+        if view.text("name") == interface and (view.given("mtu") or usual is not None):
+            return (view.number("mtu") if view.given("mtu") else usual), view.at("mtu")
     return None, EVERYTHING

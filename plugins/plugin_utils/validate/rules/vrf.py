@@ -22,7 +22,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
-    WIREGUARD_MTU,
     Host,
     OwnAddress,
     vrf_text,
@@ -117,7 +116,7 @@ def _mtus(host: Host) -> Iterator[Problem]:
         if mtu is None or name not in tunnels:
             continue
         tunnel = tunnels[name]
-        tunnel_mtu = tunnel.number("mtu") if tunnel.given("mtu") else WIREGUARD_MTU
+        tunnel_mtu = tunnel.number("mtu") if tunnel.given("mtu") else link_type("wireguard").usual_mtu
         if tunnel_mtu is not None and tunnel_mtu != mtu:
             yield view.problem(
                 "mtu", f"differs from {tunnel.at('mtu')}, which is {tunnel_mtu}", "leave the key out: role wireguard sets it"

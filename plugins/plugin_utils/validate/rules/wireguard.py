@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import outer_headers
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, mtu_range, wireguard_key_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     ALLOWED_IPS,
-    WIREGUARD_MTU,
     Host,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
@@ -105,7 +105,7 @@ def _uplink(host: Host) -> Iterator[Problem]:
     if uplink is None:
         return
     for interface in root.views("wireguard_interfaces"):
-        mtu = interface.number("mtu") if interface.given("mtu") else WIREGUARD_MTU
+        mtu = interface.number("mtu") if interface.given("mtu") else link_type("wireguard").usual_mtu
         if mtu is None:
             continue
         versions = [version for peer in interface.views("peers") if (text := peer.text("endpoint")) and (version := outer_version(text))]

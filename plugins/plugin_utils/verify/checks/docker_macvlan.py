@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DockerMacvlanContainer, DockerMacvlanNetwork
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import QUIET, container_definition
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
 
@@ -16,22 +17,22 @@ _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def docker_asked(variables: Variables) -> dict[str, Any] | None:
-    """Return what module ``live_state`` is asked of Docker; nothing on a host that declares no network."""
-    if not variables.get("docker_macvlan_networks"):
+    """Return what module ``live_state`` is asked of Docker; nothing on a host that declares nothing for it."""
+    if not is_declared("docker_macvlan", variables):
         return None
     return {"containers": [item["name"] for item in variables.get("docker_macvlan_containers", []) if container_definition(item)["system"]]}
 
 
 def check_docker(ledger: Ledger, variables: Variables) -> None:
     """Check the daemon, every network, and every container."""
-    if not variables.get("docker_macvlan_networks"):
+    if not is_declared("docker_macvlan", variables):
         return
     root = variables.get("docker_macvlan_data_root", "/data/docker")
     ledger.judge("Docker leaves the network alone", "cat /etc/docker/daemon.json; docker network ls", "docker", _alone)
     ledger.judge("Docker has no chain in the packet filter", "iptables-save; ip6tables-save", "packet_filter", _no_chain)
     ledger.judge("Docker data directory", "docker info", "docker", lambda live: same(root, live["root"]))
     ledger.judge("Docker live-restore", "docker info", "docker", lambda live: same(True, live["live_restore"]))
-    for item in variables["docker_macvlan_networks"]:
+    for item in variables.get("docker_macvlan_networks", []):
         _check_network(ledger, item)
     for declared in variables.get("docker_macvlan_containers", []):
         _check_container(ledger, declared)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import ordered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
 
@@ -17,14 +18,9 @@ NETWORK_PRE = "network-pre.target"
 SHOWN_LINES = 4
 
 
-def uses_firewall(variables: Variables) -> bool:
-    """Say whether role ``firewall`` has anything to do."""
-    return bool(variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces"))
-
-
 def check_firewall(ledger: Ledger, variables: Variables) -> None:
     """Check the packet filter of a host that has one."""
-    if not uses_firewall(variables):
+    if not is_declared("firewall", variables):
         return
     command = "nft list table inet xgn"
     ledger.judge("Firewall table as planned", command, "filter", same_table)

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBfdProfile, FrrBgp, FrrBgpNeighbor, FrrStaticRoute
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Ledger,
@@ -19,7 +20,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     duration,
     family_of,
     same,
-    uses_frr,
 )
 
 Bgp = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -29,7 +29,7 @@ FAMILY_NAMES = {"ipv4": "ipv4Unicast", "ipv6": "ipv6Unicast"}
 
 def check_frr(ledger: Ledger, variables: Variables) -> None:
     """Check everything that FRR holds for this host."""
-    if not uses_frr(variables):
+    if not is_declared("frr", variables):
         return
     profiles = {profile["name"]: profile for profile in variables.get("frr_bfd_profiles", [])}
     for instance in variables.get("frr_bgp", []):

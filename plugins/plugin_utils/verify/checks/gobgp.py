@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same_set
 
 _CLIENT = "gobgp --target unix:///run/gobgpd/api.sock"
@@ -16,7 +17,7 @@ Routes = list[dict[str, Any]]
 
 def check_gobgp(ledger: Ledger, variables: Variables) -> None:
     """Check everything of role ``gobgp``."""
-    if not variables.get("gobgp_asn"):
+    if not is_declared("gobgp", variables):
         return
     expected = (variables["gobgp_asn"], variables.get("gobgp_router_id"))
     neighbors = {canonical_address(item["address"]): item for item in variables.get("gobgp_neighbors", [])}

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils import interface_gre
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import GreInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.underlay import check_underlay
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same
 
-TTL = 64
 Live = Mapping[str, Any]
 
 
@@ -39,7 +39,7 @@ def _wanted(item: GreInterface) -> dict[str, Any]:
         "remote": canonical_address(item["remote"]),
         "key": item.get("key"),
         "incoming_key": item.get("key"),
-        "ttl": item.get("ttl", TTL),
+        "ttl": item.get("ttl", interface_gre.TTL),
         "pmtudisc": None if ipv6 else item.get("pmtudisc", True),
         "encapsulation_limit": None,
         "device": item.get("underlay_vrf"),

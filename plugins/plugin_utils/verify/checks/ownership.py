@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES, entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import expected_units
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, roles_of
 
-# Roles that have an instance of a unit for each of their entries.
-UNIT_PER_ENTRY = ("wireguard", "openvpn")
 SHOW = {
     "unit": "systemctl status {}",
     "interface": "ip -details link show dev {}",
@@ -62,7 +61,7 @@ def is_wanted(item: Mapping[str, Any], variables: Variables) -> bool:
     role, kind, name = item["role"], item["kind"], item["name"]
     if role not in ROLES or not ROLES[role].is_wanted(variables):
         return False
-    if kind == "unit" and role in UNIT_PER_ENTRY and "@" in name:
+    if kind == "unit" and any(tunnel.role == role and _is_of_an_entry(name, tunnel) for tunnel in TUNNELS):
         return name in expected_units(variables)
     if kind == "interface":
         declared = [*variables.get("vrf_vrfs", []), *variables.get("vrf_interfaces", [])]
@@ -70,3 +69,8 @@ def is_wanted(item: Mapping[str, Any], variables: Variables) -> bool:
         names |= {entry["name"] for tunnel in TUNNELS for entry in entries_of(variables, tunnel.variable)}
         return name in names
     return True
+
+
+def _is_of_an_entry(unit: str, tunnel: LinkType) -> bool:
+    """Tell whether a unit is one of those that a type has for each of its entries, by its name."""
+    return tunnel.unit_per_entry and fnmatchcase(unit, tunnel.unit.format(name="*", side="*"))

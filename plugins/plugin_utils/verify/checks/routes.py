@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyRoute, VrfDefaultRoute
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, MAIN_TABLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Ledger,
@@ -17,7 +18,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     canonical_prefix,
     family_of,
     tables_of,
-    uses_frr,
 )
 
 Routes = list[dict[str, Any]]
@@ -31,7 +31,7 @@ def check_routes(ledger: Ledger, variables: Variables) -> None:
     tables = tables_of(variables)
     for route in variables.get("verify_routes", []):
         check_route(ledger, route, tables)
-    if uses_frr(variables):
+    if is_declared("frr", variables):
         vrfs = [DEFAULT_VRF, *(vrf["name"] for vrf in variables.get("vrf_vrfs", []))]
         for vrf in dict.fromkeys(vrfs):
             check_links_stay(ledger, vrf)

@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of, uses_frr, uses_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of
 
 Units = Mapping[str, Mapping[str, Any]]
 NETWORK_MANAGER = "NetworkManager.service"
-NETWORK_ONLINE = "network-online.target"
 
 
 def expected_units(variables: Variables) -> list[str]:
@@ -21,32 +20,31 @@ def expected_units(variables: Variables) -> list[str]:
     roles = roles_of(variables)
     units: list[str] = []
     for kind in TUNNELS:
-        tunnels = entries_of(variables, kind.variable) if kind.role in roles and kind.unit else []
-        units += kind.other_units if tunnels else ()
-        units += [kind.unit.format(name=item["name"], side=item.get("role")) for item in tunnels]
-        if kind.variable == "l2tp_ipsec_tunnels" and any(item.get("role") == "lac" for item in tunnels):
-            units.append("xgn-l2tp-watch.service")
+        units += kind.units(_entries(kind, variables))
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
-        units += ["interface.service"] if uses_vrf(variables) else []
-    if "frr" in roles and uses_frr(variables):
+        units += ["interface.service"] if is_declared("vrf", variables) else []
+    if "frr" in roles and is_declared("frr", variables):
         units.append("frr.service")
-    if "gobgp" in roles and variables.get("gobgp_asn"):
+    if "gobgp" in roles and is_declared("gobgp", variables):
         units += ["gobgpd.service"] + (["xgn-steering-health.service"] if variables.get("gobgp_health") else [])
-    if "docker_macvlan" in roles and variables.get("docker_macvlan_networks"):
+    if "docker_macvlan" in roles and is_declared("docker_macvlan", variables):
         units.append("docker.service")
-    if "firewall" in roles and (variables.get("firewall_public_interfaces") or variables.get("firewall_tcp_mss_interfaces")):
+    if "firewall" in roles and is_declared("firewall", variables):
         units.insert(0, "xgn-firewall.service")
-    if "dns_anycast" in roles and variables.get("dns_anycast_addresses"):
+    if "dns_anycast" in roles and is_declared("dns_anycast", variables):
         units += ["unbound.service", "xgn-anycast.service"]
     return list(dict.fromkeys(units))
+
+
+def _entries(kind: LinkType, variables: Variables) -> list[dict[str, Any]]:
+    return entries_of(variables, kind.variable) if kind.role in roles_of(variables) else []
 
 
 def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
     """Return the pairs of units of which the second must name the first in its ``After=``."""
     units = expected_units(variables)
-    tunnels = [unit for unit in units if unit.startswith(("wg-quick@", "openvpn-"))]
-    pairs = [(NETWORK_ONLINE, unit) for unit in tunnels]
+    pairs = [pair for kind in TUNNELS for pair in kind.boot_order(_entries(kind, variables))]
     if "interface.service" in units:
         members = [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         pairs += [(unit, "interface.service") for unit in dict.fromkeys(members)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.interface_layer import UNREACHABLE_METRIC
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VrfInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOCAL_TABLE, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
@@ -20,9 +21,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     same,
     same_set,
 )
-
-# vrf.rst: the largest metric with the kernel's own top byte; it ends a lookup in a VRF's table before main is asked.
-UNREACHABLE_METRIC = 4278198272
 
 Links = Mapping[str, Mapping[str, Any]]
 

@@ -1,0 +1,41 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action xuegao.net.run_note: what a run is about to change on a host is noted beside the inventory, since the run may not come to its end there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, note_later
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator
+
+
+class ActionModule(ActionBase):
+    """Note what begins."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return a result that is never changed: nothing was changed on the host."""
+        known = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, known)
+        _checked, options = self.validate_argument_spec(
+            argument_spec={"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
+        )
+        host, what = str(known["inventory_hostname"]), str(options["begun"].get("begins") or "")
+        sources = known.get("ansible_inventory_sources") or []
+        result["changed"] = False
+        if not what or self._task.check_mode:
+            return result
+        moment = Moment(now(), RUN.run, operator(known), inventory_name(sources, Path.cwd()) or str(Path.cwd()))
+        try:
+            note_later(Path(options["directory"] or applied_directory(sources, Path.cwd())), host, moment, what)
+        except (OSError, ValueError) as error:
+            result["warnings"] = [f"{host}: that this run changes it cannot be noted beside the inventory: {error}"]
+        return result
