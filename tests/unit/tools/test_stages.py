@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import signal
@@ -90,6 +91,18 @@ def test_one_goes_on_beside_those_after_it(tmp_path: Path) -> None:
     assert (tmp_path / "long.log").read_text(encoding="utf-8") == "met\n"
     table = [line.split()[0] for line in run.stdout.splitlines()[-6:-1]]
     assert table == ["stage", "long", "short", "last", "all"]
+
+
+def test_what_goes_on_beside_the_others_gives_way_to_them(tmp_path: Path) -> None:
+    """Its programs are nicer than those of a stage that has its turn, up to what the kernel knows."""
+    nice = "import os; print(f'nice {os.nice(0)}')"
+    run = subprocess.run(
+        command(tmp_path, stage("beside", nice, beside=True) + stage("turn", nice)), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert run.returncode == 0, run.stdout
+    beside, turn = (int((tmp_path / f"{name}.log").read_text(encoding="utf-8").split()[1]) for name in ("beside", "turn"))
+    own = os.nice(0)
+    assert (turn, beside) == (own, min(own + 10, 19))
 
 
 def test_figures_are_shown_and_fail_nothing(tmp_path: Path) -> None:
