@@ -1,9 +1,9 @@
 """Run the stages of `make unit`, `make coverage`, `make check`, `make test` or `make live` one after the other and count what passed.
 
 Each stage shows its output as it runs and leaves it in build/test/NAME.log. A stage that is a pytest run counts by its tests, any other as one.
-A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. One stage may go on
-beside those after it, which wait more than they work. The closing line `N passed, N failed, N skipped` is what CI reads, and is printed even when
-the run is interrupted. Before it stands what the tests have measured.
+A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. Some go on
+beside those after them, and give way to them: what one stage leaves of the processors, others use. The closing line `N passed, N failed, N skipped`
+is what CI reads, and is printed even when the run is interrupted. Before it stands what the tests have measured.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ TOTAL_MINUTES = 82.0
 GRACE_SECONDS = 120.0
 TAIL_LINES = 40
 POLL_SECONDS = 0.1
+# What goes on beside the others gets what they leave, about a tenth of what it wants while they want all (nice(1)).
+NICENESS = 10
 # What tests/figures.py writes.
 FIGURES = RESULTS / "figures.jsonl"
 STOP = threading.Event()
@@ -47,7 +49,7 @@ class Stage:
     """One command. pytest: its tests are counted. junit: a file it writes, below the checkout, whose tests are counted.
 
     minutes: how long it may take, a multiple of what it takes on a quiet machine.
-    beside: it goes on while the stages after it run.
+    beside: it goes on while the stages after it run, and gives way to them.
     """
 
     name: str
@@ -88,7 +90,7 @@ COVERAGE = dataclasses.replace(UNIT, name="coverage", command=(*UNIT.command, "-
 
 CHECK = (
     # It keeps one processor busy for as long as all others of these together.
-    Stage("ansible-lint", ("ansible-lint", "--offline", "--strict"), beside=True),
+    Stage("ansible-lint", ("ansible-lint", "--offline", "--strict"), minutes=30, beside=True),
     Stage("ruff", ("ruff", "check", ".")),
     Stage("format", ("ruff", "format", "--check", ".")),
     Stage("types", ("mypy", ".collections/ansible_collections/xuegao/net/plugins", *PROGRAMS, "lab", "tools", "tests", "molecule")),
@@ -139,8 +141,7 @@ def hybrid(*arguments: str, before: tuple[str, ...] = ()) -> Stage:
 
 
 TEST = (
-    # Beside the checks, as ansible-lint is.
-    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=15, beside=True),
+    Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=60, beside=True),
     *CHECK,
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     # Where there is no KVM this one emulates: nothing runs beside it.
@@ -260,7 +261,8 @@ def run(stage: Stage, seconds: float) -> Outcome:
     """Run a stage for at most so many seconds. One that breaks before it reports counts as one failure, and so does one without a test."""
     report = ROOT / stage.junit if stage.junit else RESULTS / f"{stage.file_name}.xml"
     report.unlink(missing_ok=True)
-    command = [*stage.command, f"--junitxml={report}"] if stage.pytest else list(stage.command)
+    command = ["nice", "-n", str(NICENESS)] if stage.beside else []
+    command += [*stage.command, f"--junitxml={report}"] if stage.pytest else stage.command
     log = RESULTS / f"{stage.file_name}.log"
     print(f"\n=== {stage.name}: {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
