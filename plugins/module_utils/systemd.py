@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 
 from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
 
+# States of a unit that runs, or is about to.
+RUNNING = ("active", "activating", "reloading")
+
 
 def property_blocks(text: str) -> list[dict[str, str]]:
     """Read `systemctl show UNIT...`: the properties of each unit, in the order asked for."""

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+
+DIRECTORY = Path(__file__).resolve().parents[3] / "roles"
+"""Where they lie, in an installed collection as in a checkout."""
 
 
 @dataclass(frozen=True)

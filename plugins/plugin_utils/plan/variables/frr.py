@@ -20,8 +20,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrStaticRoute,
     FrrVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Bfd, Bgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
