@@ -1,3 +1,5 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Filter host_requirements; its documentation is in host_requirements.yml."""
 
 from __future__ import annotations

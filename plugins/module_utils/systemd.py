@@ -35,6 +35,11 @@ def has_systemd(find: Callable[[str], str | None]) -> bool:
     return find("systemctl") is not None
 
 
+def instance_of(unit: str) -> str:
+    """Give the instance of a unit of a template: what stands between ``@`` and the suffix."""
+    return unit.partition("@")[2].rpartition(".")[0]
+
+
 class Systemd:
     """The host's service manager. run: runs a command."""
 

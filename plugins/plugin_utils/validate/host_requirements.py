@@ -1,3 +1,5 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a host must bring before a router can be built on it: kernel rules and tools, each with its remedy."""
 
 from __future__ import annotations
