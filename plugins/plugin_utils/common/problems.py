@@ -209,6 +209,11 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
+def vrf_text(vrf: str) -> str:
+    """Return a VRF as it stands in a sentence. vrf: its name, empty for the default VRF."""
+    return f"VRF {vrf}" if vrf else "the default VRF"
+
+
 def nearest(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the valid word nearest to a mistyped one, or an empty string when none is near: less alike than ``cutoff``, 0 to 1."""
     # Upper and lower case are a slip of the pen as well, so that `core` is near CORE.
