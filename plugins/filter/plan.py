@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,3 +146,24 @@ def test_groups_that_leave_traces_on_the_machines_come_behind_those_that_do_not(
     assert marked[:-2] == sorted(marked[:-2]) and not all(marked[:-2]) and any(marked)
     stages = runpy.run_path(str(PROGRAM))
     assert {*stages["BY_HAND"], *stages["LIVE"]} <= set(groups)
+
+
+def test_ci_measures_what_the_unit_tests_reach_and_not_in_those_that_try_many_inputs(pytestconfig: pytest.Config) -> None:
+    stages = runpy.run_path(str(PROGRAM))
+    (unit,) = [stage for stage in stages["TEST"] if "tests/unit" in stage.command]
+    assert "--cov" in unit.command
+    assert [stage for stage in stages["CHECK"] if "--cov" in stage.command] == [], "the inner loop is fast"
+    (conftest,) = [
+        plugin
+        for plugin in pytestconfig.pluginmanager.get_plugins()
+        if getattr(plugin, "__file__", "") == str(TESTS / "unit" / "conftest.py")
+    ]
+    marked: list[str] = []
+
+    def item(name: str, tries: bool, *fixtures: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            obj=SimpleNamespace(is_hypothesis_test=tries), fixturenames=fixtures, add_marker=lambda mark: marked.append(f"{name} {mark}")
+        )
+
+    conftest.pytest_collection_modifyitems([item("plain", False, "tmp_path"), item("tries", True), item("counts", False, "lines")])
+    assert marked == ["tries no_cover", "counts no_cover"]

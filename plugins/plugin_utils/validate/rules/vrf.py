@@ -19,12 +19,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     table_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
     Host,
     OwnAddress,
-    vrf_text,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
