@@ -10,8 +10,7 @@ short_description: Check kernel and tools of a host before it is changed
 version_added: 0.1.0
 description:
   - Compares what module M(xuegao.net.host_facts) has found on a host with what the host's variables ask for - kernel modules for its tunnels and interfaces,
-    systemd,
-    and no NetworkManager that takes interfaces away.
+    systemd, and no NetworkManager that takes interfaces away.
   - Refuses as well to take away the last object that a role has made on the host, unless C(xgn_remove_all), or the role's own variable, says that this is
     meant.
   - Reads the variables of this collection's roles that the host has; those it does not use may be absent. Makes no remote call.
