@@ -118,11 +118,11 @@ tcp_mss:
   sample: {ipv4: 1372}
 rollout:
   description:
-    - C(batches), in order, each with C(hosts) and the routers in C(containers) that they carry; and C(neighbors), which are looked at before and after a
-      batch, divided among its hosts.
+    - C(batches), in order, each with C(hosts) and the routers in C(containers) that they carry; C(neighbors), which are looked at before and after a batch,
+      divided among its hosts; and C(settle_seconds), from the last change of a batch until then.
   returned: when O(rollout) says something
   type: dict
-  sample: {batches: [{hosts: [edge1], containers: []}], neighbors: {edge1: [core1, core2]}}
+  sample: {batches: [{hosts: [edge1], containers: []}], neighbors: {edge1: [core1, core2]}, settle_seconds: 10}
 changes:
   description: What changes on each host since it last applied its variables, in sentences.
   returned: in diff mode

@@ -26,6 +26,8 @@ VARIABLE = Place.of("xgn_rollout")
 OPTIONS: dict[str, dict[str, Any]] = {
     "canary": {"type": "str", "min_length": 1},
     "batches": {"type": "list", "elements": "raw", "min_items": 1, "default": ["25%", "100%"]},
+    # bgpd lets a changed route map count 5 s later (bgp route-map delay-timer), and what it takes back from neighbors is gone some moments after that.
+    "settle_seconds": {"type": "int", "minimum": 0, "maximum": 3600, "default": 10},
 }
 _PERCENT = re.compile(r"([1-9]\d?|100)%")
 _COUNT = re.compile(r"[1-9]\d{0,8}")
@@ -42,10 +44,12 @@ class Wish:
     Attributes:
         canary: host that goes first, alone; none for the one whose absence the network feels least.
         sizes: how many hosts may be in each batch behind it, as a number or a percentage of all; the last one holds for all that follow.
+        settle_seconds: from the last change of a batch until it is looked at.
     """
 
     canary: str | None
     sizes: tuple[str, ...]
+    settle_seconds: int = 0
 
 
 @dataclass
@@ -69,10 +73,12 @@ class Rollout:
         batches: in order; no host of the run is left out, and none comes twice.
         neighbors: the neighbors of each batch, which are looked at before and after it: hosts of other batches, and such that are not in this run. They
             are divided among the hosts of the batch.
+        settle_seconds: from the last change of a batch until it is looked at.
     """
 
     batches: list[Batch] = field(default_factory=list)
     neighbors: dict[str, list[str]] = field(default_factory=dict)
+    settle_seconds: int = 0
 
 
 def read_wish(written: object, hosts: Iterable[str]) -> tuple[Wish, list[Problem]]:
@@ -97,7 +103,7 @@ def read_wish(written: object, hosts: Iterable[str]) -> tuple[Wish, list[Problem
     canary, known = given.get("canary"), sorted(hosts)
     if canary is not None and canary not in known:
         problems.append(unknown(VARIABLE.at("canary"), f"{show(canary)} is no host that can go first", canary, known, "valid hosts"))
-    return Wish(canary, tuple(map(str, given["batches"]))), problems
+    return Wish(canary, tuple(map(str, given["batches"])), given["settle_seconds"]), problems
 
 
 def make_rollout(wish: Wish, intent: Intent, hosts: Sequence[str], containers: Iterable[str] = ()) -> Rollout:
@@ -113,7 +119,7 @@ def make_rollout(wish: Wish, intent: Intent, hosts: Sequence[str], containers: I
     inside = set(containers)
     machines = {host for host in hosts if host not in inside}
     turns = list(dict.fromkeys(carrier.get(host, host) if host in inside else host for host in hosts))
-    rollout = Rollout()
+    rollout = Rollout(settle_seconds=wish.settle_seconds)
     place: dict[str, Batch] = {}
     for names in batches_of(turns, paths(intent), services(intent), wish):
         rollout.batches.append(Batch([name for name in names if name in machines]))

@@ -114,6 +114,7 @@ def test_a_rollout_has_batches_of_the_hosts_of_this_run(act: Act, tmp_path: Path
     assert found == {
         "batches": [{"hosts": ["T2"], "containers": []}, {"hosts": ["T1"], "containers": []}],
         "neighbors": {"T1": ["T2"], "T2": ["T1"]},
+        "settle_seconds": 10,
     }
     alone = rollout(act, tmp_path, {"canary": "T2"}, ansible_play_hosts_all=["T1"])
     assert alone["rollout"]["batches"] == [{"hosts": ["T1"], "containers": []}]

@@ -47,8 +47,8 @@ def batches(hosts: Iterable[str], links: Links, wish: Wish = ALL, alike: Iterabl
 
 
 def test_what_is_left_out_has_a_default() -> None:
-    assert read_wish({}, ["a"]) == (Wish(None, ("25%", "100%")), [])
-    assert read_wish({"canary": "a", "batches": [1, "5", "33%"]}, ["a", "b"]) == (Wish("a", ("1", "5", "33%")), [])
+    assert read_wish({}, ["a"]) == (Wish(None, ("25%", "100%"), 10), [])
+    assert read_wish({"canary": "a", "batches": [1, "5", "33%"], "settle_seconds": 0}, ["a", "b"]) == (Wish("a", ("1", "5", "33%"), 0), [])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,8 @@ def test_what_is_left_out_has_a_default() -> None:
         (True, "xgn_rollout: is a boolean, not a dictionary"),
         ({"batches": "25%"}, "xgn_rollout.batches: is a string, not a list"),
         ({"batches": []}, "xgn_rollout.batches: has 0 entries; it needs at least 1"),
-        ({"batch": ["25%"]}, "xgn_rollout.batch: unknown key; did you mean 'batches'? Valid keys: batches, canary"),
+        ({"batch": ["25%"]}, "xgn_rollout.batch: unknown key; did you mean 'batches'? Valid keys: batches, canary, settle_seconds"),
+        ({"settle_seconds": 3601}, "xgn_rollout.settle_seconds: 3601 is out of range; valid: 0 to 3600"),
         ({"canary": ""}, "xgn_rollout.canary: is empty"),
         ({"canary": "edge"}, "xgn_rollout.canary: 'edge' is no host that can go first; did you mean 'edge1'? Valid hosts: core, edge1"),
     ],

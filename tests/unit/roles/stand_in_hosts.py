@@ -97,7 +97,7 @@ def _execute_module(
 ActionBase._execute_module = _execute_module
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]
     """Loaded for what it does above."""
 
     CALLBACK_VERSION = 2.0

@@ -33,7 +33,7 @@ INTENT = {
         for spoke in (1, 2)
     ],
 }
-ROLLOUT = {"canary": "s1", "batches": ["100%"]}
+ROLLOUT = {"canary": "s1", "batches": ["100%"], "settle_seconds": 0}
 # Only what role sysctl changes: what is to be seen is the same for all.
 ARGUMENTS = ("--tags", "sysctl", "--extra-vars", "xgn_session_seconds=0")
 
@@ -115,8 +115,9 @@ def together(calls: list[tuple[str, str]]) -> list[str]:
 
 
 def test_one_batch_after_the_other_and_each_is_looked_at_before_it_keeps_its_changes(tmp_path: Path) -> None:
-    run = play(tmp_path)
+    run = play(tmp_path, rollout={**ROLLOUT, "settle_seconds": 1})
     assert run.status == 0, run.said
+    assert run.said.count("TASK [xuegao.net.preflight : Let the network settle]") == 3
     assert together(run.calls) == [
         # Nobody else works on any of them.
         "host_facts: hub1 hub2 s1 s2",
