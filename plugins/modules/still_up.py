@@ -62,7 +62,7 @@ up:
   elements: str
   sample: ["BGP CORE neighbor 10.255.0.3 established", "Route CORE 10.40.0.0/24 by bgp"]
 reached:
-  description: Whether the host could be looked at; RV(msg) says why it could not.
+  description: Whether the host could be looked at; C(msg) says why it could not.
   returned: without O(before)
   type: bool
 lost:
