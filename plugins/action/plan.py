@@ -36,7 +36,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables i
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, read_wish
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, misspelt, read_wish
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
@@ -203,7 +203,7 @@ def _wish(written: object, variables: Mapping[str, Any]) -> tuple[Wish | None, l
     """Return what is wished of a rollout, None where there is to be none, and the mistakes in it."""
     # What an inventory says is taken back by `--extra-vars xgn_rollout=`; an empty dictionary has all its defaults.
     if written is None or written is False or written == "":
-        return None, []
+        return None, [] if written is None else list(misspelt(variables))
     known = (variables.get("groups") or {}).get("all") or variables.get("ansible_play_hosts_all") or ()
     return read_wish(plain(written), {str(name) for name in known} - _containers(variables))
 

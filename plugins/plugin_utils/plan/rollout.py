@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, nearest, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check_value, with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, Intent, Node
 
@@ -30,6 +30,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "settle_seconds": {"type": "int", "minimum": 0, "maximum": 3600, "default": 10},
 }
 _PERCENT = re.compile(r"([1-9]\d?|100)%")
+# Of two names, one of them a slip of the pen.
+_ALIKE = 0.85
 _COUNT = re.compile(r"[1-9]\d{0,8}")
 
 # A VRF, and a node in it: what joins two nodes in one VRF joins them in no other.
@@ -104,6 +106,13 @@ def read_wish(written: object, hosts: Iterable[str]) -> tuple[Wish, list[Problem
     if canary is not None and canary not in known:
         problems.append(unknown(VARIABLE.at("canary"), f"{show(canary)} is no host that can go first", canary, known, "valid hosts"))
     return Wish(canary, tuple(map(str, given["batches"])), given["settle_seconds"]), problems
+
+
+def misspelt(names: Iterable[object]) -> Iterator[Problem]:
+    """Yield the problem of each variable that is meant to be ``xgn_rollout``: what is not read would change all hosts at once."""
+    for name in names:
+        if isinstance(name, str) and name.startswith("xgn_") and name != str(VARIABLE) and nearest(name, [str(VARIABLE)], _ALIKE):
+            yield Problem(Place.of(str(name)), "unknown variable", hint=f"did you mean {str(VARIABLE)!r}?")
 
 
 def make_rollout(wish: Wish, intent: Intent, hosts: Sequence[str], containers: Iterable[str] = ()) -> Rollout:

@@ -121,6 +121,11 @@ def test_a_rollout_has_batches_of_the_hosts_of_this_run(act: Act, tmp_path: Path
     assert "xgn_rollout.canary: T2 is not in this run, so T1 goes first" in alone["warnings"]
 
 
+def test_a_misspelt_rollout_does_not_change_all_hosts_at_once(act: Act, tmp_path: Path) -> None:
+    refused = rollout(act, tmp_path, "", xgn_rolout={"canary": "T1"}, xgn_remove_all=[])
+    assert refused["problems"] == ["xgn_rolout: unknown variable; did you mean 'xgn_rollout'?\n"]
+
+
 @pytest.mark.parametrize("written", [None, False, ""])
 def test_what_stands_for_no_rollout(act: Act, tmp_path: Path, written: Any) -> None:
     assert "rollout" not in rollout(act, tmp_path, written)
