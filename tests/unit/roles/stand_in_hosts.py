@@ -5,7 +5,8 @@ No process is started and no connection opened. What the hosts do stands in a fi
     up       by host, what module live_state answers.
     hurt     by host, hosts that answer what stands under `down` as long as that one has changes that it did not take back.
     fails    hosts on which the change fails.
-    cut      hosts that cannot be reached from the change on.
+    cut      hosts that cannot be reached from the change on, whose own call does not come to its end.
+    deaf     hosts that cannot be reached behind the change.
     dead     hosts that cannot be reached at all.
     same     hosts that have nothing to change.
 """
@@ -51,7 +52,7 @@ def changes(host: str) -> Path:
 def answer(host: str, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What a host answers to a module."""
     armed, kept = changes(host), PLACE / f"{host}.kept"
-    if host in ABOUT["dead"] or (host in ABOUT["cut"] and armed.exists()):
+    if host in ABOUT["dead"] or (host in ABOUT["cut"] + ABOUT["deaf"] and armed.exists()):
         raise AnsibleConnectionFailure(f"no route to {host}")
     if module == "host_facts":
         return {"changed": False, "ansible_facts": {"xgn_host": HOST}, "taken": bool(arguments.get("lock")), "other": None, "applied": {}}

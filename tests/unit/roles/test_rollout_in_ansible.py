@@ -35,7 +35,10 @@ INTENT = {
 }
 ROLLOUT = {"canary": "s1", "batches": ["100%"], "settle_seconds": 0}
 # Only what role sysctl changes: what is to be seen is the same for all.
-ARGUMENTS = ("--tags", "sysctl", "--extra-vars", "xgn_session_seconds=0")
+TAGS = ("--tags", "sysctl")
+# Each host less is time: of the two, the canary goes first.
+SPOKES = ("--limit", "s1,s2")
+NOT_REACHED = "not reached; what it changed, it puts back by itself"
 
 
 class Run(NamedTuple):
@@ -78,7 +81,7 @@ def states(down: str) -> dict[str, Any]:
 
 def play(directory: Path, *arguments: str, rollout: Any = ROLLOUT, down: str = "", **hosts: Any) -> Run:
     """Run site on hosts that do what stand_in_hosts.py says."""
-    about = {"hurt": {}, "fails": [], "cut": [], "dead": [], "same": [], "up": states(""), "down": states(down), **hosts}
+    about = {"hurt": {}, "fails": [], "cut": [], "deaf": [], "dead": [], "same": [], "up": states(""), "down": states(down), **hosts}
     (directory / "callbacks").mkdir()
     (directory / "group_vars").mkdir()
     shutil.copy(Path(__file__).parent / "stand_in_hosts.py", directory / "callbacks")
@@ -92,7 +95,15 @@ def play(directory: Path, *arguments: str, rollout: Any = ROLLOUT, down: str = "
         (directory / name).write_text(text, encoding="utf-8")
     settings = {"CONFIG": "ansible.cfg", "CALLBACK_PLUGINS": "callbacks", "COLLECTIONS_PATH": str(ROOT / ".collections"), "NOCOLOR": "1"}
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "hosts", "xuegao.net.site", *ARGUMENTS, *arguments],
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "--inventory",
+            "hosts",
+            "xuegao.net.site",
+            *([] if "--tags" in arguments else TAGS),
+            *arguments,
+        ]
+        + ["--extra-vars", "xgn_session_seconds=0"],
         env={**os.environ, **{f"ANSIBLE_{name}": value for name, value in settings.items()}, "STAND_INS": str(directory / "about.json")},
         cwd=directory,
         capture_output=True,
@@ -149,14 +160,14 @@ def test_one_batch_after_the_other_and_each_is_looked_at_before_it_keeps_its_cha
 
 
 def test_what_a_neighbor_loses_sends_the_canary_back_and_ends_the_run(tmp_path: Path) -> None:
-    """The canary itself has all its sessions: the loss is seen on hub2 alone."""
-    run = play(tmp_path, hurt={"s1": ["hub2"]}, down="s1")
+    """The canary itself has all its sessions: the loss is seen on hub2 alone, which is not even in this run."""
+    run = play(tmp_path, *SPOKES, hurt={"s1": ["hub2"]}, down="s1")
     assert run.status == 2, run.said
     assert "On hub2 this was up before the batch, and is not 0 s after it" in run.said
     assert "BGP default neighbor 10.255.0.3 established: 10.255.0.3 AS 65003 (s1) is Active, expected Established" in run.said
     assert run.of("kernel_settings", "way_back", "restore") == [("s1", "kernel_settings"), ("s1", "restore")]
     assert run.calls[-1] == ("s1", "host_leave")
-    assert run.table() == [["1", "went back", "s1"], ["2", "untouched", "hub1, s2"], ["3", "untouched", "hub2"]]
+    assert run.table() == [["1", "went back", "s1"], ["2", "untouched", "s2"]]
 
 
 def test_a_batch_goes_back_as_a_whole(tmp_path: Path) -> None:
@@ -178,22 +189,33 @@ def test_a_batch_goes_back_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_canary_that_is_cut_off_ends_the_run(tmp_path: Path) -> None:
     """Ansible itself would go on with the next batch."""
-    run = play(tmp_path, cut=["s1"])
+    run = play(tmp_path, *SPOKES, cut=["s1"])
     assert run.status != 0
     assert run.of("kernel_settings", "way_back", "restore") == [("s1", "kernel_settings")]
     assert "Batch 1 was not done on all of its hosts, so this run ends, and changes nothing more." in run.said
-    assert run.table() == [
-        ["1", "not reached; what it changed, it puts back by itself", "s1"],
-        ["2", "untouched", "hub1, s2"],
-        ["3", "untouched", "hub2"],
-    ]
+    assert run.table() == [["1", NOT_REACHED, "s1"], ["2", "untouched", "s2"]]
+
+
+def test_a_canary_that_lets_nobody_in_any_more_ends_the_run(tmp_path: Path) -> None:
+    """Its change went well, and no new connection is possible."""
+    run = play(tmp_path, *SPOKES, deaf=["s1"])
+    assert run.status != 0
+    assert "s1 cannot be reached: no route to s1" in run.said
+    assert run.of("kernel_settings", "way_back", "restore") == [("s1", "kernel_settings"), ("s1", "restore")]
+    assert run.table() == [["1", NOT_REACHED, "s1"], ["2", "untouched", "s2"]]
+
+
+def test_what_reaches_no_host_is_no_rollout(tmp_path: Path) -> None:
+    run = play(tmp_path, "--tags", "validate")
+    assert (run.status, run.calls) == (0, []), run.said
+    assert "to come" in run.said
 
 
 def test_a_host_of_the_last_batch_that_is_cut_off_fails_the_run(tmp_path: Path) -> None:
     """No batch comes behind it that would be stopped."""
-    run = play(tmp_path, "--limit", "s1,s2", cut=["s2"], same=["s1"])
+    run = play(tmp_path, *SPOKES, cut=["s2"], same=["s1"])
     assert run.status != 0
-    assert run.table() == [["1", "done", "s1"], ["2", "not reached; what it changed, it puts back by itself", "s2"]]
+    assert run.table() == [["1", "done", "s1"], ["2", NOT_REACHED, "s2"]]
 
 
 @pytest.mark.parametrize(
