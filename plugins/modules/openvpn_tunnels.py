@@ -244,7 +244,7 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
         journal = host.systemd.journal(unit, 15)
         # Or systemd would try again, and again.
         host.systemd.attempt("stop", unit)
-        openvpn.switch_back(host.change, name)
+        openvpn.switch_back(HostChange(host.module), name)
         for path, text in before.items():
             if text:
                 host.change.write(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
@@ -275,7 +275,8 @@ def connect(host: Host, tunnel: dict[str, Any], seconds: int) -> None:
     if found == openvpn_daemon.CONNECTED:
         return
     text = "tunnel %s is not connected with its peer after %d s (%s)." % (name, seconds, found or "its daemon does not answer")
-    if openvpn.switch_back(host.change, name):
+    # Keys are in no record.
+    if openvpn.switch_back(HostChange(host.module), name):
         ensure(host, tunnel, host.units([unit]).get(unit, {}))
         text += " Its former key is in use again; the new one waits as the next, and the peer may go on accepting both."
     raise openvpn.OpenVPNError("%s The journal ends with:\n%s" % (text, host.systemd.journal(unit, 15)))

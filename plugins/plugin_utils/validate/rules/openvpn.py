@@ -16,7 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     ping_restart_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, is_host_name, parse_address, twice
@@ -67,7 +67,7 @@ def _name(host: Host, tunnel: View) -> Iterator[Problem]:
 
 
 def _ends(tunnel: View) -> Iterator[Problem]:
-    role, remote, fingerprint = tunnel.text("role"), tunnel.text("remote"), tunnel.text("peer_fingerprint")
+    role, remote, fingerprints = tunnel.text("role"), tunnel.text("remote"), tunnel.texts("peer_fingerprints")
     wanted, idle = _KEYS.get(role or "", ((), ()))
     for key in wanted:
         if not tunnel.given(key):
@@ -86,9 +86,13 @@ def _ends(tunnel: View) -> Iterator[Problem]:
             )
         elif address is not None and FAMILY[address.version] != family:
             yield tunnel.problem("remote", f"is no address of family {family}", f"set {tunnel.at('family')} to {FAMILY[address.version]}")
-    if fingerprint is not None and not _FINGERPRINT.match(fingerprint):
-        hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
-        yield tunnel.problem("peer_fingerprint", "is no SHA-256 fingerprint", hint)
+    if tunnel.data.get("peer_fingerprints") == []:
+        yield tunnel.problem("peer_fingerprints", "is empty", "leave the key out for a peer that Ansible manages")
+    for path, fingerprint in fingerprints:
+        if not _FINGERPRINT.match(fingerprint):
+            hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
+            yield Problem(path, "is no SHA-256 fingerprint", show(fingerprint), hint)
+    yield from twice(((path, fingerprint.upper()) for path, fingerprint in fingerprints), "fingerprint")
 
 
 def _pings(host: Host, tunnel: View) -> Iterator[Problem]:
