@@ -76,9 +76,7 @@ def make(module: AnsibleModule, name: str, other: str = "") -> None:
     """Make key and certificate of a tunnel in one private file. other: as of `openvpn.key_path`."""
     openssl = module.get_bin_path("openssl")
     if openssl is None:
-        raise openvpn.OpenVPNError(
-            "openssl is not installed, so no key of tunnel %s was made. Remedy: install the package openssl." % name
-        )
+        raise openvpn.OpenVPNError("openssl is not installed, so no key of tunnel %s was made. Remedy: install the package openssl." % name)
     os.makedirs(openvpn.KEYS, mode=0o700, exist_ok=True)
     os.chmod(openvpn.KEYS, 0o700)
     # No trial file: openssl writes both files itself, under names that it is given.

@@ -64,7 +64,9 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, Sequence[str]], wr
     """
     path = registry_file(registry, host)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    known = {name: accepted[0] if len(accepted) == 1 else list(accepted) for name, accepted in {**read_accepted(registry, host), **keys}.items()}
+    known = {
+        name: accepted[0] if len(accepted) == 1 else list(accepted) for name, accepted in {**read_accepted(registry, host), **keys}.items()
+    }
     after = HEADER + yaml.safe_dump(known, default_flow_style=False, sort_keys=True)
     if not keys:
         after = before

@@ -19,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values
@@ -27,7 +28,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall 
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.gobgp import gobgp_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import l2tp_ipsec_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import OpenvpnValues, openvpn_values, peer_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import OpenvpnValues, openvpn_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
 
