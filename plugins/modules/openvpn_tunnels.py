@@ -274,12 +274,13 @@ def connect(host: Host, tunnel: dict[str, Any], seconds: int) -> None:
     found = wait_until(state, lambda told: told == openvpn_daemon.CONNECTED, seconds, POLL_S)
     if found == openvpn_daemon.CONNECTED:
         return
+    journal = host.systemd.journal(unit, 15)
     text = "tunnel %s is not connected with its peer after %d s (%s)." % (name, seconds, found or "its daemon does not answer")
     # Keys are in no record.
     if openvpn.switch_back(HostChange(host.module), name):
         ensure(host, tunnel, host.units([unit]).get(unit, {}))
         text += " Its former key is in use again; the new one waits as the next, and the peer may go on accepting both."
-    raise openvpn.OpenVPNError("%s The journal ends with:\n%s" % (text, host.systemd.journal(unit, 15)))
+    raise openvpn.OpenVPNError("%s The journal ends with:\n%s" % (text, journal))
 
 
 def delete_interface(host: Host, name: str) -> None:

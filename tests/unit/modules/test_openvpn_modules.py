@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn_daemon, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
 
@@ -37,7 +37,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (openvpn, "KEYS", "openvpn/keys"),
         (openvpn, "UNITS", "units"),
         (sysfs, "NET", "net"),
-        (openvpn_tunnels, "PROC", "proc"),
+        (openvpn_daemon, "PROC", "proc"),
     ):
         (tmp_path / path).mkdir(exist_ok=True)
         monkeypatch.setattr(module, name, str(tmp_path / path))
@@ -60,34 +60,81 @@ def install_openssl(host: Host) -> None:
     host.program("openssl", openssl)
 
 
-def test_a_key_is_made_once_and_rotated_when_asked(host: Host, root: Path) -> None:
+def keys(root: Path) -> dict[str, int]:
+    """The key files of the host, with their modes."""
+    return {path.name: path.stat().st_mode & 0o777 for path in sorted((root / "openvpn/keys").iterdir())}
+
+
+def test_a_key_is_made_once(host: Host, root: Path) -> None:
     install_openssl(host)
     first = host.run(openvpn_key, {"tunnels": ["ovpn2"], "common_name": "hq/core"})
     again = host.run(openvpn_key, {"tunnels": ["ovpn2"]})
-    rotated = host.run(openvpn_key, {"tunnels": ["ovpn2"], "rotate": True})
-    assert [result["changed"] for result in (first, again, rotated)] == [True, False, True]
-    prints = [result["fingerprints"]["ovpn2"] for result in (first, again, rotated)]
-    assert prints[0] == prints[1] != prints[2]
-    path = root / "openvpn/keys/ovpn2.pem"
-    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert path.read_text(encoding="utf-8").startswith(KEY)
-    assert "c2VjcmV0" not in json.dumps([first, again, rotated])
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert first["fingerprints"] == again["fingerprints"] and len(first["fingerprints"]["ovpn2"]) == 1
+    assert (keys(root), (root / "openvpn/keys").stat().st_mode & 0o777) == ({"ovpn2.pem": 0o600}, 0o700)
+    assert (root / "openvpn/keys/ovpn2.pem").read_text(encoding="utf-8").startswith(KEY)
+    assert "c2VjcmV0" not in json.dumps([first, again])
     assert "/CN=hq_core" in host.calls[0]
     # What openssl wrote on the way is gone.
     assert list(host.temporary.iterdir()) == []
 
 
+def test_a_new_key_comes_in_steps(host: Host, root: Path) -> None:
+    """Each is done once, whoever asks again; what peers have to accept is the key in use and one more."""
+    install_openssl(host)
+    seen = []
+    for step in ("make", "next", "next", "make", "switch", "switch", "next", "make", "drop", "drop", "read"):
+        result = host.run(openvpn_key, {"tunnels": ["ovpn2"], "step": step})
+        seen.append((step, result["changed"], result["rotation"]["ovpn2"], result["fingerprints"]["ovpn2"]))
+        assert "c2VjcmV0" not in json.dumps(result)
+    old, new = seen[1][3]
+    assert old != new
+    assert seen == [
+        ("make", True, "", [old]),
+        ("next", True, "next", [old, new]),
+        ("next", False, "next", [old, new]),
+        ("make", False, "next", [old, new]),
+        ("switch", True, "former", [new, old]),
+        ("switch", False, "former", [new, old]),
+        ("next", False, "former", [new, old]),
+        ("make", False, "former", [new, old]),
+        ("drop", True, "", [new]),
+        ("drop", False, "", [new]),
+        ("read", False, "", [new]),
+    ]
+    assert keys(root) == {"ovpn2.pem": 0o600}
+
+
+def test_a_step_of_a_tunnel_without_key_makes_one_at_least(host: Host, root: Path) -> None:
+    """Nothing is switched to and nothing dropped, and a next key has something to be the next of."""
+    install_openssl(host)
+    assert host.run(openvpn_key, {"tunnels": ["a"], "step": "read"})["fingerprints"] == {"a": []}
+    for name, step, files in (("b", "switch", 1), ("c", "drop", 1), ("d", "next", 2)):
+        result = host.run(openvpn_key, {"tunnels": [name], "step": step})
+        assert (result["changed"], len(result["fingerprints"][name])) == (True, files)
+
+
+def test_check_mode_tells_of_each_step_and_does_none(host: Host, root: Path) -> None:
+    install_openssl(host)
+    for before, step, changed in (("make", "next", True), ("next", "switch", True), ("next", "drop", False), ("switch", "drop", True)):
+        host.run(openvpn_key, {"tunnels": ["ovpn2"], "step": before})
+        stored = {path.name: path.read_text(encoding="utf-8") for path in (root / "openvpn/keys").iterdir()}
+        assert host.run(openvpn_key, {"tunnels": ["ovpn2"], "step": step}, check=True)["changed"] is changed, step
+        assert {path.name: path.read_text(encoding="utf-8") for path in (root / "openvpn/keys").iterdir()} == stored
+
+
 def test_check_mode_makes_no_key(host: Host, root: Path) -> None:
     result = host.run(openvpn_key, {"tunnels": ["ovpn2"]}, check=True)
-    assert (result["changed"], result["fingerprints"], host.calls) == (True, {"ovpn2": None}, [])
+    assert (result["changed"], result["fingerprints"], host.calls) == (True, {"ovpn2": []}, [])
 
 
 def test_a_key_that_others_can_read_is_closed(host: Host, root: Path) -> None:
-    path = root / "openvpn/keys/ovpn2.pem"
-    path.write_text(KEY + certificate(b"x"), encoding="utf-8")
-    path.chmod(0o640)
+    for name, mode in (("ovpn2.pem", 0o640), ("ovpn2.next", 0o604)):
+        (root / "openvpn/keys" / name).write_text(KEY + certificate(name.encode()), encoding="utf-8")
+        (root / "openvpn/keys" / name).chmod(mode)
     assert host.run(openvpn_key, {"tunnels": ["ovpn2"]})["changed"]
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert keys(root) == {"ovpn2.next": 0o600, "ovpn2.pem": 0o600}
+    assert not host.run(openvpn_key, {"tunnels": ["ovpn2"]})["changed"]
 
 
 def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
