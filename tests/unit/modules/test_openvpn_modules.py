@@ -306,6 +306,51 @@ def test_a_new_tunnel_that_does_not_start_leaves_nothing(host: Host, root: Path)
     assert not (root / "openvpn/server/ovpn2.conf").exists()
 
 
+def answers(monkeypatch: pytest.MonkeyPatch, *states: str | None) -> None:
+    """What the daemon says each time it is asked, the last one for ever; it does not answer for None."""
+    left = list(states)
+
+    def ask(_name: str) -> openvpn_daemon.Told:
+        state = left.pop(0) if len(left) > 1 else left[0]
+        if state is None:
+            raise ConnectionRefusedError
+        return openvpn_daemon.Told(state, None, "7")
+
+    monkeypatch.setattr(openvpn_daemon, "ask", ask)
+
+
+def test_a_tunnel_is_waited_for(host: Host, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was restarted or not; a daemon that has only begun does not answer yet."""
+    running(host, root, TUNNEL)
+    answers(monkeypatch, None, "WAIT", "CONNECTED")
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "connect_seconds": 30})
+    assert (result["changed"], len(host.naps)) == (False, 2)
+
+
+@pytest.mark.parametrize(("state", "words"), [(None, "its daemon does not answer"), ("AUTH", "AUTH")])
+def test_one_that_does_not_connect_is_named(host: Host, root: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, words: str) -> None:
+    """Without a former key there is nothing to go back to, and nothing is restarted."""
+    running(host, root, TUNNEL)
+    answers(monkeypatch, state)
+    host.prints("journalctl", {"": "TLS handshake failed\n"})
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "connect_seconds": 30})
+    assert (
+        result["msg"] == f"tunnel ovpn2 is not connected with its peer after 30 s ({words}). The journal ends with:\nTLS handshake failed"
+    )
+    assert (sum(host.naps) >= 30, host.changed(*READS)) == (True, [])
+
+
+def test_a_new_key_with_which_it_does_not_start_gives_way_to_the_former_one(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    (root / "openvpn/keys/ovpn2.former").write_text(KEY + certificate(b"former"), encoding="utf-8")
+    install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", restart=(1, "timeout"))
+    host.program("journalctl")
+    (root / "proc/7/environ").write_bytes(b"XGN_CONFIGURATION=of the former key\0")
+    assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["failed"]
+    assert (openvpn.rotation("ovpn2"), sorted(keys(root))) == ("next", ["ovpn2.next", "ovpn2.pem"])
+    assert certificate(b"former") in (root / "openvpn/keys/ovpn2.pem").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("check", "failed"), [(True, False), (False, True)])
 def test_a_key_comes_first_and_a_prediction_goes_on_without(host: Host, root: Path, check: bool, failed: bool) -> None:
     tunnel = {**TUNNEL, "config": f"peer-fingerprint {UNKNOWN_KEY}\n"}
