@@ -74,5 +74,5 @@ def _course(unmanaged: Sequence[str], stands: set[str], phase: str) -> tuple[str
     if phase == "accept":
         return "accepted", "next keys, accepted beside those in use"
     if FORMER in stands:
-        return "switched", "goes on: the former key is dropped"
+        return "switched", "goes on where it was broken off; former keys dropped"
     return "switched", "next keys, accepted beside those in use; switch; former keys dropped"

@@ -20,7 +20,7 @@ HOSTS = {
 }
 MANAGED, UNMANAGED = 0, 1
 BOTH = "next keys, accepted beside those in use; switch; former keys dropped"
-GOES_ON = "goes on: the former key is dropped"
+GOES_ON = "goes on where it was broken off; former keys dropped"
 WAITS = "next key; xgn_rotate_phase=switch once it is accepted by the owner of partner"
 
 
