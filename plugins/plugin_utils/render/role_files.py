@@ -138,11 +138,11 @@ def _made_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _openvpn(variables: Variables) -> OpenvpnValues:
-    """Return the tunnels with placeholders for fingerprints, which the registry alone knows."""
+    """Return the tunnels with placeholders for the fingerprints that the registry alone knows."""
     fingerprints: dict[str, dict[str, list[str]]] = {}
     for tunnel in variables.get("openvpn_tunnels", []):
         peer = peer_of(tunnel)
-        fingerprints[tunnel["name"]] = {peer["name"]: [unknown.fingerprint(peer["name"], peer["interface"])]}
+        fingerprints[tunnel["name"]] = {peer["name"]: peer["public_key"] or [unknown.fingerprint(peer["name"], peer["interface"])]}
     return openvpn_values(_with_defaults("openvpn", variables), fingerprints)
 
 
