@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import record_keys, registry_file, resolve_peers
 
 
@@ -39,7 +42,8 @@ class ActionModule(ActionBase):
             if arguments["record"] is not None:
                 result.update(self._record(registry, arguments["host"], arguments["record"]))
             else:
-                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"]))
+                former = partial(former_name, variables=task_vars or {})
+                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"], former))
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
         return result
@@ -53,8 +57,10 @@ class ActionModule(ActionBase):
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, interfaces)
+    def _resolve(
+        self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool, former: Callable[[str], str]
+    ) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, interfaces, former)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:

@@ -11,15 +11,30 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record, digests, known_record, seal_of, write_record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
+    Moment,
+    Record,
+    digests,
+    forget,
+    known_record,
+    record_file,
+    seal_of,
+    write_record,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import forget_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator, partly, told
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
 # Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
 SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+
+
+# What is said where it was recorded.
+_RECORDED = ("recorded as applied", "recorded as applied before")
 
 
 class ActionModule(ActionBase):
@@ -38,6 +53,7 @@ class ActionModule(ActionBase):
                 "begun": {"type": "dict", "default": {}},
                 "complete": {"type": "bool", "required": True},
                 "directory": {"type": "path"},
+                "key_registries": {"type": "list", "elements": "path", "default": []},
             }
         )
         begun: Mapping[str, Any] = options["begun"]
@@ -49,7 +65,12 @@ class ActionModule(ActionBase):
         else:
             sources = known.get("ansible_inventory_sources") or []
             moment = Moment(now(), RUN.run, operator(known), inventory_name(sources, Path.cwd()) or str(Path.cwd()))
-            done = self._record(begun, Path(options["directory"] or applied_directory(sources, Path.cwd())), moment, known)
+            directory = Path(options["directory"] or applied_directory(sources, Path.cwd()))
+            done = self._record(begun, directory, moment, known)
+            host = str(known["inventory_hostname"])
+            former = former_name(host, known)
+            if former and done.get("msg") in _RECORDED and record_file(directory, host).exists():
+                done.update(_forget(former, directory, options["key_registries"], done))
         # Without it the step after a failure gives the host back.
         over = done.get("released") or not (done.get("failed") or done.get("unreachable"))
         return {**result, **done, **({"token": begun.get("token")} if over else {})}
@@ -64,7 +85,7 @@ class ActionModule(ActionBase):
 
     def _record(self, begun: Mapping[str, Any], directory: Path, moment: Moment, known: dict[str, Any]) -> dict[str, Any]:
         host = str(known["inventory_hostname"])
-        here = known_record(directory, host)
+        here = known_record(directory, host, former_name(host, known))
         warnings: list[str] = []
         try:
             seal = seal_of(directory, make=not self._task.check_mode)
@@ -98,7 +119,7 @@ class ActionModule(ActionBase):
         return {
             **answer,
             "changed": changed,
-            "msg": "recorded as applied" if changed else "recorded as applied before",
+            "msg": _RECORDED[0] if changed else _RECORDED[1],
             **_said(answer, warnings),
         }
 
@@ -106,9 +127,21 @@ class ActionModule(ActionBase):
 def _keep(directory: Path, host: str, here: Record, record: Record, news: bool) -> None:
     """Write the record where it says something new: one that differs in its key or its time alone is somebody else's, who has said the same."""
     if not news:
-        record = replace(here, later=None, what="")
-    if record != here:
+        record = replace(here, later=None, what="", left=None)
+    # Of a host that was renamed the former record counts until there is one under the new name.
+    if record != here or not record_file(directory, host).exists():
         write_record(directory, host, record)
+
+
+def _forget(former: str, directory: Path, registries: Sequence[str], done: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove what is kept under the former name of a host, now that all of it is kept under the new one. Returns what is to be said of it."""
+    try:
+        forget(directory, former)
+        for registry in registries:
+            forget_keys(Path(registry), former)
+    except OSError as error:
+        return _said(done, [f"what is kept under the former name {former} cannot be removed: {error}"])
+    return {}
 
 
 def _said(answer: Mapping[str, Any], warnings: Sequence[str]) -> dict[str, Any]:

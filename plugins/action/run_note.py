@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, note_later
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator
 
@@ -35,7 +36,7 @@ class ActionModule(ActionBase):
             return result
         moment = Moment(now(), RUN.run, operator(known), inventory_name(sources, Path.cwd()) or str(Path.cwd()))
         try:
-            note_later(Path(options["directory"] or applied_directory(sources, Path.cwd())), host, moment, what)
+            note_later(Path(options["directory"] or applied_directory(sources, Path.cwd())), host, moment, what, former_name(host, known))
         except (OSError, ValueError) as error:
             result["warnings"] = [f"{host}: that this run changes it cannot be noted beside the inventory: {error}"]
         return result

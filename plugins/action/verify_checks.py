@@ -12,6 +12,7 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
@@ -50,10 +51,9 @@ class ActionModule(ActionBase):
         # The roles' own task has checked them.
         variables = cast(HostVariables, with_defaults(given, OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
-        registry = self._registry(arguments["key_registry"], [host, *peers])
-        fingerprints = self._registry(
-            arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))]
-        )
+        registry = self._registry(arguments["key_registry"], [host, *peers], variables_of_task)
+        tunnels = variables.get("openvpn_tunnels", [])
+        fingerprints = self._registry(arguments["openvpn_key_registry"], [host, *(item["peer"] for item in tunnels)], variables_of_task)
         state, problem = self._gather(variables, variables_of_task)
         checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
         checks = redact(checks, secrets_of(variables, OPTIONS))
@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         return plain(self._templar.template(task_vars[name])) if name in task_vars else None
 
     @staticmethod
-    def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:
+    def _registry(directory: str | None, names: list[str], task_vars: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         """Read the public keys of some hosts; a file that cannot be read is as good as none."""
         if directory is None:
             return {}
@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
         registry = {}
         for name in dict.fromkeys(names):
             try:
-                registry[name] = read_keys(path, name)
+                registry[name] = read_keys(path, name, former_name(name, task_vars))
             except (OSError, ValueError, yaml.YAMLError):
                 registry[name] = {}
         return registry

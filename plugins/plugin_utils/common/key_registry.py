@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,16 @@ def registry_file(registry: Path, host: str) -> Path:
     return registry / f"{host}.txt"
 
 
-def read_keys(registry: Path, host: str) -> dict[str, str]:
+def read_keys(registry: Path, host: str, former: str = "") -> dict[str, str]:
     """Interface name to public key as recorded for host; empty when nothing is recorded.
+
+    former: name that the host had before; what is recorded under it counts as long as there is nothing under the new one.
 
     Raises ValueError when the file is not a mapping of names to keys.
     """
     path = registry_file(registry, host)
     if not path.exists():
-        return {}
+        return read_keys(registry, former) if former else {}
     keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     if not isinstance(keys, dict) or not all(isinstance(item, str) for pair in keys.items() for item in pair):
         raise ValueError(f"{path}: expected lines `interface: public key`")
@@ -78,13 +80,22 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+def forget_keys(registry: Path, host: str) -> bool:
+    """Remove what is recorded of a host. Returns whether there was something. Raises OSError."""
+    path = registry_file(registry, host)
+    there = path.exists()
+    path.unlink(missing_ok=True)
+    return there
+
+
+def resolve_peers(
+    registry: Path, interfaces: Sequence[Mapping[str, Any]], former: Callable[[str], str] = lambda _host: ""
+) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Find the public key of every peer: its own ``public_key`` first, the registry second.
 
-    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface
-    name
-    to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
-    peer's end.
+    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. former: gives the name
+    that a host had before. Returns interface name to peer name to key, and the peers whose key is not known, a list of
+    ``{"peer", "interface", "remote_interface"}``, the last being the one at the peer's end.
     Preshared keys stay out of the result: it is printed by Ansible.
     """
     known: dict[str, dict[str, str]] = {}
@@ -93,7 +104,7 @@ def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tu
         keys = known.setdefault(interface["name"], {})
         for peer in interface.get("peers", []):
             remote_interface = peer.get("interface") or interface["name"]
-            key = peer.get("public_key") or read_keys(registry, peer["name"]).get(remote_interface)
+            key = peer.get("public_key") or read_keys(registry, peer["name"], former(peer["name"])).get(remote_interface)
             if key is None:
                 missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote_interface})
             else:

@@ -41,6 +41,8 @@ _NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "tunnels": ("tunnel", ("name",)),
 }
 _NOTHING = object()
+# What a host is in the plan is told by itself, with all that follows from it.
+_IDENTITY = "preflight_node"
 
 
 def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -64,7 +66,7 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
 def _mapping(before: Mapping[str, Any], after: Mapping[str, Any], where: str) -> Iterator[str]:
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
-        if old == new:
+        if old == new or key == _IDENTITY:
             continue
         if key in _NOUNS and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
             yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, key, where)
