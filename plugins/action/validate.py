@@ -24,8 +24,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables
 # From the plugin's own place, so that it is right in an installed collection and in a checkout. Read when Ansible loads the plugin, before it
 # forks a worker for each host: what a worker reads is lost with it.
 SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
-# What the plan says of a host: there is none; it has its variables; it knows others only; the intent was refused.
-PLANS = ["none", "ours", "others", "refused"]
+# What the plan says of a host: there is none; it has its variables; it knows others only; it is retired; the intent was refused.
+PLANS = ["none", "ours", "others", "retired", "refused"]
 
 
 class _Unresolved:

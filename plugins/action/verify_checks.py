@@ -20,7 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, retired, unreachable
 
 # Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
 OPTIONS = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options_of(*(role.name for role in COMPARED), "verify")
@@ -38,13 +38,21 @@ class ActionModule(ActionBase):
         variables_of_task = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables_of_task)
         validation, arguments = self.validate_argument_spec(
-            {"key_registry": {"type": "path", "required": True}, "openvpn_key_registry": {"type": "path"}, "error": {"type": "str"}}
+            {
+                "key_registry": {"type": "path", "required": True},
+                "openvpn_key_registry": {"type": "path"},
+                "error": {"type": "str"},
+                "retired": {"type": "str"},
+            }
         )
         host = str(variables_of_task["inventory_hostname"])
         groups = [str(name) for name in variables_of_task.get("group_names", [])]
         if arguments["error"]:
             # Wrong variables: nothing can be compared, and the report has to say so.
             checks, summary = unreachable(host, arguments["error"]), host_summary(host, groups, drawn_without_result(variables_of_task), {})
+            return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
+        if arguments["retired"] is not None:
+            checks, summary = [retired(host, arguments["retired"])], host_summary(host, groups, HostVariables(), {})
             return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
         known = {name: self._plain(variables_of_task, name) for name in OPTIONS}
         given = {name: value for name, value in known.items() if value is not None}

@@ -592,6 +592,7 @@ class VerifyVariables(TypedDict):
     verify_roles: NotRequired[list[str]]
     verify_reach: NotRequired[list[VerifyReach]]
     verify_routes: NotRequired[list[VerifyRoute]]
+    verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]
     verify_handshake_max_age: NotRequired[int]

@@ -382,11 +382,15 @@ class Retired:
         nodes: by name.
         links: those that end at one of them.
         containers: the node of each container that is a router and ran on one of them.
+        peers: names of the nodes that stay and have a link or a segment with each of them.
+        steered: the prefixes that each of them might steer.
     """
 
     nodes: dict[str, Node] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     containers: dict[str, str] = field(default_factory=dict)
+    peers: dict[str, set[str]] = field(default_factory=dict)
+    steered: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ def leave_out_retired(intent: Intent, problems: Findings) -> None:
     intent.retired.nodes = gone
     intent.nodes = {name: node for name, node in intent.nodes.items() if name not in gone}
     intent.retired.links = [link for link in intent.links if _ends_at(link, gone)]
+    intent.retired.peers = _peers(intent, gone)
     intent.links = [link for link in intent.links if not _ends_at(link, gone)]
     intent.selectors = {label: [node for node in nodes if not node.retired] for label, nodes in intent.selectors.items()}
     for segment in intent.segments:
@@ -32,6 +33,13 @@ def leave_out_retired(intent: Intent, problems: Findings) -> None:
 
 def _ends_at(link: Link, nodes: Collection[str]) -> bool:
     return any(end.node.name in nodes for end in link.ends)
+
+
+def _peers(intent: Intent, gone: Collection[str]) -> dict[str, set[str]]:
+    """Return the nodes that stay and meet each of those that leave, over a link or in a segment."""
+    together = [{end.node.name for end in link.ends} for link in intent.retired.links]
+    together += [{node.name for node in segment.members} for segment in intent.segments]
+    return {name: {other for names in together if name in names for other in names if other not in gone} for name in gone}
 
 
 def _leave_segment(segment: Segment, gone: Collection[str], problems: Findings) -> None:
@@ -69,6 +77,7 @@ def _leave_services(intent: Intent, gone: Collection[str], problems: Findings) -
             if container.node in gone and container.bgp is not None:
                 intent.retired.containers[name] = container.node
     docker = {name: _network_without(network, gone) for name, network in services.docker.items()}
+    intent.retired.steered = {box: list(entry.prefixes) for box, entry in services.steering.items() if box in gone}
     steering = {box: entry for box, entry in services.steering.items() if box not in gone}
     for box, entry in steering.items():
         _check_steering(box, entry, intent, gone, problems)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import is_sealed
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DECLARING
 
 # What the entries of a list are called, and the keys that tell one from another.
 _NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -60,6 +61,17 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
         if lines:
             found[host] = lines
     found.update((host, ["no longer in the inventory: what it last applied is still there"]) for host in before if host not in after)
+    return found
+
+
+def things(variables: Mapping[str, Any]) -> list[str]:
+    """Return what a host's variables have roles make there, in words: tunnels, VRFs, containers, BGP."""
+    found = []
+    for key, value in variables.items():
+        # Of the routing, its lists and maps say nothing to somebody who wants to know what a host does.
+        if key in _NOUNS and key in DECLARING and (key == "frr_bgp" or not key.startswith("frr_")):
+            noun, names = _NOUNS[key]
+            found += [f"{noun} {_identity(item, names)}" for item in value]
     return found
 
 
