@@ -122,7 +122,7 @@ class ActionModule(ActionBase):
         result.update(
             directory=str(written.directory), current=str(current), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss
         )
-        result.update(retired=judged.retired, retirement=judged.retirement, identity=judged.told)
+        result.update(retired=judged.retired, retirement=judged.retirement, identity=judged.told, farewell=_farewell(judged, result))
         where = "not written: check mode" if self._task.check_mode else f"written to {current}"
         result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}"
         return result
@@ -200,6 +200,13 @@ class ActionModule(ActionBase):
             return {host: read_keys(path, host, former_name(host, variables)) for host in plan.hosts}
         except ValueError as error:
             raise AnsibleError(str(error)) from None
+
+
+def _farewell(judged: Judgement, result: Mapping[str, Any]) -> list[str]:
+    """Return what the retirement of nodes means, in sentences: for them, then for all hosts that stay. Nothing where no node leaves."""
+    leaving = [line for item in judged.retirement.values() for line in item["lines"]]
+    others = [f"{host}: {line}" for host, lines in result.get("changes", {}).items() for line in lines]
+    return [*leaving, *others] if leaving else []
 
 
 def _records(directory: Path, plan: Plan) -> tuple[dict[str, Record], list[str]]:

@@ -20,7 +20,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, retired, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import (
+    gather_arguments,
+    host_checks,
+    redact,
+    retired,
+    unreachable,
+)
 
 # Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
 OPTIONS = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options_of(*(role.name for role in COMPARED), "verify")

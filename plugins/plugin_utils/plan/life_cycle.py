@@ -46,7 +46,8 @@ class Judgement:
         warnings: what is to be said in any case.
         told: what changes its identity, before anything else.
         retired: nodes that leave, and containers on them: what is to be said of each, nothing where all is done.
-        retirement: for those whose retirement this run brings to its end: the nodes that meet it (``peers``), and what it means (``lines``).
+        retirement: for those whose retirement this run brings to its end: whether it has a host
+            (``managed``), the nodes that meet it (``peers``), and what it means (``lines``).
         elsewhere: hosts of which a record is kept, and of which all is said here.
     """
 
@@ -101,7 +102,8 @@ def judge(plan: Plan, records: Mapping[str, Record], run: Run) -> Judgement:
         # One that Ansible never managed, or that is neither here nor recorded, has no host to clean; its peers may have something to take out all the same.
         if not node.managed or name in run.hosts or name in records:
             lines = farewell(name, plan, records.get(name))
-            found.retirement[name] = {"peers": sorted(retired.peers[name] & plan.hosts.keys()), "lines": lines}
+            peers = sorted(retired.peers[name] & plan.hosts.keys())
+            found.retirement[name] = {"managed": node.managed, "peers": peers, "lines": lines}
     return found
 
 
