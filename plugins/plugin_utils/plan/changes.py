@@ -66,12 +66,18 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
 
 def things(variables: Mapping[str, Any]) -> list[str]:
     """Return what a host's variables have roles make there, in words: tunnels, VRFs, containers, BGP."""
-    found = []
+    interfaces = {kind.variable for kind in LINK_TYPES.values()}
+    found: list[str] = []
+    seen: set[str] = set()
     for key, value in variables.items():
         # Of the routing, its lists and maps say nothing to somebody who wants to know what a host does.
-        if key in _NOUNS and key in DECLARING and (key == "frr_bgp" or not key.startswith("frr_")):
-            noun, names = _NOUNS[key]
-            found += [f"{noun} {_identity(item, names)}" for item in value]
+        if key not in _NOUNS or key not in DECLARING or (key.startswith("frr_") and key != "frr_bgp"):
+            continue
+        noun, names = _NOUNS[key]
+        here = [_identity(item, names) for item in value]
+        # A tunnel's interface stands among those of role vrf, too.
+        found += [f"{noun} {name}" for name in here if key not in interfaces or name not in seen]
+        seen.update(here if key in interfaces else ())
     return found
 
 

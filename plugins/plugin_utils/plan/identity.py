@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import R
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import identity
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import IDENTITY, identity
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import parts
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import loopback_name
@@ -137,7 +137,7 @@ def _neighbors(*variables: Mapping[str, Any]) -> set[str]:
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nobody"
+    return ", ".join(sorted(set(names))) or "nobody"
 
 
 def _owners(names: Iterable[str], comparison: _Comparison) -> str:
@@ -162,9 +162,11 @@ def _site(node: Node, before: Mapping[str, Any], now: Mapping[str, Any], compari
     was = identity(comparison.former[node.name])
     if "id" not in was or was.get("site") == node.site:
         return
+    # Behind a node and on its loopback OSPF only says what is there.
+    links = {link["interface"] for record in (was, now[IDENTITY]) for link in record.get("links", [])}
     ospf = [
-        {item["name"] for key in ("frr_ospf", "frr_ospf6") for entry in found.get(key, []) for item in entry["interfaces"]}
-        for found in (before, now)
+        {item["name"] for key in ("frr_ospf", "frr_ospf6") for entry in variables.get(key, []) for item in entry["interfaces"]} & links
+        for variables in (before, now)
     ]
     ends, begins = ospf[0] - ospf[1], ospf[1] - ospf[0]
     text = f" OSPF ends on {_names(ends)}." if ends else ""
