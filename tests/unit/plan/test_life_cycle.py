@@ -202,10 +202,12 @@ def test_the_table_of_a_retirement_says_what_goes_where_and_what_is_lost() -> No
             "No other node carries 10.1.0.0/24: that is lost.",
         ],
     }
+    # One that nobody manages has another path, too, and its owner has to be told all the same.
+    raw["xgn_links"].append({**raw["xgn_links"][-1], "id": 10, "ends": ["d", raw["xgn_links"][-1]["ends"][1]]})
     (partner,) = judged(raw, retire("c"), purpose="retire", hosts=["c"]).retirement.values()
     assert partner["peers"] == ["b", "d"] and "Tell the owner of partner: its links with c end." in partner["lines"]
     other = judge(make_plan(changed(raw, retire("partner"))), applied(raw), Run("retire")).retirement["partner"]
-    assert (other["managed"], other["peers"]) == (False, ["c"])
+    assert (other["managed"], other["peers"]) == (False, ["c", "d"])
     assert "What its host applied is not recorded here; its own record says what goes there." in other["lines"]
 
 
