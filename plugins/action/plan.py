@@ -122,7 +122,13 @@ class ActionModule(ActionBase):
         result.update(
             directory=str(written.directory), current=str(current), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss
         )
-        result.update(retired=judged.retired, retirement=judged.retirement, identity=judged.told, farewell=_farewell(judged, result))
+        result.update(
+            retired=judged.retired,
+            retirement=judged.retirement,
+            identity=judged.told,
+            together=judged.together,
+            farewell=_farewell(judged, result),
+        )
         where = "not written: check mode" if self._task.check_mode else f"written to {current}"
         result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}"
         return result

@@ -133,6 +133,11 @@ identity:
   type: list
   elements: str
   sample: ["cloud-edge: AS number 65502 becomes 65510 (xgn_sites.cloud.asn). All its BGP sessions end, those with hq-core, and begin anew with the new number."]
+together:
+  description: Hosts that have to make a change in one run, by the change; those that a run does not take, or that cannot be reached, follow later.
+  returned: success
+  type: dict
+  sample: {"cloud-edge: AS number 65502 becomes 65510": [cloud-edge, hq-core]}
 retired:
   description: Nodes that leave the network, and routers in containers on them, each with what is still to be done about its host; empty when nothing is.
   returned: success

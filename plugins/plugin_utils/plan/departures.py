@@ -67,8 +67,10 @@ def departures(plan: Plan, records: Mapping[str, Record]) -> Departures:
             found.left[host] = _left(host, record)
         elif host in intent.retired.nodes:
             hint = "run xuegao.net.retire, which sends its traffic another way, has its peers take their ends out, and cleans the host"
-            path = intent.retired.nodes[host].path.at("retired")
-            found.pending[host] = Problem(path, f"is true, and the host still has what it applied{_at(record)}", hint=hint)
+            node = intent.retired.nodes[host]
+            found.pending[host] = Problem(
+                node.path.at("retired"), f"is true, and the host still has what it applied{_at(record)}", hint=hint
+            )
         elif "id" in identity(record):
             found.refused.append(_vanished(host, record, plan, records))
             found.vanished.add(host)

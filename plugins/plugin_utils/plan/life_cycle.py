@@ -45,6 +45,7 @@ class Judgement:
         refused: why the plan may not be applied.
         warnings: what is to be said in any case.
         told: what changes its identity, before anything else.
+        together: hosts that have to make a change in one run, by the change.
         retired: nodes that leave, and containers on them: what is to be said of each, nothing where all is done.
         retirement: for those whose retirement this run brings to its end: whether it has a host
             (``managed``), the nodes that meet it (``peers``), and what it means (``lines``).
@@ -54,6 +55,7 @@ class Judgement:
     refused: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    together: dict[str, list[str]] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
     retirement: dict[str, dict[str, Any]] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
@@ -77,7 +79,8 @@ def judge(plan: Plan, records: Mapping[str, Record], run: Run) -> Judgement:
     former, retired = former_records(plan, records), plan.intent.retired
     gone = departures(plan, records)
     changes = identity_changes(plan, former, run.interrupt)
-    leaving = {name: records[name] for name in retired.nodes if name in records}
+    # One that has left already is out of reach, whatever its address.
+    leaving = {name: records[name] for name in retired.nodes if name in records and records[name].left is None}
     refused = [*gone.refused, *changes.refused, *unreachable_after(plan, {**former, **leaving}, run.reached_by)]
     if run.purpose != "look" and run.purpose != "plan":
         refused += _partial(changes, run)
@@ -85,6 +88,7 @@ def judge(plan: Plan, records: Mapping[str, Record], run: Run) -> Judgement:
     if run.purpose == "apply":
         refused += pending
     found = Judgement(told=[*gone.told, *changes.told], warnings=list(gone.left.values()))
+    found.together = {change: sorted(hosts) for change, hosts in changes.together.items()}
     found.elsewhere = {
         *gone.pending,
         *gone.left,

@@ -382,6 +382,8 @@ def test_a_change_that_one_run_brings_about_is_told_first(change: Callable[[Inte
     found = judged(square(), change, hosts=["a", "b", "c", "d"], taking_part=["a", "b", "c", "d"])
     assert refusals(found) == []
     assert found.told[0] == told
+    # By a word for the change that stands before its place in the intent.
+    assert all(any(line.startswith(f"{change} (") for line in found.told) and len(hosts) > 1 for change, hosts in found.together.items())
 
 
 def test_another_pool_is_told_by_its_first_links_and_by_every_loopback() -> None:
@@ -475,6 +477,7 @@ def test_an_id_never_changes_but_with_a_plain_yes() -> None:
     (refused,) = refusals(judged(square(), change))
     assert refused.startswith("xgn_nodes.b.id: 7 was 2 when b last applied its variables; write 2: an id never changes")
     yes = judged(square(), change, interrupt=True)
+    assert set(yes.together) >= {"b: loopback 10.255.0.2/32, fd00:255::2/128 becomes 10.255.0.7/32, fd00:255::7/128"}
     assert yes.refused == [] and yes.told[0].startswith("b: id 2 becomes 7 (xgn_nodes.b.id).")
 
 
@@ -495,6 +498,14 @@ def test_an_address_that_ansible_comes_in_by_does_not_go(change: Callable[[Inten
         "which stays"
     )
     assert judged(square(), change, purpose="retire", reached_by={"b": "198.51.100.2"}).refused == []
+
+
+def test_a_host_that_has_left_holds_nobody_up_by_its_address() -> None:
+    raw = square()
+    records = applied(raw)
+    records["b"] = Record(APPLIED, "k", records["b"].variables, left=LATER)
+    run = Run("apply", hosts=["a", "b"], reached_by={"b": "10.255.0.2"})
+    assert judge(make_plan(changed(raw, retire("b"))), records, run).refused == []
 
 
 def test_what_is_told_names_no_variable_of_python() -> None:
