@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import IDENTITY, identity
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import parts
@@ -260,32 +260,58 @@ def _tables(comparison: _Comparison, found: Changes) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _FormerEnd:
+    """What an end of a link was: its interface, the node at the other end, and its addresses."""
+
+    type: str
+    interface: str
+    peer: str
+    addresses: list[str]
+
+
 def _links(comparison: _Comparison, found: Changes) -> None:
     """Links of another type, and those with other addresses."""
-    former: dict[int, list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]] = {}
-    for node, before, _now in comparison.nodes():
-        for link in identity(comparison.former[node.name]).get("links", []):
-            former.setdefault(link["id"], []).append((node.name, link, before))
+    former = _former_ends(comparison)
     retyped: list[tuple[Link, str, set[str]]] = []
-    renumbered: dict[Place, dict[int, tuple[Link, str, list[str], list[str]]]] = {}
+    renumbered: dict[Place, list[tuple[Link, str, list[str], list[str]]]] = {}
     for link in comparison.intent.links:
-        known = former.get(link.id, [])
-        if any(entry["type"] != link.type for _name, entry, _variables in known):
-            retyped.append((link, known[0][1]["type"], {entry["interface"] for _name, entry, _variables in known}))
+        known = [
+            (end, former[key]) for end in link.ends if (key := (link.id, end.node.name)) in former and _is_met(link, end, former[key].peer)
+        ]
+        others = [was for _end, was in known if was.type != link.type]
+        if others:
+            retyped.append((link, others[0].type, {was.interface for was in others}))
             continue
-        for name, entry, variables in known:
-            end = next((end for end in link.ends if end.node.name == name), None)
-            old = _addresses(variables).get(entry["interface"], [])
-            new = [str(end.addresses[family]) for family in FAMILIES if family in end.addresses] if end is not None else []
-            if end is not None and old and sorted(old) != sorted(new):
-                renumbered.setdefault(comparison.intent.vrf(link.vrf).pools.path.at("links"), {}).setdefault(
-                    link.id, (link, name, old, new)
+        for end, was in known:
+            new = [str(end.addresses[family]) for family in FAMILIES if family in end.addresses]
+            if was.addresses and sorted(was.addresses) != sorted(new):
+                renumbered.setdefault(comparison.intent.vrf(link.vrf).pools.path.at("links"), []).append(
+                    (link, end.node.name, was.addresses, new)
                 )
+                break
     numbers = {link.id for link, _was, _gone in retyped}
-    for link, was, gone in retyped:
-        _retype(link, was, gone, numbers, comparison, found)
+    for link, type_before, gone in retyped:
+        _retype(link, type_before, gone, numbers, comparison, found)
     for pool, links in renumbered.items():
-        _renumber(pool, list(links.values()), comparison, found)
+        _renumber(pool, links, comparison, found)
+
+
+def _former_ends(comparison: _Comparison) -> dict[tuple[int, str], _FormerEnd]:
+    """Return what was at the ends of links, by the link's id and the node's name."""
+    found = {}
+    for node, before, _now in comparison.nodes():
+        addresses = _addresses(before)
+        for link in identity(comparison.former[node.name]).get("links", []):
+            end = _FormerEnd(link["type"], link["interface"], link["peer"], addresses.get(link["interface"], []))
+            found[link["id"], node.name] = end
+    return found
+
+
+def _is_met(link: Link, end: End, peer: str) -> bool:
+    """Tell whether the other end of a link is a node of a name, or was: else its id is that of another link now."""
+    other = link.other(end).node
+    return peer in (other.name, other.was)
 
 
 def _retype(link: Link, was: str, gone: set[str], retyped: set[int], comparison: _Comparison, found: Changes) -> None:

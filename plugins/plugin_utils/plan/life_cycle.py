@@ -47,7 +47,7 @@ class Judgement:
         told: what changes its identity, before anything else.
         together: hosts that have to make a change in one run, by the change.
         retired: nodes that leave, and containers on them: what is to be said of each, nothing where all is done.
-        retirement: for those whose retirement this run brings to its end: whether it has a host
+        retirement: of the run that retires nodes, for those whose retirement it brings to its end: whether it has a host
             (``managed``), the nodes that meet it (``peers``), and what it means (``lines``).
         elsewhere: hosts of which a record is kept, and of which all is said here.
     """
@@ -102,7 +102,7 @@ def judge(plan: Plan, records: Mapping[str, Record], run: Run) -> Judgement:
         found.refused = refused
         found.warnings += sentences(pending) if run.purpose == "plan" else []
     _note_retired(plan, gone, found)
-    for name, node in retired.nodes.items():
+    for name, node in retired.nodes.items() if run.purpose == "retire" else ():
         # One that Ansible never managed, or that is neither here nor recorded, has no host to clean; its peers may have something to take out all the same.
         if not node.managed or name in run.hosts or name in records:
             lines = farewell(name, plan, records.get(name))

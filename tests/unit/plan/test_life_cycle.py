@@ -472,6 +472,21 @@ def test_two_links_that_change_their_type_at_once_are_no_path_for_each_other() -
     assert len(words) == 2 and all("no other path joins" in line for line in words)
 
 
+def test_an_id_that_another_pair_of_nodes_has_now_is_another_link() -> None:
+    """It is one link less and one more, which the hosts' changes say."""
+    found = judged(square(), put("xgn_links.0", {"id": 1, "type": "gre", "ends": ["a", "c"]}))
+    assert (refusals(found), found.told) == ([], [])
+
+
+def test_a_link_of_a_renamed_node_is_the_same_link() -> None:
+    raw = square()
+    new = renamed(raw, "b", "west")
+    new["xgn_nodes"]["west"]["was"] = "b"
+    new["xgn_links"][0]["type"] = "gre"
+    found = judge(make_plan(new), applied(raw), Run("apply"))
+    assert found.told[1].startswith("link 1 (a - west): wireguard becomes gre (xgn_links[0].type). wg1 goes before gre1 is made")
+
+
 def test_an_id_never_changes_but_with_a_plain_yes() -> None:
     change = put("xgn_nodes.b.id", 7)
     (refused,) = refusals(judged(square(), change))
