@@ -7,7 +7,7 @@ What one run of site brings about is told. What loses traffic that need not be l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -290,9 +290,9 @@ def _links(comparison: _Comparison, found: Changes) -> None:
                     (link, end.node.name, was.addresses, new)
                 )
                 break
-    numbers = {link.id for link, _was, _gone in retyped}
+    islands = _islands({link.id for link, _was, _gone in retyped}, comparison) if retyped else {}
     for link, type_before, gone in retyped:
-        _retype(link, type_before, gone, numbers, comparison, found)
+        _retype(link, type_before, gone, islands, comparison, found)
     for pool, links in renumbered.items():
         _renumber(pool, links, comparison, found)
 
@@ -314,16 +314,13 @@ def _is_met(link: Link, end: End, peer: str) -> bool:
     return peer in (other.name, other.was)
 
 
-def _retype(link: Link, was: str, gone: set[str], retyped: set[int], comparison: _Comparison, found: Changes) -> None:
+def _retype(
+    link: Link, was: str, gone: set[str], islands: Mapping[str, Mapping[str, int]], comparison: _Comparison, found: Changes
+) -> None:
     first, second = (end.node.name for end in link.ends)
-    joined = [
-        (item.ends[0].node.name, item.ends[1].node.name)
-        for item in comparison.intent.links
-        if item.id not in retyped and item.vrf == link.vrf and item.routing != "none"
-    ]
-    other_path = any({first, second} <= {node.name for node in part} for part in parts(comparison.intent.nodes.values(), joined))
-    path = link.path if link.pattern else link.path.at("type")
+    other_path = islands[link.vrf][first] == islands[link.vrf][second]
     if other_path or comparison.interrupt:
+        path = link.path if link.pattern else link.path.at("type")
         cost = "its traffic takes another path meanwhile" if other_path else "nothing else joins the two, which are interrupted"
         made = sorted({end.interface for end in link.ends})
         found.say(
@@ -332,12 +329,35 @@ def _retype(link: Link, was: str, gone: set[str], retyped: set[int], comparison:
             {first, second} & comparison.plan.hosts.keys(),
         )
         return
+    waits = "both ends would be without each other until the new link is up. To lose nothing:"
+    if link.pattern:
+        # One sentence for all links of the pattern.
+        pattern = Place(link.path.keys[:-1])
+        hint = (
+            f"{waits} let the pattern be {was}, give it a reserve of type {link.type}, run xuegao.net.site; then give the pattern type and first_id of its reserve, take "
+            f"that out, and run it again. In one go: {_YES}"
+        )
+        what = f"was {was}, and for some of these links no other path joins the two nodes"
+        found.refused.append(
+            Problem(pattern.at("link", "type") if link.reserve_of is None else pattern.at("reserve", "type"), what, show(link.type), hint)
+        )
+        return
     free = max(item.id for item in comparison.intent.links) + 1
     hint = (
-        f"both ends would be without each other until the new link is up. To lose nothing: let link {link.id} be {was}, add a link of type {link.type} with the id "
-        f"{free} and reserve_of: {link.id}, run xuegao.net.site; then take link {link.id} and reserve_of out, and run it again. In one go: {_YES}"
+        f"{waits} let link {link.id} be {was}, add a link of type {link.type} with the id {free} and reserve_of: {link.id}, run xuegao.net.site; then take link "
+        f"{link.id} and reserve_of out, and run it again. In one go: {_YES}"
     )
-    found.refused.append(Problem(path, f"was {was}, and no other path joins {first} and {second}", show(link.type), hint))
+    found.refused.append(Problem(link.path.at("type"), f"was {was}, and no other path joins {first} and {second}", show(link.type), hint))
+
+
+def _islands(numbers: Collection[int], comparison: _Comparison) -> dict[str, dict[str, int]]:
+    """Return which nodes reach each other without some links: the number of its island by node, by VRF. numbers: ids of those links."""
+    joined: dict[str, list[tuple[str, str]]] = {link.vrf: [] for link in comparison.intent.links}
+    for link in comparison.intent.links:
+        if link.id not in numbers and link.routing != "none":
+            joined[link.vrf].append((link.ends[0].node.name, link.ends[1].node.name))
+    nodes = comparison.intent.nodes.values()
+    return {vrf: {node.name: index for index, part in enumerate(parts(nodes, pairs)) for node in part} for vrf, pairs in joined.items()}
 
 
 def _renumber(pool: Place, links: list[tuple[Link, str, list[str], list[str]]], comparison: _Comparison, found: Changes) -> None:

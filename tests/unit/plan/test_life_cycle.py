@@ -466,6 +466,31 @@ def test_the_only_path_changes_its_type_with_a_plain_yes_or_in_steps() -> None:
     assert judge(make_plan(second), applied(first), Run("apply")) == Judgement()
 
 
+def test_a_pattern_changes_its_type_by_way_of_its_reserve() -> None:
+    """One sentence for all of its links; each of the steps is one that goes."""
+    raw = square()
+    raw["xgn_nodes"].pop("partner")
+    raw["xgn_links"] = []
+    pattern: Intent = {"type": "hub_spoke", "first_id": 100, "hub": "a", "spokes": ["all"]}
+    raw["xgn_patterns"] = [{**pattern, "link": {"type": "wireguard"}}]
+    (refused,) = set(refusals(judged(raw, put("xgn_patterns.0.link.type", "gre"))))
+    assert refused.startswith(
+        "xgn_patterns[0].link.type: 'gre' was wireguard, and for some of these links no other path joins the two nodes; both ends"
+    )
+    assert (
+        "give it a reserve of type gre, run xuegao.net.site; then give the pattern type and first_id of its reserve, take that out"
+        in refused
+    )
+    first = changed(raw, put("xgn_patterns.0.reserve", {"first_id": 200, "type": "gre"}))
+    second = changed(raw, put("xgn_patterns.0", {**pattern, "first_id": 200, "link": {"type": "gre"}}))
+    assert judge(make_plan(first), applied(raw), Run("apply")) == Judgement()
+    assert judge(make_plan(second), applied(first), Run("apply")) == Judgement()
+    (refused,) = set(
+        refusals(judge(make_plan(changed(first, put("xgn_patterns.0.reserve.type", "openvpn"))), applied(first), Run("apply")))
+    ) or {""}
+    assert refused == "", "the links that it is the reserve of are another path"
+
+
 def test_two_links_that_change_their_type_at_once_are_no_path_for_each_other() -> None:
     both_ways = both(*(put(f"xgn_links.{index}.type", "gre") for index in (0, 3)))
     words = refusals(judged(square(), both_ways))
