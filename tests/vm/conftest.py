@@ -24,8 +24,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Where `figures` is.
-sys.path.insert(0, str(ROOT / "tests"))
+# Where `figures` is, and the package `lab`.
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 LOGS = ROOT / "build" / "test"
 TOPOLOGY = "test_t1_t2"
 HOSTS = ("T1", "T2")
