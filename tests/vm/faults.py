@@ -40,7 +40,7 @@ KINDS = {
     "package": "packages",
 }
 SITE, NEXT_RUN, REFUSED = "site", "next run", "refused"
-POWER = ("reset", "reboot", "off")
+POWER = ("reset", "reboot", "switched off")
 # What is done to a run once so many of its tasks have begun; those of IDLE are done while none is under way.
 IN_A_RUN = ("kill", "cut ssh", "power cut", "second run", "remove plan")
 IDLE = ("empty registry", "tear registry")
