@@ -185,7 +185,7 @@ class Engine:
         status, out, err = self.module.run_command([self.dockerd, "--help"])
         if "--validate" not in out:
             return
-        with trial_file(self.module.tmpdir, os.path.basename(CONFIG), self.text) as path:
+        with trial_file(os.path.basename(CONFIG), self.text) as path:
             status, out, err = self.module.run_command([self.dockerd, "--validate", "--config-file", path])
         if status != 0:
             answer = (err or out).strip().replace(path, CONFIG)

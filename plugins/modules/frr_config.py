@@ -406,7 +406,8 @@ def main() -> None:
         module.exit_json(changed=True, applied=[], diff=diff)
     try:
         applied = predict(frr, text, before, module.params["addresses"]) if module.check_mode else ensure(frr, text, before, module.params)
-    except FrrError as error:
+    except (FrrError, OSError) as error:
+        # A file beside frr.conf may not be written, either: the disk is full, or read-only.
         module.fail_json(msg=re.sub(r"\.frr\.conf\.\w+", "frr.conf", str(error)))
     if applied:
         diff.append({"prepared": "".join(line + "\n" for line in applied)})

@@ -61,7 +61,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS
 
 def declared_table(module: AnsibleModule, content: str) -> str:
     """Check the new file in place, with the kernel and the rules that are there, and return the listing it leads to."""
-    with trial_file(module.tmpdir, os.path.basename(module.params["path"]), content) as path:
+    with trial_file(os.path.basename(module.params["path"]), content) as path:
         status, out, err = module.run_command(["nft", "-c", "-f", path])
         if status:
             module.fail_json(
