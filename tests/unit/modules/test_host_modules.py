@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils import host_change, ownership, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
