@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_a_trial_file_is_private_in_memory_and_goes(tmp_path: Path, monkeypatch:
 
 def test_without_such_a_place_a_trial_file_is_where_the_system_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "IN_MEMORY", str(tmp_path / "none"))
-    monkeypatch.setattr(trial.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with trial_file("x", "y") as path:
         assert path.startswith(str(tmp_path))
 
