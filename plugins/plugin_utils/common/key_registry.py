@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 
 Registry = Mapping[str, Mapping[str, str]]
+Warn = Callable[[str], None]
 
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
@@ -29,25 +30,37 @@ def registry_file(registry: Path, host: str) -> Path:
 def read_keys(registry: Path, host: str) -> dict[str, str]:
     """Interface name to public key as recorded for host; empty when nothing is recorded.
 
-    Raises ValueError when the file is not a mapping of names to keys.
+    Raises ValueError when the file is not a mapping of names to keys, such as one that was torn.
     """
     path = registry_file(registry, host)
     if not path.exists():
         return {}
-    keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        keys = None
     if not isinstance(keys, dict) or not all(isinstance(item, str) for pair in keys.items() for item in pair):
         raise ValueError(f"{path}: expected lines `interface: public key`")
     return keys
 
 
-def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool = True) -> tuple[str, str]:
-    """Record the public keys of host. Keys of interfaces that are not named stay.
+def known_keys(registry: Path, host: str, warn: Warn) -> dict[str, str]:
+    """Return what is recorded for host as `read_keys` does; nothing, and a warning, where the file is torn: the host itself knows its keys."""
+    try:
+        return read_keys(registry, host)
+    except ValueError as error:
+        warn(f"{error}. What it held counts as not recorded; a run that reaches {host} records it anew.")
+        return {}
 
-    write: False to tell only what would change. Returns the file's text before and after.
+
+def record_keys(registry: Path, host: str, keys: Mapping[str, str], warn: Warn, write: bool = True) -> tuple[str, str]:
+    """Record the public keys of host. Keys of interfaces that are not named stay, as far as the file can be read.
+
+    warn: is told of a file that cannot. write: False to tell only what would change. Returns the file's text before and after.
     """
     path = registry_file(registry, host)
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    after = HEADER + yaml.safe_dump({**read_keys(registry, host), **keys}, default_flow_style=False, sort_keys=True)
+    before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    after = HEADER + yaml.safe_dump({**known_keys(registry, host, warn), **keys}, default_flow_style=False, sort_keys=True)
     if not keys:
         after = before
     if write and before != after:
@@ -56,6 +69,8 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool 
         handle, temporary = tempfile.mkstemp(dir=registry, prefix=f".{host}.")
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(after)
+            stream.flush()
+            os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     return before, after
@@ -78,12 +93,13 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+def resolve_peers(
+    registry: Path, interfaces: Sequence[Mapping[str, Any]], warn: Warn
+) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Find the public key of every peer: its own ``public_key`` first, the registry second.
 
-    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface
-    name
-    to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
+    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. warn: is told of a file
+    that cannot be read. Returns interface name to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
     peer's end.
     Preshared keys stay out of the result: it is printed by Ansible.
     """
@@ -93,7 +109,7 @@ def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tu
         keys = known.setdefault(interface["name"], {})
         for peer in interface.get("peers", []):
             remote_interface = peer.get("interface") or interface["name"]
-            key = peer.get("public_key") or read_keys(registry, peer["name"]).get(remote_interface)
+            key = peer.get("public_key") or known_keys(registry, peer["name"], warn).get(remote_interface)
             if key is None:
                 missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote_interface})
             else:
