@@ -49,6 +49,10 @@ options:
     description: Seconds to wait for the daemons.
     type: int
     default: 60
+  record:
+    description: Name of the record in which the file stands by its digest, so that P(xuegao.net.verify#role) sees what somebody has edited.
+    type: str
+    version_added: 0.3.0
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -313,7 +317,7 @@ def trial_file(frr: Frr, text: str) -> AbstractContextManager[str]:
 def write(frr: Frr, text: str) -> None:
     """Write frr.conf with the owner of its directory, which is frr:frr, and without a right for others."""
     owner = os.stat(os.path.dirname(frr.path))
-    HostChange(frr.module).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
+    HostChange(frr.module, frr.module.params["record"]).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
 
 
 def reload(frr: Frr, text: str) -> list[str]:
@@ -394,11 +398,15 @@ def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
     """Bring file, running configuration and the kernel's addresses in line; returns what was done. Raises FrrError.
 
-    params: C(daemons), C(timeout) and C(addresses) as the module takes them.
+    params: C(daemons), C(timeout), C(record) and C(addresses) as the module takes them.
     """
     if before != text:
         with trial_file(frr, text) as trial:
             frr.check_syntax(trial)
+    # By its digest verify sees what somebody has edited and let FRR read: file and running configuration agree then.
+    change = HostChange(frr.module, params["record"])
+    change.own_file(frr.path, text)
+    change.save()
     frr.wait_for(params["daemons"], params["timeout"])
     applied = apply(frr, text, before)
     addresses = params["addresses"]
@@ -426,6 +434,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         supports_check_mode=True,

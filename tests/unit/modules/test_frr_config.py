@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import frr, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr, ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, digest
 from ansible_collections.xuegao.net.plugins.modules import frr_config
 
 from .managed_host import Host
@@ -78,6 +78,21 @@ def test_what_is_applied_is_told_without_its_secret_and_only_once(host: Host, pa
     assert (first["changed"], second["changed"], second["applied"]) == (True, False, [])
     assert PASSWORD not in json.dumps([first, second])
     assert [item.name for item in path.parent.iterdir()] == ["frr.conf"]
+
+
+def test_what_was_written_is_recorded_by_its_digest(host: Host, path: Path) -> None:
+    """Also the former text, where FRR does not take the new one."""
+    router = Router(host, path)
+
+    def recorded() -> Any:
+        return Record("frr", host.warnings.append).objects["file", str(path)]["asked"]
+
+    run(host, path, record="frr")
+    assert recorded() == digest(TEXT)
+    router.takes = False
+    assert run(host, path, record="frr", content=TEMPLATE + "log syslog\n")["failed"]
+    assert (recorded(), path.read_text(encoding="utf-8")) == (digest(TEXT), TEXT)
+    assert PASSWORD not in (Path(ownership.directory()) / "frr.json").read_text(encoding="utf-8")
 
 
 def test_a_former_password_is_not_shown_in_the_difference(host: Host, path: Path) -> None:
