@@ -312,6 +312,14 @@ def test_l2tp_values() -> None:
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
     # Only the end that initiates has a watch.
     assert (values["initiated"], values["units"][-1]["state"], nothing["units"][-1]["state"]) == ([LONGEST], "started", "stopped")
+    # Where IPsec knows whom to initiate to, whichever end of L2TP that is.
+    assert (nothing["forgets"], values["forgets"]) == ([], ["192.0.2.9"])
+    named: Any = {
+        "l2tp_ipsec_tunnels": [{**L2TP, "remote": "peer.example.org"}],
+        "l2tp_ipsec_echo_interval": 7,
+        "l2tp_ipsec_echo_failure": 8,
+    }
+    assert l2tp_ipsec_values(named)["forgets"] == []
     assert "/etc/ppp/xgn-l2tp5" in values["units"][1]["restart_on"]
     plain, addressed = values["sessions"]
     assert plain["path"] == "/etc/ppp/xgn-l2tp5"
