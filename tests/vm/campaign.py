@@ -3,7 +3,7 @@
     python tests/vm/campaign.py
 
 XGN_FAULTS=wire chooses those of a kind, XGN_FAULTS=renamed those with that in their name. XGN_FAULTS_SEED chooses what is done at once, and the tasks at
-which runs are met. XGN_CAMPAIGN_MINUTES ends it in time. XGN_HYBRID and XGN_TOPOLOGY are as for the tests of the hybrid network (docs/testing.md).
+which runs are met. XGN_FAULTS_TOGETHER=1 does four at once, one a host, of those that one run of site repairs. XGN_CAMPAIGN_MINUTES ends it in time. XGN_HYBRID and XGN_TOPOLOGY are as for the tests of the hybrid network (docs/testing.md).
 
 Each fault begins with the converged network: brought back from its snapshot, or as the former fault left it when that is proved to be clean. Ctrl-C
 ends it with what it has. The table goes to the terminal, to build/campaign.json and to build/campaign.md; each of the two is there, whole, after each fault.
@@ -23,9 +23,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-# Where `conftest` is, which says where the rest is.
+# Where `controller` is, which says where the rest is.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from conftest import LOGS
+from controller import LOGS
 from faults import SEED, Case, FaultError, choose, in_order, load, name_of
 from hybrid import converged
 from hybrid.fault_lab import FaultLab
@@ -189,7 +189,7 @@ def main() -> int:
     asked = os.environ.get("XGN_FAULTS", "")
     try:
         seed, minutes = int(os.environ.get("XGN_FAULTS_SEED", SEED)), float(os.environ.get("XGN_CAMPAIGN_MINUTES", MINUTES))
-        cases = in_order(choose(load(), asked, seed))
+        cases = in_order(choose(load(), asked, seed, together=bool(os.environ.get("XGN_FAULTS_TOGETHER"))))
     except FaultError as error:
         say(f"tests/vm/faults.yml:\n{error}")
         return WRONG_USE

@@ -68,7 +68,7 @@ def test_a_copy_lies_beside_the_file_and_goes_with_it(host: Host, tmp_path: Path
     live, path, copy = Filter(host, NEW), tmp_path / "xgn.nft", tmp_path / "xgn.nft.copy"
     path.write_text(NEW, encoding="utf-8")
     path.chmod(0o644)
-    arguments = {"copy": str(copy), "record": "firewall.table", "way_back_seconds": 0}
+    arguments: dict[str, Any] = {"copy": str(copy), "record": "firewall.table", "way_back_seconds": 0}
     first, second = (load(host, path, **arguments) for _run in range(2))
     assert ([item["before_header"] for item in first["diff"]], second["changed"]) == ([str(copy)], False)
     assert copy.read_text(encoding="utf-8") == NEW and live.live == NEW

@@ -16,7 +16,7 @@ from typing import Any
 import branch
 import pytest
 import yaml
-from conftest import LOGS
+from controller import LOGS
 from hybrid_network import CONNECTION, RUNNING, TOPOLOGY, Network
 
 from hybrid import converged

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
-from conftest import LOGS, environment, first_look
+from controller import LOGS, environment, first_look
 from figures import figure
 from hybrid_network import ROOT, TOPOLOGY, Network, wait_for
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from conftest import LOGS, environment
+from controller import LOGS, environment
 from hybrid_network import CONNECTION, ROOT
 
 INVENTORY = ROOT / "inventories" / "hybrid"

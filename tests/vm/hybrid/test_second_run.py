@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from conftest import LOGS
+from controller import LOGS
 from hybrid_network import CONTAINER, HOSTS, Network, reset
 
 from hybrid.runs import INVENTORY, PLAN, REPORT, changed, succeed

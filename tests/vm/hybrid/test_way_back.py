@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conftest import environment
+from controller import environment
 from hybrid_network import CONNECTION, ROOT, Network, wait_for
 
 from hybrid.runs import INVENTORY, PLAN, changed, play, succeed
