@@ -224,7 +224,9 @@ class Network:
     def close(self) -> None:
         """Take the probes away and end all connections."""
         for shell in self.on.values():
-            shell.run(f"rm -rf {REMOTE}")
+            # One that does not answer is no reason to keep the others.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                shell.run(f"rm -rf {REMOTE}")
             shell.close()
         self.directory.cleanup()
 

@@ -208,7 +208,8 @@ def test_a_run_that_fails_is_not_repeated_and_verified(lab: Lab) -> None:
     assert "site ended with 2: [hq-core]: broken" in outcome.seen
 
 
-def test_what_must_hold_meanwhile_is_looked_at_before_the_repair(lab: Lab) -> None:
+def test_what_must_hold_meanwhile_is_looked_at_before_the_repair(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybrid.fault_lab.MEANWHILE_SECONDS", 0)
     made, _network = lab([a_run(hq_core=1), a_run()], [{"hq-core": ["Unit x"]}, {}], fails=("closed",))
     outcome = made.perform((fault(meanwhile="closed"),), "x", 60)
     assert outcome.verdict == BAD and "before the repair this failed on hq-core: closed" in outcome.seen
@@ -270,6 +271,16 @@ def test_after_a_refusal_its_reason_is_taken_away_and_all_is_repaired(lab: Lab) 
     ]
 
 
+def test_what_was_done_is_undone_though_it_went_wrong_before(lab: Lab) -> None:
+    """Once; and an undoing that fails is told, and hides nothing."""
+    asked = fault(heals="refused", says="is full", undo="emptied")
+    made, network = lab(fails=("true", "emptied"))
+    outcome = made.perform((asked,), "x", 60)
+    assert network.done == ["hq-core: true", "hq-core: emptied"]
+    assert outcome.seen.startswith("undo: AssertionError: emptied")
+    assert "AssertionError: true" in outcome.seen
+
+
 def test_a_registry_is_torn_or_emptied_on_the_controller(lab: Lab, tmp_path: Path) -> None:
     for then, text in (("empty registry", ""), ("tear registry", "wg1: \0")):
         (tmp_path / "hq-core.txt").write_text("wg1: KEY=\n", encoding="utf-8")
@@ -296,6 +307,20 @@ def test_a_run_is_met_at_one_of_its_tasks(lab: Lab, monkeypatch: pytest.MonkeyPa
     outcome = made.perform((KILLED,), "x", 60)
     assert (outcome.verdict == GOOD) == (words == "") and words in outcome.seen, outcome.seen
     assert network.done == ["hq-core: true", "site met", "site first", "site again", "verify after"]
+
+
+def test_how_many_tasks_there_are_is_found_out_before_anything_is_done(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, network = lab([a_run(), a_run(-signal.SIGKILL, "at task 1, x: kill\n"), a_run(), a_run()], [{}])
+    site = made._site
+
+    def counting(findings: Any, name: str, *arguments: str, **variables: str) -> Run:
+        made.tasks = 2
+        return site(findings, name, *arguments, **variables)
+
+    monkeypatch.setattr(made, "_site", counting)
+    monkeypatch.setattr("hybrid.fault_lab.moved", lambda at, _name, _seed: at)
+    assert made.perform((KILLED,), "x", 60).verdict == GOOD
+    assert network.done[:3] == ["site counted", "hq-core: true", "site met"]
 
 
 def test_what_takes_too_long_is_ended(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -690,7 +690,13 @@ def test_defaults_that_are_templates_are_left_out() -> None:
 
 
 # The page of verify, a program, and two whose names are put together.
-NOT_NAMED = {"verify/report.html.j2", "vrf/xgn-interface.j2", "dns_anycast/xgn-ssh.service.j2", "dns_anycast/xgn-ssh.socket.j2"}
+NOT_NAMED = {
+    "dns_anycast/xgn-ssh.service.j2",
+    "dns_anycast/xgn-ssh.socket.j2",
+    "firewall/xgn-firewall.service.j2",
+    "verify/report.html.j2",
+    "vrf/xgn-interface.j2",
+}
 
 
 def test_every_template_that_depends_on_variables_is_rendered_in_the_plan() -> None:

@@ -14,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from faults import IDLE, NEXT_RUN, REFUSED, SITE, Case, Controller, Fault, moved
+from faults import IDLE, IN_A_RUN, NEXT_RUN, REFUSED, SITE, Case, Controller, Fault, moved
 from hybrid_network import CONNECTION, CONTAINER, HOSTS, ROOT, TOPOLOGY, Network, Pinger, Stream, reset, wait_for
 from outcomes import BAD, GOOD, Failed, Outcome, Run, converged, not_named, refused, repaired, still_failing, within_planned_time
 
@@ -32,15 +33,22 @@ CALM_SECONDS = 2.0
 # What is done to a host takes less.
 DO_SECONDS = 300
 BOOT_SECONDS = 240
+# What must hold before a repair may come up with the boot.
+MEANWHILE_SECONDS = 120
 POWER_SECONDS = 300
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 CALLBACKS = ROOT / "tests" / "vm" / "callbacks"
 REGISTRY = CONNECTION.parent / "wireguard_keys"
 # A run that works on the network tells another one, and that one stops.
 HELD = r"is taken: .* has worked there since"
-CUT_SSH = "systemd-run --quiet --collect --on-active=1 pkill -KILL -f '^sshd(-session)?: '"
+# Of every session, and not of what listens for others; a second later, so that it meets the task that begins.
+CUT_SSH = "systemd-run --quiet --collect --on-active=1 pkill -KILL -f '^sshd(-session)?: root'"
 # The lab's own verbs, in a process of their own as a person starts them.
 LAB = [sys.executable, "-m", "lab"]
+
+
+# What goes wrong on a machine that does not do as it should, and is a verdict.
+TROUBLE = (AssertionError, subprocess.SubprocessError, OSError, ValueError, LookupError)
 
 
 class TooLong(Exception):
@@ -63,15 +71,22 @@ def limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
+def told(error: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 @dataclasses.dataclass
 class Findings:
-    """What is found on the way. seen: for people; problems: why it is bad; names: of the runs whose output is kept."""
+    """What is found on the way. seen: for people; problems: why it is bad; names: of the runs whose output is kept; undone: names of
+    the faults that were."""
 
     label: str
     seen: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     names: list[str] = dataclasses.field(default_factory=list)
     packets: dict[str, Stream | None] = dataclasses.field(default_factory=dict)
+    undone: set[str] = dataclasses.field(default_factory=set)
 
 
 class Streams:
@@ -117,8 +132,8 @@ class FaultLab:
                 self._live_through(case, findings)
         except TooLong as error:
             findings.problems.append(str(error))
-        except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as error:
-            findings.problems.append(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        except TROUBLE as error:
+            findings.problems.append(told(error))
         if not findings.problems:
             for name in findings.names:
                 log_of(name).unlink(missing_ok=True)
@@ -126,6 +141,9 @@ class FaultLab:
         return Outcome(case, verdict, "; ".join([*findings.seen, *findings.problems]), time.monotonic() - began, findings.packets)
 
     def _live_through(self, case: Case, findings: Findings) -> None:
+        if any(fault.controller and fault.controller.then in IN_A_RUN for fault in case) and not self.tasks:
+            # Before anything is done that it would repair.
+            self._site(findings, "counted")
         sessions = self.network.sessions()
         streams = Streams(self.network, case)
         judges = {SITE: self._by_site, REFUSED: self._refused, NEXT_RUN: self._next_run}
@@ -140,7 +158,11 @@ class FaultLab:
         finally:
             findings.packets.update(streams.end())
             for fault in case:
-                self._undo(fault)
+                try:
+                    self._undo(fault, findings)
+                except TROUBLE as error:
+                    # Whatever ended it is worth more.
+                    findings.problems.append(f"undo: {told(error)}")
         for fault in case:
             findings.problems += within_planned_time(fault, findings.packets)
 
@@ -166,8 +188,9 @@ class FaultLab:
             return ["--cut" if value else "--restore"]
         return [f"--{key}", *(map(str, value) if isinstance(value, list) else [str(value)])]
 
-    def _undo(self, fault: Fault) -> None:
-        if fault.undo and fault.heals != REFUSED:
+    def _undo(self, fault: Fault, findings: Findings) -> None:
+        if fault.undo and fault.name not in findings.undone:
+            findings.undone.add(fault.name)
             self._everywhere(fault, fault.undo)
         if fault.wire:
             self.network.wire(fault.wire.name, "--clear")
@@ -204,6 +227,9 @@ class FaultLab:
             return False
 
         wait_for(booted, True, BOOT_SECONDS)
+        # A person, too, would wait until it has booted; whether all of it came up is for others to judge.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            shell.run("systemctl is-system-running --wait", BOOT_SECONDS)
         if host in ENDS:
             self.network.add_hosts()
 
@@ -216,7 +242,8 @@ class FaultLab:
             file.write_text(text[: len(text) // 2] + "\0" if action.then == "tear registry" else "", encoding="utf-8")
             return
         assert action.at is not None
-        number = max(1, round(moved(action.at, fault.name, self.seed) * self._number_of_tasks(findings)))
+        assert self.tasks, "no run has told how many tasks it has begun"
+        number = max(1, round(moved(action.at, fault.name, self.seed) * self.tasks))
         before = {host: self.network.on[host].output(BOOT_ID) for host in fault.hosts if action.then == "power cut"}
         second = log_of(f"{findings.label}-second-operator")
         with tempfile.TemporaryDirectory(prefix="xgn-") as directory:
@@ -255,13 +282,6 @@ class FaultLab:
             words = ["ansible-playbook", *inventories, "xuegao.net.site", *plan]
             return f"env -u XGN_AT_TASK -u XGN_AT_COMMAND {shlex.join(words)} >{shlex.quote(str(second))} 2>&1"
         return f"rm -r {shlex.quote(str(PLAN))}" if then == "remove plan" else then
-
-    def _number_of_tasks(self, findings: Findings) -> int:
-        """How many tasks a run of site begins; found out by one, where no run has told yet."""
-        if not self.tasks:
-            self._site(findings, "counted")
-        assert self.tasks, "no run has told how many tasks it has begun"
-        return self.tasks
 
     # ---- runs ----
 
@@ -334,7 +354,9 @@ class FaultLab:
         self._see(case, findings)
         for fault in case:
             for host in fault.hosts if fault.meanwhile else ():
-                if not self.network.on[host].succeeds(fault.meanwhile):
+                try:
+                    wait_for(partial(self.network.on[host].succeeds, fault.meanwhile), True, MEANWHILE_SECONDS)
+                except AssertionError:
                     findings.problems.append(f"before the repair this failed on {host}: {fault.meanwhile}")
         first, again, failed = self._twice(case, findings)
         findings.packets.update(streams.end())
@@ -356,8 +378,8 @@ class FaultLab:
         self._see(case, findings)
         first = self._site(findings, "refused", *self._limited(fault.hosts))
         findings.problems += refused(fault, first)
-        findings.seen.append(f"site: {first.reason or first.status}")
-        self._everywhere(fault, fault.undo)
+        findings.seen.append(f"site: {first.reason if first.status else 'did not refuse'}")
+        self._undo(fault, findings)
         findings.problems += converged(*self._twice(case, findings))
         findings.packets.update(streams.end())
 
