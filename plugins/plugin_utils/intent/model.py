@@ -123,6 +123,7 @@ class Node:
     site: str | None = None
     groups: tuple[str, ...] = ()
     managed: bool = True
+    trusted: bool = False
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
@@ -134,6 +135,11 @@ class Node:
     broken: bool = False
     unsure: frozenset[str] = frozenset()
     asn_path: Place = EVERYTHING
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its neighbors accept from it only what is its own or lies behind it."""
+        return not (self.managed or self.trusted)
 
 
 @dataclass(frozen=True, slots=True)

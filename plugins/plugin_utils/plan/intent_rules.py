@@ -19,6 +19,8 @@ _RULES = (
     links.key_problems,
     links.host_problems,
     routing.setting_problems,
+    routing.limit_problems,
+    routing.trust_problems,
     routing.asn_problems,
     routing.session_problems,
     routing.reach_problems,
