@@ -85,6 +85,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
+        "inbound": bool(known.get("frr_bgp")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
         "gobgp": is_declared("gobgp", known),
         "filter": filter_text(known) if filters else "",
