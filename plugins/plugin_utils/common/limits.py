@@ -299,11 +299,16 @@ class NameForm(NamedTuple):
 
 # The kernel takes more (dev_valid_name(): no slash, colon or white space, 15 bytes). These are the names that need no quotes and no escapes in any
 # file or command that has them: wg-quick(8) takes no others, and iproute2 prints name@parent.
-INTERFACE_NAMES = NameForm("interface", "[A-Za-z0-9_=+.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ = + . -")
+# None begins with a hyphen: programs would take it for an option.
+INTERFACE_NAMES = NameForm("interface", "(?!-)[A-Za-z0-9_=+.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ = + . -, the first no -")
 # A unit's instance is part of its name, which has neither = nor + (VALID_CHARS of systemd): systemd-escape would write it as another name.
-UNIT_NAMES = NameForm("interface", "[A-Za-z0-9_.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ . -, since its systemd unit has that name")
+UNIT_NAMES = NameForm(
+    "interface", "(?!-)[A-Za-z0-9_.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ . -, the first no -, since its systemd unit has that name"
+)
 SECTION_NAMES = NameForm(
-    "interface", "[A-Za-z0-9_-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ -, since sections of swanctl.conf have that name"
+    "interface",
+    "(?!-)[A-Za-z0-9_-]{1,15}",
+    "must be 1 to 15 of A-Z a-z 0-9 _ -, the first no -, since sections of swanctl.conf have that name",
 )
 # A VRF is an interface, and beside it a word of FRR, of iproute2, where digits alone are a table, and of units.
 VRF_NAMES = NameForm("VRF", "[A-Za-z][A-Za-z0-9_.-]{0,14}", "must be 1 to 15 of A-Z a-z 0-9 _ . - and begin with a letter")

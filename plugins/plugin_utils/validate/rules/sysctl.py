@@ -30,8 +30,8 @@ def sysctl_problems(host: Host) -> Iterator[Problem]:
             hint = f"write {int(value)}" if isinstance(value, bool) else "write a number or a string"
             yield Problem(path, "is neither a number nor a string", show(value), hint)
             continue
-        if isinstance(value, str) and (not value.strip() or "\n" in value):
-            yield Problem(path, "is not one line of text", show(value), "write a number or a string")
+        if isinstance(value, str) and not value.strip():
+            yield Problem(path, "is empty", show(value), "write a number or a string")
         name = sysctl_name(key)
         if name in first and first[name][1] != str(value):
             yield Problem(path, "contradicts another line for the same setting", show(value), f"{first[name][0]} says {first[name][1]}")
