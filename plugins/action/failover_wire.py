@@ -8,10 +8,15 @@ import shlex
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 
+# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
+VARIABLES = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options
 # The measurement has begun by then, and has seen the network whole.
 SETTLE_SECONDS = 5
 COMMAND_SECONDS = 60
@@ -33,6 +38,8 @@ class ActionModule(ActionBase):
         """Measure and cut at the same time; what was cut is restored whatever happens to the measurement."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # The commands run on the controller.
+        refuse_foreign_facts(known, VARIABLES)
         validation, given = self.validate_argument_spec(SPEC)
         if self._task.check_mode:
             return {**result, "changed": True}

@@ -7,8 +7,26 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import record_keys, registry_file, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
+    KINDS,
+    ChangedKeysError,
+    record_keys,
+    registry_file,
+    resolve_peers,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+
+# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
+SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+
+
+def _accepted(loader: Any) -> list[str]:
+    """Return the hosts whose keys somebody has accepted. On the command line only: a host itself may have a say in any other variable of its."""
+    given = load_extra_vars(loader).get("xgn_accept_keys") or []
+    return given.replace(",", " ").split() if isinstance(given, str) else [str(name) for name in given]
 
 
 class ActionModule(ActionBase):
@@ -25,8 +43,10 @@ class ActionModule(ActionBase):
         validation, arguments = self.validate_argument_spec(
             {
                 "path": {"type": "path", "required": True},
+                "kind": {"type": "str", "choices": list(KINDS), "required": True},
                 "host": {"type": "str"},
                 "record": {"type": "dict"},
+                "accept": {"type": "bool", "default": False},
                 "resolve": {"type": "list", "elements": "dict"},
                 "must_resolve": {"type": "bool", "default": False},
             },
@@ -34,27 +54,32 @@ class ActionModule(ActionBase):
             required_one_of=[("record", "resolve")],
             required_by={"record": ["host"]},
         )
+        refuse_foreign_facts(task_vars or {}, SPECS.options)
         registry = Path(arguments["path"]).expanduser()
         try:
             if arguments["record"] is not None:
-                result.update(self._record(registry, arguments["host"], arguments["record"]))
+                result.update(self._record(registry, arguments))
             else:
-                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"]))
+                result.update(self._resolve(registry, arguments["resolve"], arguments["kind"], arguments["must_resolve"]))
+        except ChangedKeysError as error:
+            raise AnsibleActionFail(str(error)) from error
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
         return result
 
-    def _record(self, registry: Path, host: str, keys: dict[str, str | None]) -> dict[str, Any]:
-        known = {name: key for name, key in keys.items() if key}
-        before, after = record_keys(registry, host, known, write=not self._task.check_mode)
+    def _record(self, registry: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+        host = arguments["host"]
+        told = {name: key for name, key in arguments["record"].items() if key}
+        accepted = arguments["accept"] or host in _accepted(self._loader)
+        before, after = record_keys(registry, host, told, arguments["kind"], accepted=accepted, write=not self._task.check_mode)
         path = str(registry_file(registry, host))
         return {
             "changed": before != after,
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, interfaces)
+    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], kind: str, must_resolve: bool) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, interfaces, kind)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:

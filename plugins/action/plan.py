@@ -178,7 +178,7 @@ class ActionModule(ActionBase):
         if not path.is_dir():
             return {}
         try:
-            return {host: read_keys(path, host) for host in plan.hosts}
+            return {host: read_keys(path, host, "wireguard") for host in plan.hosts}
         except ValueError as error:
             raise AnsibleError(str(error)) from None
 

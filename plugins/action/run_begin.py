@@ -13,6 +13,7 @@ from uuid import uuid4
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import checked_facts
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
@@ -140,7 +141,15 @@ class ActionModule(ActionBase):
 
     def _call(self, arguments: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_facts", module_args=arguments, task_vars=known)
-        return {**answer, "other": told(answer.get("other")), "applied": told(answer.get("applied"))}
+        facts = checked_facts(str(known["inventory_hostname"]), answer.get("ansible_facts"))
+        taken = answer.get("taken") is True
+        return {
+            **answer,
+            "ansible_facts": facts,
+            "taken": taken,
+            "other": told(answer.get("other")),
+            "applied": told(answer.get("applied")),
+        }
 
 
 def _what(applies: str, known: Mapping[str, Any]) -> str:

@@ -9,8 +9,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, note_later
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+
+# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
+VARIABLES = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options
 
 
 class ActionModule(ActionBase):
@@ -25,6 +30,8 @@ class ActionModule(ActionBase):
         """Return a result that is never changed: nothing was changed on the host."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # It writes on the controller.
+        refuse_foreign_facts(known, VARIABLES)
         _checked, options = self.validate_argument_spec(
             argument_spec={"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
         )

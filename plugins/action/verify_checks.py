@@ -8,21 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError, refuse_foreign_facts
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import drawn_without_result, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.form import refuse_cuts, refuse_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
 
 # Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-OPTIONS = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options_of(*(role.name for role in COMPARED), "verify")
+SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "verify")
 FACT = "xgn_verify"
 
 
@@ -50,16 +52,27 @@ class ActionModule(ActionBase):
         # The roles' own task has checked them.
         variables = cast(HostVariables, with_defaults(given, OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
-        registry = self._registry(arguments["key_registry"], [host, *peers])
-        fingerprints = self._registry(
-            arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))]
-        )
+        registry = self._registry(arguments["key_registry"], "wireguard", [host, *peers])
+        others = [item["peer"] for item in variables.get("openvpn_tunnels", [])]
+        fingerprints = self._registry(arguments["openvpn_key_registry"], "openvpn", [host, *others])
         state, problem = self._gather(variables, variables_of_task)
-        checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
-        checks = redact(checks, secrets_of(variables, OPTIONS))
         cuts = plain(variables_of_task.get(FAILOVER_FACT) or [])
-        checks += failover_checks(host, cuts)
-        summary = host_summary(host, groups, variables, state, registry, cuts)
+        checks = []
+        try:
+            refuse_foreign_facts(variables_of_task, SPECS.options)
+            refuse_cuts(host, cuts)
+            checks = [] if problem else host_checks(host, variables, state, registry, fingerprints)
+            summary = host_summary(host, groups, variables, state, registry, cuts)
+            refuse_summary(host, summary)
+        except HostAnswerError as error:
+            problem = error.message
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # What is read of the host is taken for what its module returns; the other reports go on.
+            problem = f"{host} answers with a live state of another form than it must have: {type(error).__name__} {error}"
+        if problem:
+            checks, cuts = unreachable(host, problem), []
+            summary = host_summary(host, groups, variables, {}, registry)
+        checks = redact(checks, secrets_of(variables, OPTIONS)) + failover_checks(host, cuts)
         return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
 
     def _gather(self, variables: HostVariables, task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -81,7 +94,7 @@ class ActionModule(ActionBase):
         return plain(self._templar.template(task_vars[name])) if name in task_vars else None
 
     @staticmethod
-    def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:
+    def _registry(directory: str | None, kind: str, names: list[str]) -> dict[str, dict[str, str]]:
         """Read the public keys of some hosts; a file that cannot be read is as good as none."""
         if directory is None:
             return {}
@@ -89,8 +102,8 @@ class ActionModule(ActionBase):
         registry = {}
         for name in dict.fromkeys(names):
             try:
-                registry[name] = read_keys(path, name)
-            except (OSError, ValueError, yaml.YAMLError):
+                registry[name] = read_keys(path, name, kind)
+            except (OSError, ValueError):
                 registry[name] = {}
         return registry
 

@@ -3,51 +3,124 @@
 OpenVPN's are fingerprints of self-signed certificates, which say as much.
 
 A run that reaches a host records its keys; a run that does not (``--limit``, a dead peer) reads them here.
+
+What is recorded was said by a host, and stands in the files of others: only what has the form of a key comes in or out. And since a key is all by which
+a peer knows a host, another one than is recorded counts only once somebody has accepted it.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    UNIT_NAMES,
+    fingerprint_problems,
+    name_problems,
+    wireguard_key_problems,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 
 Registry = Mapping[str, Mapping[str, str]]
+
+# What a key of a registry looks like, by what has it.
+KINDS: Mapping[str, Callable[[Place, str], Iterator[Problem]]] = {
+    "wireguard": wireguard_key_problems,
+    "openvpn": lambda path, written: (replace(problem, path=path) for problem in fingerprint_problems(path, [written])),
+}
 
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
 
+class ChangedKeysError(ValueError):
+    """A host has other keys than are recorded, and nobody has accepted them."""
+
+
 def registry_file(registry: Path, host: str) -> Path:
-    """Return the file of a host. Not ``.yml``: beside an inventory Ansible would read it as a part of the inventory."""
+    """Return the file of a host. Not ``.yml``: beside an inventory Ansible would read it as a part of the inventory.
+
+    Raises ValueError for a name that would be a file elsewhere.
+    """
+    if host.startswith(".") or "/" in host or not host.isprintable():
+        raise ValueError(f"{show(host)} is no name of a host that a file can have")
     return registry / f"{host}.txt"
 
 
-def read_keys(registry: Path, host: str) -> dict[str, str]:
+def form_problems(host: str, keys: Mapping[Any, Any], kind: str) -> list[Problem]:
+    """Return what of a host's keys has not the form of one, by interface.
+
+    Parameters:
+        host: whose they are.
+        keys: by interface, as the host said or a file says.
+        kind: of `KINDS`.
+    """
+    found: list[Problem] = []
+    for name, key in keys.items():
+        path = Place.of(host, name)
+        found += name_problems(path, name, UNIT_NAMES) if isinstance(name, str) else [Problem(path, "is no name of an interface")]
+        found += KINDS[kind](path, key) if isinstance(key, str) else [Problem(path, "is no text", show(key))]
+    return found
+
+
+def read_keys(registry: Path, host: str, kind: str) -> dict[str, str]:
     """Interface name to public key as recorded for host; empty when nothing is recorded.
 
-    Raises ValueError when the file is not a mapping of names to keys.
+    Raises ValueError when the file is not a mapping of names to keys of that kind.
     """
     path = registry_file(registry, host)
     if not path.exists():
         return {}
-    keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(keys, dict) or not all(isinstance(item, str) for pair in keys.items() for item in pair):
+    try:
+        keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(keys, dict):
         raise ValueError(f"{path}: expected lines `interface: public key`")
+    if wrong := form_problems(host, keys, kind):
+        raise ValueError(f"{path}: {'; '.join(map(str, wrong))}")
     return keys
 
 
-def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool = True) -> tuple[str, str]:
+def record_keys(
+    registry: Path, host: str, keys: Mapping[str, str], kind: str, *, accepted: bool = False, write: bool = True
+) -> tuple[str, str]:
     """Record the public keys of host. Keys of interfaces that are not named stay.
 
-    write: False to tell only what would change. Returns the file's text before and after.
+    Parameters:
+        registry: the directory.
+        host: inventory name.
+        keys: what the host said, by interface.
+        kind: of `KINDS`.
+        accepted: somebody has said that keys of this host may be others than are recorded.
+        write: False to tell only what would change.
+
+    Returns:
+        The file's text before and after.
+
+    Raises:
+        ValueError: something is no key of that kind, or no name of an interface, or the file cannot be read as one of keys.
+        ChangedKeysError: another key than is recorded, and that is not accepted. Nothing was written then.
     """
+    if wrong := form_problems(host, keys, kind):
+        raise ValueError(f"{host} said what is no public key, and no peer is given it. {'; '.join(map(str, wrong))}")
     path = registry_file(registry, host)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    after = HEADER + yaml.safe_dump({**read_keys(registry, host), **keys}, default_flow_style=False, sort_keys=True)
+    known = read_keys(registry, host, kind)
+    changed = [f"- {name}: recorded {known[name]}, now {key}" for name, key in keys.items() if known.get(name, key) != key]
+    if changed and not accepted:
+        raise ChangedKeysError(
+            f"{host} has another public key than {path} says, and no peer is given it:\n"
+            + "\n".join(changed)
+            + "\nA host has a new key when it was installed anew, when its key file was lost, or when a rotation was killed before it had recorded the new "
+            f"one. Remedy: if that is so, run again with --extra-vars xgn_accept_keys={host}; if not, find out what answers as {host}."
+        )
+    after = HEADER + yaml.safe_dump({**known, **keys}, default_flow_style=False, sort_keys=True)
     if not keys:
         after = before
     if write and before != after:
@@ -78,24 +151,37 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+def resolve_peers(
+    registry: Path, interfaces: Sequence[Mapping[str, Any]], kind: str
+) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Find the public key of every peer: its own ``public_key`` first, the registry second.
 
-    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface
-    name
-    to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
-    peer's end.
-    Preshared keys stay out of the result: it is printed by Ansible.
+    Parameters:
+        registry: the directory.
+        interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``.
+        kind: of `KINDS`.
+
+    Returns:
+        Interface name to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being
+        the one at the peer's end. Preshared keys stay out of the result: it is printed by Ansible.
+
+    Raises:
+        ValueError: something is no key of that kind, or two peers of an interface have the same one: they would be one peer.
     """
     known: dict[str, dict[str, str]] = {}
     missing = []
     for interface in interfaces:
         keys = known.setdefault(interface["name"], {})
+        owners: dict[str, str] = {}
         for peer in interface.get("peers", []):
             remote_interface = peer.get("interface") or interface["name"]
-            key = peer.get("public_key") or read_keys(registry, peer["name"]).get(remote_interface)
+            key = peer.get("public_key") or read_keys(registry, peer["name"], kind).get(remote_interface)
             if key is None:
                 missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote_interface})
-            else:
-                keys[peer["name"]] = key
+                continue
+            if wrong := list(KINDS[kind](Place.of(interface["name"], peer["name"]), key)):
+                raise ValueError("; ".join(map(str, wrong)))
+            if owners.setdefault(key, peer["name"]) != peer["name"]:
+                raise ValueError(f"{owners[key]} and {peer['name']}, peers of {interface['name']}, have the same public key {key}")
+            keys[peer["name"]] = key
     return known, missing

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
+
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """How times are written down: UTC, to the second."""
 # States of a process that has ended and that its parent has not heard of yet: it is still listed.
@@ -134,7 +136,7 @@ def told(answer: object) -> dict[str, Any]:
 def _plain(value: str | int) -> str | int:
     if isinstance(value, int):
         return value
-    return "".join(character if character.isprintable() else "?" for character in value[:_LONGEST])
+    return one_line(value[:_LONGEST])
 
 
 def is_over(other: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
@@ -149,7 +150,7 @@ def host_checks(
 
 def unreachable(host: str, reason: str) -> list[Check]:
     """Return the one check of a host whose state could not be read; ``reason`` says why."""
-    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", f"{reason}, expected its live state")]
+    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", one_line(f"{reason}, expected its live state"))]
 
 
 def redact(checks: list[Check], secrets: Mapping[str, str]) -> list[Check]:

@@ -1,7 +1,9 @@
-"""Action key_registry: what is recorded stays, what is asked for is found or named."""
+"""Action key_registry: what is recorded stays, what is asked for is found or named, and what a host says is a key or nothing."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,43 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.xuegao.net.plugins.action.key_registry import ActionModule
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import KINDS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 Act = Callable[..., dict[str, Any]]
+A, B, GIVEN = (base64.b64encode(hashlib.sha256(name.encode()).digest()).decode() for name in ("A", "B", "given"))
+FINGERPRINT = ":".join(f"{number:02X}" for number in range(32))
 INTERFACES = [
     {"name": "wg0", "peers": [{"name": "T2"}, {"name": "branch", "interface": "wg7"}]},
-    {"name": "wg1", "peers": [{"name": "printer", "public_key": "GIVEN"}]},
+    {"name": "wg1", "peers": [{"name": "printer", "public_key": GIVEN}]},
 ]
+GOOD = {"wireguard": A, "openvpn": FINGERPRINT}
+# What a host that was broken into may answer in place of a key: a line more in the files of its peers, another option, or nothing of use.
+LIES: tuple[Any, ...] = (
+    f"{FINGERPRINT}\nscript-security 2\nup /tmp/x",
+    f"{A}\nPostUp = reboot",
+    f"{A} ",
+    f"{A}\n",
+    "</peer-fingerprint>",
+    "{{ lookup('pipe', 'reboot') }}",
+    "A" * 44,
+    "",
+    "x" * 100_000,
+    ["wg0"],
+    {"a": A},
+    7,
+    True,
+)
+
+
+def record(act: Act, registry: Path, host: str, keys: Any, kind: str = "wireguard", check: bool = False, **more: Any) -> dict[str, Any]:
+    return act(ActionModule, {"path": str(registry), "kind": kind, "host": host, "record": keys, **more}, check=check)
+
+
+def resolve(act: Act, registry: Path, interfaces: Any, kind: str = "wireguard", check: bool = False, **more: Any) -> dict[str, Any]:
+    return act(ActionModule, {"path": str(registry), "kind": kind, "resolve": interfaces, **more}, check=check)
 
 
 def recorded(registry: Path, host: str) -> Any:
@@ -25,51 +58,61 @@ def recorded(registry: Path, host: str) -> Any:
 
 def test_keys_are_recorded_once_and_others_stay(act: Act, tmp_path: Path) -> None:
     registry = tmp_path / "keys"
-    first = act(ActionModule, {"path": str(registry), "host": "T1", "record": {"wg0": "A", "wg1": None}})
-    assert first["changed"] and first["diff"]["before"] == "" and "wg0: A" in first["diff"]["after"]
-    assert recorded(registry, "T1") == {"wg0": "A"}
+    first = record(act, registry, "T1", {"wg0": A, "wg1": None})
+    assert first["changed"] and first["diff"]["before"] == "" and f"wg0: {A}" in first["diff"]["after"]
+    assert recorded(registry, "T1") == {"wg0": A}
     assert (registry / "T1.txt").stat().st_mode & 0o777 == 0o644
-    assert not act(ActionModule, {"path": str(registry), "host": "T1", "record": {"wg0": "A"}})["changed"]
-    act(ActionModule, {"path": str(registry), "host": "T1", "record": {"wg1": "B"}})
-    assert recorded(registry, "T1") == {"wg0": "A", "wg1": "B"}
-    assert not act(ActionModule, {"path": str(registry), "host": "T1", "record": {}})["changed"]
+    assert not record(act, registry, "T1", {"wg0": A})["changed"]
+    record(act, registry, "T1", {"wg1": B})
+    assert recorded(registry, "T1") == {"wg0": A, "wg1": B}
+    assert not record(act, registry, "T1", {})["changed"]
     assert [path.name for path in registry.iterdir()] == ["T1.txt"], "nothing half-written"
 
 
 def test_check_mode_tells_and_writes_nothing(act: Act, tmp_path: Path) -> None:
-    told = act(ActionModule, {"path": str(tmp_path / "keys"), "host": "T1", "record": {"wg0": "A"}}, check=True)
-    assert told["changed"] and "wg0: A" in told["diff"]["after"]
+    told = record(act, tmp_path / "keys", "T1", {"wg0": A}, check=True)
+    assert told["changed"] and f"wg0: {A}" in told["diff"]["after"]
     assert not (tmp_path / "keys").exists()
 
 
 def test_a_peers_own_key_comes_first_and_the_registry_second(act: Act, tmp_path: Path) -> None:
-    act(ActionModule, {"path": str(tmp_path), "host": "T2", "record": {"wg0": "B"}})
-    found = act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
-    assert found["public_keys"] == {"wg0": {"T2": "B"}, "wg1": {"printer": "GIVEN"}}
+    record(act, tmp_path, "T2", {"wg0": B})
+    found = resolve(act, tmp_path, INTERFACES)
+    assert found["public_keys"] == {"wg0": {"T2": B}, "wg1": {"printer": GIVEN}}
     assert found["missing"] == [{"peer": "branch", "interface": "wg0", "remote_interface": "wg7"}]
     assert found["changed"] is False
 
 
 def test_all_keys_that_are_not_known_are_named(act: Act, tmp_path: Path) -> None:
     with pytest.raises(AnsibleActionFail) as refused:
-        act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES, "must_resolve": True})
+        resolve(act, tmp_path, INTERFACES, must_resolve=True)
     for line in ("- peer T2, interface wg0\n", "- peer branch, interface wg7\n", f"Not in the registry {tmp_path}"):
         assert line in str(refused.value)
 
 
 def test_check_mode_goes_on_without_keys(act: Act, tmp_path: Path) -> None:
     """Before the first run there are none."""
-    found = act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES, "must_resolve": True}, check=True)
+    found = resolve(act, tmp_path, INTERFACES, must_resolve=True, check=True)
     assert found["public_keys"]["wg0"] == {"T2": UNKNOWN_KEY, "branch": UNKNOWN_KEY}
 
 
-@pytest.mark.parametrize("text", ["- a list\n", "wg0: [1]\n", "1: A\n"])
-def test_a_file_of_another_kind_is_named(act: Act, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a list\n", r"T2\.txt: expected lines `interface: public key`"),
+        ("wg0: [1]\n", r"T2\.txt: T2\.wg0: a list is no text"),
+        (f"1: {A}\n", r"T2\.txt: T2\[1\]: is no name of an interface"),
+        ("wg0: A\n", r"T2\.txt: T2\.wg0: 'A' is no WireGuard key"),
+        (f'wg0: "{A}\\nPostUp = x"\n', r"T2\.txt: T2\.wg0: .* is no WireGuard key"),
+        (f"a b: {A}\n", r"T2\.txt: T2\['a b'\]: 'a b' must be 1 to 15"),
+        ("wg0: {\n", r"T2\.txt: while parsing"),
+        ("wg0: \x00\n", r"T2\.txt: unacceptable character"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(act: Act, tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "T2.txt").write_text(text, encoding="utf-8")
-    with pytest.raises(
-        AnsibleActionFail, match=r"The registry of public keys .* cannot be used: .*T2\.txt: expected lines `interface: public key`"
-    ):
-        act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
+    with pytest.raises(AnsibleActionFail, match=rf"The registry of public keys .* cannot be used: .*{words}"):
+        resolve(act, tmp_path, INTERFACES)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +121,100 @@ def test_a_file_of_another_kind_is_named(act: Act, tmp_path: Path, text: str) ->
         ({}, "one of the following is required: record, resolve"),
         ({"record": {}, "resolve": []}, "mutually exclusive"),
         ({"record": {}}, "missing parameter.s. required by 'record': host"),
+        ({"record": {}, "kind": "rsa"}, "value of kind must be one of: wireguard, openvpn"),
     ],
 )
 def test_either_record_or_resolve(act: Act, tmp_path: Path, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(AnsibleError, match=words):
-        act(ActionModule, {"path": str(tmp_path), **arguments})
+        act(ActionModule, {"path": str(tmp_path), "kind": "wireguard", **arguments})
+
+
+# ---- what a host says ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lie", [lie for lie in LIES if lie], ids=lambda lie: repr(lie)[:40])
+def test_a_host_that_lies_about_its_key_is_named_and_recorded_nowhere(act: Act, tmp_path: Path, kind: str, lie: Any) -> None:
+    with pytest.raises(AnsibleActionFail) as refused:
+        record(act, tmp_path, "liar", {"wg0": GOOD[kind], "wg1": lie}, kind)
+    text = str(refused.value)
+    assert "liar said what is no public key, and no peer is given it. liar.wg1: " in text
+    assert "\n" not in text and len(text) < 500
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["wg0\nPostUp", "../T2", "wg 0", "-x", "", "a" * 16, 5])
+def test_a_host_that_lies_about_the_name_of_an_interface(act: Act, tmp_path: Path, name: Any) -> None:
+    with pytest.raises(AnsibleActionFail, match="liar said what is no public key"):
+        record(act, tmp_path, "liar", {name: A})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_kind_is_no_key_of_the_other(act: Act, tmp_path: Path) -> None:
+    for kind, other in (("wireguard", "openvpn"), ("openvpn", "wireguard")):
+        assert record(act, tmp_path / kind, "T1", {"ovpn2": GOOD[kind]}, kind)["changed"]
+        with pytest.raises(AnsibleActionFail, match="T1 said what is no public key"):
+            record(act, tmp_path / other, "T1", {"ovpn2": GOOD[kind]}, other)
+
+
+@settings(max_examples=200)
+@given(st.text(min_size=1), st.sampled_from(sorted(KINDS)))
+def test_whatever_is_recorded_is_one_word_in_one_line(text: str, kind: str) -> None:
+    if not list(KINDS[kind](Place.of(kind), text)):
+        assert text.split() == [text] and text.isascii() and text.isprintable()
+
+
+@pytest.mark.parametrize("host", ["../T2", "a/b", ".hidden", "a\nb"])
+def test_a_host_cannot_have_its_file_elsewhere(act: Act, tmp_path: Path, host: str) -> None:
+    with pytest.raises(AnsibleActionFail, match="is no name of a host that a file can have"):
+        record(act, tmp_path / "keys", host, {"wg0": A})
+    with pytest.raises(AnsibleActionFail, match="is no name of a host that a file can have"):
+        resolve(act, tmp_path / "keys", [{"name": "wg0", "peers": [{"name": host}]}])
+
+
+def test_two_peers_with_one_key_would_be_one(act: Act, tmp_path: Path) -> None:
+    """A host may tell the key of another one: what is meant for that one would go to it, on an interface that both share."""
+    record(act, tmp_path, "T2", {"wg0": B})
+    record(act, tmp_path, "liar", {"wg0": B})
+    with pytest.raises(AnsibleActionFail, match="T2 and liar, peers of wg0, have the same public key 335w5"):
+        resolve(act, tmp_path, [{"name": "wg0", "peers": [{"name": "T2"}, {"name": "liar"}]}])
+    assert resolve(
+        act, tmp_path, [{"name": "wg0", "peers": [{"name": "T2"}]}, {"name": "wg1", "peers": [{"name": "liar", "interface": "wg0"}]}]
+    )
+
+
+def test_a_key_of_the_variables_has_its_form_too(act: Act, tmp_path: Path) -> None:
+    peer = {"name": "printer", "public_key": f"{A}\nPostUp = x"}
+    with pytest.raises(AnsibleActionFail, match=r"wg1\.printer: .* is no WireGuard key"):
+        resolve(act, tmp_path, [{"name": "wg1", "peers": [peer]}])
+
+
+# ---- another key ---------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_another_key_stops_the_run_and_is_named(act: Act, tmp_path: Path, check: bool) -> None:
+    record(act, tmp_path, "T1", {"wg0": A, "wg1": A})
+    with pytest.raises(AnsibleActionFail) as refused:
+        record(act, tmp_path, "T1", {"wg0": B, "wg1": A, "wg2": B}, check=check, accept=["T2"])
+    text = str(refused.value)
+    assert f"- wg0: recorded {A}, now {B}\n" in text
+    assert "wg1:" not in text and "wg2:" not in text, "what is as recorded, or is new, is no other key"
+    assert "--extra-vars xgn_accept_keys=T1" in text
+    assert recorded(tmp_path, "T1") == {"wg0": A, "wg1": A}
+    assert resolve(act, tmp_path, [{"name": "wg9", "peers": [{"name": "T1", "interface": "wg0"}]}])["public_keys"] == {"wg9": {"T1": A}}
+
+
+@pytest.mark.parametrize("accept", [["T1"], "T1", "T2,T1", ["T2", "T1"]])
+def test_what_somebody_accepts_is_recorded(act: Act, tmp_path: Path, accept: Any) -> None:
+    record(act, tmp_path, "T1", {"wg0": A})
+    assert record(act, tmp_path, "T1", {"wg0": B}, accept=accept)["changed"]
+    assert recorded(tmp_path, "T1") == {"wg0": B}
+    assert not record(act, tmp_path, "T1", {"wg0": B})["changed"], "once it is recorded nobody has to accept it again"
+
+
+def test_acceptance_is_no_leave_to_lie(act: Act, tmp_path: Path) -> None:
+    record(act, tmp_path, "T1", {"wg0": A})
+    with pytest.raises(AnsibleActionFail, match="T1 said what is no public key"):
+        record(act, tmp_path, "T1", {"wg0": f"{B}\nPostUp = x"}, accept=["T1"])
+    assert recorded(tmp_path, "T1") == {"wg0": A}

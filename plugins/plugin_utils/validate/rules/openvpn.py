@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     FAMILY,
     PORTS,
     detection_problems,
+    fingerprint_problems,
     name_problems,
     ping_restart_problems,
 )
@@ -24,7 +26,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
 # Defaults of the role that rules depend on; a unit test keeps them equal to the argument specs.
 PING_INTERVAL, PING_RESTART = 5, 20
 TRANSPORT, OUTER = "tcp", "ipv4"
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}\Z")
 _KEYS = {"server": (("listen_port",), ("remote", "remote_port")), "client": (("remote", "remote_port"), ("listen_port",))}
 
 
@@ -86,9 +87,8 @@ def _ends(tunnel: View) -> Iterator[Problem]:
             )
         elif address is not None and FAMILY[address.version] != family:
             yield tunnel.problem("remote", f"is no address of family {family}", f"set {tunnel.at('family')} to {FAMILY[address.version]}")
-    if fingerprint is not None and not _FINGERPRINT.match(fingerprint):
-        hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
-        yield tunnel.problem("peer_fingerprint", "is no SHA-256 fingerprint", hint)
+    for problem in fingerprint_problems(tunnel.at("peer_fingerprint"), [fingerprint] if fingerprint is not None else []):
+        yield replace(problem, path=tunnel.at("peer_fingerprint"))
 
 
 def _pings(host: Host, tunnel: View) -> Iterator[Problem]:
