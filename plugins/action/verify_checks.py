@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
             return {}, f"the live state could not be read: {error.message}"
         if answer.get("unreachable"):
             return {}, f"not reachable: {answer.get('msg')}"
-        if answer.get("failed") or "state" not in answer:
+        if answer.get("failed") or not isinstance(answer.get("state"), dict):
             return {}, f"the live state could not be read: {answer.get('msg') or answer.get('module_stderr')}"
         return dict(answer["state"]), ""
 

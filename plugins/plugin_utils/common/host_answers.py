@@ -26,8 +26,9 @@ _BOOLEAN: Mapping[str, Any] = {"type": "bool", "required": True}
 _NAMES: Mapping[str, Any] = {"type": "list", "elements": "str", "required": True}
 _BY_NAME: Mapping[str, Any] = {"type": "dict", "required": True}
 
-# Facts of module host_facts, and those of the modules that arm the way back.
+# Facts of module host_facts, those of the modules that arm the way back, and the one that Ansible adds to the first answer of a host.
 FACTS: Mapping[str, Mapping[str, Any]] = {
+    "discovered_interpreter_python": {"type": "str", "pattern": "[A-Za-z0-9._/+-]{1,200}"},
     "xgn_host": {
         "type": "dict",
         "options": {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible_collections.xuegao.net.plugins.action import key_registry
 from ansible_collections.xuegao.net.plugins.action.key_registry import ActionModule
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import KINDS
@@ -192,11 +193,17 @@ def test_a_key_of_the_variables_has_its_form_too(act: Act, tmp_path: Path) -> No
 # ---- another key ---------------------------------------------------------------------------------------------------------------------------
 
 
+def said(monkeypatch: pytest.MonkeyPatch, **extra_vars: Any) -> None:
+    """What somebody has written behind --extra-vars."""
+    monkeypatch.setattr(key_registry, "load_extra_vars", lambda _loader: extra_vars)
+
+
 @pytest.mark.parametrize("check", [False, True])
-def test_another_key_stops_the_run_and_is_named(act: Act, tmp_path: Path, check: bool) -> None:
+def test_another_key_stops_the_run_and_is_named(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
     record(act, tmp_path, "T1", {"wg0": A, "wg1": A})
+    said(monkeypatch, xgn_accept_keys="T2")
     with pytest.raises(AnsibleActionFail) as refused:
-        record(act, tmp_path, "T1", {"wg0": B, "wg1": A, "wg2": B}, check=check, accept=["T2"])
+        record(act, tmp_path, "T1", {"wg0": B, "wg1": A, "wg2": B}, check=check)
     text = str(refused.value)
     assert f"- wg0: recorded {A}, now {B}\n" in text
     assert "wg1:" not in text and "wg2:" not in text, "what is as recorded, or is new, is no other key"
@@ -205,16 +212,40 @@ def test_another_key_stops_the_run_and_is_named(act: Act, tmp_path: Path, check:
     assert resolve(act, tmp_path, [{"name": "wg9", "peers": [{"name": "T1", "interface": "wg0"}]}])["public_keys"] == {"wg9": {"T1": A}}
 
 
-@pytest.mark.parametrize("accept", [["T1"], "T1", "T2,T1", ["T2", "T1"]])
-def test_what_somebody_accepts_is_recorded(act: Act, tmp_path: Path, accept: Any) -> None:
+@pytest.mark.parametrize("accepted", [["T1"], "T1", "T2,T1", "T2 T1", ["T2", "T1"]])
+def test_what_somebody_accepts_is_recorded(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accepted: Any) -> None:
     record(act, tmp_path, "T1", {"wg0": A})
-    assert record(act, tmp_path, "T1", {"wg0": B}, accept=accept)["changed"]
+    with monkeypatch.context() as command_line:
+        said(command_line, xgn_accept_keys=accepted)
+        assert record(act, tmp_path, "T1", {"wg0": B})["changed"]
     assert recorded(tmp_path, "T1") == {"wg0": B}
     assert not record(act, tmp_path, "T1", {"wg0": B})["changed"], "once it is recorded nobody has to accept it again"
 
 
-def test_acceptance_is_no_leave_to_lie(act: Act, tmp_path: Path) -> None:
+def test_a_rotation_accepts_what_it_rotates(act: Act, tmp_path: Path) -> None:
     record(act, tmp_path, "T1", {"wg0": A})
-    with pytest.raises(AnsibleActionFail, match="T1 said what is no public key"):
-        record(act, tmp_path, "T1", {"wg0": f"{B}\nPostUp = x"}, accept=["T1"])
+    assert record(act, tmp_path, "T1", {"wg0": B}, accept=True)["changed"]
+    assert recorded(tmp_path, "T1") == {"wg0": B}
+
+
+def test_no_variable_of_a_host_is_an_acceptance(act: Act, tmp_path: Path) -> None:
+    """A fact is a variable as well, and a fact is what the host says."""
+    record(act, tmp_path, "T1", {"wg0": A})
+    arguments = {"path": str(tmp_path), "kind": "wireguard", "host": "T1", "record": {"wg0": B}}
+    with pytest.raises(AnsibleActionFail, match="T1 has another public key"):
+        act(ActionModule, arguments, {"inventory_hostname": "T1", "xgn_accept_keys": "T1"})
+    facts = {"inventory_hostname": "T1", "ansible_facts": {"xgn_accept_keys": "T1"}}
+    with pytest.raises(
+        AnsibleActionFail, match="T1 answers with facts of another form than it must have: xgn_accept_keys: is a variable of yours"
+    ):
+        act(ActionModule, arguments, facts)
+    assert recorded(tmp_path, "T1") == {"wg0": A}
+
+
+def test_acceptance_is_no_leave_to_lie(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(act, tmp_path, "T1", {"wg0": A})
+    said(monkeypatch, xgn_accept_keys="T1")
+    for accept in (False, True):
+        with pytest.raises(AnsibleActionFail, match="T1 said what is no public key"):
+            record(act, tmp_path, "T1", {"wg0": f"{B}\nPostUp = x"}, accept=accept)
     assert recorded(tmp_path, "T1") == {"wg0": A}

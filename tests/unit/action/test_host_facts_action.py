@@ -1,0 +1,36 @@
+"""Action host_facts, and the other actions: what a host says comes in checked, and is no variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.action import host_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError
+
+FACTS = {
+    **dict.fromkeys(("os_family", "distribution", "distribution_version", "machine", "kernel"), "x"),
+    **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded")},
+    **{name: [] for name in ("packages", "settled")},
+    **dict.fromkeys(("network_manager", "systemd", "container"), False),
+}
+
+
+def test_facts_come_in_checked(act: Callable[..., dict[str, Any]]) -> None:
+    def look(answer: dict[str, Any]) -> dict[str, Any]:
+        return act(host_facts.ActionModule, {}, {"inventory_hostname": "T1"}, answer=lambda *_: answer)
+
+    assert look({"ansible_facts": {"xgn_host": FACTS}})["ansible_facts"] == {"xgn_host": FACTS}
+    assert look({"failed": True, "msg": "no"}) == {"failed": True, "msg": "no"}
+    with pytest.raises(HostAnswerError, match="T1 answers with facts"):
+        look({"ansible_facts": {"xgn_host": FACTS, "frr_bgp": []}})
+
+
+def test_every_action_that_reads_variables_refuses_facts_in_their_place() -> None:
+    """A module that a host runs answers with facts in its result, wherever it is called."""
+    actions = Path(host_facts.__file__).parent
+    reading = {path.stem for path in actions.glob("*.py") if "load_role_specs" in path.read_text(encoding="utf-8")}
+    refusing = {path.stem for path in actions.glob("*.py") if "refuse_foreign_facts(" in path.read_text(encoding="utf-8")}
+    assert len(reading) > 7 and reading <= refusing
