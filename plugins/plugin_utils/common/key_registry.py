@@ -23,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     UNIT_NAMES,
     fingerprint_problems,
     name_problems,
+    registered_problems,
     wireguard_key_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
@@ -47,8 +48,8 @@ def registry_file(registry: Path, host: str) -> Path:
 
     Raises ValueError for a name that would be a file elsewhere.
     """
-    if host.startswith(".") or "/" in host or not host.isprintable():
-        raise ValueError(f"{show(host)} is no name of a host that a file can have")
+    for problem in registered_problems(Place(), host):
+        raise ValueError(str(problem))
     return registry / f"{host}.txt"
 
 

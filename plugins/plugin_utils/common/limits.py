@@ -329,6 +329,17 @@ def name_problems(path: Place, name: str, form: NameForm = INTERFACE_NAMES, *, e
         yield Problem(path, "is a reserved name", show(name), f"choose another name for the {form.noun}")
 
 
+def registered_problems(path: Place, host: str) -> Iterator[Problem]:
+    """Report a name under which the registries of public keys can have no file.
+
+    Parameters:
+        path: where it stands.
+        host: as written.
+    """
+    if not host.strip() or host.startswith(".") or "/" in host or not host.isprintable():
+        yield Problem(path, "is no name of a host that a file can have", show(host))
+
+
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 

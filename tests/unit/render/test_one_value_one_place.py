@@ -157,6 +157,9 @@ def frr(text: str) -> Iterator[Any]:
             yield line.split()
 
 
+UNIT_LISTS = ("After", "Wants")
+
+
 def unit(text: str) -> Iterator[Any]:
     """systemd.syntax(7): a backslash at the end goes on in the next line, % begins a specifier, quotes and $ count in commands."""
     for line in text.split("\n"):
@@ -172,8 +175,9 @@ def unit(text: str) -> Iterator[Any]:
             words = shlex.split(value)
             yield key, [shlex.split(word, comments=True) if len(word.split()) > 3 else word for word in words]
         else:
+            words = [word.encode().decode("unicode_escape") if "\\x" in word else word for word in value.split()]
             # Lists of units have no order.
-            yield key, sorted(word.encode().decode("unicode_escape") if "\\x" in word else word for word in value.split())
+            yield key, sorted(words) if key in UNIT_LISTS else words
 
 
 def nft(text: str) -> Iterator[Any]:
@@ -190,7 +194,7 @@ def swanctl(text: str) -> Iterator[Any]:
             raise ValueError("a comment")
         key, equals, value = line.partition(" = ")
         braces = re.sub(r'"[^"]*"', "", line)
-        yield key.split(), equals, value.strip().strip('"'), braces.count("{"), braces.count("}"), braces.count('"')
+        yield key.split(), equals, value.strip().strip('"').split(), braces.count("{"), braces.count("}"), braces.count('"')
 
 
 def zone(text: str) -> Iterator[Any]:
@@ -264,7 +268,7 @@ def as_lists(value: Any) -> Any:
         return value
     # What depends on a name in its order comes in another one.
     found = [as_lists(item) for item in value]
-    return [found[0], sorted(found[1])] if len(found) == 2 and found[0] in ("After", "Wants") else found
+    return [found[0], sorted(found[1])] if len(found) == 2 and found[0] in UNIT_LISTS else found
 
 
 # ---- the property --------------------------------------------------------------------------------------------------------------------------
