@@ -61,7 +61,7 @@ def test_an_address_or_the_order_of_files_makes_no_other() -> None:
     assert name(plan=moved, packaging=dict(reversed(PACKAGING.items()))) == name()
 
 
-@pytest.mark.parametrize("lie", ["../../../etc/cron.d/x", "a/b", "a\nb", "..", "x86 64", "\u202e"])
+@pytest.mark.parametrize("lie", ["../../../etc/cron.d/x", "a/b", "a\nb", "x86 64", "\u202e"])
 @pytest.mark.parametrize("fact", ["distribution", "distribution_version", "machine"])
 def test_a_host_that_lies_about_itself_names_no_file_elsewhere(fact: str, lie: str) -> None:
     """The file lies on the controller, and is fetched into it."""
