@@ -425,11 +425,11 @@ def test_a_host_that_lies_about_itself_begins_no_run(act: Act, machine: Machine,
 def test_a_fact_in_place_of_a_variable_ends_each_step(act: Act, machine: Machine, records: Path, step: Any) -> None:
     begun = start(act, machine, records, variables())
     known = variables(ansible_facts={"frr_log_level": "debugging"})
-    arguments = {run_begin: {}, run_note: {"begun": begun}, run_end: {"begun": begun, "complete": True}}[step]
+    own: dict[Any, dict[str, Any]] = {run_begin: {}, run_note: {"begun": begun}, run_end: {"begun": begun, "complete": True}}
     with pytest.raises(
         AnsibleError, match="T1 answers with facts of another form than it must have: frr_log_level: is a variable of yours"
     ):
-        act(step.ActionModule, {"directory": str(records), **arguments}, known, False, machine.answer)
+        act(step.ActionModule, {"directory": str(records), **own[step]}, known, False, machine.answer)
 
 
 def test_what_a_host_says_cannot_mislead_who_reads_it(act: Act, machine: Machine, records: Path) -> None:

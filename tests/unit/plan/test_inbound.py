@@ -66,7 +66,7 @@ def _in_list(entries: list[dict[str, Any]], wanted: Any) -> bool:
     return False
 
 
-def sessions(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any], dict[str, Any]]]:
+def sessions(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
     """Yield host, its variables, neighbor and family of every session."""
     for host, variables in {**plan.hosts, **plan.peers}.items():
         for instance in variables.get("frr_bgp", []):
