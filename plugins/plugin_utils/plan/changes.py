@@ -8,38 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import is_sealed
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES, Entries
 
-# What the entries of a list are called, and the keys that tell one from another.
-_NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    **{kind.variable: (kind.noun, ("name",)) for kind in LINK_TYPES.values()},
-    "peers": ("peer", ("name",)),
-    "vrf_vrfs": ("VRF", ("name",)),
-    "frr_interfaces": ("addresses of", ("name",)),
-    "frr_static_routes": ("static route", ("prefix", "interface")),
-    "frr_prefix_lists": ("prefix list", ("name", "family")),
-    "frr_route_maps": ("route map", ("name",)),
-    "frr_bfd_profiles": ("BFD profile", ("name",)),
-    "frr_bgp": ("BGP in", ("vrf",)),
-    "frr_ospf": ("OSPF in", ("vrf",)),
-    "frr_ospf6": ("OSPFv3 in", ("vrf",)),
-    "interfaces": ("interface", ("name",)),
-    "neighbors": ("neighbor", ("address",)),
-    "entries": ("line", ("seq",)),
-    "families": ("family", ("family",)),
-    "redistribute": ("redistribution", ("source", "family")),
-    "verify_reach": ("check of the path to", ("destination",)),
-    "verify_routes": ("check of the route to", ("prefix",)),
-    "firewall_open_ports": ("open port", ("protocol", "port")),
-    "docker_macvlan_networks": ("Docker network", ("name",)),
-    "docker_macvlan_containers": ("container", ("name",)),
-    "gobgp_neighbors": ("GoBGP neighbor", ("address",)),
-    "subnets": ("subnet", ("subnet",)),
-    "dns_anycast_ssh_listen": ("sshd at", ("address", "vrf")),
-    "vrf_default_routes": ("default route via", ("gateway", "vrf")),
-    "failover_test_paths": ("failover test to", ("peer", "vrf")),
-    "tunnels": ("tunnel", ("name",)),
-}
 _NOTHING = object()
 
 
@@ -66,28 +36,22 @@ def _mapping(before: Mapping[str, Any], after: Mapping[str, Any], where: str) ->
         old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
         if old == new:
             continue
-        if key in _NOUNS and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
-            yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, key, where)
+        if key in ENTRIES and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
+            yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, ENTRIES[key], where)
         else:
             yield f"{where}{key}: {_words(old, new)}"
 
 
-def _entries(old: Sequence[Any], new: Sequence[Any], key: str, where: str) -> Iterator[str]:
-    noun, names = _NOUNS[key]
-    before = {_identity(item, names): item for item in old}
-    after = {_identity(item, names): item for item in new}
+def _entries(old: Sequence[Any], new: Sequence[Any], entries: Entries, where: str) -> Iterator[str]:
+    before = {entries.name_of(item): item for item in old}
+    after = {entries.name_of(item): item for item in new}
     for name, item in after.items():
-        here = f"{where}{noun} {name}"
+        here = f"{where}{name}"
         if name not in before:
-            yield f"{here}: added"
+            yield f"{here}: {_short(item[entries.content]) + ' ' if item.get(entries.content) else ''}added"
         elif before[name] != item:
             yield from _mapping(before[name], item, f"{here}, ")
-    yield from (f"{where}{noun} {name}: removed" for name in before if name not in after)
-
-
-def _identity(item: Mapping[str, Any], names: Sequence[str]) -> str:
-    parts = [str(item[name]) for name in names if name in item]
-    return " ".join(parts) or "the default VRF"
+    yield from (f"{where}{name}: removed" for name in before if name not in after)
 
 
 def _words(old: Any, new: Any) -> str:

@@ -98,8 +98,8 @@ def test_changes_are_said_in_words() -> None:
     assert changes["T1"] == [
         "WireGuard interface wg0, mtu: 1412 becomes 1400",
         "prefix list PUBLISHED, line 21: added",
-        "check of the path to 8.8.8.8, mtu: 1412 becomes 1400",
-        "check of the route to 10.2.0.0/24: added",
+        "check of the path to 8.8.8.8 from 8.8.4.4 in CORE, mtu: 1412 becomes 1400",
+        "check of the route to 10.2.0.0/24 in CORE: added",
     ]
     assert "BGP in CORE, networks: 10.2.0.0/24 added" in changes["T2"]
     assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}
@@ -125,7 +125,7 @@ def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
     before = copy.deepcopy(plan.hosts)
     paths = before["hq-core"]["failover_test_paths"]
     del paths[0]["tunnels"][-1]
-    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE, tunnel l2tp6: added"]}
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge in CORE, tunnel l2tp6: added"]}
     del before["hq-core"]["failover_test_paths"]
     assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE: added"]}
 
