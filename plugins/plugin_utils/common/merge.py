@@ -93,7 +93,7 @@ def tree_of(value: Any, spec: Spec, name: str = "") -> Node:
     """Return the tree of a value of the plan. What has not the shape of its option counts as a whole. Parameters as of `shape_of`."""
     shape = shape_of(spec, name)
     # In a dictionary whose keys are free, another one is merged, too.
-    if isinstance(value, Mapping) and (shape is Shape.KEYS or spec is FREE):
+    if isinstance(value, Mapping) and (shape is Shape.KEYS or spec.get("type") == "raw"):
         return Branch(Shape.KEYS, {key: tree_of(item, spec_of(spec, str(key)), str(key)) for key, item in value.items()})
     if isinstance(value, (list, tuple)) and shape is Shape.VALUES:
         return Branch(shape, {key: Leaf(item) for key, item in _numbered((value_key(item), item) for item in value)})
@@ -128,7 +128,7 @@ def value_of(node: Node) -> Any:
     return [value_of(part) for part in living(node)]
 
 
-def living(branch: Branch) -> list[Node]:
+def living(branch: Branch) -> list[Leaf | Branch]:
     """Return the parts of a list that are there, in the order of its value."""
     found = [part for part in branch.parts.values() if not isinstance(part, Removed)]
     entries = ENTRIES.get(branch.name)
@@ -140,7 +140,7 @@ def living(branch: Branch) -> list[Node]:
     return found
 
 
-def _number(node: Node, key: str) -> int | None:
+def _number(node: Leaf | Branch, key: str) -> int | None:
     leaf = node.parts.get(key) if isinstance(node, Branch) else None
     return leaf.value if isinstance(leaf, Leaf) and isinstance(leaf.value, int) else None
 

@@ -8,16 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import shown
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Override
 
 
-def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mapping[str, Sequence[str]], hidden: Sequence[str]) -> str:
-    """Return what each host was compared with, then its changes, a line each.
+def in_words(
+    records: Mapping[str, Record],
+    hosts: Sequence[str],
+    changes: Mapping[str, Sequence[str]],
+    hidden: Sequence[str],
+    overrides: Mapping[str, Sequence[Override]],
+) -> str:
+    """Return what each host was compared with, then its changes, then its overrides whether they are new or not, a line each.
 
     Parameters:
         records: what the hosts applied, of those that have a record.
         hosts: the hosts of the plan.
         changes: sentences by host, as `plan_changes` gives them.
         hidden: hosts whose secrets cannot be compared.
+        overrides: by host, as `Plan.overrides` has them.
     """
     # A run comes to its end on one host after the other: it is told once, with the last of these times.
     runs: dict[str, dict[str, Moment]] = {}
@@ -38,7 +46,11 @@ def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mappi
     if hidden:
         lines.append(f"Whether secrets of {_names(hidden)} changed cannot be told: they, or the key of their digests, are not here.")
     sentences = [f"{host}: {sentence}" for host, found in changes.items() for sentence in found]
-    return "\n".join([*lines, *(sentences or ["No host changes."]), ""])
+    lines += sentences or ["No host changes."]
+    if overrides:
+        lines.append("Overrides, over what the intent alone comes to:")
+        lines += [f"{host}: {item.sentence} ({item.layer})" for host, found in overrides.items() for item in found]
+    return "\n".join([*lines, ""])
 
 
 def _names(hosts: Iterable[str]) -> str:

@@ -13,11 +13,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import E
 _NOTHING = object()
 
 
-def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+def plan_changes(
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+    planned: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, list[str]]:
     """Return the changes of every host that has any.
 
     Parameters:
         before, after: the variables of the hosts by name, with a digest in place of each secret (`applied.Seal`).
+        planned: what the plan alone comes to on hosts with overrides; a change that is not one of these is told as an override.
 
     Returns:
         Host to sentences, in the order of the new plan, removed hosts last.
@@ -25,6 +30,9 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
     found: dict[str, list[str]] = {}
     for host, variables in after.items():
         lines = ["new host"] if host not in before else list(_mapping(before[host], variables, ""))
+        if planned and host in planned and host in before:
+            of_the_plan = set(_mapping(before[host], planned[host], ""))
+            lines = [line if line in of_the_plan else f"{line} (override)" for line in lines]
         if lines:
             found[host] = lines
     found.update((host, ["no longer in the inventory: what it last applied is still there"]) for host in before if host not in after)

@@ -58,6 +58,10 @@ class RoleSpecs:
             return True
         return not (name.endswith(_OF_A_RUN) or name in self.of_steps or self.role_of(name) in _LEAVE_NOTHING)
 
+    def may_be_overridden(self, name: str) -> bool:
+        """Tell whether a variable may lie over a plan: not what is said to a run or of the controller, nor what the plan tells of its overrides."""
+        return not (name.endswith(_OF_A_RUN) or name in self.of_steps or name == "verify_overrides")
+
     def may_hold_secret(self, place: Place) -> bool:
         """Tell whether a value is marked no_log, stands in one that is, or holds such a key."""
         spec: Mapping[str, Any] = {"options": self.options}
