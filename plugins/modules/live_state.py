@@ -74,6 +74,11 @@ options:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
     type: bool
     default: false
+  frr_lines:
+    description: Own lines to look for in FRR's running configuration, each entry with C(section) and C(lines).
+    type: list
+    elements: dict
+    default: []
   gobgp:
     description: Ask GoBGP and look at what is steered.
     type: bool
@@ -183,7 +188,7 @@ state:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(ownership), C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
+      C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
       C(anycast), C(listening) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
@@ -197,6 +202,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_frr_lines import gather_frr_lines
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gre import gather_gre
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
@@ -228,6 +234,7 @@ ARGUMENTS = {
     "frr": {"type": "bool", "default": True},
     "originated": DICTS,
     "frr_config": {"type": "bool", "default": False},
+    "frr_lines": DICTS,
     "gobgp": {"type": "bool", "default": False},
     "filter": {"type": "str", "default": ""},
     "anycast": {"type": "bool", "default": False},
@@ -280,6 +287,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["boot_plot"] = gatherer.boot_plot()
     if asked["frr_config"]:
         state["frr_config"] = gatherer.frr_config()
+    if asked["frr_lines"]:
+        state["frr_lines"] = gather_frr_lines(gatherer, asked["frr_lines"])
     return state
 
 
