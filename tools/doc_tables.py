@@ -40,6 +40,8 @@ EXTRA: tuple[dict[str, Any], ...] = (
         "wireguard_interfaces": [{"name": "wg9", "fwmark": 1, "peers": []}],
         "frr_interfaces": [{"name": "eth9", "addresses": []}],
         "frr_ospf6": [{"router_id": "192.0.2.1", "interfaces": [{"name": "eth9", "area": "0.0.0.0"}]}],
+        "frr_lines": [{"section": ["router isis 9"], "lines": ["is-type level-1"]}],
+        "firewall_own_chains": [{"chain": "input", "rules": ["accept"]}],
     },
 )
 NETWORK_STATE: dict[str, Any] = {"pings": {"data": []}}
@@ -109,6 +111,8 @@ NUMBERS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(?<=VLAN NUMBER on )\S+", "INTERFACE"),
     (r"^Interface VRF\b|(?<=^ip address show dev )VRF\b", lambda found: found[0].replace("VRF", "INTERFACE")),
     (r"^SSH listens on \S+", "SSH listens on ADDRESS:PORT"),
+    (r"(?<=^FRR own lines in ).*", "SECTION"),
+    (r"\bown_\w+", "CHAIN"),
     (r"\bby (bgp|ospf6?|static|connected)$", "by PROTOCOL"),
     (r"(?<=^Kernel )\S+|(?<=^sysctl )\S+", "KEY"),
     (r"(?<=Unit )(?!NetworkManager)\S+(?= enabled)|(?<=status )\S+\.service|(?<=Boot order )\S+|(?<=After )\S+", "UNIT"),
@@ -205,7 +209,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
         "plugin_utils/common/addresses.py",
         "plugin_utils/common/interface_names.py",
     ),
-    "intent": ("plugin_utils/intent/*.py", "plugin_utils/plan/*.py", "plugin_utils/plan/rules/*.py"),
+    "intent": ("plugin_utils/intent/*.py", "plugin_utils/plan/*.py", "plugin_utils/plan/rules/*.py", "action/plan.py"),
     "variables": ("plugin_utils/validate/*.py", "plugin_utils/validate/rules/*.py", "action/validate.py"),
 }
 # What makes a mistake: by name, the places of the message, of the remedy, and of the keyword that is the remedy instead.

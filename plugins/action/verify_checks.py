@@ -120,8 +120,6 @@ def secrets_of(variables: Mapping[str, Any], options: Mapping[str, Any]) -> dict
         value = variables.get(name)
         if spec.get("no_log") is True and isinstance(value, str):
             found[value] = name
-        if spec.get("no_log") is True and isinstance(value, Mapping):
-            found.update((item, f"{name} {key}") for key, item in value.items() if isinstance(item, str))
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, Mapping) and spec.get("options"):
                 found.update(secrets_of(item, spec["options"]))

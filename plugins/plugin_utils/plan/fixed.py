@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, End, Intent, Link, Node, Uplink
 
@@ -82,44 +83,7 @@ _BY_VARIABLE: Mapping[str, Mapping[str, Fixed]] = {
     "frr_ospf6": _OSPF,
     "frr_interfaces": {"": _LINK, "addresses": Fixed("{address}")},
     "frr_vrfs": {"": Fixed("xgn_vrfs")},
-    "wireguard_interfaces": {
-        **_TUNNEL,
-        "listen_port": Fixed("{end}.listen_port"),
-        "peers": _LINK,
-        "peers.interface": Fixed("{link}.ends[].interface"),
-        "peers.public_key": Fixed("{link}.ends[].public_key"),
-        "peers.preshared_key": Fixed("{link}.preshared_key_variable"),
-    },
-    "openvpn_tunnels": {
-        **_TUNNEL,
-        "role": Fixed("{link}.ends"),
-        "transport": Fixed("{link}.transport"),
-        "family": Fixed("{link}.family"),
-        "listen_port": Fixed("{end}.listen_port"),
-    },
-    "l2tp_ipsec_tunnels": {
-        **_TUNNEL,
-        "role": Fixed("{link}.ends"),
-        "cipher": Fixed("{link}.cipher"),
-        "ike_version": _LINK,
-        "preshared_key": Fixed("{link}.preshared_key_variable"),
-        "local_address": Fixed("{address}"),
-        "remote_address": Fixed("{link}.ends[].ipv4"),
-        "ipv6": Fixed("xgn_pools.links.ipv6"),
-    },
-    "vxlan_interfaces": {
-        **_TUNNEL,
-        "vni": Fixed("{link}.vni"),
-        "local": Fixed("xgn_nodes.{host}.uplink.address"),
-        "remotes": Fixed("{link}"),
-        "port": Fixed("{link}.port"),
-    },
-    "gre_interfaces": {
-        **_TUNNEL,
-        "local": Fixed("xgn_nodes.{host}.uplink.address"),
-        "remote": Fixed("{link}.ends[].endpoint"),
-        "key": Fixed("{link}.key"),
-    },
+    **{kind.variable: {**_TUNNEL, **{key: Fixed(option) for key, option in kind.fixed}} for kind in TUNNELS},
     "vrf_vrfs": {"": Fixed("xgn_vrfs.{name}"), "table": Fixed("xgn_vrfs.{name}.table")},
     "vrf_interfaces": {
         "": _LINK,

@@ -531,7 +531,7 @@ def test_a_unit_records_what_its_daemon_reads() -> None:
 
 
 def test_firewall_rules_by_family() -> None:
-    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}}
+    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}, "own_chains": [], "jumps": False}
     assert firewall_values({"firewall_public_interfaces": ["eth0"], "firewall_ssh_port": 22})["accepted"] == ["tcp dport 22 accept"]
     values = firewall_values(
         {
