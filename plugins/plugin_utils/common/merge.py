@@ -182,16 +182,16 @@ def contradictions(one: Node, other: Node, keys: tuple[Hashable, ...] = ()) -> I
 def written_at(node: Node, place: Place) -> Place | None:
     """Return where a person has written what stands at a place of the merged value, None where that is the plan's alone.
 
-    What a person says something in counts as written there, also for a key that it lacks.
+    What a person says something in counts as written there, also for a key that it lacks; a variable of which nothing is said does not.
 
     Parameters:
-        node: the tree of the value.
+        node: the tree of all variables.
         place: in the value: keys of dictionaries and numbers in lists.
     """
     for index, key in enumerate(place.keys):
         inner = _inner(node, key) if isinstance(node, Branch) else None
         if inner is None:
-            return node.place.at(*place.keys[index:]) if node.place is not None else None
+            return node.place.at(*place.keys[index:]) if index and node.place is not None else None
         node = inner
     return node.place
 

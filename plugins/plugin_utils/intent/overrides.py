@@ -26,7 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.merge import (
     spec_of,
     value_key,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown, unknown_key, with_article
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, nearest, show, unknown, unknown_key, with_article
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check_value
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, failed, plain
@@ -155,11 +155,9 @@ class _Reader:
                 unknown(place.at(key), f"is no variable of role {role} that can be overridden", word, valid, "valid variables")
             )
         else:
-            self.problems.append(
-                unknown(place.at(key), "is no variable of a role", word, sorted(self.options), "variables")
-                if word
-                else unknown_key(place, key, [])
-            )
+            near = nearest(word, self.options)
+            hint = f"did you mean {near!r}?" if near else "its name begins with that of its role, as in frr_bgp"
+            self.problems.append(Problem(place.at(key), "is no variable of a role", hint=hint))
         return False
 
     def node(self, raw: Any, spec: Spec, name: str, place: Place) -> Node | None:

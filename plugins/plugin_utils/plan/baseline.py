@@ -16,7 +16,7 @@ def in_words(
     hosts: Sequence[str],
     changes: Mapping[str, Sequence[str]],
     hidden: Sequence[str],
-    overrides: Mapping[str, Sequence[Override]],
+    overrides: Mapping[str, Sequence[Override]] | None = None,
 ) -> str:
     """Return what each host was compared with, then its changes, then its overrides whether they are new or not, a line each.
 
