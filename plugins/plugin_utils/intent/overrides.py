@@ -26,7 +26,15 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.merge import (
     spec_of,
     value_key,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, nearest, show, unknown, unknown_key, with_article
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import (
+    Place,
+    Problem,
+    nearest,
+    show,
+    unknown,
+    unknown_key,
+    with_article,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check_value
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, failed, plain

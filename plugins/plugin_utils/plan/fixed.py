@@ -17,8 +17,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LO
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import MAIN_UPLINK, End, Intent, Link, Node, Uplink
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE
 
 Path = tuple[str, ...]
+_ANY_END = "xgn_links[].ends[]"
+_ANYCAST = "xgn_services.dns"
 
 
 class Hold(Enum):
@@ -34,8 +37,8 @@ class Fixed:
     """Something that the intent decides.
 
     Attributes:
-        option: what to change there. ``{host}`` stands for the node, ``{link}`` for the entry of the link it belongs to, ``{end}`` for the node's end of
-            that, ``{peer}`` for the other node, ``{name}`` for the name of the entry.
+        option: what to change there, with the words of `option_of` in braces: ``{node}`` stands for the entry of the node, ``{link}`` for that of
+            the link it belongs to, ``{end}`` for the node's end of that, ``{peer}`` for the other node, ``{name}`` for the name of the entry.
         hold: how fast it is.
     """
 
@@ -44,21 +47,15 @@ class Fixed:
 
 
 _ROUTED = Fixed("{link}.routing")
-_NODE_ROUTER_ID = Fixed("xgn_nodes.{host}.router_id")
+_NODE_ROUTER_ID = Fixed("{node}.router_id")
 _LINK = Fixed("{link}")
-_TUNNEL: Mapping[str, Fixed] = {
-    "": _LINK,
-    "mtu": Fixed("{link}.mtu"),
-    "peer": Fixed("{link}.ends"),
-    "peer_interface": Fixed("{link}.ends[].interface"),
-    "underlay_vrf": Fixed("xgn_nodes.{host}.uplink.vrf"),
-}
+_TUNNEL: Mapping[str, Fixed] = {"": _LINK, "mtu": Fixed("{link}.mtu")}
 _OSPF: Mapping[str, Fixed] = {
     "": _ROUTED,
     "router_id": _NODE_ROUTER_ID,
     "reference_bandwidth": Fixed("xgn_ospf.reference_bandwidth"),
     "interfaces": _ROUTED,
-    "interfaces.area": Fixed("xgn_sites.{site}.area"),
+    "interfaces.area": Fixed("{site}.area"),
     "interfaces.network": _LINK,
     "interfaces.hello_interval": Fixed("xgn_ospf.hello_interval"),
     "interfaces.dead_interval": Fixed("xgn_ospf.dead_interval"),
@@ -68,34 +65,34 @@ _OSPF: Mapping[str, Fixed] = {
 _BY_VARIABLE: Mapping[str, Mapping[str, Fixed]] = {
     "frr_bgp": {
         "": _ROUTED,
-        "asn": Fixed("xgn_nodes.{host}.asn"),
+        "asn": Fixed("{node}.asn"),
         "router_id": _NODE_ROUTER_ID,
-        "networks": Fixed("xgn_nodes.{host}.networks"),
+        "networks": Fixed("{node}.networks"),
         "neighbors": _ROUTED,
-        "neighbors.remote_as": Fixed("xgn_nodes.{peer}.asn"),
-        "neighbors.update_source": Fixed("xgn_nodes.{host}.loopback"),
+        "neighbors.remote_as": Fixed("{peer}.asn"),
+        "neighbors.update_source": Fixed("{node}.loopback"),
         "neighbors.password": Fixed("xgn_bgp.password_variable"),
         "neighbors.ttl_security_hops": Fixed("xgn_bgp.ttl_security_hops"),
         "neighbors.bfd_profile": Fixed("{link}.bfd", Hold.KEPT),
         "neighbors.families": Fixed("xgn_pools"),
     },
     "frr_ospf": _OSPF,
-    "frr_ospf6": _OSPF,
+    "frr_ospf6": {key: fixed for key, fixed in _OSPF.items() if key != "interfaces.password"},
     "frr_interfaces": {"": _LINK, "addresses": Fixed("{address}")},
     "frr_vrfs": {"": Fixed("xgn_vrfs")},
     **{kind.variable: {**_TUNNEL, **{key: Fixed(option) for key, option in kind.fixed}} for kind in TUNNELS},
-    "vrf_vrfs": {"": Fixed("xgn_vrfs.{name}"), "table": Fixed("xgn_vrfs.{name}.table")},
+    "vrf_vrfs": {"": Fixed("{of_vrf}"), "table": Fixed("{of_vrf}.table")},
     "vrf_interfaces": {
         "": _LINK,
-        "kind": Fixed("xgn_nodes.{host}.networks.{name}.kind"),
-        "parent": Fixed("xgn_nodes.{host}.networks.{name}.parent"),
-        "vlan": Fixed("xgn_nodes.{host}.networks.{name}.vlan"),
+        "kind": Fixed("{kind}"),
+        "parent": Fixed("{parent}"),
+        "vlan": Fixed("{vlan}"),
         "vrf": Fixed("{vrf}"),
         "mtu": Fixed("{mtu}"),
     },
     "docker_macvlan_networks": {
-        "": Fixed("xgn_services.docker.{name}"),
-        "parent": Fixed("xgn_services.docker.{name}.segment"),
+        "": Fixed("{docker}"),
+        "parent": Fixed("{docker}.segment"),
         "mtu": Fixed("xgn_segments[].mtu"),
         "subnets": Fixed("xgn_segments[].ipv4"),
         "subnets.gateway": Fixed("xgn_segments[].ipv4"),
@@ -107,21 +104,21 @@ _BY_VARIABLE: Mapping[str, Mapping[str, Fixed]] = {
         "ipv6": Fixed("xgn_services.docker.NETWORK.containers.{name}.number"),
     },
     "dns_anycast_addresses": {"": Fixed("xgn_services.dns.address", Hold.CLOSED)},
-    "dns_anycast_vrf": {"": Fixed("xgn_nodes.{host}.vrf")},
+    "dns_anycast_vrf": {"": Fixed("{node}.vrf")},
     "dns_anycast_interface": {"": Fixed("xgn_services.dns")},
-    "gobgp_asn": {"": Fixed("xgn_nodes.{host}.asn")},
+    "gobgp_asn": {"": Fixed("{node}.asn")},
     "gobgp_router_id": {"": _NODE_ROUTER_ID},
-    "gobgp_vrf": {"": Fixed("xgn_nodes.{host}.vrf")},
-    "gobgp_prefixes": {"": Fixed("xgn_services.steering.{host}.prefixes", Hold.CLOSED)},
+    "gobgp_vrf": {"": Fixed("{node}.vrf")},
+    "gobgp_prefixes": {"": Fixed("{steering}.prefixes", Hold.CLOSED)},
     "gobgp_next_hops": {
-        "": Fixed("xgn_nodes.{host}.loopback"),
-        "ipv4": Fixed("xgn_nodes.{host}.loopback"),
-        "ipv6": Fixed("xgn_nodes.{host}.loopback"),
+        "": Fixed("{node}.loopback"),
+        "ipv4": Fixed("{node}.loopback"),
+        "ipv6": Fixed("{node}.loopback"),
     },
     "gobgp_neighbors": {
-        "": Fixed("xgn_services.steering.{host}.router"),
-        "remote_as": Fixed("xgn_nodes.{peer}.asn"),
-        "local_address": Fixed("xgn_nodes.{host}.loopback"),
+        "": Fixed("{steering}.router"),
+        "remote_as": Fixed("{peer}.asn"),
+        "local_address": Fixed("{node}.loopback"),
         "password": Fixed("xgn_bgp.password_variable"),
     },
     "firewall_state": {"": Fixed("xgn_firewall.enabled")},
@@ -148,18 +145,27 @@ def option_of(fixed: Fixed, intent: Intent, host: str, path: Path, entries: Sequ
         return "xgn_services.docker"
     link, end = _link_of(intent, host, path, entries)
     name = next((str(entry["name"]) for entry in reversed(entries) if "name" in entry), "NAME")
-    owner, own_end = _places(link, end) if link is not None and end is not None else _owner(intent, node, name)
-    uplink = next((place for place, item in _uplinks(node) if item.device == name and link is None), "")
+    of_node = Place.of("xgn_nodes", host)
+    network = next((str(of_node.at("networks", name)) for item in node.networks if item.interface == name), "")
+    owner, own_end = _places(link, end) if link is not None and end is not None else (network or _owner(intent, node, name), _ANY_END)
+    uplink = next((place for place, item in _uplinks(node) if item.device == name and link is None), owner)
     words = {
         "link": owner,
         "end": own_end,
-        "host": host,
-        "peer": "NODE" if link is None or end is None else link.other(end).node.name,
-        "site": node.site or "SITE",
+        "ends": own_end.rpartition("[")[0],
+        "node": str(of_node),
+        "peer": str(Place.of("xgn_nodes", "NODE" if link is None or end is None else link.other(end).node.name)),
+        "site": str(Place.of("xgn_sites", node.site or "SITE")),
+        "steering": str(Place.of("xgn_services", "steering", host)),
+        "docker": str(Place.of("xgn_services", "docker", name)),
+        "of_vrf": str(Place.of("xgn_vrfs", name)),
         "name": name,
-        "address": f"{own_end}.ipv4" if link is not None else owner,
-        "mtu": f"{uplink or owner}.mtu",
-        "vrf": f"{uplink or owner}.vrf",
+        "address": owner if link is None else f"{own_end}.ipv4",
+        "kind": f"{network}.kind" if network else owner,
+        "parent": f"{network}.parent" if network else owner if link is None else f"{own_end}.device",
+        "vlan": f"{owner}.vlan",
+        "mtu": f"{uplink}.mtu",
+        "vrf": f"{of_node if uplink == _ANYCAST else uplink}.vrf",
     }
     return fixed.option.format(**words)
 
@@ -168,20 +174,20 @@ def _places(link: Link, end: End) -> tuple[str, str]:
     """Return where a link, and a node's end of it, are written."""
     if not link.pattern:
         return str(link.path), str(end.path)
-    # What a pattern makes has no entry of its own.
-    return f"{Place(link.path.keys[:2])}.{'link' if link.reserve_of is None else 'reserve'}", "xgn_links[].ends[]"
+    # What a pattern makes has no entry of its own: who wants one end to differ writes the link itself.
+    return f"{Place(link.path.keys[:2])}.{'link' if link.reserve_of is None else 'reserve'}", _ANY_END
 
 
-def _owner(intent: Intent, node: Node, name: str) -> tuple[str, str]:
+def _owner(intent: Intent, node: Node, name: str) -> str:
     """Return where an interface is written that belongs to no link."""
     place = Place.of("xgn_nodes", node.name)
-    if any(item.interface == name for item in node.networks):
-        return str(place.at("networks", name)), ""
     if name in intent.vrfs or name == LOOPBACK_DEVICE:
-        return str(place.at("loopback")), ""
+        return str(place.at("loopback"))
+    if name == ANYCAST_DEVICE:
+        return _ANYCAST
     if any(name in (segment.interface_of(node), segment.vxlan) for segment in intent.segments):
-        return "xgn_segments[]", ""
-    return "xgn_links[]", "xgn_links[].ends[]"
+        return "xgn_segments[]"
+    return "xgn_links[]"
 
 
 def _uplinks(node: Node) -> Iterator[tuple[str, Uplink]]:

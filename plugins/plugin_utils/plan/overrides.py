@@ -165,7 +165,7 @@ class _Host:
         if name in self.planned:
             return self.planned[name]
         default = self.catalog.defaults.get(name)
-        return None if isinstance(default, str) and "{{" in default else default
+        return None if not default or (isinstance(default, str) and "{{" in default) else default
 
     def _judge(self, base: Node, merged: Node, variables: Mapping[str, Any]) -> None:
         """Report the mistakes in the variables that are not in the plan's own, each where it was written."""

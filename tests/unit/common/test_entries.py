@@ -99,7 +99,11 @@ def test_an_address_counts_by_its_value(one: Any, other: Any, same: bool) -> Non
     [
         ("frr_bgp", {"vrf": "CORE"}, "BGP in CORE"),
         ("frr_bgp", {"asn": 1}, "BGP in the default VRF"),
-        ("frr_static_routes", {"prefix": "::/0", "next_hop": "::1", "interface": "wg1", "vrf": "CORE"}, "static route ::/0 via ::1 over wg1 in CORE"),
+        (
+            "frr_static_routes",
+            {"prefix": "::/0", "next_hop": "::1", "interface": "wg1", "vrf": "CORE"},
+            "static route ::/0 via ::1 over wg1 in CORE",
+        ),
         ("redistribute", {"source": "ospf", "family": "ipv6"}, "redistribution ospf ipv6"),
         ("firewall_open_ports", {"protocol": "esp"}, "open port esp"),
         ("frr_lines", {"section": ["bfd", "peer ::1"]}, "own lines in bfd / peer ::1"),

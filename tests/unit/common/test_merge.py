@@ -75,7 +75,9 @@ lines = listed(st.fixed_dictionaries({"seq": numbers}, optional={"prefix": texts
 values = optional(
     frr_log_level=st.sampled_from(["errors", "debugging"]),
     firewall_tcp_mss=optional(ipv4=numbers, ipv6=numbers),
-    sysctl_settings=st.dictionaries(st.sampled_from("ab"), st.none() | numbers | st.dictionaries(st.sampled_from("cd"), numbers), max_size=2),
+    sysctl_settings=st.dictionaries(
+        st.sampled_from("ab"), st.none() | numbers | st.dictionaries(st.sampled_from("cd"), numbers), max_size=2
+    ),
     firewall_ssh_from=st.lists(texts, max_size=3),
     command=st.lists(texts, max_size=3),
     frr_bgp=listed(
@@ -201,8 +203,12 @@ def placed(node: Node, place: Place) -> Node:
 
 
 def test_entries_are_found_by_what_tells_them_apart_however_it_is_spelled() -> None:
-    base = tree_of({"frr_bgp": [{"asn": 1, "vrf": "CORE", "neighbors": [{"address": "2001:db8::1", "holdtime": 9}, {"address": "192.0.2.1"}]}]}, SPEC)
-    merged = merge(base, over([{"vrf": "CORE", "neighbors": [{"address": "2001:DB8::0:1", "holdtime": 30}, {"address": "192.0.2.9"}]}], "frr_bgp"))
+    base = tree_of(
+        {"frr_bgp": [{"asn": 1, "vrf": "CORE", "neighbors": [{"address": "2001:db8::1", "holdtime": 9}, {"address": "192.0.2.1"}]}]}, SPEC
+    )
+    merged = merge(
+        base, over([{"vrf": "CORE", "neighbors": [{"address": "2001:DB8::0:1", "holdtime": 30}, {"address": "192.0.2.9"}]}], "frr_bgp")
+    )
     (instance,) = value_of(merged)["frr_bgp"]
     assert [(item["address"], item.get("holdtime")) for item in instance["neighbors"]] == [
         ("2001:DB8::0:1", 30),
