@@ -67,8 +67,10 @@ def test_what_does_nothing_is_a_warning(act: Act, tmp_path: Path) -> None:
         stranger={"xgn_overrides_lab": {"frr_log_level": "debugging"}, "wireguard_interfaces": [{"name": "wg0"}]},
     )
     assert done["warnings"] == [
-        "hq: firewall_ssh_from: stands among the host's own variables and does nothing, as the plan has another value; write it in xgn_overrides, and it lies "
-        "over the plan",
+        (
+            "hq: firewall_ssh_from: stands among the host's own variables and does nothing, as the plan has another value; write it in xgn_overrides, and it "
+            "lies over the plan"
+        ),
         "hq: xgn_overrides.firewall_ssh_from[0]: '192.0.2.0/24' says what the plan says already; leave it out",
         "stranger: xgn_overrides_lab: lies over nothing: the host is no node of the plan; give it the roles' variables themselves",
     ]

@@ -76,9 +76,10 @@ def own_rules(name: str, found: Mapping[str, str]) -> Verdict:
 
 
 def _rules_of(name: str, table: str) -> list[str] | None:
-    """Return the lines of a chain as nft lists it."""
+    """Return the rules of a chain as nft lists it, without what makes it a base chain."""
     found = re.search(rf"^\tchain {re.escape(name)} \{{\n(.*?)^\t\}}", table, re.MULTILINE | re.DOTALL)
-    return None if found is None else [line.strip() for line in found[1].splitlines() if line.strip()]
+    lines = [] if found is None else [line.strip() for line in found[1].splitlines()]
+    return None if found is None else [line for line in lines if line and not line.startswith("type ")]
 
 
 def clamped(family: str, size: int, found: Mapping[str, Any]) -> Verdict:
