@@ -31,7 +31,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import OVERRIDES, Layer, Resolver, read_layers
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import OVERRIDES, Layer, Resolver, is_layer, misspelt, read_layers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
@@ -130,6 +130,9 @@ class ActionModule(ActionBase):
         mistakes: list[Found] = []
         for host in known:
             own = _variables_of(host, known)
+            if not any(map(is_layer, own)):
+                mistakes += [Found(host, problem) for problem in misspelt(own)]
+                continue
             values = self._values(own, known)
             found, problems = read_layers(own, of_the_run, options, Resolver(values.resolved, values.is_vaulted, FAILURES, own))
             mistakes += [Found(host, problem) for problem in problems]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES, Entries
@@ -95,8 +96,13 @@ def misspelt(names: Iterable[object]) -> list[Problem]:
     return [
         unknown(Place.of(name), "is no variable of this collection", name, [OVERRIDES], "valid")
         for name in names
-        if isinstance(name, str) and name.startswith("xgn_") and not is_layer(name) and get_close_matches(name, [OVERRIDES], 1, _NEAR)
+        if isinstance(name, str) and name.startswith("xgn_") and _is_nearly_one(str(name))
     ]
+
+
+@lru_cache(maxsize=256)
+def _is_nearly_one(name: str) -> bool:
+    return not is_layer(name) and bool(get_close_matches(name, [OVERRIDES], 1, _NEAR))
 
 
 def reference(place: Place) -> str:
