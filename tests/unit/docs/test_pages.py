@@ -122,6 +122,7 @@ def test_the_examples_of_overrides_are_read_without_a_mistake() -> None:
     for example in examples:
         layers, problems = read_layers(yaml.safe_load(example), (), specs.options, resolver)
         assert problems == [] and layers
-    # Its lines and rules are valid as they stand, but for the daemons and secrets of others.
+    # Its lines are valid beside the BGP of a plan.
     (lines,) = [yaml.safe_load(example)["xgn_overrides"] for example in examples if "frr_lines" in example]
-    assert list(variable_problems(lines, specs)) == []
+    instance = {"asn": 65503, "vrf": "CORE", "router_id": "192.0.2.1", "neighbors": []}
+    assert list(variable_problems({**lines, "frr_vrfs": ["CORE"], "frr_bgp": [instance]}, specs)) == []
