@@ -44,6 +44,8 @@ OVERRIDES = "xgn_overrides"
 REMOVE, ADD = "remove", "add"
 """Keys of an override beside those of the options; no option has these names."""
 _NEAR = 0.85
+# Of Jinja.
+_OPENINGS = ("{{", "{%", "{#")
 _EXAMPLE = f"{OVERRIDES}_run"
 
 
@@ -139,6 +141,14 @@ def read_layers(
     return sorted(layers, key=lambda layer: layer.rank), problems
 
 
+def _looks_like_a_template(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_looks_like_a_template, (*value, *value.values())))
+    if isinstance(value, (list, tuple)):
+        return any(map(_looks_like_a_template, value))
+    return isinstance(value, str) and any(opening in value for opening in _OPENINGS)
+
+
 class _Reader:
     def __init__(self, options: Mapping[str, Spec], resolver: Resolver, problems: list[Problem]) -> None:
         self.options = options
@@ -201,7 +211,10 @@ class _Reader:
         value = self.resolved(raw, place)
         if len(self.problems) == before:
             self.problems += check_value(value, spec, place)
-        return Leaf(value, place) if len(self.problems) == before else None
+        if len(self.problems) > before:
+            return None
+        # A plan is read with its templates: what only looks like one, such as a text that somebody else wrote, is not to become one.
+        return Leaf(reference(place) if _looks_like_a_template(value) else value, place)
 
     def keys(self, written: Any, spec: Spec, place: Place, own: tuple[str, ...] = ()) -> Branch | None:
         """Read a dictionary. own: keys that tell an entry from others, which cannot be removed."""

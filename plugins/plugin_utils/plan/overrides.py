@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.merge import (
     Branch,
@@ -90,9 +91,10 @@ def with_overrides(plan: Plan, layers: Mapping[str, Sequence[Layer]], catalog: C
     result = Overridden(plan)
     hosts = dict(plan.hosts)
     told: dict[str, list[Override]] = {}
-    for host, found in layers.items():
-        if host in plan.hosts and any(layer.tree.parts for layer in found):
-            hosts[host], told[host] = _Host(host, plan, catalog, result).lay(found)
+    with without_collection():
+        for host, found in layers.items():
+            if host in plan.hosts and any(layer.tree.parts for layer in found):
+                hosts[host], told[host] = _Host(host, plan, catalog, result).lay(found)
     result.plan = replace(plan, hosts=hosts, overrides={host: words for host, words in told.items() if words})
     result.mistakes += _taken_addresses(plan, result.plan)
     return result
@@ -169,10 +171,13 @@ class _Host:
 
     def _judge(self, base: Node, merged: Node, variables: Mapping[str, Any]) -> None:
         """Report the mistakes in the variables that are not in the plan's own, each where it was written."""
+        found = [problem for problem in self.catalog.judge(self.host, variables) if not _is_hidden(merged, problem.path)]
+        if not found:
+            return
         told = Findings(self.mistakes)
         before = {(key_path(base, problem.path), problem.message, problem.value) for problem in self.catalog.judge(self.host, self.planned)}
-        for problem in self.catalog.judge(self.host, variables):
-            if (key_path(merged, problem.path), problem.message, problem.value) in before or _is_hidden(merged, problem.path):
+        for problem in found:
+            if (key_path(merged, problem.path), problem.message, problem.value) in before:
                 continue
             place = written_at(merged, problem.path)
             if place is None:

@@ -501,6 +501,20 @@ def test_a_template_of_a_whole_part_is_resolved_and_its_secrets_are_not() -> Non
     assert "{{ xgn_overrides['sysctl_settings']['a'] }}" in repr(found)
 
 
+def test_what_only_looks_like_a_template_does_not_become_one() -> None:
+    """The plan's variables are read with their templates, and a text may come from somebody else, by a look-up."""
+    resolver = RESOLVER._replace(template=lambda value: "{{ lookup('pipe', 'id') }}" if value == "{{ theirs }}" else value)
+    layers, problems = read_layers(
+        {"xgn_overrides": {"frr_interfaces": [{"name": "eth1", "description": "{{ theirs }}"}], "firewall_ssh_from": ["{{ theirs }}"]}},
+        (),
+        OPTIONS,
+        resolver,
+    )
+    assert problems == []
+    text = json.dumps(cast(Any, with_overrides(BARE, {"hq": layers}, catalog()).plan.hosts["hq"]))
+    assert "lookup" not in text and "{{ xgn_overrides['frr_interfaces'][0]['description'] }}" in text
+
+
 def test_a_secret_that_only_the_host_knows_is_judged_there() -> None:
     preshared = [
         {"name": "wg9", "peers": [{"name": "x", "public_key": "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHxxQ=", "preshared_key": "no key"}]}
