@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 
 # Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
         # The commands run on the controller.
-        refuse_foreign_facts(known, VARIABLES)
+        refuse_facts_as_variables(known, VARIABLES)
         validation, given = self.validate_argument_spec(SPEC)
         if self._task.check_mode:
             return {**result, "changed": True}

@@ -9,7 +9,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
     KINDS,
     ChangedKeysError,
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
             required_one_of=[("record", "resolve")],
             required_by={"record": ["host"]},
         )
-        refuse_foreign_facts(task_vars or {}, SPECS.options)
+        refuse_facts_as_variables(task_vars or {}, SPECS.options)
         registry = Path(arguments["path"]).expanduser()
         try:
             if arguments["record"] is not None:

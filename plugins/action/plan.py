@@ -25,7 +25,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     seal_of,
     unsealed,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
@@ -162,7 +162,7 @@ class ActionModule(ActionBase):
         Its variables are those of the roles by Ansible's precedence: its own, the plan's, those of the command line.
         """
         own = _variables_of(host, known)
-        refuse_foreign_facts({**own, "inventory_hostname": host}, SPECS.options)
+        refuse_facts_as_variables({**own, "inventory_hostname": host}, SPECS.options)
         extra = load_extra_vars(self._loader)
         given = {**own, **{name: value for name, value in planned.items() if name not in extra}}
         values = HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)

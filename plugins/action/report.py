@@ -14,7 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
         # It writes on the controller.
-        refuse_foreign_facts(known, VARIABLES)
+        refuse_facts_as_variables(known, VARIABLES)
         validation, arguments = self.validate_argument_spec(SPEC)
         meta = {
             "title": arguments["title"],

@@ -13,7 +13,7 @@ from uuid import uuid4
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import checked_facts, refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import checked_facts, refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
                 "directory": {"type": "path"},
             }
         )
-        refuse_foreign_facts(known, SPECS.options)
+        refuse_facts_as_variables(known, SPECS.options)
         host = str(known["inventory_hostname"])
         sources = known.get("ansible_inventory_sources") or []
         inventory = inventory_name(sources, Path.cwd()) or str(Path.cwd())

@@ -12,7 +12,7 @@ from typing import Any
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record, digests, known_record, seal_of, write_record
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator, partly, told
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
         # It writes on the controller.
-        refuse_foreign_facts(known, SPECS.options)
+        refuse_facts_as_variables(known, SPECS.options)
         _checked, options = self.validate_argument_spec(
             argument_spec={
                 "begun": {"type": "dict", "default": {}},

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, note_later
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
         # It writes on the controller.
-        refuse_foreign_facts(known, VARIABLES)
+        refuse_facts_as_variables(known, VARIABLES)
         _checked, options = self.validate_argument_spec(
             argument_spec={"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
         )

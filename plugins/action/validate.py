@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import host_without_node
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, named_variables, undefined
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         _checked, options = self.validate_argument_spec(argument_spec={"plan": {"type": "str", "choices": PLANS, "default": "none"}})
         variables = task_vars or {}
         # Facts of an earlier run may be kept in a cache.
-        refuse_foreign_facts(variables, SPECS.options)
+        refuse_facts_as_variables(variables, SPECS.options)
         host = str(variables.get("inventory_hostname", "this host"))
         unresolved: dict[Place, list[Problem]] = {}
         templated = {

@@ -11,7 +11,7 @@ from typing import Any, cast
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError, refuse_foreign_facts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError, refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
         cuts = plain(variables_of_task.get(FAILOVER_FACT) or [])
         checks = []
         try:
-            refuse_foreign_facts(variables_of_task, SPECS.options)
+            refuse_facts_as_variables(variables_of_task, SPECS.options)
             refuse_cuts(host, cuts)
             checks = [] if problem else host_checks(host, variables, state, registry, fingerprints)
             summary = host_summary(host, groups, variables, state, registry, cuts)

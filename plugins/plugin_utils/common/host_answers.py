@@ -99,7 +99,7 @@ def checked_facts(host: str, facts: object) -> dict[str, Any]:
     return dict(given) if isinstance(given, Mapping) else {}
 
 
-def refuse_foreign_facts(task_vars: Mapping[str, Any], variables: Container[str]) -> None:
+def refuse_facts_as_variables(task_vars: Mapping[str, Any], variables: Container[str]) -> None:
     """Refuse a host of which a fact has the name of a variable: it would count in place of what its owner wrote, on the controller as well.
 
     Parameters:
@@ -111,6 +111,6 @@ def refuse_foreign_facts(task_vars: Mapping[str, Any], variables: Container[str]
     """
     facts = task_vars.get("ansible_facts")
     names = [str(name) for name in facts] if isinstance(facts, Mapping) else []
-    foreign = (name for name in names if name not in _OURS and (name in variables or name.startswith(("xgn_", "__"))))
-    problems = [Problem(Place.of(name), "is a variable of yours, and no fact of a host") for name in foreign]
+    taken = (name for name in names if name not in _OURS and (name in variables or name.startswith(("xgn_", "__"))))
+    problems = [Problem(Place.of(name), "is a variable of yours, and no fact of a host") for name in taken]
     refuse(str(task_vars.get("inventory_hostname")), problems, "facts")

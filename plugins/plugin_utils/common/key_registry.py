@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,17 @@ import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     UNIT_NAMES,
-    fingerprint_problems,
     name_problems,
     registered_problems,
-    wireguard_key_problems,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 
 Registry = Mapping[str, Mapping[str, str]]
 
 # What a key of a registry looks like, by what has it.
 KINDS: Mapping[str, Callable[[Place, str], Iterator[Problem]]] = {
-    "wireguard": wireguard_key_problems,
-    "openvpn": lambda path, written: (replace(problem, path=path) for problem in fingerprint_problems(path, [written])),
+    kind.name: kind.public_key for kind in LINK_TYPES.values() if kind.public_key is not None
 }
 
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"

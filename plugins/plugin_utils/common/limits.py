@@ -336,7 +336,7 @@ def registered_problems(path: Place, host: str) -> Iterator[Problem]:
         path: where it stands.
         host: as written.
     """
-    if not host.strip() or host.startswith(".") or "/" in host or not host.isprintable():
+    if not host or host.strip() != host or host.startswith(".") or "/" in host or not host.isprintable():
         yield Problem(path, "is no name of a host that a file can have", show(host))
 
 

@@ -32,5 +32,5 @@ def test_every_action_that_reads_variables_refuses_facts_in_their_place() -> Non
     """A module that a host runs answers with facts in its result, wherever it is called."""
     actions = Path(host_facts.__file__).parent
     reading = {path.stem for path in actions.glob("*.py") if "load_role_specs" in path.read_text(encoding="utf-8")}
-    refusing = {path.stem for path in actions.glob("*.py") if "refuse_foreign_facts(" in path.read_text(encoding="utf-8")}
+    refusing = {path.stem for path in actions.glob("*.py") if "refuse_facts_as_variables(" in path.read_text(encoding="utf-8")}
     assert len(reading) > 7 and reading <= refusing

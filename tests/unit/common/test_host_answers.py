@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import (
     HostAnswerError,
     checked_facts,
-    refuse_foreign_facts,
+    refuse_facts_as_variables,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import told
@@ -99,11 +99,11 @@ def test_a_fact_is_no_variable() -> None:
     """Any module of any collection may bring facts, and Ansible puts them among the variables of the host."""
     variables = {"frr_bgp", "wireguard_interfaces"}
     good = {"xgn_host": TRUE, "xgn_way_back": {}, "xgn_verify": {}, "distribution": "Debian", "default_ipv4": {}, "frr": 1}
-    refuse_foreign_facts({"inventory_hostname": "T1", "ansible_facts": good}, variables)
-    refuse_foreign_facts({"inventory_hostname": "T1"}, variables)
+    refuse_facts_as_variables({"inventory_hostname": "T1", "ansible_facts": good}, variables)
+    refuse_facts_as_variables({"inventory_hostname": "T1"}, variables)
     for name in ("frr_bgp", "xgn_nodes", "xgn_way_back_seconds", "__preflight_begun"):
         with pytest.raises(HostAnswerError, match=f"^liar answers with facts .*: {name}: is a variable of yours, and no fact of a host"):
-            refuse_foreign_facts({"inventory_hostname": "liar", "ansible_facts": {**good, name: 1}}, variables)
+            refuse_facts_as_variables({"inventory_hostname": "liar", "ansible_facts": {**good, name: 1}}, variables)
 
 
 # ---- what a host has kept for others -------------------------------------------------------------------------------------------------------

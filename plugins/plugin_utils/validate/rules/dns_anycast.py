@@ -101,6 +101,10 @@ def _zones(root: View) -> Iterator[Problem]:
         for path, text in view.texts("records"):
             if not text.strip():
                 yield Problem(path, "is empty", show(text), "write for example www A 192.0.2.1")
+            elif text[0].isspace():
+                yield Problem(
+                    path, "begins with a space", show(text), "it would have the name of the record before it; write @ for the zone itself"
+                )
             elif text.startswith("$"):
                 yield Problem(
                     path, "is a directive and no record", show(text), "names are relative to the zone, and another file is not read"
