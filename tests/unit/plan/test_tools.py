@@ -127,7 +127,7 @@ def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
     del paths[0]["tunnels"][-1]
     assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge in CORE, tunnel l2tp6: added"]}
     del before["hq-core"]["failover_test_paths"]
-    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE: added"]}
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge in CORE: added"]}
 
 
 def write(intent: dict[str, Any], base: Path, **chosen: Any) -> plan_directory.Written:
