@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 
-# Where the own chains hook in. None comes before the role's own of the same hook and priority: what those drop is dropped.
+# Where the own chains hook in. What any chain of a hook drops is dropped, whatever the others accept.
 _HOOKS = {
     "public": "",
     "input": "type filter hook input priority filter; policy accept;",
