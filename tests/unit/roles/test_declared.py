@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requireme
     host_requirements,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from jinja2 import Template
 from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,25 +39,30 @@ ENVIRONMENT = NativeEnvironment()
 ENVIRONMENT.tests.update(core.TestModule().tests())
 
 
+@functools.cache
 def load(path: str) -> Any:
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def compiled(text: str) -> Template:
+    return ENVIRONMENT.from_string(text)
 
 
 def holds(condition: str | list[str] | bool, context: Mapping[str, Any]) -> bool:
     """Evaluate a condition of a task."""
     if isinstance(condition, list):
         return all(holds(part, context) for part in condition)
-    return bool(ENVIRONMENT.from_string(f"{{{{ {condition} }}}}").render(context))
+    return bool(compiled(f"{{{{ {condition} }}}}").render(context))
 
 
 def context_of(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a role's tasks know: its defaults, the host's variables, and whether it is wanted."""
-    text = (ROOT / f"roles/{role}/defaults/main.yml").read_text(encoding="utf-8") if (ROOT / f"roles/{role}/defaults").is_dir() else "{}"
-    context = {"xgn_host": {"recorded": {}}, **(yaml.safe_load(text) or {}), **variables}
-    path = ROOT / f"roles/{role}/vars/main.yml"
-    wanted = f"__{role}_wanted"
-    own = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
-    return context | ({wanted: ENVIRONMENT.from_string(own[wanted].strip()).render(context)} if wanted in own else {})
+    given, own = (
+        load(path) or {} if (ROOT / path).is_file() else {} for path in (f"roles/{role}/{kind}/main.yml" for kind in ("defaults", "vars"))
+    )
+    context, wanted = {"xgn_host": {"recorded": {}}, **given, **variables}, f"__{role}_wanted"
+    return context | ({wanted: compiled(own[wanted].strip()).render(context)} if wanted in own else {})
 
 
 def tasks(items: list[dict[str, Any]], *outer: str) -> Iterator[tuple[dict[str, Any], list[str]]]:
