@@ -38,26 +38,29 @@ class ActionModule(ActionBase):
             required_by={"record": ["host"]},
         )
         registry = Path(arguments["path"]).expanduser()
+        warnings: list[str] = []
         try:
             if arguments["record"] is not None:
-                result.update(self._record(registry, arguments["host"], arguments["record"]))
+                result.update(self._record(registry, arguments["host"], arguments["record"], warnings))
             else:
-                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"]))
-        except (OSError, ValueError) as error:
+                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"], warnings))
+        except OSError as error:
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
+        if warnings:
+            result["warnings"] = list(dict.fromkeys(warnings))
         return result
 
-    def _record(self, registry: Path, host: str, keys: dict[str, str | None]) -> dict[str, Any]:
+    def _record(self, registry: Path, host: str, keys: dict[str, str | None], warnings: list[str]) -> dict[str, Any]:
         known = {name: key for name, key in keys.items() if key}
-        before, after = record_keys(registry, host, known, write=not self._task.check_mode)
+        before, after = record_keys(registry, host, known, warnings.append, write=not self._task.check_mode)
         path = str(registry_file(registry, host))
         return {
             "changed": before != after,
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, cast(list[WireguardInterface], interfaces))
+    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool, warnings: list[str]) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, cast(list[WireguardInterface], interfaces), warnings.append)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:
@@ -69,6 +72,6 @@ class ActionModule(ActionBase):
                 + "\n".join(lines)
                 + f"\nNot in the registry {registry}, and the host itself did not tell. Remedy: run "
                 "this role once on the peer (it records its key), or write the key of a peer that Ansible does not manage into the variables of "
-                "this host. No interface was changed."
+                "this host. No interface was changed." + "".join(f"\n{warning}" for warning in dict.fromkeys(warnings))
             )
         return {"changed": False, "public_keys": known, "missing": missing}

@@ -27,7 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import known_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
@@ -91,7 +91,7 @@ class ActionModule(ActionBase):
             changes, words = self._compare(applied_of_run(variables, options["applied"]), plan, variables, warnings)
             result.update(changes=changes, diff={"prepared": words})
         base = Path(options["directory"] or PLANS / name_of_run(variables)).absolute()
-        keys = self._public_keys(options["key_registry"], plan, variables)
+        keys = self._public_keys(options["key_registry"], plan, variables, warnings)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
         try:
             written = write_plan(plan, intent, base, keys, **shown, write=not self._task.check_mode)
@@ -168,16 +168,13 @@ class ActionModule(ActionBase):
 
         return sealed_variables(host, given, values, SPECS, seal, resolve), unknown
 
-    def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
-        """Return the public keys the hosts told so far, for the other side's configuration."""
+    def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any], warnings: list[str]) -> dict[str, dict[str, str]]:
+        """Return the public keys the hosts told so far, for the other side's configuration. A torn file must not hold up the run that writes it anew."""
         beside = Path(str(variables.get("inventory_dir") or ".")) / "wireguard_keys"
         path = Path(registry) if registry else beside
         if not path.is_dir():
             return {}
-        try:
-            return {host: read_keys(path, host) for host in plan.hosts}
-        except ValueError as error:
-            raise AnsibleError(str(error)) from None
+        return {host: known_keys(path, host, warnings.append) for host in plan.hosts}
 
 
 def _variables_of(host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:

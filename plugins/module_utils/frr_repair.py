@@ -189,7 +189,7 @@ class Rib:
         for line, place in zip(lines, places):
             vrf = place.vrf if isinstance(place, StaticRoute) else place[0]
             text += line + "\n" if vrf == DEFAULT_VRF else "vrf %s\n %s\nexit-vrf\n" % (vrf, line)
-        with trial_file(None, "routes.conf", text) as path:
+        with trial_file("routes.conf", text) as path:
             self.run([self.vtysh, "-f", path])
 
     def show(self, commands: Iterable[str]) -> dict[str, str]:

@@ -50,11 +50,16 @@ def dropin_path(name: str, role: str) -> str:
 def fingerprint(name: str) -> str | None:
     """SHA-256 fingerprint of a tunnel's certificate as openvpn(8) wants it in C(peer-fingerprint); None when there is no key yet.
 
-    Raises OpenVPNError when the file holds no certificate.
+    Raises OpenVPNError when the file is empty, or holds no certificate.
     """
-    text = read_text(key_path(name))
-    if not text:
+    if not os.path.exists(key_path(name)):
         return None
+    text = read_text(key_path(name))
+    if not text.strip():
+        # Not the same as none: a new key by itself would be an identity that no peer knows.
+        raise OpenVPNError(
+            "%s is empty. Remedy: restore it, or delete it to get a new identity, which the peer has to learn." % key_path(name)
+        )
     found = _CERTIFICATE.search(text)
     try:
         if found is None:

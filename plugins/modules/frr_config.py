@@ -49,6 +49,10 @@ options:
     description: Seconds to wait for the daemons.
     type: int
     default: 60
+  record:
+    description: Name of the record in which the file stands by its digest, so that P(xuegao.net.verify#role) sees what somebody has edited.
+    type: str
+    version_added: 0.3.0
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -80,6 +84,7 @@ import os
 import re
 from contextlib import AbstractContextManager
 from functools import partial
+from ipaddress import ip_interface
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -91,6 +96,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import Polic
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import interfaces_made
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
@@ -194,9 +200,41 @@ class Frr:
             raise FrrError("FRR's daemons do not take all of the policy:\n" + "\n".join(left))
         return lacked
 
+    def links(self) -> dict[str, dict[str, Any]]:
+        """Every interface with its addresses, by name."""
+        return json_links(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1])
+
+    def strange_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
+        """Interface and address, as ip(8) takes it, for each address that somebody has put beside those of FRR by hand.
+
+        On interfaces that the collection made, and in the families that FRR has there; any other is the owner's to give addresses to.
+        """
+        found = []
+        for name, link in self.links().items():
+            wanted = {ip_interface(address) for address in addresses.get(name, [])}
+            for entry in link_addresses(link):
+                own = ip_interface("%s/%d" % (entry["local"], entry["prefixlen"]))
+                passing = (
+                    entry.get("scope") in ("link", "host") or entry.get("dynamic") or own.version not in {item.version for item in wanted}
+                )
+                if own not in wanted and not passing:
+                    peer = " peer %s/%d" % (entry["address"], entry["prefixlen"]) if "address" in entry else ""
+                    found.append((link, name, entry["local"] + peer if peer else str(own)))
+        made = interfaces_made(self.module.warn) if found else set()
+        # Of sessions of L2TP there is no record: they come and go.
+        return [(name, words) for link, name, words in found if name in made or link.get("link_type") == "ppp"]
+
+    def remove_addresses(self, strange: list[tuple[str, str]]) -> None:
+        """Take addresses away that are not FRR's. Raises FrrError when the kernel refuses."""
+        HostChange(self.module).about_to()
+        for name, words in strange:
+            status, out, err = self.module.run_command(["ip", "address", "delete", *words.split(), "dev", name])
+            if status != 0:
+                raise FrrError("%s cannot be taken from %s: %s" % (words, name, (err or out).strip()))
+
     def lost_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Interface and address for each address that its interface lacks. An interface that does not exist lacks nothing."""
-        links = json_links(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1])
+        links = self.links()
         live = {name: {"%s/%d" % (item["local"], item["prefixlen"]) for item in link_addresses(link)} for name, link in links.items()}
         return [(name, address) for name, wanted in addresses.items() if name in live for address in wanted if address not in live[name]]
 
@@ -279,7 +317,7 @@ def trial_file(frr: Frr, text: str) -> AbstractContextManager[str]:
 def write(frr: Frr, text: str) -> None:
     """Write frr.conf with the owner of its directory, which is frr:frr, and without a right for others."""
     owner = os.stat(os.path.dirname(frr.path))
-    HostChange(frr.module).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
+    HostChange(frr.module, frr.module.params["record"]).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
 
 
 def reload(frr: Frr, text: str) -> list[str]:
@@ -353,17 +391,22 @@ def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -
     if not running:
         return []
     lost = ["%s was lost from %s; to be set again" % (address, name) for name, address in frr.lost_addresses(addresses)]
-    return changes + lost + frr.wrong_in_rib(text, before)
+    strange = ["%s on %s is not FRR's; to be taken away" % (words, name) for name, words in frr.strange_addresses(addresses)]
+    return changes + lost + strange + frr.wrong_in_rib(text, before)
 
 
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
     """Bring file, running configuration and the kernel's addresses in line; returns what was done. Raises FrrError.
 
-    params: C(daemons), C(timeout) and C(addresses) as the module takes them.
+    params: C(daemons), C(timeout), C(record) and C(addresses) as the module takes them.
     """
     if before != text:
         with trial_file(frr, text) as trial:
             frr.check_syntax(trial)
+    # By its digest verify sees what somebody has edited and let FRR read: file and running configuration agree then.
+    change = HostChange(frr.module, params["record"])
+    change.own_file(frr.path, text)
+    change.save()
     frr.wait_for(params["daemons"], params["timeout"])
     applied = apply(frr, text, before)
     addresses = params["addresses"]
@@ -371,6 +414,10 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
     if lost:
         frr.set_addresses_again(lost, addresses)
         applied += ["%s was lost from %s" % (address, name) for name, address in lost]
+    strange = frr.strange_addresses(addresses)
+    if strange:
+        frr.remove_addresses(strange)
+        applied += ["%s was put on %s by hand, and taken away" % (words, name) for name, words in strange]
     applied += frr.mend_rib(text)
     if os.stat(frr.path).st_mode & 0o777 != MODE:
         HostChange(frr.module).give(frr.path, MODE)
@@ -387,6 +434,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -406,7 +454,8 @@ def main() -> None:
         module.exit_json(changed=True, applied=[], diff=diff)
     try:
         applied = predict(frr, text, before, module.params["addresses"]) if module.check_mode else ensure(frr, text, before, module.params)
-    except FrrError as error:
+    except (FrrError, OSError) as error:
+        # A file beside frr.conf may not be written, either: the disk is full, or read-only.
         module.fail_json(msg=re.sub(r"\.frr\.conf\.\w+", "frr.conf", str(error)))
     if applied:
         diff.append({"prepared": "".join(line + "\n" for line in applied)})

@@ -196,7 +196,7 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
         raise openvpn.OpenVPNError(
             "openvpn is not installed, and tunnel %s was not changed. Remedy: install the package openvpn." % tunnel["name"]
         )
-    with trial_file(host.module.tmpdir, tunnel["name"] + ".conf", tunnel["config"]) as path:
+    with trial_file(tunnel["name"] + ".conf", tunnel["config"]) as path:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
     if status != 0:
         text = (err + out).strip().replace(os.path.dirname(path) + "/", "")

@@ -17,17 +17,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
+from controller import LOGS, ROOT, environment, first_look
 
-ROOT = Path(__file__).resolve().parents[2]
-# Where `figures` is.
-sys.path.insert(0, str(ROOT / "tests"))
-LOGS = ROOT / "build" / "test"
 TOPOLOGY = "test_t1_t2"
 HOSTS = ("T1", "T2")
 PAIR = os.environ.get("XGN_PAIR")
@@ -48,39 +45,12 @@ STATE = (
     "ip -4 route show table 200; ip -brief address; wg show",
     "journalctl --no-pager --lines=60 --unit=frr --unit=interface --unit=wg-quick@wg0",
 )
-
-
-def environment() -> dict[str, str]:
-    """Environment of an Ansible run against machines that may be emulated, and then answer late on a busy controller."""
-    return {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "ansible_callbacks"),
-        "ANSIBLE_TIMEOUT": "60",
-        "ANSIBLE_FORCE_COLOR": "0",
-        "ANSIBLE_DEPRECATION_WARNINGS": "False",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-
-
 BEGIN = time.monotonic()
 
 
 def say(text: str) -> None:
     """Print a line of progress with the seconds since the start."""
     print(f"[{time.monotonic() - BEGIN:5.0f} s] {text}", flush=True)
-
-
-def first_look(hosts: Mapping[str, Callable[[str], subprocess.CompletedProcess[str]]], commands: Sequence[str]) -> str:
-    """What each host prints for each command; ``hosts`` says how a command is run on it. A host that does not answer is told, too."""
-    texts = []
-    for host, run in hosts.items():
-        for command in commands:
-            try:
-                texts.append(f"--- {host}: {command}\n{run(command).stdout}")
-            except subprocess.TimeoutExpired as error:
-                texts.append(f"--- {error}")
-    return "\n".join(texts)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import HOSTS, INVENTORY, LOGS, ROOT, Pair
+from conftest import HOSTS, INVENTORY, Pair
+from controller import LOGS, ROOT
 
 BGP_PASSWORD = "T1-and-T2-test"
 # Remote module calls of an unchanged host over preflight, sysctl, wireguard, vrf and frr, the one that gives it back among them.

@@ -9,7 +9,7 @@ A run that reaches a host records its keys; a run that does not (``--limit``, a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -17,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import write_atom
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 
 Registry = Mapping[str, Mapping[str, str]]
+Warn = Callable[[str], None]
 
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
@@ -30,36 +31,48 @@ def read_keys(registry: Path, host: str) -> dict[str, str]:
     """Return the public keys of a host by interface; empty when nothing is recorded.
 
     Raises:
-        ValueError: the file is not a mapping of names to keys.
+        ValueError: the file is not a mapping of names to keys, such as one that was torn.
     """
     path = registry_file(registry, host)
     if not path.exists():
         return {}
-    keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        keys = None
     if not isinstance(keys, dict) or not all(isinstance(item, str) for pair in keys.items() for item in pair):
         raise ValueError(f"{path}: expected lines `interface: public key`")
     return keys
 
 
-def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool = True) -> tuple[str, str]:
+def known_keys(registry: Path, host: str, warn: Warn) -> dict[str, str]:
+    """Return what is recorded for a host, as `read_keys` does; nothing, and a warning, where the file is torn: the host itself knows its keys."""
+    try:
+        return read_keys(registry, host)
+    except ValueError as error:
+        warn(f"{error}. What it held counts as not recorded; a run that reaches {host} records it anew.")
+        return {}
+
+
+def record_keys(registry: Path, host: str, keys: Mapping[str, str], warn: Warn, write: bool = True) -> tuple[str, str]:
     """Record public keys of a host, in one step: another fork may read them at the same moment. Those of interfaces that are not named stay.
 
     Parameters:
         registry: the directory.
         host: inventory name.
         keys: public key by interface.
+        warn: is told of a file that was torn; what it held is lost.
         write: False to tell only what would change.
 
     Returns:
         The file's text before and after.
 
     Raises:
-        ValueError: as of `read_keys`.
         OSError: it cannot be written.
     """
     path = registry_file(registry, host)
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    after = HEADER + yaml.safe_dump({**read_keys(registry, host), **keys}, default_flow_style=False, sort_keys=True)
+    before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    after = HEADER + yaml.safe_dump({**known_keys(registry, host, warn), **keys}, default_flow_style=False, sort_keys=True)
     if not keys:
         after = before
     if write and before != after:
@@ -84,19 +97,19 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[WireguardInterface]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+def resolve_peers(
+    registry: Path, interfaces: Sequence[WireguardInterface], warn: Warn
+) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
     """Find the public key of every peer, as `peer_key` does.
 
     Parameters:
         registry: the directory.
         interfaces: as role ``wireguard`` takes them. Preshared keys stay out of the result: it is printed by Ansible.
+        warn: is told of a file that was torn.
 
     Returns:
         Key by peer by interface, and the peers whose key is not known: each ``{"peer", "interface", "remote_interface"}``, the last being the one at
         the peer's end.
-
-    Raises:
-        ValueError: as of `read_keys`.
     """
     known: dict[str, dict[str, str]] = {}
     missing = []
@@ -104,7 +117,7 @@ def resolve_peers(registry: Path, interfaces: Sequence[WireguardInterface]) -> t
         keys = known.setdefault(interface["name"], {})
         for peer in interface.get("peers", []):
             # A peer that has its own key needs no file.
-            recorded = {} if peer.get("public_key") else {peer["name"]: read_keys(registry, peer["name"])}
+            recorded = {} if peer.get("public_key") else {peer["name"]: known_keys(registry, peer["name"], warn)}
             key = peer_key(interface, peer, recorded)
             if key is None:
                 remote = peer.get("interface") or interface["name"]

@@ -91,6 +91,15 @@ def test_a_key_that_others_can_read_is_closed(host: Host, root: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_emptied_key_is_named_and_no_new_identity_made(host: Host, root: Path) -> None:
+    install_openssl(host)
+    path = root / "openvpn/keys/ovpn2.pem"
+    path.touch(mode=0o600)
+    result = host.run(openvpn_key, {"tunnels": ["ovpn2"]})
+    assert result["msg"] == f"{path} is empty. Remedy: restore it, or delete it to get a new identity, which the peer has to learn."
+    assert (path.read_text(encoding="utf-8"), host.calls) == ("", [])
+
+
 def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
     assert (
         host.run(openvpn_key, {"tunnels": ["ovpn2"]})["msg"]

@@ -312,6 +312,14 @@ def test_l2tp_values() -> None:
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
     # Only the end that initiates has a watch.
     assert (values["initiated"], values["units"][-1]["state"], nothing["units"][-1]["state"]) == ([LONGEST], "started", "stopped")
+    # Where IPsec knows whom to initiate to, whichever end of L2TP that is.
+    assert (nothing["forgets"], values["forgets"]) == ([], ["192.0.2.9"])
+    named: Any = {
+        "l2tp_ipsec_tunnels": [{**L2TP, "remote": "peer.example.org"}],
+        "l2tp_ipsec_echo_interval": 7,
+        "l2tp_ipsec_echo_failure": 8,
+    }
+    assert l2tp_ipsec_values(named)["forgets"] == []
     assert "/etc/ppp/xgn-l2tp5" in values["units"][1]["restart_on"]
     plain, addressed = values["sessions"]
     assert plain["path"] == "/etc/ppp/xgn-l2tp5"
@@ -682,7 +690,13 @@ def test_defaults_that_are_templates_are_left_out() -> None:
 
 
 # The page of verify, a program, and two whose names are put together.
-NOT_NAMED = {"verify/report.html.j2", "vrf/xgn-interface.j2", "dns_anycast/xgn-ssh.service.j2", "dns_anycast/xgn-ssh.socket.j2"}
+NOT_NAMED = {
+    "dns_anycast/xgn-ssh.service.j2",
+    "dns_anycast/xgn-ssh.socket.j2",
+    "firewall/xgn-firewall.service.j2",
+    "verify/report.html.j2",
+    "vrf/xgn-interface.j2",
+}
 
 
 def test_every_template_that_depends_on_variables_is_rendered_in_the_plan() -> None:
