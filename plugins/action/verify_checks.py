@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
@@ -86,7 +85,7 @@ class ActionModule(ActionBase):
         for name in dict.fromkeys(names):
             try:
                 registry[name] = read_keys(path, name)
-            except (OSError, ValueError, yaml.YAMLError):
+            except (OSError, ValueError):
                 registry[name] = {}
         return registry
 
