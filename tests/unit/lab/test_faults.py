@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,13 @@ def test_every_kind_of_interface_is_deleted_renamed_taken_out_and_gets_and_loses
 )
 def test_every_daemon_is_killed(rows: list[Fault], daemon: str) -> None:
     assert f"{daemon} killed" in {row.name for row in rows}
+
+
+def test_what_is_looked_at_can_fail(rows: list[Fault]) -> None:
+    """ip(8) succeeds for an interface that its filter leaves out, and systemctl(1) when one of several units is active."""
+    asked = {row.name: f"{row.until} && {row.meanwhile}" for row in rows}
+    filtered = re.compile(r"link show dev \S+ (?:up|master \S+)\b(?! \| grep)|is-active \S+ (?!&&)\S")
+    assert [name for name, commands in asked.items() if filtered.search(commands)] == []
 
 
 def test_the_header_names_every_key() -> None:
