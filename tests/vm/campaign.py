@@ -29,8 +29,9 @@ from controller import LOGS
 from faults import SEED, Case, FaultError, choose, in_order, load, name_of
 from hybrid import converged
 from hybrid.fault_lab import FaultLab
+from hybrid.runs import log_of
 from hybrid_network import ROOT, RUNNING, TOPOLOGY, Network
-from outcomes import BAD, GOOD, NOT_DONE, Outcome, as_json, as_markdown, exit_status, table
+from outcomes import GOOD, NOT_DONE, Outcome, as_json, as_markdown, exit_status, table
 
 RESULT = ROOT / "build" / "campaign.json"
 # A fault that site repairs costs two runs of it and two of verify, four minutes on two cores without KVM.
@@ -60,10 +61,13 @@ class HybridLab:
         self.lab: FaultLab | None = None
 
     def perform(self, case: Case, label: str, seconds: float) -> Outcome:
-        """Do what is done at once. The state of the machines is kept where it was bad."""
+        """Do what is done at once. What the runs said, and the state of the machines, is kept where it was bad."""
         assert self.lab is not None
         outcome = self.lab.perform(case, label, seconds)
-        if outcome.verdict == BAD:
+        if outcome.verdict == GOOD:
+            for log in log_of(label).parent.glob(log_of(f"{label}-*").name):
+                log.unlink()
+        else:
             state = LOGS / f"{label}-state.log"
             state.write_text(f"{outcome.line()}\n{converged.state_of(self.lab.network)}", encoding="utf-8")
         return outcome

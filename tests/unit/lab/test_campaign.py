@@ -338,6 +338,24 @@ def test_what_takes_too_long_is_ended(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 # ---- the campaign ----------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("verdict", "left"), [(GOOD, ["vm-hybrid-fault-010-first.log"]), (BAD, ["fault-001-state.log", "vm-hybrid-fault-001-first.log"])]
+)
+def test_what_runs_said_is_kept_where_it_was_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, left: list[str]) -> None:
+    def perform(case: Case, label: str, seconds: float) -> Outcome:
+        for name in (label, "fault-010"):
+            (tmp_path / f"vm-hybrid-{name}-first.log").write_text("TASK", encoding="utf-8")
+        return Outcome(case, verdict, "seen")
+
+    monkeypatch.setattr("hybrid.runs.LOGS", tmp_path)
+    monkeypatch.setattr(campaign, "LOGS", tmp_path)
+    monkeypatch.setattr("hybrid.converged.state_of", lambda _network: "up")
+    made = campaign.HybridLab(7)
+    made.lab = SimpleNamespace(perform=perform, network=None)  # type: ignore[assignment]
+    made.perform((fault(),), "fault-001", 60)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted({*left, "vm-hybrid-fault-010-first.log"})
+
+
 class Played:
     """A lab in which each fault has the verdict that is said of it."""
 

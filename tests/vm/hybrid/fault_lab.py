@@ -81,13 +81,11 @@ def told(error: BaseException) -> str:
 
 @dataclasses.dataclass
 class Findings:
-    """What is found on the way. seen: for people; problems: why it is bad; names: of the runs whose output is kept; undone: names of
-    the faults that were."""
+    """What is found on the way. seen: for people; problems: why it is bad; undone: names of the faults that were."""
 
     label: str
     seen: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
-    names: list[str] = dataclasses.field(default_factory=list)
     packets: dict[str, Stream | None] = dataclasses.field(default_factory=dict)
     undone: set[str] = dataclasses.field(default_factory=set)
 
@@ -128,7 +126,7 @@ class FaultLab:
         self.tasks = 0
 
     def perform(self, case: Case, label: str, seconds: float) -> Outcome:
-        """Do what is done at once, and judge what comes of it, within so many seconds. Of what is good no output is kept."""
+        """Do what is done at once, and judge what comes of it, within so many seconds. label: of the runs, whose output is kept."""
         began, findings = time.monotonic(), Findings(label)
         try:
             with limit(seconds):
@@ -137,9 +135,6 @@ class FaultLab:
             findings.problems.append(str(error))
         except TROUBLE as error:
             findings.problems.append(told(error))
-        if not findings.problems:
-            for name in findings.names:
-                log_of(name).unlink(missing_ok=True)
         verdict = BAD if findings.problems else GOOD
         return Outcome(case, verdict, "; ".join([*findings.seen, *findings.problems]), time.monotonic() - began, findings.packets)
 
@@ -266,7 +261,6 @@ class FaultLab:
             said = second.read_text(encoding="utf-8") if second.exists() else ""
             findings.problems += [] if re.search(HELD, " ".join(said.split())) else ["the second operator was not told who works there"]
             findings.problems += [f"the first run ended with {run.status}: {run.reason}"] if run.status else []
-            second.unlink(missing_ok=True)
         for host, boot in before.items():
             self._wait_for_boot(host, boot)
         if action.then == "cut ssh":
@@ -293,9 +287,7 @@ class FaultLab:
 
     def _site(self, findings: Findings, name: str, *arguments: str, **variables: str) -> Run:
         """Run site, and keep its output under a name."""
-        name = f"{findings.label}-{name}"
-        findings.names.append(name)
-        run = play("site", name, *arguments, ANSIBLE_CALLBACK_PLUGINS=CALLBACK_PLUGINS, **variables)
+        run = play("site", f"{findings.label}-{name}", *arguments, ANSIBLE_CALLBACK_PLUGINS=CALLBACK_PLUGINS, **variables)
         output = run.stdout + run.stderr
         begun = re.search(r"^tasks begun: (\d+)$", output, re.MULTILINE)
         self.tasks = int(begun[1]) if begun and not arguments else self.tasks
@@ -303,10 +295,10 @@ class FaultLab:
 
     def _verify(self, findings: Findings, name: str, *arguments: str) -> Failed:
         """Run verify; returns the names of the checks that fail, by host."""
-        name = f"{findings.label}-{name}"
-        findings.names.append(name)
         with tempfile.TemporaryDirectory(prefix="xgn-") as directory:
-            run = play("verify", name, "--extra-vars", f"xgn_report_dir={directory} verify_boot_plot=false", *arguments)
+            run = play(
+                "verify", f"{findings.label}-{name}", "--extra-vars", f"xgn_report_dir={directory} verify_boot_plot=false", *arguments
+            )
             file = Path(directory) / "current" / "report.json"
             assert file.is_file(), f"verify wrote no report: {' '.join((run.stdout + run.stderr).split())[-300:]}"
             checks = json.loads(file.read_text(encoding="utf-8"))["checks"]
