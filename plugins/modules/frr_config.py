@@ -95,6 +95,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.watchfrr import catch_up, unnoticed
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = program.RELOAD_PROGRAMS
@@ -102,6 +103,8 @@ POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 # Until zebra has noticed that the kernel's interface is gone.
 GONE_SECONDS = 30
+# Exit status of timeout(1).
+ENDED_BY_TIMEOUT = 124
 # Of frr.conf, which holds passwords.
 MODE = 0o640
 
@@ -156,9 +159,12 @@ class Frr:
     def reload(self, verb: str, path: str) -> str:
         """Run frr-reload.py. verb: C(--test) or C(--reload). Returns standard output. Raises FrrError on a bad exit status.
 
-        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr.
+        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr. It asks vtysh, which waits for ever for a daemon that is
+        locked.
         """
         arguments = [
+            "timeout",
+            str(program.RELOAD_S),
             self.reload_program,
             verb,
             "--stdout",
@@ -168,6 +174,11 @@ class Frr:
             os.path.dirname(self.path),
         ]
         status, out, err = self.module.run_command(arguments + [path])
+        if status == ENDED_BY_TIMEOUT:
+            raise FrrError(
+                "frr-reload.py %s has not ended within %d s and was stopped: one of FRR's daemons does not answer vtysh. Remedy: see which by "
+                "`vtysh -d NAME -c 'show version'` on the host." % (verb, program.RELOAD_S)
+            )
         if status != 0:
             errors = [line for line in (out + err).splitlines() if "INFO:" not in line]
             raise FrrError("frr-reload.py %s: %s" % (verb, self.covered("\n".join(errors))))
@@ -244,6 +255,15 @@ class Frr:
         """Delete an interface from FRR's configuration; returns why FRR refuses, an empty text when it does not."""
         status, out, err = self.module.run_command([self.vtysh, "-c", "configure terminal", "-c", "no interface " + section])
         return "" if status == 0 else (out or err).strip() or "exit status %d" % status
+
+    def mend_watch(self) -> list[str]:
+        """Let watchfrr notice what has ended; returns what was done. Raises FrrError when it goes on not noticing."""
+        try:
+            return ["watchfrr had not noticed that process %d has ended" % child for child in catch_up()]
+        except ValueError as error:
+            raise FrrError(
+                "%s. Remedy: `systemctl reload frr.service` gives FRR another watchfrr; no session goes down." % error
+            ) from error
 
     def mend_rib(self, text: str) -> list[str]:
         """Find what FRR has missed of its static routes and next hops, and put it right; returns what was done. Raises FrrError when that fails."""
@@ -353,7 +373,8 @@ def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -
     if not running:
         return []
     lost = ["%s was lost from %s; to be set again" % (address, name) for name, address in frr.lost_addresses(addresses)]
-    return changes + lost + frr.wrong_in_rib(text, before)
+    late = ["watchfrr has not noticed that process %d has ended; to be told" % child for child in unnoticed()]
+    return late + changes + lost + frr.wrong_in_rib(text, before)
 
 
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
@@ -365,13 +386,15 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
         with trial_file(frr, text) as trial:
             frr.check_syntax(trial)
     frr.wait_for(params["daemons"], params["timeout"])
+    # Before it is asked to write the configuration.
+    late = frr.mend_watch()
     applied = apply(frr, text, before)
     addresses = params["addresses"]
     lost = frr.wait_for_addresses(addresses) if applied else frr.lost_addresses(addresses)
     if lost:
         frr.set_addresses_again(lost, addresses)
         applied += ["%s was lost from %s" % (address, name) for name, address in lost]
-    applied += frr.mend_rib(text)
+    applied += late + frr.mend_rib(text)
     if os.stat(frr.path).st_mode & 0o777 != MODE:
         HostChange(frr.module).give(frr.path, MODE)
         applied.append("mode of %s" % frr.path)

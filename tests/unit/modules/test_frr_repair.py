@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import frr_rib, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr_rib, sysfs, watchfrr
 from ansible_collections.xuegao.net.plugins.modules import frr_config
 
 from .managed_host import Host
@@ -75,7 +75,7 @@ class Missing:
         path.write_text(CONFIGURATION, encoding="utf-8")
         path.chmod(0o640)
         host.program("vtysh", self.vtysh)
-        host.program("frr-reload.py")
+        host.program("timeout")
         host.program("ip", lambda _command, _data: (0, json.dumps(self.links()), ""))
 
     def links(self) -> list[dict[str, Any]]:
@@ -148,6 +148,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "frr-reload.py"
     program.touch()
     monkeypatch.setattr(frr_config, "RELOAD_PROGRAMS", (str(program),))
+    monkeypatch.setattr(watchfrr, "PID_FILE", str(tmp_path / "watchfrr.pid"))
     monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     (tmp_path / "frr").mkdir()
     return tmp_path / "frr" / "frr.conf"
