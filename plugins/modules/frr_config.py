@@ -101,6 +101,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.watchfrr import catch_up, unnoticed
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = program.RELOAD_PROGRAMS
@@ -108,6 +109,8 @@ POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 # Until zebra has noticed that the kernel's interface is gone.
 GONE_SECONDS = 30
+# Exit status of timeout(1).
+ENDED_BY_TIMEOUT = 124
 # Of frr.conf, which holds passwords.
 MODE = 0o640
 
@@ -162,9 +165,12 @@ class Frr:
     def reload(self, verb: str, path: str) -> str:
         """Run frr-reload.py. verb: C(--test) or C(--reload). Returns standard output. Raises FrrError on a bad exit status.
 
-        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr.
+        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr. It asks vtysh, which waits for ever for a daemon that is
+        locked.
         """
         arguments = [
+            "timeout",
+            str(program.RELOAD_S),
             self.reload_program,
             verb,
             "--stdout",
@@ -174,6 +180,11 @@ class Frr:
             os.path.dirname(self.path),
         ]
         status, out, err = self.module.run_command(arguments + [path])
+        if status == ENDED_BY_TIMEOUT:
+            raise FrrError(
+                "frr-reload.py %s has not ended within %d s and was stopped: one of FRR's daemons does not answer vtysh. Remedy: see which by "
+                "`vtysh -d NAME -c 'show version'` on the host." % (verb, program.RELOAD_S)
+            )
         if status != 0:
             errors = [line for line in (out + err).splitlines() if "INFO:" not in line]
             raise FrrError("frr-reload.py %s: %s" % (verb, self.covered("\n".join(errors))))
@@ -282,6 +293,15 @@ class Frr:
         """Delete an interface from FRR's configuration; returns why FRR refuses, an empty text when it does not."""
         status, out, err = self.module.run_command([self.vtysh, "-c", "configure terminal", "-c", "no interface " + section])
         return "" if status == 0 else (out or err).strip() or "exit status %d" % status
+
+    def mend_watch(self) -> list[str]:
+        """Let watchfrr notice what has ended; returns what was done. Raises FrrError when it goes on not noticing."""
+        try:
+            return ["watchfrr had not noticed that process %d has ended" % child for child in catch_up()]
+        except ValueError as error:
+            raise FrrError(
+                "%s. Remedy: `systemctl reload frr.service` gives FRR another watchfrr; no session goes down." % error
+            ) from error
 
     def mend_rib(self, text: str) -> list[str]:
         """Find what FRR has missed of its static routes and next hops, and put it right; returns what was done. Raises FrrError when that fails."""
@@ -392,7 +412,8 @@ def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -
         return []
     lost = ["%s was lost from %s; to be set again" % (address, name) for name, address in frr.lost_addresses(addresses)]
     strange = ["%s on %s is not FRR's; to be taken away" % (words, name) for name, words in frr.strange_addresses(addresses)]
-    return changes + lost + strange + frr.wrong_in_rib(text, before)
+    late = ["watchfrr has not noticed that process %d has ended; to be told" % child for child in unnoticed()]
+    return late + changes + lost + strange + frr.wrong_in_rib(text, before)
 
 
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
@@ -408,6 +429,8 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
     change.own_file(frr.path, text)
     change.save()
     frr.wait_for(params["daemons"], params["timeout"])
+    # Before it is asked to write the configuration.
+    late = frr.mend_watch()
     applied = apply(frr, text, before)
     addresses = params["addresses"]
     lost = frr.wait_for_addresses(addresses) if applied else frr.lost_addresses(addresses)
@@ -418,7 +441,7 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
     if strange:
         frr.remove_addresses(strange)
         applied += ["%s was put on %s by hand, and taken away" % (words, name) for name, words in strange]
-    applied += frr.mend_rib(text)
+    applied += late + frr.mend_rib(text)
     if os.stat(frr.path).st_mode & 0o777 != MODE:
         HostChange(frr.module).give(frr.path, MODE)
         applied.append("mode of %s" % frr.path)

@@ -136,6 +136,12 @@ def test_unit(host: Any) -> None:
     assert verified.stderr == ""
 
 
+def test_watchfrr_starts_no_daemon(host: Any) -> None:
+    """They run before it does, when the unit starts and when a reload adds some. Only the package's own unit starts them by it, once."""
+    started = host.check_output("journalctl --no-pager --output=cat --identifier=watchfrr | grep --only-matching 'watchfrr.sh .*' || true")
+    assert set(started.splitlines()) <= {"watchfrr.sh restart all"}
+
+
 def test_only_needed_daemons_run(host: Any) -> None:
     """Daemons that the configuration does not speak of do not run."""
     running = set(host.check_output("vtysh -c 'show daemons'").split())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import frr, ownership, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr, ownership, sysfs, watchfrr
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, digest
 from ansible_collections.xuegao.net.plugins.modules import frr_config
@@ -30,7 +30,7 @@ class Router:
         self.reload_fails: list[str] = []
         self.addresses: list[dict[str, Any]] = []
         host.program("vtysh", self.vtysh)
-        host.program("frr-reload.py", self.reload)
+        host.program("timeout", lambda command, data: self.reload(command[2:], data))
         host.program("ip", lambda _command, _data: (0, json.dumps(self.addresses), ""))
 
     def vtysh(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
@@ -60,6 +60,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "frr-reload.py"
     program.touch()
     monkeypatch.setattr(frr_config, "RELOAD_PROGRAMS", (str(program),))
+    monkeypatch.setattr(watchfrr, "PID_FILE", str(tmp_path / "watchfrr.pid"))
     monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     (tmp_path / "frr").mkdir()
     return tmp_path / "frr" / "frr.conf"
@@ -195,7 +196,7 @@ def test_an_interface_that_lives_is_emptied(host: Host, path: Path, tmp_path: Pa
             return 0, "", ""
         return router.reload(command, data)
 
-    host.program("frr-reload.py", reload)
+    host.program("timeout", lambda command, data: reload(command[2:], data))
     assert run(host, path)["applied"] == ["no interface wg0"]
     assert reloaded == [TEXT + "interface wg0\nexit\n!\n"]
     assert path.read_text(encoding="utf-8") == TEXT
@@ -270,7 +271,7 @@ def test_a_reload_that_fails_and_leaves_nothing_to_apply_has_not_failed(host: Ho
         status, out, err = taken(command, data)
         return (status, out, err) if "--test" in command else (1, "", '" --  no" we failed to remove this command')
 
-    host.program("frr-reload.py", lying)
+    host.program("timeout", lambda command, data: lying(command[2:], data))
     assert run(host, path)["applied"] == TEMPLATE.splitlines()
 
 
@@ -309,7 +310,7 @@ def test_an_address_by_hand_goes_from_what_the_collection_made(host: Host, path:
         "192.0.2.77/32 was put on br0 by hand, and taken away",
         "192.0.2.77 peer 192.0.2.78/32 was put on l2tp6 by hand, and taken away",
     ]
-    assert host.changed("vtysh", "frr-reload.py", str(path.parent.parent / "frr-reload.py"), "ip -json") == [
+    assert host.changed("vtysh", "timeout 900", "ip -json") == [
         "ip address delete 192.0.2.77/32 dev br0",
         "ip address delete 192.0.2.77 peer 192.0.2.78/32 dev l2tp6",
     ]
@@ -441,3 +442,30 @@ def test_a_vtysh_that_fails_shows_no_configuration(host: Host, path: Path) -> No
     result = with_policy(host, path)
     assert result["msg"].endswith("-d zebra -c show running-config: exit status 1")
     assert PASSWORD not in json.dumps(result)
+
+
+def test_watchfrr_is_told_before_it_is_asked_to_write(host: Host, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    router = Router(host, path, running=TEXT)
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    left = [7]
+    monkeypatch.setattr(frr_config, "unnoticed", lambda: list(left))
+    monkeypatch.setattr(frr_config, "catch_up", lambda: [left.pop()] if left else [])
+    assert run(host, path, check=True)["applied"] == ["watchfrr has not noticed that process 7 has ended; to be told"]
+    assert run(host, path)["applied"] == ["watchfrr had not noticed that process 7 has ended"]
+    assert run(host, path)["changed"] is False
+    assert router.running == TEXT
+
+    def never() -> list[int]:
+        raise ValueError("watchfrr does not notice")
+
+    monkeypatch.setattr(frr_config, "catch_up", never)
+    assert run(host, path)["msg"].startswith("watchfrr does not notice. Remedy: `systemctl reload frr.service`")
+
+
+def test_a_reload_that_does_not_end_is_stopped_and_told(host: Host, path: Path) -> None:
+    Router(host, path)
+    host.program("timeout", lambda command, _data: (124, "", ""))
+    assert run(host, path)["msg"].startswith(
+        "frr-reload.py --test has not ended within 900 s and was stopped: one of FRR's daemons does not answer"
+    )
