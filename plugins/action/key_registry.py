@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import record_keys, registry_file, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import keys_of, record_keys, registry_file, resolve_peers
 
 
 class ActionModule(ActionBase):
@@ -23,7 +22,7 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return C(changed) and C(diff) when recording, C(public_keys) and C(missing) when resolving."""
+        """Return C(changed) and C(diff) when recording; C(public_keys), C(accepted) and C(missing) when resolving."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         validation, arguments = self.validate_argument_spec(
             {
@@ -47,8 +46,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
         return result
 
-    def _record(self, registry: Path, host: str, keys: dict[str, str | None]) -> dict[str, Any]:
-        known = {name: key for name, key in keys.items() if key}
+    def _record(self, registry: Path, host: str, keys: dict[str, str | list[str] | None]) -> dict[str, Any]:
+        known = {name: keys_of(written) for name, written in keys.items() if written}
         before, after = record_keys(registry, host, known, write=not self._task.check_mode)
         path = str(registry_file(registry, host))
         return {
@@ -57,11 +56,11 @@ class ActionModule(ActionBase):
         }
 
     def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, cast(list[WireguardInterface], interfaces))
+        known, missing = resolve_peers(registry, interfaces)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:
-                known[item["interface"]][item["peer"]] = UNKNOWN_KEY
+                known[item["interface"]][item["peer"]] = [UNKNOWN_KEY]
         elif missing and must_resolve:
             lines = [f"- peer {item['peer']}, interface {item['remote_interface']}" for item in missing]
             raise AnsibleActionFail(
@@ -71,4 +70,5 @@ class ActionModule(ActionBase):
                 "this role once on the peer (it records its key), or write the key of a peer that Ansible does not manage into the variables of "
                 "this host. No interface was changed."
             )
-        return {"changed": False, "public_keys": known, "missing": missing}
+        in_use = {interface: {peer: keys[0] for peer, keys in peers.items()} for interface, peers in known.items()}
+        return {"changed": False, "public_keys": in_use, "accepted": known, "missing": missing}

@@ -12,7 +12,7 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_accepted
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
@@ -50,7 +50,8 @@ class ActionModule(ActionBase):
         # The roles' own task has checked them.
         variables = cast(HostVariables, with_defaults(given, OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
-        registry = self._registry(arguments["key_registry"], [host, *peers])
+        accepted = self._registry(arguments["key_registry"], [host, *peers])
+        registry = {name: {interface: keys[0] for interface, keys in known.items()} for name, known in accepted.items()}
         fingerprints = self._registry(
             arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))]
         )
@@ -77,15 +78,15 @@ class ActionModule(ActionBase):
         return dict(answer["state"]), ""
 
     @staticmethod
-    def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:
+    def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, list[str]]]:
         """Read the public keys of some hosts; a file that cannot be read is as good as none."""
         if directory is None:
             return {}
         path = Path(directory).expanduser()
-        registry = {}
+        registry: dict[str, dict[str, list[str]]] = {}
         for name in dict.fromkeys(names):
             try:
-                registry[name] = read_keys(path, name)
+                registry[name] = read_accepted(path, name)
             except (OSError, ValueError, yaml.YAMLError):
                 registry[name] = {}
         return registry

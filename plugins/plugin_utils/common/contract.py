@@ -510,7 +510,7 @@ class OpenvpnTunnel(TypedDict):
     remote_port: NotRequired[int]
     peer: str
     peer_interface: NotRequired[str]
-    peer_fingerprint: NotRequired[str]
+    peer_fingerprints: NotRequired[list[str]]
     mtu: int
     underlay_vrf: NotRequired[str]
     ping_interval: NotRequired[int]
@@ -523,7 +523,6 @@ class OpenvpnVariables(TypedDict):
     openvpn_tunnels: NotRequired[list[OpenvpnTunnel]]
     openvpn_tls_version_min: NotRequired[str]
     openvpn_key_registry: NotRequired[str]
-    openvpn_rotate_keys: NotRequired[bool]
     openvpn_remove_unlisted: NotRequired[bool]
     openvpn_remove_all: NotRequired[bool]
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A registry of public keys, of WireGuard or of OpenVPN: one small YAML file per host, kept beside the inventory.
 
-OpenVPN's are fingerprints of self-signed certificates, which say as much.
+OpenVPN's are fingerprints of self-signed certificates, which say as much. While one is rotated there are two of a tunnel, the one in use first, and peers
+accept both.
 
 A run that reaches a host records its keys; a run that does not (``--limit``, a dead peer) reads them here.
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 
 Registry = Mapping[str, Mapping[str, str]]
+Accepted = Mapping[str, Mapping[str, list[str]]]
 
 HEADER = "# Public keys of this host's tunnels, recorded by Ansible (xuegao.net). Keep it with the inventory.\n"
 
@@ -26,40 +29,54 @@ def registry_file(registry: Path, host: str) -> Path:
     return registry / f"{host}.txt"
 
 
-def read_keys(registry: Path, host: str) -> dict[str, str]:
-    """Return the public keys of a host by interface; empty when nothing is recorded.
+def read_accepted(registry: Path, host: str) -> dict[str, list[str]]:
+    """Return the public keys of a host that peers accept, by interface, the one in use first; empty when nothing is recorded.
 
     Raises:
-        ValueError: the file is not a mapping of names to keys.
+        ValueError: the file is not a mapping of names to keys, or to lists of keys.
     """
     path = registry_file(registry, host)
     if not path.exists():
         return {}
-    keys = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(keys, dict) or not all(isinstance(item, str) for pair in keys.items() for item in pair):
+    recorded = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    known = {name: keys_of(item) for name, item in recorded.items()} if isinstance(recorded, dict) else {"": []}
+    if not all(isinstance(name, str) and keys and all(isinstance(key, str) for key in keys) for name, keys in known.items()):
         raise ValueError(f"{path}: expected lines `interface: public key`")
-    return keys
+    return known
 
 
-def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool = True) -> tuple[str, str]:
+def read_keys(registry: Path, host: str) -> dict[str, str]:
+    """Return the public keys of a host that are in use, by interface. Errors as of `read_accepted`."""
+    return {name: keys[0] for name, keys in read_accepted(registry, host).items()}
+
+
+def keys_of(written: object) -> list[Any]:
+    """Return one key, or several, as a list."""
+    return list(written) if isinstance(written, (list, tuple)) else [written] if written else []
+
+
+def record_keys(registry: Path, host: str, keys: Mapping[str, Sequence[str]], write: bool = True) -> tuple[str, str]:
     """Record public keys of a host, in one step: another fork may read them at the same moment. Those of interfaces that are not named stay.
 
     Parameters:
         registry: the directory.
         host: inventory name.
-        keys: public key by interface.
+        keys: those that peers accept, by interface, the one in use first.
         write: False to tell only what would change.
 
     Returns:
         The file's text before and after.
 
     Raises:
-        ValueError: as of `read_keys`.
+        ValueError: as of `read_accepted`.
         OSError: it cannot be written.
     """
     path = registry_file(registry, host)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    after = HEADER + yaml.safe_dump({**read_keys(registry, host), **keys}, default_flow_style=False, sort_keys=True)
+    known = {
+        name: accepted[0] if len(accepted) == 1 else list(accepted) for name, accepted in {**read_accepted(registry, host), **keys}.items()
+    }
+    after = HEADER + yaml.safe_dump(known, default_flow_style=False, sort_keys=True)
     if not keys:
         after = before
     if write and before != after:
@@ -84,31 +101,31 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[WireguardInterface]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
-    """Find the public key of every peer, as `peer_key` does.
+def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, list[str]]], list[dict[str, str]]]:
+    """Find the public keys to accept from every peer: its own ``public_key`` first, the registry second.
 
     Parameters:
         registry: the directory.
-        interfaces: as role ``wireguard`` takes them. Preshared keys stay out of the result: it is printed by Ansible.
+        interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``, which may be a list.
+            Preshared keys stay out of the result: it is printed by Ansible.
 
     Returns:
-        Key by peer by interface, and the peers whose key is not known: each ``{"peer", "interface", "remote_interface"}``, the last being the one at
-        the peer's end.
+        Keys by peer by interface, the one in use first, and the peers of which none is known: each ``{"peer", "interface", "remote_interface"}``, the
+        last being the one at the peer's end.
 
     Raises:
-        ValueError: as of `read_keys`.
+        ValueError: as of `read_accepted`.
     """
-    known: dict[str, dict[str, str]] = {}
+    known: dict[str, dict[str, list[str]]] = {}
     missing = []
     for interface in interfaces:
-        keys = known.setdefault(interface["name"], {})
+        found = known.setdefault(interface["name"], {})
         for peer in interface.get("peers", []):
+            remote = peer.get("interface") or interface["name"]
             # A peer that has its own key needs no file.
-            recorded = {} if peer.get("public_key") else {peer["name"]: read_keys(registry, peer["name"])}
-            key = peer_key(interface, peer, recorded)
-            if key is None:
-                remote = peer.get("interface") or interface["name"]
-                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote})
+            keys = keys_of(peer.get("public_key")) or read_accepted(registry, peer["name"]).get(remote)
+            if keys:
+                found[peer["name"]] = keys
             else:
-                keys[peer["name"]] = key
+                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote})
     return known, missing

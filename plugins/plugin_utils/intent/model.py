@@ -169,6 +169,7 @@ class WrittenEnd:
     listen_port: int | None = None
     endpoint: str | None = None
     public_key: str | None = None
+    fingerprints: tuple[str, ...] = ()
     mac: str | None = None
 
 

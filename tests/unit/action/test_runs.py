@@ -440,7 +440,7 @@ def test_what_a_run_is_told_is_no_part_of_a_host(act: Act, machine: Machine, rec
         "__preflight_look": False,
         "__preflight_applies": "part",
         "vrf_remove_all": True,
-        "openvpn_rotate_keys": True,
+        "openvpn_rotate_until": "made",
         "frr_build_jobs": 2,
     }
     apply(act, machine, records, variables(), look=False)
