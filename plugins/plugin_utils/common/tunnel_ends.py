@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import OpenvpnTunnel, WireguardInterface
@@ -25,7 +25,7 @@ class TunnelEnds(TypedDict):
     """One tunnel.
 
     interfaces: interface by host, of the hosts that were given. absent: hosts at its other ends that were not. unmanaged: peers whose public key
-    the variables give, or that the inventory does not have.
+    the variables give. An inventory that lacks a host does not say that: a slice of one lacks most.
     """
 
     interfaces: dict[str, str]
@@ -39,16 +39,13 @@ def peer_of(tunnel: OpenvpnTunnel) -> Peer:
     return {"name": tunnel["peer"], "interface": interface, "public_key": list(tunnel.get("peer_fingerprints", []))}
 
 
-def tunnel_ends(
-    interfaces: Mapping[str, Sequence[Interface] | None], only: Sequence[str] = (), inventory: Collection[str] | None = None
-) -> list[TunnelEnds]:
+def tunnel_ends(interfaces: Mapping[str, Sequence[Interface] | None], only: Sequence[str] = ()) -> list[TunnelEnds]:
     """Join the interfaces of hosts to tunnels.
 
     Parameters:
         interfaces: by host, ``wireguard_interfaces`` as role ``wireguard`` takes them, or ``openvpn_tunnels`` as role ``openvpn`` does; hosts without
             may have None.
         only: leave out the tunnels that have none of these interfaces; with an empty list all are given.
-        inventory: every host there is; a peer that is none of them is unmanaged. None to ask their public keys alone.
 
     Returns:
         The tunnels, in the order of their first host and interface. Interfaces that have a peer in common are one tunnel.
@@ -57,7 +54,7 @@ def tunnel_ends(
         ValueError: one host has two interfaces in the same tunnel, or no tunnel has an interface that is in only.
     """
     known: dict[End, Interface] = {(host, item["name"]): item for host, items in interfaces.items() for item in items or []}
-    peers = {end: _peers(end, item, inventory) for end, item in known.items()}
+    peers = {end: _peers(end, item) for end, item in known.items()}
     others = {end: {other for other, managed in found.items() if managed} for end, found in peers.items()}
     left, tunnels = sorted(known), []
     while left:
@@ -76,11 +73,10 @@ def tunnel_ends(
     return [tunnel for tunnel in tunnels if not only or set(only) & set(tunnel["interfaces"].values())]
 
 
-def _peers(end: End, item: Interface, inventory: Collection[str] | None) -> dict[End, bool]:
+def _peers(end: End, item: Interface) -> dict[End, bool]:
     """Return the other ends of an interface, each with whether it is managed."""
     peers = cast(Sequence[Peer], item.get("peers", [])) if "peer" not in item else [peer_of(cast(OpenvpnTunnel, item))]
-    known = [(peer, inventory is None or peer["name"] in inventory) for peer in peers]
-    return {(peer["name"], peer.get("interface") or end[1]): there and not peer.get("public_key") for peer, there in known}
+    return {(peer["name"], peer.get("interface") or end[1]): not peer.get("public_key") for peer in peers}
 
 
 def _tunnel(ends: Sequence[End], peers: Mapping[End, Mapping[End, bool]]) -> TunnelEnds:
