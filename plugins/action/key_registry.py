@@ -4,13 +4,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import keys_of, record_keys, registry_file, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
+    in_use,
+    keys_of,
+    record_keys,
+    registry_file,
+    resolve_peers,
+)
 
 
 class ActionModule(ActionBase):
@@ -37,26 +46,29 @@ class ActionModule(ActionBase):
             required_by={"record": ["host"]},
         )
         registry = Path(arguments["path"]).expanduser()
+        former = partial(former_name, variables=task_vars or {})
         try:
             if arguments["record"] is not None:
-                result.update(self._record(registry, arguments["host"], arguments["record"]))
+                result.update(self._record(registry, arguments["host"], arguments["record"], former))
             else:
-                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"]))
+                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"], former))
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
         return result
 
-    def _record(self, registry: Path, host: str, keys: dict[str, str | list[str] | None]) -> dict[str, Any]:
+    def _record(self, registry: Path, host: str, keys: dict[str, str | list[str] | None], former: Callable[[str], str]) -> dict[str, Any]:
         known = {name: keys_of(written) for name, written in keys.items() if written}
-        before, after = record_keys(registry, host, known, write=not self._task.check_mode)
+        before, after = record_keys(registry, host, known, not self._task.check_mode, former(host))
         path = str(registry_file(registry, host))
         return {
             "changed": before != after,
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, interfaces)
+    def _resolve(
+        self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool, former: Callable[[str], str]
+    ) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, interfaces, former)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:
@@ -70,5 +82,5 @@ class ActionModule(ActionBase):
                 "this role once on the peer (it records its key), or write the key of a peer that Ansible does not manage into the variables of "
                 "this host. No interface was changed."
             )
-        in_use = {interface: {peer: keys[0] for peer, keys in peers.items()} for interface, peers in known.items()}
-        return {"changed": False, "public_keys": in_use, "accepted": known, "missing": missing}
+        public_keys = {interface: in_use(accepted) for interface, accepted in known.items()}
+        return {"changed": False, "public_keys": public_keys, "accepted": known, "missing": missing}

@@ -527,12 +527,31 @@ class OpenvpnVariables(TypedDict):
     openvpn_remove_all: NotRequired[bool]
 
 
+class PreflightNodeLink(TypedDict):
+    """One of preflight_node.links."""
+
+    id: int
+    type: str
+    peer: str
+    interface: str
+
+
+class PreflightNode(TypedDict):
+    """preflight_node: What this host is in the plan, which gives it."""
+
+    id: NotRequired[int]
+    site: NotRequired[str]
+    runs_on: NotRequired[str]
+    links: NotRequired[list[PreflightNodeLink]]
+
+
 class PreflightVariables(TypedDict):
     """Role preflight: Kernel and tools this host needs, before anything is changed."""
 
     preflight_needs_mpls: NotRequired[bool]
     preflight_allow_network_manager: NotRequired[bool]
     preflight_artifact_wait: NotRequired[int]
+    preflight_node: NotRequired[PreflightNode]
     preflight_lock_minutes: NotRequired[int]
 
 
@@ -572,6 +591,7 @@ class VerifyVariables(TypedDict):
     verify_roles: NotRequired[list[str]]
     verify_reach: NotRequired[list[VerifyReach]]
     verify_routes: NotRequired[list[VerifyRoute]]
+    verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]
     verify_handshake_max_age: NotRequired[int]

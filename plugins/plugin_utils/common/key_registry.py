@@ -10,7 +10,7 @@ A run that reaches a host records its keys; a run that does not (``--limit``, a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,19 @@ def registry_file(registry: Path, host: str) -> Path:
     return registry / f"{host}.txt"
 
 
-def read_accepted(registry: Path, host: str) -> dict[str, list[str]]:
+def read_accepted(registry: Path, host: str, former: str = "") -> dict[str, list[str]]:
     """Return the public keys of a host that peers accept, by interface, the one in use first; empty when nothing is recorded.
+
+    Parameters:
+        registry, host: whose.
+        former: name that the host had before; what is recorded under it counts as long as there is nothing under the new one.
 
     Raises:
         ValueError: the file is not a mapping of names to keys, or to lists of keys.
     """
     path = registry_file(registry, host)
     if not path.exists():
-        return {}
+        return read_accepted(registry, former) if former else {}
     recorded = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     known = {name: keys_of(item) for name, item in recorded.items()} if isinstance(recorded, dict) else {"": []}
     if not all(isinstance(name, str) and keys and all(isinstance(key, str) for key in keys) for name, keys in known.items()):
@@ -45,9 +49,9 @@ def read_accepted(registry: Path, host: str) -> dict[str, list[str]]:
     return known
 
 
-def read_keys(registry: Path, host: str) -> dict[str, str]:
-    """Return the public keys of a host that are in use, by interface. Errors as of `read_accepted`."""
-    return {name: keys[0] for name, keys in read_accepted(registry, host).items()}
+def in_use(accepted: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the key in use of each interface, or of each peer: the first of those that are accepted."""
+    return {name: keys[0] for name, keys in accepted.items()}
 
 
 def keys_of(written: object) -> list[Any]:
@@ -55,7 +59,7 @@ def keys_of(written: object) -> list[Any]:
     return list(written) if isinstance(written, (list, tuple)) else [written] if written else []
 
 
-def record_keys(registry: Path, host: str, keys: Mapping[str, Sequence[str]], write: bool = True) -> tuple[str, str]:
+def record_keys(registry: Path, host: str, keys: Mapping[str, Sequence[str]], write: bool = True, former: str = "") -> tuple[str, str]:
     """Record public keys of a host, in one step: another fork may read them at the same moment. Those of interfaces that are not named stay.
 
     Parameters:
@@ -63,6 +67,7 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, Sequence[str]], wr
         host: inventory name.
         keys: those that peers accept, by interface, the one in use first.
         write: False to tell only what would change.
+        former: as of `read_accepted`.
 
     Returns:
         The file's text before and after.
@@ -73,10 +78,9 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, Sequence[str]], wr
     """
     path = registry_file(registry, host)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    known = {
-        name: accepted[0] if len(accepted) == 1 else list(accepted) for name, accepted in {**read_accepted(registry, host), **keys}.items()
-    }
-    after = HEADER + yaml.safe_dump(known, default_flow_style=False, sort_keys=True)
+    known = {**read_accepted(registry, host, former), **keys}
+    written = {name: accepted[0] if len(accepted) == 1 else list(accepted) for name, accepted in known.items()}
+    after = HEADER + yaml.safe_dump(written, default_flow_style=False, sort_keys=True)
     if not keys:
         after = before
     if write and before != after:
@@ -91,23 +95,33 @@ def peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, regist
         interface, peer: as role ``wireguard`` takes them.
         registry: public key by WireGuard interface by host.
     """
-    remote = peer.get("interface") or interface["name"]
-    return peer.get("public_key") or registry.get(peer["name"], {}).get(remote)
+    return peer.get("public_key") or registry.get(peer["name"], {}).get(_remote(interface, peer))
 
 
 def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, registry: Registry) -> str:
     """Return that key, or a placeholder in angle brackets for one that is not known yet. Parameters as in `peer_key`."""
-    placeholder = f"<public key of {peer['name']} {peer.get('interface') or interface['name']}>"
+    placeholder = f"<public key of {peer['name']} {_remote(interface, peer)}>"
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, list[str]]], list[dict[str, str]]]:
+def forget_keys(registry: Path, host: str) -> bool:
+    """Remove what is recorded of a host. Returns whether there was something. Raises OSError."""
+    path = registry_file(registry, host)
+    there = path.exists()
+    path.unlink(missing_ok=True)
+    return there
+
+
+def resolve_peers(
+    registry: Path, interfaces: Sequence[Mapping[str, Any]], former: Callable[[str], str] = lambda _host: ""
+) -> tuple[dict[str, dict[str, list[str]]], list[dict[str, str]]]:
     """Find the public keys to accept from every peer: its own ``public_key`` first, the registry second.
 
     Parameters:
         registry: the directory.
         interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``, which may be a list.
             Preshared keys stay out of the result: it is printed by Ansible.
+        former: gives the name that a host had before, as of `read_accepted`.
 
     Returns:
         Keys by peer by interface, the one in use first, and the peers of which none is known: each ``{"peer", "interface", "remote_interface"}``, the
@@ -121,11 +135,16 @@ def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tu
     for interface in interfaces:
         found = known.setdefault(interface["name"], {})
         for peer in interface.get("peers", []):
-            remote = peer.get("interface") or interface["name"]
+            remote = _remote(interface, peer)
             # A peer that has its own key needs no file.
-            keys = keys_of(peer.get("public_key")) or read_accepted(registry, peer["name"]).get(remote)
+            keys = keys_of(peer.get("public_key")) or read_accepted(registry, peer["name"], former(peer["name"])).get(remote)
             if keys:
                 found[peer["name"]] = keys
             else:
                 missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote})
     return known, missing
+
+
+def _remote(interface: Mapping[str, Any], peer: Mapping[str, Any]) -> str:
+    """Return the interface at a peer's end, which has the same name unless another is given."""
+    return str(peer.get("interface") or interface["name"])

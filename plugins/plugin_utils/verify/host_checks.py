@@ -151,6 +151,12 @@ def unreachable(host: str, reason: str) -> list[Check]:
     return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", f"{reason}, expected its live state")]
 
 
+def retired(host: str, left: str) -> Check:
+    """Return the one check of a host whose node is retired; ``left`` says what is still to be done, and is empty when that is nothing."""
+    command = f"ansible {host} -b -m ansible.builtin.command -a 'ls /var/lib/xgn'"
+    return Check(host, "Retired host cleaned", "failed" if left else "passed", command, left or "nothing is recorded as applied there")
+
+
 def redact(checks: list[Check], secrets: Mapping[str, str]) -> list[Check]:
     """Return the checks with every secret value replaced by ``<secret NAME>``.
 
