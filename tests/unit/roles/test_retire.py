@@ -73,9 +73,9 @@ def stand_ins(collection: Path, tmp_path: Path) -> None:
     real = "'/var/lib/xgn', '/var/cache/xgn', '/run/xgn-loaded'"
     assert text.count(real) == 1 and text.count("ansible.builtin.file:") == 1
     text = text.replace(real, f"'{tmp_path}/host/record'")
-    for directory in ("/etc/wireguard/", "/etc/openvpn/keys/"):
-        assert directory in text
-        text = text.replace(directory, f"{tmp_path}/host/")
+    for keys in ("/etc/wireguard/", "/etc/openvpn/keys/"):
+        assert keys in text
+        text = text.replace(keys, f"{tmp_path}/host/")
     (collection / "playbooks").mkdir()
     (collection / "playbooks" / "retire.yml").write_text(text, encoding="utf-8")
     hosts = {"hosts": "{{ xgn_hosts | default('all') }}", "gather_facts": False}
