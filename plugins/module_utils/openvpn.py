@@ -14,9 +14,13 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+
+if TYPE_CHECKING:
+    # The planner reads the form of a fingerprint here, and loads nothing of Ansible.
+    from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 
 HEADER = "# Written by Ansible (xuegao.net.openvpn)."
 DIRECTORY = "/etc/openvpn"
@@ -27,7 +31,8 @@ ROLES = ("server", "client")
 DIGEST = "<digest of the configuration>"
 NEXT, FORMER = "next", "former"
 _STARTED_WITH = re.compile("(?<=XGN_CONFIGURATION=)[0-9a-f]{64}")
-_FINGERPRINT = re.compile("(?:peer-fingerprint )?([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31})")
+# SHA-256 of a certificate, as openvpn(8) takes it.
+FINGERPRINT_PATTERN = re.compile("[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31}")
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -130,7 +135,9 @@ def drop(change: HostChange, name: str) -> bool:
 
 def accepted(config: str) -> list[str]:
     """Fingerprints that a configuration accepts from the peer."""
-    return [found.group(1) for found in map(_FINGERPRINT.fullmatch, config.splitlines()) if found]
+    # One stands behind the option, several in lines of their own.
+    lines = [line.removeprefix("peer-fingerprint ") for line in config.splitlines()]
+    return [line for line in lines if FINGERPRINT_PATTERN.fullmatch(line)]
 
 
 def configuration_digest(tunnel: Mapping[str, str], identity: str | None) -> str:

@@ -14,6 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils.openvpn import FINGERPRINT_PATTERN
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import KEY_PATTERN
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 
@@ -325,7 +326,6 @@ def name_problems(path: Place, name: str, form: NameForm = INTERFACE_NAMES, *, e
 
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 
 
 def mac_problems(path: Place, mac: str) -> Iterator[Problem]:
@@ -353,7 +353,7 @@ def fingerprint_problems(path: Place, fingerprints: Sequence[str]) -> Iterator[P
     first: dict[str, Place] = {}
     for index, written in enumerate(fingerprints):
         here = path.at(index)
-        if not _FINGERPRINT.fullmatch(written):
+        if not FINGERPRINT_PATTERN.fullmatch(written):
             hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
             yield Problem(here, "is no SHA-256 fingerprint", show(written), hint)
         elif written.upper() in first:
