@@ -91,5 +91,6 @@ def _refusal(hosts: list[str], directory: Path, known: Mapping[str, Any]) -> str
     recorded = [name for name in recorded_hosts(directory) if name not in nodes or name in hosts]
     unknown = [host for host in hosts if known_record(directory, host) == Record()]
     if unknown:
-        return f"xgn_gone: nothing is recorded of {', '.join(unknown)}. Recorded of hosts that are no nodes: {', '.join(recorded) or 'none'}. Nothing was changed."
+        others = f"Recorded of hosts that are no nodes: {', '.join(recorded) or 'none'}."
+        return f"xgn_gone: nothing is recorded of {', '.join(unknown)}. {others} Nothing was changed."
     return ""

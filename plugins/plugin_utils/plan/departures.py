@@ -107,7 +107,8 @@ def _vanished(host: str, record: Record, plan: Plan, records: Mapping[str, Recor
         else "if it was renamed: write its former name there (was). Else "
     )
     what = f"is no node any more, and the host still has what it applied{_at(record)}"
-    hint = f"{renamed}bring it back with retired: true and run xuegao.net.retire; or, when the host is gone for good, run that with --extra-vars xgn_gone={host}"
+    gone = f"or, when the host is gone for good, run that with --extra-vars xgn_gone={host}"
+    hint = f"{renamed}bring it back with retired: true and run xuegao.net.retire; {gone}"
     return Problem(Place.of("xgn_nodes"), what, show(host), hint)
 
 

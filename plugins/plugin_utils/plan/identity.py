@@ -155,7 +155,8 @@ def _node_id(node: Node, comparison: _Comparison, found: Changes) -> None:
     if comparison.interrupt:
         found.say(f"{node.name}: id {number} becomes {node.id} ({path}). Its addresses, ports and interfaces become others.")
         return
-    hint = f"write {number}: an id never changes, as addresses, ports and names of interfaces come from it. To give the node other ones, which interrupts it: {_YES}"
+    never = "an id never changes, as addresses, ports and names of interfaces come from it"
+    hint = f"write {number}: {never}. To give the node other ones, which interrupts it: {_YES}"
     found.refused.append(Problem(path, f"was {number} when {node.name} last applied its variables", str(node.id), hint))
 
 
@@ -205,8 +206,8 @@ def _containers(comparison: _Comparison, found: Changes) -> None:
         old = _asns(record.variables) if record is not None else set()
         if old and old != {container.asn}:
             found.say(
-                f"{container.name}: AS number {_numbers(old)} becomes {container.asn} ({container.path.at('bgp', 'asn')}). Its BGP session with {gateway} ends, and "
-                "begins anew with the new number.",
+                f"{container.name}: AS number {_numbers(old)} becomes {container.asn} ({container.path.at('bgp', 'asn')}). "
+                f"Its BGP session with {gateway} ends, and begins anew with the new number.",
                 {container.name, gateway},
             )
 
@@ -256,8 +257,9 @@ def _tables(comparison: _Comparison, found: Changes) -> None:
                 changed.setdefault((entry["name"], tables[entry["name"]], entry["table"]), []).append(node.name)
     for (vrf, old, new), hosts in changed.items():
         found.say(
-            f"VRF {vrf}: table {old} becomes {new} ({comparison.intent.vrf(vrf).path.at('table')}) on {_names(hosts)}. It is deleted and made again there with all "
-            "that is in it, which is interrupted for as long. Hosts need not do so together: --limit takes one after the other."
+            f"VRF {vrf}: table {old} becomes {new} ({comparison.intent.vrf(vrf).path.at('table')}) on {_names(hosts)}. "
+            "It is deleted and made again there with all that is in it, which is interrupted for as long. Hosts need not do so together: --limit takes one "
+            "after the other."
         )
 
 
@@ -335,8 +337,8 @@ def _retype(
         # One sentence for all links of the pattern.
         pattern = Place(link.path.keys[:-1])
         hint = (
-            f"{waits} let the pattern be {was}, give it a reserve of type {link.type}, run xuegao.net.site; then give the pattern type and first_id of its reserve, take "
-            f"that out, and run it again. In one go: {_YES}"
+            f"{waits} let the pattern be {was}, give it a reserve of type {link.type}, run xuegao.net.site; then give the pattern type and first_id of its "
+            f"reserve, take that out, and run it again. In one go: {_YES}"
         )
         what = f"was {was}, and for some of these links no other path joins the two nodes"
         found.refused.append(
@@ -345,8 +347,8 @@ def _retype(
         return
     free = max(item.id for item in comparison.intent.links) + 1
     hint = (
-        f"{waits} let link {link.id} be {was}, add a link of type {link.type} with the id {free} and reserve_of: {link.id}, run xuegao.net.site; then take link "
-        f"{link.id} and reserve_of out, and run it again. In one go: {_YES}"
+        f"{waits} let link {link.id} be {was}, add a link of type {link.type} with the id {free} and reserve_of: {link.id}, run xuegao.net.site; "
+        f"then take link {link.id} and reserve_of out, and run it again. In one go: {_YES}"
     )
     found.refused.append(Problem(link.path.at("type"), f"was {was}, and no other path joins {first} and {second}", show(link.type), hint))
 
@@ -367,7 +369,7 @@ def _renumber(pool: Place, links: list[tuple[Link, str, list[str], list[str]]], 
     more = f"; and {len(links) - _LISTED} more" if len(links) > _LISTED else ""
     ends = {end.node.name for link, *_rest in links for end in link.ends}
     found.say(
-        f"addresses of {len(links)} link{'' if len(links) == 1 else 's'} ({pool}, or of the ends): {shown}{more}. What runs over them is interrupted until both "
-        f"ends have the new ones.{_owners(ends, comparison)}",
+        f"addresses of {len(links)} link{'' if len(links) == 1 else 's'} ({pool}, or of the ends): {shown}{more}. What runs over them is interrupted "
+        f"until both ends have the new ones.{_owners(ends, comparison)}",
         ends & comparison.plan.hosts.keys(),
     )
