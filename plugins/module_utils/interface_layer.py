@@ -189,6 +189,7 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         _take_down(kernel, links, declared, previous)
         for name in (_without_ports(previous) - _without_ports(declared)) & made.keys():
             _look_for_duplicates(kernel, links, name, True)
+    others = _give_up_tables(kernel, links, declared, previous) if previous and only is None else []
     made_vrf = any(vrf["name"] not in links for vrf in vrfs)
     for vrf in vrfs:
         _ensure_vrf(kernel, links, vrf)
@@ -213,6 +214,9 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
                 _look_for_duplicates(kernel, links, interface["name"], False)
             if interface.get("bridge") or interface.get("vrf"):
                 _keep_master(kernel, links[interface["name"]])
+    for name, vrf, up in others:
+        if name in links and not links[name]["master"]:
+            _put_back(kernel, links[name], name, vrf, up)
     if previous and only is None:
         # Last: whoever moves to another VRF is there by now.
         _delete_vrfs(kernel, links, declared.get("vrfs", []), previous.get("vrfs", []))
@@ -362,20 +366,74 @@ def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str,
         if name in names or item.get("found") or links.get(name, {}).get("kind", "vrf") != "vrf":
             continue
         if name in links:
-            for member, link in links.items():
-                if link["master"] == name:
-                    if link["up"]:
-                        kernel.change("link", "set", "dev", member, "down")
-                    link["master"], link["up"] = None, False
-            kernel.delete(links, name)
-        for family in () if table in tables else FAMILIES:
-            for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
-                if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
-                    kernel.change(
-                        family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC)
-                    )
+            _delete_vrf(kernel, links, name)
+        if table not in tables:
+            _delete_end(kernel, table)
     if previous and not declared and not any(item.get("found") for item in previous):
         _restore_local_rules(kernel)
+
+
+def _delete_vrf(kernel: Kernel, links: dict[str, Any], name: str) -> None:
+    for member, link in links.items():
+        if link["master"] == name:
+            if link["up"]:
+                kernel.change("link", "set", "dev", member, "down")
+            link["master"], link["up"] = None, False
+    kernel.delete(links, name)
+
+
+def _delete_end(kernel: Kernel, table: int) -> None:
+    """Delete the route that ends the lookups in a table, which outlives the VRF."""
+    for family in FAMILIES:
+        for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
+            if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
+                kernel.change(family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC))
+
+
+def _give_up_tables(
+    kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]
+) -> list[tuple[str, str, bool]]:
+    """Delete the VRFs of ours that live with another table than the declared one: the kernel cannot give a living VRF another.
+
+    Their members are down meanwhile, never in the main table. Returns those of which nothing is declared, each with its VRF and whether it was up: nobody
+    else would put them back.
+    """
+    known = {item["name"] for item in _with_tunnels(declared)}
+    made = {item["name"] for _part, item in tunnels_of(declared)}
+    tables = {item["table"] for item in declared.get("vrfs", [])}
+    others: list[tuple[str, str, bool]] = []
+    for name in tables_to_change(links, declared, previous):
+        for tunnel in [tunnel for tunnel, link in links.items() if link["data"].get("link") == name]:
+            # Ours would go on over an interface that is gone, or are made again below; the kernel deletes somebody else's VXLAN with it.
+            if tunnel in made:
+                kernel.delete(links, tunnel)
+            elif links[tunnel]["kind"] in interface_vxlan.KINDS:
+                _forget(links, tunnel)
+        others += [(member, name, link["up"]) for member, link in links.items() if link["master"] == name and member not in known]
+        former = links[name]["table"]
+        _delete_vrf(kernel, links, name)
+        if former not in tables:
+            _delete_end(kernel, former)
+    return others
+
+
+def tables_to_change(links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """The VRFs of ours that live with another table than the declared one: live and declared table by name. Parameters as of `apply`."""
+    ours = {item["name"] for item in previous.get("vrfs", []) if not item.get("found")}
+    found = {}
+    for item in declared.get("vrfs", []):
+        link = links.get(item["name"])
+        if item["name"] in ours and link is not None and link["kind"] == "vrf" and link["table"] != item["table"]:
+            found[item["name"]] = (link["table"], item["table"])
+    return found
+
+
+def _put_back(kernel: Kernel, link: dict[str, Any], name: str, vrf: str, up: bool) -> None:
+    kernel.change("link", "set", "dev", name, "master", vrf)
+    link["master"] = vrf
+    if up:
+        kernel.change("link", "set", "dev", name, "up")
+        link["up"] = True
 
 
 def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> None:
@@ -388,8 +446,9 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         raise InterfaceLayerError("%s exists and is no VRF (kind %s). Remedy: rename one of the two" % (name, link["kind"]))
     elif link["table"] != table:
         raise InterfaceLayerError(
-            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Remedy: "
-            "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
+            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Role vrf makes those again that it made; "
+            "this one is somebody else's. Remedy: declare table %s, or delete it with `ip link delete dev %s`, then run again"
+            % (name, link["table"], table, link["table"], name)
         )
     for family in FAMILIES:
         # Read for a new VRF, too: the route outlives the device. ip(8) leaves the type out for `default`, and prints IPv6 metrics like IPv4's.

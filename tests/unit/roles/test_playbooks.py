@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINES = {"hq-core", "hq-nfv", "cloud-edge", "cloud-node"}
@@ -107,3 +108,19 @@ def test_site_takes_a_host_to_the_roles_of_which_it_still_has_something(tmp_path
     recorded = {"packages": [], "recorded": {"l2tp_ipsec": ["unit xl2tpd.service"], "gobgp": ["unit gobgpd.service"]}}
     found = included_roles(tmp_path, "--extra-vars", json.dumps({"xgn_host": recorded}))
     assert (found["l2tp_ipsec"], found["gobgp"], found["openvpn"]) == (MACHINES, MACHINES, {"hq-core", "cloud-edge"})
+
+
+def test_site_leaves_the_host_of_a_retired_node_alone(tmp_path: Path) -> None:
+    """Its entry and its host may stay for a while; the others are taken to their roles as ever."""
+    nodes = yaml.safe_load((ROOT / "inventories/hybrid/group_vars/all/intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
+    nodes["hq-nfv"]["retired"] = True
+    given = {"xgn_nodes": nodes, "xgn_applied_directory": str(tmp_path / "applied")}
+    found = included_roles(tmp_path / "plan", "--extra-vars", json.dumps(given))
+    assert found.pop("preflight") == {*MACHINES, "igp"}, "all of them are planned, and their variables checked"
+    assert found == {
+        "openvpn": {"hq-core", "cloud-edge"},
+        "l2tp_ipsec": {"hq-core", "cloud-edge"},
+        "firewall": {"hq-core", "cloud-edge", "cloud-node"},
+        "docker_macvlan": {"cloud-edge", "cloud-node"},
+        "dns_anycast": {"cloud-edge"},
+    }

@@ -194,6 +194,87 @@ def test_a_contradiction_is_refused(commands: Commands, live: dict[str, Any], wo
         commands([live], {"vrfs": [CORE]})
 
 
+def test_a_vrf_of_ours_gets_another_table_with_all_that_is_in_it(commands: Commands) -> None:
+    """None of its members is up before it is in the VRF again, nor one that nobody declared and that only this knows of."""
+    live = [
+        vrf(),
+        link("wg1", "wireguard", master="CORE"),
+        link("eth1", master="CORE", up=False),
+        link("veth7", "veth", master="CORE"),
+        link("veth8", "veth", master="CORE", up=False),
+        link("eth2"),
+    ]
+    interfaces = [{"name": "wg1", "vrf": "CORE"}, {"name": "eth1", "vrf": "CORE"}]
+    found = commands(
+        live,
+        {"vrfs": [{"name": "CORE", "table": 300}], "interfaces": interfaces},
+        {"vrfs": [CORE], "interfaces": interfaces},
+    )
+    assert found == [
+        "ip link set dev wg1 down",
+        "ip link set dev veth7 down",
+        "ip link delete dev CORE",
+        *(f"ip {family} route delete unreachable default table 200 metric {UNREACHABLE_METRIC}" for family in ("-4", "-6")),
+        "ip link add dev CORE type vrf table 300",
+        "ip link set dev CORE up",
+        "ip link set dev wg1 master CORE",
+        "ip link set dev wg1 up",
+        "ip link set dev eth1 master CORE",
+        "ip link set dev eth1 up",
+        "ip link set dev veth7 master CORE",
+        "ip link set dev veth7 up",
+        "ip link set dev veth8 master CORE",
+    ]
+
+
+def test_two_vrfs_change_their_tables_with_each_other(commands: Commands) -> None:
+    """Both go before one is made, and the ends of both tables stay."""
+    other = {"name": "NFV", "table": 201}
+    declared = {"vrfs": [{**CORE, "table": 201}, {**other, "table": 200}]}
+    assert commands([vrf(), vrf("NFV", 201)], declared, {"vrfs": [CORE, other]}) == [
+        "ip link delete dev CORE",
+        "ip link delete dev NFV",
+        "ip link add dev CORE type vrf table 201",
+        "ip link set dev CORE up",
+        "ip link add dev NFV type vrf table 200",
+        "ip link set dev NFV up",
+    ]
+
+
+def test_tunnels_over_a_vrf_that_gets_another_table_are_made_again(commands: Commands) -> None:
+    """A GRE tunnel would go on over an interface that is gone. What lies on a VXLAN goes with it; somebody else's VXLAN the kernel takes by itself."""
+    gre = {"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "underlay_vrf": "CORE"}
+    live = [
+        vrf(),
+        link("gre1", "gre", local="192.0.2.1", remote="192.0.2.2", ttl=64, pmtudisc=True, link="CORE"),
+        link("gre9", "gre", local="192.0.2.9", remote="192.0.2.8", link="CORE"),
+        link("vxlan9", "vxlan", link="CORE", id=9, local="192.0.2.9"),
+        {**link("mac9", "macvlan", master="CORE"), "link": "vxlan9"},
+    ]
+    state: dict[str, Any] = {"vrfs": [CORE], "gre_tunnels": [gre]}
+    found = commands(live, {**state, "vrfs": [{**CORE, "table": 300}]}, state)
+    assert [line for line in found if " route " not in line] == [
+        "ip link delete dev gre1",
+        "ip link delete dev CORE",
+        "ip link add dev CORE type vrf table 300",
+        "ip link set dev CORE up",
+        "ip link add dev gre1 type gre local 192.0.2.1 remote 192.0.2.2 dev CORE ttl 64 pmtudisc",
+        "ip link set dev gre1 up",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("previous", "only"),
+    [(None, None), ({"vrfs": [{**CORE, "found": True}]}, None), ({"vrfs": [CORE]}, "wg1")],
+    ids=["boot", "found", "one interface"],
+)
+def test_a_vrf_that_is_not_known_as_ours_keeps_its_table(commands: Commands, previous: dict[str, Any] | None, only: str | None) -> None:
+    """A hook that still reads the former file must not take back what role vrf has just changed."""
+    declared = {"vrfs": [{**CORE, "table": 300}], "interfaces": [{"name": "wg1", "vrf": "CORE"}]}
+    with pytest.raises(InterfaceLayerError, match="VRF CORE lives with table 200, declared is 300"):
+        commands([vrf(), link("wg1", master="CORE")], declared, previous, only=only)
+
+
 def test_a_vrf_nobody_declares_any_more_goes_and_its_members_are_down_before_they_fall_into_the_main_table(commands: Commands) -> None:
     """Also one that nobody ever declared. The route that ends its lookups goes after it."""
     live = [
