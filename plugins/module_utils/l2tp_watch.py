@@ -122,7 +122,7 @@ def main() -> int:
         for session in sessions:
             if session.look(is_up(session.name), now):
                 initiated = initiate(session.name)
-                session.tried(initiated, now)
+                session.tried(initiated, time.monotonic())
                 if initiated:
                     down = now - (session.since or now)
                     sys.stdout.write("%s has been down for %d s: initiated; next in %d s\n" % (session.name, down, session.pause))

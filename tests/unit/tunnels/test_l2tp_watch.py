@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -69,12 +70,21 @@ def test_a_session_is_initiated_once_nothing_is_left_of_the_former(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, disconnect: int, connect: int, initiated: bool, asked: list[str]
 ) -> None:
     naps: list[tuple[float, list[str]]] = []
+    sleep = time.sleep
+
+    def nap(seconds: float) -> None:
+        # Shorter ones are of subprocess, which waits for the program.
+        if seconds >= 1:
+            naps.append((seconds, log.read_text(encoding="utf-8").split()))
+        else:
+            sleep(seconds)
+
     log = tmp_path / "xl2tpd-control.asked"
     program = tmp_path / "xl2tpd-control"
     program.write_text(CONTROL.format(disconnect=disconnect, connect=connect), encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(l2tp_watch.time, "sleep", lambda seconds: naps.append((seconds, log.read_text(encoding="utf-8").split())))
+    monkeypatch.setattr("time.sleep", nap)
     assert l2tp_watch.initiate("l2tp3") is initiated
     assert log.read_text(encoding="utf-8").split() == asked
     # What xl2tpd had planned by itself is over before it is told anew: 5 s, as roles/l2tp_ipsec/templates/xl2tpd.conf.j2 has it.
