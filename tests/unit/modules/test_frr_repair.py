@@ -253,7 +253,12 @@ def test_only_as_a_last_resort_staticd_is_started_again(host: Host, path: Path, 
     (tmp_path / "staticd.pid").write_text("4000000\n", encoding="utf-8")
     ended: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "kill", lambda number, sent: ended.append((number, sent)))
-    host.program("systemctl", lambda _command, _data: (frr.inactive.clear(), (0, "", ""))[1])
+
+    def reload(_command: list[str], _data: str | None) -> tuple[int, str, str]:
+        frr.inactive.clear()
+        return 0, "", ""
+
+    host.program("systemctl", reload)
     result = run(host, path)
     assert result["applied"] == [
         f"static route {IPV6} of VRF CORE is inactive in FRR although its interface is up; staticd was started again"

@@ -154,15 +154,15 @@ class Network:
         return result
 
     def record(self, name: str, fingerprints: list[str]) -> None:
-        before, after = key_registry.record_keys(self.registry, name, {NAME: fingerprints}, write=False)
+        before, after = key_registry.record_keys(self.registry, name, {NAME: fingerprints}, pytest.fail, write=False)
         if before != after:
             self.change()
-            key_registry.record_keys(self.registry, name, {NAME: fingerprints})
+            key_registry.record_keys(self.registry, name, {NAME: fingerprints}, pytest.fail)
 
     def tunnel(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Bring the tunnel in line with the registry at one end."""
         variables: HostVariables = {"openvpn_tunnels": [self.entries[name]], "openvpn_tls_version_min": "1.3"}
-        accepted, missing = key_registry.resolve_peers(self.registry, openvpn_values(variables)["peers"])
+        accepted, missing = key_registry.resolve_peers(self.registry, openvpn_values(variables)["peers"], pytest.fail)
         assert missing == []
         self.enter(name)
         return self.host.run(openvpn_tunnels, {"tunnels": openvpn_values(variables, accepted)["tunnels"], **arguments})

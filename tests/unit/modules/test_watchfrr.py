@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import watchfrr
+from ansible_collections.xuegao.net.plugins.module_utils import files, watchfrr
 
 from .managed_host import Host
 
@@ -71,12 +71,11 @@ def test_a_watchfrr_that_never_notices_is_a_fault(tmp_path: Path, monkeypatch: p
 def test_a_process_that_goes_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     proc = Proc(tmp_path, monkeypatch)
     proc.process(60, "Z", 50)
-    read = watchfrr.read_text
 
     def gone(path: str) -> Any:
         if path.endswith("60/stat"):
             raise ProcessLookupError(path)
-        return read(path)
+        return files.read_text(path)
 
     monkeypatch.setattr(watchfrr, "read_text", gone)
     assert watchfrr.unnoticed() == []
