@@ -26,10 +26,13 @@ def test_the_roles_are_those_on_disk() -> None:
 def test_site_runs_them_in_that_order() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
-    (run,) = build["tasks"]
-    # The first and the last step take the host for the run and give it back; so does the only one after a failure.
+    turn, run = build["tasks"]
+    assert turn["name"] == "Go on behind a batch that was done"
+    # The first and the last step take the host for the run and give it back; so does the last one after a failure, behind that of a batch.
     first, *tasks, last = run["block"]
-    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in (first, last, *run["always"])] == ["begin", "end", "release"]
+    back, release = run["always"]
+    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in (first, last, release)] == ["begin", "end", "release"]
+    assert back["ansible.builtin.include_role"]["tasks_from"] == "back"
     steps = {
         task[kind]["name"].removeprefix("xuegao.net."): (kind, task)
         for task in tasks
@@ -41,8 +44,11 @@ def test_site_runs_them_in_that_order() -> None:
     assert others == [
         "Note what this run begins",
         "See whether something has to be installed anywhere",
+        "See what is up before this batch",
+        "See whether the batch has changes to confirm",
         "Confirm the network over a new connection",
         "Do what is left to do",
+        "See whether the batch has changes to confirm",
         "Confirm over a new connection",
     ]
     assert ran == [name for name in ROLES if name in ran]
