@@ -79,15 +79,15 @@ def states(down: str) -> dict[str, Any]:
     }
 
 
-def play(directory: Path, *arguments: str, rollout: Any = ROLLOUT, down: str = "", **hosts: Any) -> Run:
-    """Run site on hosts that do what stand_in_hosts.py says."""
+def play(directory: Path, *arguments: str, rollout: Any = ROLLOUT, down: str = "", containers: str = "", **hosts: Any) -> Run:
+    """Run site on hosts that do what stand_in_hosts.py says. containers: of the inventory, a line each."""
     about = {"hurt": {}, "fails": [], "cut": [], "deaf": [], "dead": [], "same": [], "up": states(""), "down": states(down), **hosts}
     (directory / "callbacks").mkdir()
     (directory / "group_vars").mkdir()
     shutil.copy(Path(__file__).parent / "stand_in_hosts.py", directory / "callbacks")
     texts = {
         "group_vars/all.yml": json.dumps(INTENT if rollout is None else {**INTENT, "xgn_rollout": rollout}),
-        "hosts": "\n".join(NODES) + f"\n[all:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n",
+        "hosts": "\n".join(NODES) + (f"\n[containers]\n{containers}" if containers else "") + f"\n[all:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n",
         "ansible.cfg": "[defaults]\ncallback_result_format = yaml\n",
         "about.json": json.dumps(about),
     }
@@ -205,6 +205,49 @@ def test_a_canary_that_lets_nobody_in_any_more_ends_the_run(tmp_path: Path) -> N
     assert run.table() == [["1", NOT_REACHED, "s1"], ["2", "untouched", "s2"]]
 
 
+@pytest.mark.parametrize(
+    ("bad", "state", "back"),
+    [
+        # At the change; behind it, at the first call over a new connection.
+        ("cut", NOT_REACHED, ["hub1"]),
+        ("deaf", NOT_REACHED, ["hub1"]),
+        ("fails", "went back", ["hub1", "s2"]),
+    ],
+)
+def test_one_bad_host_stops_its_batch_and_the_run(tmp_path: Path, bad: str, state: str, back: list[str]) -> None:
+    """hub1 has done nothing wrong, and goes back at once."""
+    run = play(tmp_path, **{bad: ["s2"]}, same=["s1"])
+    assert run.status != 0
+    assert sorted(run.of("kernel_settings")) == [(host, "kernel_settings") for host in ("hub1", "s1", "s2")]
+    assert run.of("way_back") == []
+    assert sorted(run.of("restore")) == [(host, "restore") for host in back]
+    # The lock is given back, too, wherever that is possible.
+    assert {("hub1", "host_leave"), *((host, "host_leave") for host in back)} <= set(run.calls[-len(back) - 1 :])
+    states = {"went back": "hub1, s2"} if state == "went back" else {"went back": "hub1", state: "s2"}
+    assert run.table() == [["1", "done", "s1"], *(["2", what, who] for what, who in states.items()), ["3", "untouched", "hub2"]]
+
+
+@pytest.mark.parametrize("bad", ["cut", "fails"])
+def test_without_rollout_a_bad_host_stops_no_other(tmp_path: Path, bad: str) -> None:
+    run = play(tmp_path, rollout=None, **{bad: ["s2"]})
+    assert run.status != 0
+    assert sorted(run.of("way_back")) == [(host, "way_back") for host in ("hub1", "hub2", "s1")]
+    assert run.of("restore") == []
+    assert "BATCH" not in run.said
+
+
+@pytest.mark.parametrize("rollout", [None, ROLLOUT], ids=["at once", "in batches"])
+def test_check_mode_goes_on_without_a_container_that_is_not_there_yet(tmp_path: Path, rollout: Any) -> None:
+    """Its connection is a real one, which is refused; the other is reached."""
+    refused = "c1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1"
+    run = play(tmp_path, "--check", "--limit", "c1,c2", "--tags", "frr", containers=f"{refused}\nc2", rollout=rollout)
+    assert run.status == 0, run.said
+    assert re.search(r"^fatal: \[c1\]: UNREACHABLE! .*?^\.\.\.ignoring$", run.said, re.MULTILINE | re.DOTALL), run.said
+    *_, end = run.said.split("TASK [xuegao.net.preflight : Record what was applied, and give the host back]")
+    assert "[c2]" in end.split("PLAY RECAP")[0], run.said
+    assert re.search(r"^c1 .* unreachable=0 +failed=0 ", end, re.MULTILINE)
+
+
 def test_what_reaches_no_host_is_no_rollout(tmp_path: Path) -> None:
     run = play(tmp_path, "--tags", "validate")
     assert (run.status, run.calls) == (0, []), run.said
@@ -263,6 +306,6 @@ def test_check_mode_tells_the_batches_first_and_limit_is_kept_to(tmp_path: Path)
     run = play(tmp_path, "--check", "--limit", "hub1,hub2")
     assert run.status == 0, run.said
     assert run.table() == [["1", "to come", "hub1"], ["1", "looked at", "s1, s2"], ["2", "to come", "hub2"], ["2", "looked at", "s1, s2"]]
-    assert run.said.index("BATCH") < run.said.index("PLAY [Build the network]")
+    assert run.said.index("BATCH") < run.said.index("PLAY [Build the network in batches]")
     assert "xgn_rollout.canary: s1 is not in this run, so hub1 goes first" in " ".join(run.said.split())
     assert run.of("live_state", "restore", "hold") == []

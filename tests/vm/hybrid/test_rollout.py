@@ -104,7 +104,7 @@ def test_a_good_change_goes_from_the_canary_to_the_others(network: Network, extr
     assert reset(sessions, network.sessions()) == []
     assert table(run) == {CANARY: "done", "hq-core": "done"}
     # The canary had kept its changes before the other one was changed.
-    built = run.stdout[run.stdout.index("PLAY [Build the network]") :]
+    built = run.stdout[run.stdout.index("PLAY [Build the network in batches]") :]
     order = [match[1] for match in re.finditer(r"^changed: \[([\w-]+)\]", built, re.MULTILINE)]
     assert order and order.index("hq-core") > max(index for index, host in enumerate(order) if host == CANARY)
     now = {name: shell.output("sha256sum /etc/frr/frr.conf") for name, shell in network.on.items()}
