@@ -248,6 +248,13 @@ def test_check_mode_goes_on_without_a_container_that_is_not_there_yet(tmp_path: 
     assert re.search(r"^c1 .* unreachable=0 +failed=0 ", end, re.MULTILINE)
 
 
+def test_check_mode_ends_at_the_batch_that_would_fail(tmp_path: Path) -> None:
+    run = play(tmp_path, "--check", fails=["s2"])
+    assert run.status == 2, run.said
+    assert sorted(run.of("kernel_settings")) == [(host, "kernel_settings") for host in ("hub1", "s1", "s2")]
+    assert run.of("live_state", "restore", "hold", "way_back") == []
+
+
 def test_what_reaches_no_host_is_no_rollout(tmp_path: Path) -> None:
     run = play(tmp_path, "--tags", "validate")
     assert (run.status, run.calls) == (0, []), run.said
