@@ -87,7 +87,9 @@ def play(directory: Path, *arguments: str, rollout: Any = ROLLOUT, down: str = "
     shutil.copy(Path(__file__).parent / "stand_in_hosts.py", directory / "callbacks")
     texts = {
         "group_vars/all.yml": json.dumps(INTENT if rollout is None else {**INTENT, "xgn_rollout": rollout}),
-        "hosts": "\n".join(NODES) + (f"\n[containers]\n{containers}" if containers else "") + f"\n[all:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n",
+        "hosts": "\n".join(NODES)
+        + (f"\n[containers]\n{containers}" if containers else "")
+        + f"\n[all:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n",
         "ansible.cfg": "[defaults]\ncallback_result_format = yaml\n",
         "about.json": json.dumps(about),
     }
@@ -208,7 +210,8 @@ def test_a_canary_that_lets_nobody_in_any_more_ends_the_run(tmp_path: Path) -> N
 @pytest.mark.parametrize("bad", ["cut", "deaf"])
 def test_one_host_that_cannot_be_reached_any_more_stops_its_batch_and_the_run(tmp_path: Path, bad: str) -> None:
     """From its change on, or for the first call over a new connection behind it. hub1 has done nothing wrong, and goes back at once."""
-    run = play(tmp_path, **{bad: ["s2"]}, same=["s1"])
+    hosts: dict[str, Any] = {bad: ["s2"]}
+    run = play(tmp_path, **hosts, same=["s1"])
     assert run.status != 0
     assert sorted(run.of("kernel_settings")) == [(host, "kernel_settings") for host in ("hub1", "s1", "s2")]
     assert run.of("way_back") == []
@@ -228,7 +231,9 @@ def test_without_rollout_a_bad_host_stops_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rollout", [None, ROLLOUT], ids=["at once", "in batches"])
 def test_check_mode_goes_on_without_a_container_that_is_not_there_yet(tmp_path: Path, rollout: Any) -> None:
     """Its connection is a real one, which is refused; c2, of the same batch, is reached. The filter is not theirs to make, and makes them hosts all the same."""
-    lines = "c0\nc1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\nc2\n[containers:vars]\nfirewall_public_interfaces=['eth0']"
+    lines = (
+        "c0\nc1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\nc2\n[containers:vars]\nfirewall_public_interfaces=['eth0']"
+    )
     run = play(tmp_path, "--check", "--limit", "containers", "--tags", "frr", containers=lines, rollout=rollout)
     assert run.status == 0, run.said
     assert re.search(r"^fatal: \[c1\]: UNREACHABLE! .*?^\.\.\.ignoring$", run.said, re.MULTILINE | re.DOTALL), run.said
