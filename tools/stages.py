@@ -122,7 +122,7 @@ PROVEN = (
 # Groups of the hybrid network that are run by hand, for their time.
 BY_HAND = ("test_reference",)
 # Groups that take a run of `site` after the other. `make test` takes one of them, another with another commit; `make live` takes them all.
-LIVE = ("test_life_cycle", "test_maintenance", "test_removal", "test_way_back")
+LIVE = ("test_life_cycle", "test_maintenance", "test_removal", "test_rollout", "test_way_back")
 
 
 def left_out() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, known_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
@@ -37,6 +39,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.life_cycle import Judgement, Run, former_records, judge
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, misspelt, read_wish, torn_apart
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
@@ -73,31 +76,42 @@ class ActionModule(ActionBase):
                 "needs_secrets": {"type": "bool", "default": False},
                 "purpose": {"type": "str", "choices": ["plan", "apply", "retire", "look"], "default": "plan"},
                 "interrupt": {"type": "bool", "default": False},
+                "rollout": {"type": "raw"},
             }
         )
         variables = task_vars or {}
         result["changed"] = False
+        wish, wrong = _wish(options["rollout"], variables)
         try:
             intent, unread = intent_of(variables, self._templar.template, FAILURES)
             plan = make_plan(intent, unread)
         except IntentError as error:
             # Who uses them cannot be known without a plan.
             needed, others = _undefined_names(intent, {}, variables)
-            return {**result, **_refused(error.problems), "warnings": sentences([*needed, *others])}
+            return {**result, **_refused([*error.problems, *wrong]), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
         needed, others = _undefined_names(intent, plan.hosts, variables)
-        if needed and options["needs_secrets"]:
-            return {**result, **_refused(needed)}
+        if wrong or (needed and options["needs_secrets"]):
+            return {**result, **_refused([*wrong, *(needed if options["needs_secrets"] else ())])}
         known = variables.get("hostvars")
         applied = applied_of_run(variables, options["applied"])
         records, unreadable = _records(applied, plan)
         judged = judge(plan, records, _run(options, variables))
-        if judged.refused:
-            return {**result, **_refused(judged.refused), "warnings": judged.warnings}
         warnings = (
             sentences([*needed, *others, *(unmatched(plan.hosts, known, variables, judged.retired) if known else ())]) + judged.warnings
         )
+        refused = judged.refused
+        if wish is not None:
+            hosts = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
+            rollout = make_rollout(wish, plan.intent, hosts, _containers(variables))
+            result["rollout"] = asdict(rollout)
+            refused = [*refused, *torn_apart(rollout, judged.together)]
+            if wish.canary and rollout.batches and wish.canary not in rollout.batches[0].hosts:
+                first = ", ".join(rollout.batches[0].hosts + rollout.batches[0].containers)
+                warnings.append(f"{VARIABLE.at('canary')}: {wish.canary} is not in this run, so {first} goes first")
+        if refused:
+            return {**result, **_refused(refused), "warnings": warnings}
         if self._task.diff or judged.retirement:
             warnings += unreadable
             changes, words = self._compare(applied, plan, records, judged, variables, warnings)
@@ -231,6 +245,20 @@ def _run(options: Mapping[str, Any], variables: Mapping[str, Any]) -> Run:
     reached_by = {host: _variables_of(host, known).get("ansible_host") for host in known}
     plain = {host: address for host, address in reached_by.items() if isinstance(address, str)}
     return Run(options["purpose"], options["interrupt"], list(known), variables.get("ansible_play_hosts_all") or list(known), plain)
+
+
+def _containers(variables: Mapping[str, Any]) -> set[str]:
+    """Return the hosts that are routers in containers."""
+    return {str(name) for name in (variables.get("groups") or {}).get("containers", ())}
+
+
+def _wish(written: object, variables: Mapping[str, Any]) -> tuple[Wish | None, list[Problem]]:
+    """Return what is wished of a rollout, None where there is to be none, and the mistakes in it."""
+    # What an inventory says is taken back by `--extra-vars xgn_rollout=`; an empty dictionary has all its defaults.
+    if written is None or written is False or written == "":
+        return None, [] if written is None else list(misspelt(variables))
+    known = (variables.get("groups") or {}).get("all") or variables.get("ansible_play_hosts_all") or ()
+    return read_wish(plain(written), {str(name) for name in known} - _containers(variables))
 
 
 def _variables_of(host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -66,6 +66,11 @@ options:
     description: Somebody says yes to changes that interrupt what need not be interrupted.
     type: bool
     default: false
+  rollout:
+    description:
+      - What C(xgn_rollout) says (C(docs/rollout.md)). The hosts of the play are divided into batches, in RV(rollout). An empty text,
+        V(false) or nothing stands for none.
+    type: raw
 extends_documentation_fragment:
   - xuegao.net.attributes
 author:
@@ -153,6 +158,13 @@ farewell:
   returned: success
   type: list
   elements: str
+rollout:
+  description:
+    - C(batches), in order, each with C(hosts) and the routers in C(containers) that they carry; C(neighbors), which are looked at before and after a batch,
+      divided among its hosts; and C(settle_seconds), from the last change of a batch until then.
+  returned: when O(rollout) says something
+  type: dict
+  sample: {batches: [{hosts: [edge1], containers: []}], neighbors: {edge1: [core1, core2]}, settle_seconds: 10}
 changes:
   description: What changes on each host since it last applied its variables, in sentences.
   returned: in diff mode, and when a node is retired

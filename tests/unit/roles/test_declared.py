@@ -113,10 +113,12 @@ def test_a_role_makes_something_exactly_when_the_registry_says_so(role: Role, ho
 @pytest.mark.parametrize("host", HOSTS)
 def test_site_takes_a_host_to_a_role_exactly_when_the_registry_says_so(host: str) -> None:
     (build,) = [play for play in load("playbooks/site.yml") if play["name"] == "Build the network"]
-    for task in build["tasks"]:
-        included = task.get("ansible.builtin.include_role", {})
-        role = included.get("name", "").removeprefix("xuegao.net.")
-        if role and "tasks_from" not in included:
+    tasks = [task for block in build["tasks"] for task in block.get("block", [])]
+    included = {task["ansible.builtin.include_role"]["name"]: task for task in tasks if "ansible.builtin.include_role" in task}
+    assert "xuegao.net.firewall" in included
+    for name, task in included.items():
+        role = name.removeprefix("xuegao.net.")
+        if "tasks_from" not in task["ansible.builtin.include_role"]:
             assert holds(task["when"], {"__site_recorded": {}, **HOSTS[host]}) == ROLES[role].is_declared(HOSTS[host]), role
             assert holds(task["when"], {"__site_recorded": {role: ["file /etc/x"]}, **HOSTS[host]})
 
@@ -131,7 +133,8 @@ def test_a_role_says_whether_it_is_wanted_as_the_registry_does(host: str) -> Non
 
 def test_a_router_in_a_container_has_frr_when_it_declares_something_for_it() -> None:
     (play,) = [play for play in load("playbooks/site.yml") if play["name"] == "Configure the routers in containers"]
-    conditions = [task["when"] for task in play["tasks"] if "xuegao.net.frr" in str(task.get("ansible.builtin.import_role"))]
+    tasks = [task for block in play["tasks"] for task in block.get("block", [])]
+    conditions = [task["when"] for task in tasks if "xuegao.net.frr" in str(task.get("ansible.builtin.import_role"))]
     assert conditions == ["__frr_wanted"] * 2
 
 
