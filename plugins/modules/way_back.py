@@ -35,6 +35,12 @@ options:
       direct:
         description: Whether the next hop is on a connected subnet; for role P(xuegao.net.verify#role).
         type: bool
+  expects:
+    description:
+      - Whether those sessions and routes have to be back; a new connection is enough otherwise. V(false) where the other end of a session gets its half of
+        a change later in the same run.
+    type: bool
+    default: true
   wait_seconds:
     description: Time for sessions and routes to come back. As long as the way back when not given.
     type: int
@@ -201,7 +207,7 @@ def end(module: AnsibleModule) -> None:
     def look() -> list[str]:
         # We are here, so nobody is cut off.
         program.set_deadline(max(seconds, 10))
-        return comparison.missing()
+        return comparison.missing() if module.params["expects"] else []
 
     limit = module.params["wait_seconds"]
     missing = wait_until(look, lambda found: not found, seconds if limit is None else limit, POLL_S)
@@ -223,6 +229,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
+            "expects": {"type": "bool", "default": True},
             "wait_seconds": {"type": "int"},
             "hold_seconds": {"type": "int"},
             "restore": {"type": "bool", "default": False},

@@ -150,7 +150,10 @@ def torn_apart(rollout: Rollout, together: Mapping[str, Sequence[str]]) -> Itera
         rollout: of this run.
         together: hosts that have to make a change in one run, by the change; see `life_cycle.Judgement`.
     """
-    turn = {host: number for number, batch in enumerate(rollout.batches, 1) for host in (*batch.hosts, *batch.containers)}
+    turn: dict[str, tuple[int, bool]] = {}
+    for number, batch in enumerate(rollout.batches):
+        # Routers in containers come behind all machines.
+        turn.update({host: (number, host in batch.containers) for host in (*batch.hosts, *batch.containers)})
     for change, hosts in together.items():
         if len({turn[host] for host in hosts if host in turn}) > 1:
             what = (
@@ -307,12 +310,13 @@ class _Network:
 
     def _holding(self, component: int, start: int, away: set[int]) -> Iterator[int]:
         """Return the vertices without which a component falls apart that hangs together without those that are away. start: any of the others."""
-        numbers, found = {start: 0}, [start]
-        for vertex in found:
-            for other in self.around[vertex][component]:
+        numbers, found, queue = {start: 0}, [start], deque([start])
+        while queue:
+            for other in self.around[queue.popleft()][component]:
                 if other not in away and other not in numbers:
                     numbers[other] = len(found)
                     found.append(other)
+                    queue.append(other)
         times = [0] * len(found)
         for links in _biconnected([[numbers[other] for other in self.around[vertex][component] if other in numbers] for vertex in found]):
             for number in {number for link in links for number in link}:

@@ -288,6 +288,15 @@ def test_what_does_not_come_back_is_told_and_restored(host: Host, tmp_path: Path
     assert (sum(host.naps), (tmp_path / "file").exists()) == (5, False)
 
 
+def test_what_the_other_end_has_yet_to_change_is_not_waited_for(host: Host, tmp_path: Path) -> None:
+    """A router in a container that learns of its neighbor's new AS number behind all machines."""
+    router = Router(host, tmp_path)
+    write(host, tmp_path / "file", "new")
+    router.up, router.routes = [], []
+    result = host.run(confirming, {"routes": ROUTES, "frr_conf": str(router.conf), "expects": False})
+    assert (result["ansible_facts"], sum(host.naps)) == ({"xgn_way_back": {"armed": False}}, 0)
+
+
 def test_a_host_is_told_to_go_back(host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though nothing is missing there, its batch went wrong. The second call finds that it has been done."""
     monkeypatch.setattr(program, "run", lambda _command: (0, "", ""))
