@@ -137,9 +137,10 @@ def test_unit(host: Any) -> None:
 
 
 def test_watchfrr_starts_no_daemon(host: Any) -> None:
-    """They run before it does, when the unit starts and when a reload adds some. Only the package's own unit starts them by it, once."""
+    """They run before it does, when the unit starts and when a reload adds some. Only the package's own unit starts them by it, once; and what was killed."""
     started = host.check_output("journalctl --no-pager --output=cat --identifier=watchfrr | grep --only-matching 'watchfrr.sh .*' || true")
-    assert set(started.splitlines()) <= {"watchfrr.sh restart all"}
+    killed = host.check_output("cat /run/xgn-killed 2>/dev/null || true").split()
+    assert set(started.splitlines()) <= {f"watchfrr.sh restart {name}" for name in ("all", *killed)}
 
 
 def test_only_needed_daemons_run(host: Any) -> None:
