@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from lab import kernel, lab, snapshot, vm, wire_client
+from lab.conditions import Conditions
 from lab.connection import ssh_command
 from lab.errors import LabError
 from lab.paths import ARCHIVE_DIR, LABS_DIR, RECIPE_DIR, TOPOLOGY_DIR, LabPaths, image_cache_dir, kernel_cache_dir, lab_paths
@@ -88,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     cut.add_argument("--restore", dest="cut", action="store_false", help="undo --cut")
     sub.add_argument("--delay-ms", type=float, metavar="N", help="one-way delay")
     sub.add_argument("--loss-percent", type=float, metavar="N")
+    sub.add_argument("--duplicate-percent", type=float, metavar="N", help="so many frames arrive twice")
+    sub.add_argument("--reorder-percent", type=float, metavar="N", help="so many frames arrive behind later ones")
     sub.add_argument("--rate-kbit", type=int, metavar="N", help="limit for each sending NIC, 0 for none")
     sub.add_argument("--mtu", type=int, metavar="N", help="longer IP packets vanish, 0 for no limit")
     sub.add_argument("--drop-udp", type=int, nargs="*", metavar="PORT", help="these UDP ports, and no others")
@@ -223,11 +227,7 @@ def _restore(options: argparse.Namespace) -> int:
 
 def _wire(options: argparse.Namespace) -> int:
     paths = lab.lab_is_up(_plain(options.topology))
-    wanted = {
-        key: value
-        for key in ("cut", "delay_ms", "loss_percent", "rate_kbit", "mtu", "drop_udp", "drop_tcp")
-        if (value := getattr(options, key)) is not None
-    }
+    wanted = {key: value for key in (entry.name for entry in fields(Conditions)) if (value := getattr(options, key)) is not None}
     message = {"wire": options.wire, "clear": options.clear, "set": wanted}
     print(json.dumps(wire_client.request(paths.wire_control, message), indent=2))
     return 0

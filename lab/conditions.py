@@ -1,4 +1,4 @@
-"""The state a wire can be brought into: cut, slow, lossy, narrow, filtering."""
+"""The state a wire can be brought into: cut, slow, lossy, doubling, disordering, narrow, filtering."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Conditions:
         cut: True drops every frame silently; the NICs keep their carrier.
         delay_ms: added one-way delay, milliseconds.
         loss_percent: share of frames dropped at random.
+        duplicate_percent: share of frames that arrive twice, chosen at random.
+        reorder_percent: share of frames that are held back for a moment, chosen at random, so that those behind them come first.
         rate_kbit: limit for each sending NIC, kbit/s; 0 is no limit.
         mtu: frames with a longer IP packet than this many bytes vanish, as in a path-MTU black hole; 0 is no limit.
         drop_udp: UDP ports whose packets vanish, whether source or destination.
@@ -26,6 +28,8 @@ class Conditions:
     cut: bool = False
     delay_ms: float = 0
     loss_percent: float = 0
+    duplicate_percent: float = 0
+    reorder_percent: float = 0
     rate_kbit: int = 0
     mtu: int = 0
     drop_udp: tuple[int, ...] = ()
@@ -62,7 +66,7 @@ def _violated_rule(key: str, value: object) -> str | None:
         return None if good else "a list of ports from 1 to 65535"
     if key in ("rate_kbit", "mtu"):
         return None if _is_whole(value) and value >= 0 else "a whole number, 0 for no limit"  # type: ignore[operator]
-    limit = 100 if key == "loss_percent" else 60_000
+    limit = 100 if key.endswith("_percent") else 60_000
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= limit:
         return None
     return f"a number from 0 to {limit}"

@@ -40,6 +40,8 @@ IN_FLIGHT_FRAMES = 20_000
 # A rate-limited NIC may be this far behind before its frames are dropped.
 SHAPER_BACKLOG_S = 0.2
 LEARNED_ADDRESSES = 4096
+# How long a frame is held back that is to arrive behind later ones: a sender at ten packets a second has sent the next by then.
+REORDER_S = 0.15
 CONTROL_BYTES = 65536
 PCAP_MAGIC_NS = 0xA1B23C4D
 PCAP_ETHERNET = 1
@@ -59,6 +61,8 @@ class Counters:
     dropped_rate: int = 0
     dropped_full: int = 0
     dropped_down: int = 0
+    duplicated: int = 0
+    reordered: int = 0
 
 
 class Port(ABC):
@@ -264,6 +268,12 @@ class Wire:
             source.free_at = due
         due += conditions.delay_ms / 1000
         targets = self._targets(source, frame)
+        if _chosen(conditions.duplicate_percent):
+            counters.duplicated += 1
+            targets = targets * 2
+        if _chosen(conditions.reorder_percent):
+            counters.reordered += 1
+            due += REORDER_S
         if due <= now:
             for port in targets:
                 port.transmit(frame)
@@ -287,7 +297,7 @@ class Wire:
             if source in ports or destination in ports:
                 counters.dropped_port += 1
                 return False
-        if conditions.loss_percent and random.random() * 100 < conditions.loss_percent:
+        if _chosen(conditions.loss_percent):
             counters.dropped_loss += 1
             return False
         return True
@@ -451,6 +461,10 @@ class Switchboard:
             return wire.state()
         except (LabError, OSError, ValueError, KeyError, TypeError) as error:
             return {"error": str(error)}
+
+
+def _chosen(percent: float) -> bool:
+    return bool(percent) and random.random() * 100 < percent
 
 
 def _bound(path: str, kind: int) -> socket.socket:

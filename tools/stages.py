@@ -120,9 +120,9 @@ PROVEN = (
 )
 
 # Groups of the hybrid network that are run by hand, for their time.
-BY_HAND = ("test_reference", "test_damages")
+BY_HAND = ("test_reference",)
 # Groups that take a run of `site` after the other. `make test` takes one of them, another with another commit; `make live` takes them all.
-LIVE = ("test_maintenance", "test_removal", "test_way_back")
+LIVE = ("test_life_cycle", "test_maintenance", "test_removal", "test_rollout", "test_way_back")
 
 
 def left_out() -> tuple[str, ...]:
@@ -140,16 +140,24 @@ def hybrid(*arguments: str, before: tuple[str, ...] = ()) -> Stage:
     return Stage("hybrid network", (*before, "pytest", "-v", "-s", "--durations=15", *arguments), pytest=True, minutes=70)
 
 
+def pair(name: str, variable: str, marked: str, minutes: float) -> Stage:
+    """A run of some of the pair's tests: the reference, which leaves its machines, or those that go on with them."""
+    command = ("env", variable, "pytest", "-v", "-s", "--durations=8", "-m", marked, "tests/vm/test_t1_t2.py")
+    return Stage(name, command, pytest=True, minutes=minutes)
+
+
 TEST = (
     # Beside the checks, as ansible-lint is.
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=60, beside=True),
     # CI holds the tests to what they have to reach.
     *(COVERAGE if stage is UNIT else stage for stage in CHECK),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
-    # Where there is no KVM this one emulates: nothing runs beside it.
-    Stage("pair of machines", ("pytest", "-v", "-s", "--durations=8", "tests/vm/test_t1_t2.py"), pytest=True, minutes=35),
-    # They wait for what happens in containers, and the hybrid network's machines wait for routing: together they keep two processors busy.
+    # Where there is no KVM this one emulates: nothing runs beside it but what gives way.
+    pair("reference pair", "XGN_PAIR=keep", "reference", minutes=35),
+    # They wait for what happens in containers, and the machines of the pair and of the hybrid network wait for routing: together they keep two
+    # processors busy.
     Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
+    pair("pair of machines", "XGN_PAIR=kept", "not reference", minutes=20),
     # From bare hosts, though an earlier run may have left the network.
     hybrid(
         "tests/vm/hybrid",

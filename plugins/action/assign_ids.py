@@ -9,9 +9,12 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import known_record, recorded_hosts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import carried_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent
 
 FAILURES = Failures(AnsibleError, AnsibleUndefinedVariable)
@@ -29,11 +32,17 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the task's result: changed when an id was written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _checked, options = self.validate_argument_spec(argument_spec={"files": {"type": "list", "elements": "path"}})
+        _checked, options = self.validate_argument_spec(
+            argument_spec={"files": {"type": "list", "elements": "path"}, "applied": {"type": "path"}}
+        )
         variables = task_vars or {}
         raw, _unread = intent_of(variables, self._templar.template, FAILURES)
         intent, _problems = check_intent(raw)
-        missing = missing_ids(raw, [link.id for link in intent.links if link.pattern])
+        applied = applied_of_run(variables, options["applied"])
+        # Hosts that could not be cleaned may come back with their addresses.
+        nodes, links = carried_ids({host: known_record(applied, host) for host in recorded_hosts(applied)}, raw.get("xgn_nodes") or {})
+        patterns = [link.id for link in [*intent.links, *intent.retired.links] if link.pattern]
+        missing = missing_ids(raw, [*patterns, *links], nodes)
         files = [Path(name) for name in options["files"] or []] or _intent_files(Path(str(variables.get("inventory_dir") or ".")))
         left = list(missing)
         diffs: list[dict[str, str]] = []

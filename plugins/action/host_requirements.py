@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         _checked, options = self.validate_argument_spec(argument_spec={"host": {"type": "dict", "required": True}})
         given = {name: plain(self._templar.template(known[name])) for name in sorted(ASKED) if name in known}
         unmet = host_requirements(options["host"], given)
-        result.update(changed=False, unmet=unmet, msg="Kernel and tools are as the variables ask for.")
+        result.update(changed=False, msg="Kernel and tools are as the variables ask for.")
         if unmet:
             begin = f"{known['inventory_hostname']} does not meet {len(unmet)} requirement(s). Nothing was changed on it."
             result.update(failed=True, msg="".join(f"{line}\n" for line in (begin, *(f"- {sentence}" for sentence in unmet))))

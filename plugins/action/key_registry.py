@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import record_keys, registry_file, resolve_peers
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
+    in_use,
+    keys_of,
+    record_keys,
+    registry_file,
+    resolve_peers,
+)
 
 
 class ActionModule(ActionBase):
@@ -23,7 +31,7 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return C(changed) and C(diff) when recording, C(public_keys) and C(missing) when resolving."""
+        """Return C(changed) and C(diff) when recording; C(public_keys), C(accepted) and C(missing) when resolving."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         validation, arguments = self.validate_argument_spec(
             {
@@ -38,30 +46,38 @@ class ActionModule(ActionBase):
             required_by={"record": ["host"]},
         )
         registry = Path(arguments["path"]).expanduser()
+        warnings: list[str] = []
+        former = partial(former_name, variables=task_vars or {})
         try:
             if arguments["record"] is not None:
-                result.update(self._record(registry, arguments["host"], arguments["record"]))
+                result.update(self._record(registry, arguments["host"], arguments["record"], warnings, former))
             else:
-                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"]))
-        except (OSError, ValueError) as error:
+                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"], warnings, former))
+        except OSError as error:
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
+        if warnings:
+            result["warnings"] = list(dict.fromkeys(warnings))
         return result
 
-    def _record(self, registry: Path, host: str, keys: dict[str, str | None]) -> dict[str, Any]:
-        known = {name: key for name, key in keys.items() if key}
-        before, after = record_keys(registry, host, known, write=not self._task.check_mode)
+    def _record(
+        self, registry: Path, host: str, keys: dict[str, str | list[str] | None], warnings: list[str], former: Callable[[str], str]
+    ) -> dict[str, Any]:
+        known = {name: keys_of(written) for name, written in keys.items() if written}
+        before, after = record_keys(registry, host, known, warnings.append, not self._task.check_mode, former(host))
         path = str(registry_file(registry, host))
         return {
             "changed": before != after,
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, cast(list[WireguardInterface], interfaces))
+    def _resolve(
+        self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool, warnings: list[str], former: Callable[[str], str]
+    ) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, interfaces, warnings.append, former)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:
-                known[item["interface"]][item["peer"]] = UNKNOWN_KEY
+                known[item["interface"]][item["peer"]] = [UNKNOWN_KEY]
         elif missing and must_resolve:
             lines = [f"- peer {item['peer']}, interface {item['remote_interface']}" for item in missing]
             raise AnsibleActionFail(
@@ -69,6 +85,7 @@ class ActionModule(ActionBase):
                 + "\n".join(lines)
                 + f"\nNot in the registry {registry}, and the host itself did not tell. Remedy: run "
                 "this role once on the peer (it records its key), or write the key of a peer that Ansible does not manage into the variables of "
-                "this host. No interface was changed."
+                "this host. No interface was changed." + "".join(f"\n{warning}" for warning in dict.fromkeys(warnings))
             )
-        return {"changed": False, "public_keys": known, "missing": missing}
+        public_keys = {interface: in_use(accepted) for interface, accepted in known.items()}
+        return {"changed": False, "public_keys": public_keys, "accepted": known, "missing": missing}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,20 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     seal_of,
     unsealed,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, known_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.life_cycle import Judgement, Run, former_records, judge
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, misspelt, read_wish, torn_apart
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
@@ -69,29 +74,52 @@ class ActionModule(ActionBase):
                 "key_registry": {"type": "path"},
                 "applied": {"type": "path"},
                 "needs_secrets": {"type": "bool", "default": False},
+                "purpose": {"type": "str", "choices": ["plan", "apply", "retire", "look"], "default": "plan"},
+                "interrupt": {"type": "bool", "default": False},
+                "rollout": {"type": "raw"},
             }
         )
         variables = task_vars or {}
         result["changed"] = False
+        wish, wrong = _wish(options["rollout"], variables)
         try:
             intent, unread = intent_of(variables, self._templar.template, FAILURES)
             plan = make_plan(intent, unread)
         except IntentError as error:
             # Who uses them cannot be known without a plan.
             needed, others = _undefined_names(intent, {}, variables)
-            return {**result, **_refused(error.problems), "warnings": sentences([*needed, *others])}
+            return {**result, **_refused([*error.problems, *wrong]), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
         needed, others = _undefined_names(intent, plan.hosts, variables)
-        if needed and options["needs_secrets"]:
-            return {**result, **_refused(needed)}
+        if wrong or (needed and options["needs_secrets"]):
+            return {**result, **_refused([*wrong, *(needed if options["needs_secrets"] else ())])}
         known = variables.get("hostvars")
-        warnings = sentences([*needed, *others, *(unmatched(plan.hosts, known, variables) if known else ())])
-        if self._task.diff:
-            changes, words = self._compare(applied_of_run(variables, options["applied"]), plan, variables, warnings)
-            result.update(changes=changes, diff={"prepared": words})
+        applied = applied_of_run(variables, options["applied"])
+        records, unreadable = _records(applied, plan)
+        judged = judge(plan, records, _run(options, variables))
+        warnings = (
+            sentences([*needed, *others, *(unmatched(plan.hosts, known, variables, judged.retired) if known else ())]) + judged.warnings
+        )
+        refused = judged.refused
+        if wish is not None:
+            hosts = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
+            rollout = make_rollout(wish, plan.intent, hosts, _containers(variables))
+            result["rollout"] = asdict(rollout)
+            refused = [*refused, *torn_apart(rollout, judged.together)]
+            if wish.canary and rollout.batches and wish.canary not in rollout.batches[0].hosts:
+                first = ", ".join(rollout.batches[0].hosts + rollout.batches[0].containers)
+                warnings.append(f"{VARIABLE.at('canary')}: {wish.canary} is not in this run, so {first} goes first")
+        if refused:
+            return {**result, **_refused(refused), "warnings": warnings}
+        if self._task.diff or judged.retirement:
+            warnings += unreadable
+            changes, words = self._compare(applied, plan, records, judged, variables, warnings)
+            result.update(changes=changes, **({"diff": {"prepared": words}} if self._task.diff else {}))
+        if not self._task.diff:
+            warnings += judged.told
         base = Path(options["directory"] or PLANS / name_of_run(variables)).absolute()
-        keys = self._public_keys(options["key_registry"], plan, variables)
+        keys = self._public_keys(options["key_registry"], plan, variables, warnings)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
         try:
             written = write_plan(plan, intent, base, keys, **shown, write=not self._task.check_mode)
@@ -106,33 +134,40 @@ class ActionModule(ActionBase):
         result.update(
             directory=str(written.directory), current=str(current), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss
         )
+        result.update(
+            retired=judged.retired,
+            retirement=judged.retirement,
+            identity=judged.told,
+            together=judged.together,
+            farewell=_farewell(judged, result),
+        )
         where = "not written: check mode" if self._task.check_mode else f"written to {current}"
         result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}"
         return result
 
-    def _compare(self, directory: Path, plan: Plan, variables: dict[str, Any], warnings: list[str]) -> tuple[dict[str, list[str]], str]:
+    def _compare(
+        self, directory: Path, plan: Plan, records: Mapping[str, Record], judged: Judgement, variables: dict[str, Any], warnings: list[str]
+    ) -> tuple[dict[str, list[str]], str]:
         """Compare with what each host last applied. Returns the changes by host, and all of it in words."""
         known = variables.get("hostvars") or {}
         seal = seal_of(directory, make=False)
-        records: dict[str, Record] = {}
+        former = former_records(plan, records)
+        renamed = {node.name: node.was for node in plan.intent.nodes.values()}
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         # Hosts whose secrets cannot be compared, and those that are in the inventory no more.
         hidden: list[str] = []
         left: list[str] = []
-        for host in dict.fromkeys([*plan.hosts, *recorded_hosts(directory)]):
+        for host in dict.fromkeys([*plan.hosts, *(host for host in records if host not in judged.elsewhere)]):
+            record = former.get(host) or records.get(host)
             # A host of the inventory that is no node has its own variables alone.
             if host in plan.hosts or host in known:
-                after[host], unknown = self._after(host, plan.hosts.get(host, {}), known, seal)
+                # The digest of a secret is one of the host's name, too.
+                name = host if host in records else renamed.get(host) or host
+                after[host], unknown = self._after(host, plan.hosts.get(host, {}), known, seal, name)
                 hidden += [host] if unknown else []
-            try:
-                record = read_record(directory, host)
-            except (OSError, ValueError) as error:
-                warnings.append(f"{host}: {error}")
-                continue
             if record is None:
                 continue
-            records[host] = record
             if host not in after:
                 left.append(host)
                 before[host] = {}
@@ -146,14 +181,19 @@ class ActionModule(ActionBase):
                     # A slice of the inventory: what stands with the host itself is not known here, so it is no change.
                     before[host] = {name: value for name, value in before[host].items() if name in after[host]}
         changes = plan_changes(before, after)
-        words = in_words(records, [*plan.hosts], changes, [host for host in hidden if host in before])
+        shown = {host: record for host in after if (record := former.get(host) or records.get(host))} | {
+            host: records[host] for host in left
+        }
+        words = in_words(shown, [*plan.hosts], changes, [host for host in hidden if host in before], judged.told)
         # Said once. `site` reads the plan in check mode, too, and is to leave everything there as it is.
         if known and not self._task.check_mode and not context.CLIARGS.get("check"):
             warnings += _put_away(directory, left)
         return changes, words
 
-    def _after(self, host: str, planned: Mapping[str, Any], known: Mapping[str, Any], seal: Seal) -> tuple[dict[str, Any], list[str]]:
-        """Return what a host is to apply, sealed, and the names of secrets that are not known.
+    def _after(
+        self, host: str, planned: Mapping[str, Any], known: Mapping[str, Any], seal: Seal, name: str
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return what a host is to apply, sealed in a name, and the names of secrets that are not known.
 
         Its variables are those of the roles by Ansible's precedence: its own, the plan's, those of the command line.
         """
@@ -166,18 +206,59 @@ class ActionModule(ActionBase):
         def resolve(name: str, value: Any) -> Any:
             return _resolved(value, values, own, unknown) if name in planned and name not in extra else _value(values, value)
 
-        return sealed_variables(host, given, values, SPECS, seal, resolve), unknown
+        return sealed_variables(name, given, values, SPECS, seal, resolve), unknown
 
-    def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
-        """Return the public keys the hosts told so far, for the other side's configuration."""
+    def _public_keys(self, registry: str | None, plan: Plan, variables: dict[str, Any], warnings: list[str]) -> dict[str, dict[str, str]]:
+        """Return the public keys the hosts told so far, for the other side's configuration. A torn file must not hold up the run that writes it anew."""
         beside = Path(str(variables.get("inventory_dir") or ".")) / "wireguard_keys"
         path = Path(registry) if registry else beside
         if not path.is_dir():
             return {}
+        return {host: in_use(known_keys(path, host, warnings.append, former_name(host, variables))) for host in plan.hosts}
+
+
+def _farewell(judged: Judgement, result: Mapping[str, Any]) -> list[str]:
+    """Return what the retirement of nodes means, in sentences: for them, then for all hosts that stay. Nothing where no node leaves."""
+    leaving = [line for item in judged.retirement.values() for line in item["lines"]]
+    others = [f"{host}: {line}" for host, lines in result.get("changes", {}).items() for line in lines]
+    return [*leaving, *others] if leaving else []
+
+
+def _records(directory: Path, plan: Plan) -> tuple[dict[str, Record], list[str]]:
+    """Return what every host applied that has a record, and what is to be said of records that cannot be read."""
+    renamed = [node.was for node in plan.intent.nodes.values() if node.was]
+    found: dict[str, Record] = {}
+    unreadable = []
+    for host in dict.fromkeys([*plan.hosts, *renamed, *plan.intent.retired.nodes, *recorded_hosts(directory)]):
         try:
-            return {host: read_keys(path, host) for host in plan.hosts}
-        except ValueError as error:
-            raise AnsibleError(str(error)) from None
+            record = read_record(directory, host)
+        except (OSError, ValueError) as error:
+            unreadable.append(f"{host}: {error}")
+            continue
+        if record is not None:
+            found[host] = record
+    return found, unreadable
+
+
+def _run(options: Mapping[str, Any], variables: Mapping[str, Any]) -> Run:
+    known = variables.get("hostvars") or {}
+    reached_by = {host: _variables_of(host, known).get("ansible_host") for host in known}
+    plain = {host: address for host, address in reached_by.items() if isinstance(address, str)}
+    return Run(options["purpose"], options["interrupt"], list(known), variables.get("ansible_play_hosts_all") or list(known), plain)
+
+
+def _containers(variables: Mapping[str, Any]) -> set[str]:
+    """Return the hosts that are routers in containers."""
+    return {str(name) for name in (variables.get("groups") or {}).get("containers", ())}
+
+
+def _wish(written: object, variables: Mapping[str, Any]) -> tuple[Wish | None, list[Problem]]:
+    """Return what is wished of a rollout, None where there is to be none, and the mistakes in it."""
+    # What an inventory says is taken back by `--extra-vars xgn_rollout=`; an empty dictionary has all its defaults.
+    if written is None or written is False or written == "":
+        return None, [] if written is None else list(misspelt(variables))
+    known = (variables.get("groups") or {}).get("all") or variables.get("ansible_play_hosts_all") or ()
+    return read_wish(plain(written), {str(name) for name in known} - _containers(variables))
 
 
 def _variables_of(host: str, known: Mapping[str, Any]) -> Mapping[str, Any]:

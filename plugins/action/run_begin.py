@@ -13,6 +13,7 @@ from uuid import uuid4
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
@@ -80,7 +81,7 @@ class ActionModule(ActionBase):
         """Return what is recorded of the host here, digests of what it is to apply, and what is to be said of the record."""
         warnings = []
         try:
-            record = read_record(directory, host) or Record()
+            record = read_record(directory, host, former_name(host, known)) or Record()
         except (OSError, ValueError) as error:
             warnings.append(f"{host}: what it last applied cannot be read: {error}")
             record = Record()

@@ -15,18 +15,26 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     Moment,
     Record,
     digests,
+    forget,
     known_record,
+    record_file,
     seal_of,
     this_moment,
     write_record,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import forget_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, partly, told
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
 SPECS = own_role_specs()
+
+
+# What is said where it was recorded.
+_RECORDED = ("recorded as applied", "recorded as applied before")
 
 
 class ActionModule(ActionBase):
@@ -45,6 +53,7 @@ class ActionModule(ActionBase):
                 "begun": {"type": "dict", "default": {}},
                 "complete": {"type": "bool", "required": True},
                 "directory": {"type": "path"},
+                "key_registries": {"type": "list", "elements": "path", "default": []},
             }
         )
         begun: Mapping[str, Any] = options["begun"]
@@ -54,7 +63,12 @@ class ActionModule(ActionBase):
             answer = self._leave(begun, None, known)
             done = {"changed": False, "msg": f"not recorded as applied: {why}", **answer, **_said(answer, _lost(answer))}
         else:
-            done = self._record(begun, applied_of_run(known, options["directory"]), this_moment(known), known)
+            directory = applied_of_run(known, options["directory"])
+            done = self._record(begun, directory, this_moment(known), known)
+            host = str(known["inventory_hostname"])
+            former = former_name(host, known)
+            if former and done.get("msg") in _RECORDED and record_file(directory, host).exists():
+                done.update(_forget(former, directory, options["key_registries"], done))
         # Without it the step after a failure gives the host back.
         over = done.get("released") or not (done.get("failed") or done.get("unreachable"))
         return {**result, **done, **({"token": begun.get("token")} if over else {})}
@@ -69,7 +83,7 @@ class ActionModule(ActionBase):
 
     def _record(self, begun: Mapping[str, Any], directory: Path, moment: Moment, known: dict[str, Any]) -> dict[str, Any]:
         host = str(known["inventory_hostname"])
-        here = known_record(directory, host)
+        here = known_record(directory, host, former_name(host, known))
         warnings: list[str] = []
         try:
             seal = seal_of(directory, make=not self._task.check_mode)
@@ -103,7 +117,7 @@ class ActionModule(ActionBase):
         return {
             **answer,
             "changed": changed,
-            "msg": "recorded as applied" if changed else "recorded as applied before",
+            "msg": _RECORDED[0] if changed else _RECORDED[1],
             **_said(answer, warnings),
         }
 
@@ -111,9 +125,21 @@ class ActionModule(ActionBase):
 def _keep(directory: Path, host: str, here: Record, record: Record, news: bool) -> None:
     """Write the record where it says something new: one that differs in its key or its time alone is somebody else's, who has said the same."""
     if not news:
-        record = replace(here, later=None, what="")
-    if record != here:
+        record = replace(here, later=None, what="", left=None)
+    # Of a host that was renamed the former record counts until there is one under the new name.
+    if record != here or not record_file(directory, host).exists():
         write_record(directory, host, record)
+
+
+def _forget(former: str, directory: Path, registries: Sequence[str], done: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove what is kept under the former name of a host, now that all of it is kept under the new one. Returns what is to be said of it."""
+    try:
+        forget(directory, former)
+        for registry in registries:
+            forget_keys(Path(registry), former)
+    except OSError as error:
+        return _said(done, [f"what is kept under the former name {former} cannot be removed: {error}"])
+    return {}
 
 
 def _said(answer: Mapping[str, Any], warnings: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import note_later, this_moment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 
 
@@ -31,7 +32,7 @@ class ActionModule(ActionBase):
         if not what or self._task.check_mode:
             return result
         try:
-            note_later(applied_of_run(known, options["directory"]), host, this_moment(known), what)
+            note_later(applied_of_run(known, options["directory"]), host, this_moment(known), what, former_name(host, known))
         except (OSError, ValueError) as error:
             result["warnings"] = [f"{host}: that this run changes it cannot be noted beside the inventory: {error}"]
         return result

@@ -21,8 +21,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables
 )
 
 SPECS = own_role_specs()
-# What the plan says of a host: there is none; it has its variables; it knows others only; the intent was refused.
-PLANS = ["none", "ours", "others", "refused"]
+# What the plan says of a host: there is none; it has its variables; it knows others only; it is retired; the intent was refused.
+PLANS = ["none", "ours", "others", "retired", "refused"]
 
 
 class _Unresolved:

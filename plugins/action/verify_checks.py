@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, read_accepted
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
@@ -20,7 +20,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import (
+    gather_arguments,
+    host_checks,
+    redact,
+    retired,
+    unreachable,
+)
 
 OPTIONS = own_role_specs().options_of(*(role.name for role in COMPARED), "verify")
 FACT = "xgn_verify"
@@ -37,7 +43,12 @@ class ActionModule(ActionBase):
         variables_of_task = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables_of_task)
         validation, arguments = self.validate_argument_spec(
-            {"key_registry": {"type": "path", "required": True}, "openvpn_key_registry": {"type": "path"}, "error": {"type": "str"}}
+            {
+                "key_registry": {"type": "path", "required": True},
+                "openvpn_key_registry": {"type": "path"},
+                "error": {"type": "str"},
+                "retired": {"type": "str"},
+            }
         )
         host = str(variables_of_task["inventory_hostname"])
         groups = [str(name) for name in variables_of_task.get("group_names", [])]
@@ -45,15 +56,18 @@ class ActionModule(ActionBase):
             # Wrong variables: nothing can be compared, and the report has to say so.
             checks, summary = unreachable(host, arguments["error"]), host_summary(host, groups, drawn_without_result(variables_of_task), {})
             return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
+        if arguments["retired"] is not None:
+            checks, summary = [retired(host, arguments["retired"])], host_summary(host, groups, HostVariables(), {})
+            return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
         known = {name: plain(self._templar.template(variables_of_task[name])) for name in OPTIONS if name in variables_of_task}
         given = {name: value for name, value in known.items() if value is not None}
         # The roles' own task has checked them.
         variables = cast(HostVariables, with_defaults(given, OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
-        registry = self._registry(arguments["key_registry"], [host, *peers])
-        fingerprints = self._registry(
-            arguments["openvpn_key_registry"], [host, *(item["peer"] for item in variables.get("openvpn_tunnels", []))]
-        )
+        accepted = self._registry(arguments["key_registry"], [host, *peers], variables_of_task)
+        registry = {name: in_use(known) for name, known in accepted.items()}
+        tunnels = variables.get("openvpn_tunnels", [])
+        fingerprints = self._registry(arguments["openvpn_key_registry"], [host, *(item["peer"] for item in tunnels)], variables_of_task)
         state, problem = self._gather(variables, variables_of_task)
         checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
         checks = redact(checks, secrets_of(variables, OPTIONS))
@@ -77,16 +91,16 @@ class ActionModule(ActionBase):
         return dict(answer["state"]), ""
 
     @staticmethod
-    def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:
+    def _registry(directory: str | None, names: list[str], task_vars: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
         """Read the public keys of some hosts; a file that cannot be read is as good as none."""
         if directory is None:
             return {}
         path = Path(directory).expanduser()
-        registry = {}
+        registry: dict[str, dict[str, list[str]]] = {}
         for name in dict.fromkeys(names):
             try:
-                registry[name] = read_keys(path, name)
-            except (OSError, ValueError, yaml.YAMLError):
+                registry[name] = read_accepted(path, name, former_name(name, task_vars))
+            except (OSError, ValueError):
                 registry[name] = {}
         return registry
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+
 SOCKET = "/run/docker.sock"
 # Loading an image of some gigabytes on a slow disk.
 TIMEOUT_S = 1800
@@ -99,3 +101,15 @@ def _message(text: str) -> str:
 def full_name(image: str) -> str:
     """An image's name with its tag, C(latest) when it names none; one with a digest stays as it is."""
     return image if "@" in image or ":" in image.rpartition("/")[2] else image + ":latest"
+
+
+def loaded_images(path: str) -> dict[str, Any]:
+    """Read what is recorded of the images that came from archives: C(sha256) of the archive and C(id) by full name.
+
+    Nothing where the record was torn: what cannot be told is loaded again.
+    """
+    try:
+        found = json.loads(read_text(path) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -2,18 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Find on this host what a daemon of FRR has missed (module_utils.frr_rib), and put it right with as little disturbance as possible.
 
-What works is never touched: a static route is taken out and put in again only where it is not in force; a next hop that is dead in BGP is
-told to bgpd anew by zebra, and its session is reset only when that does not help.
+What works is never touched: a static route is taken out and put in again only where it is not in force, and staticd is started again only when that does
+not help; a next hop that is dead in BGP is told to bgpd anew by zebra, and its session is reset only when that does not help.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from ansible_collections.xuegao.net.plugins.module_utils import frr_rib
 from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import DEFAULT_VRF, NextHop, StaticRoute
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse import parse_links
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_rib, split_vtysh
@@ -27,6 +31,8 @@ REPAIR_SECONDS = 15
 # A session that was reset may wait for its connect timer; its next hop does not.
 RESET_SECONDS = 30
 POLL_SECONDS = 0.5
+STATICD_PID = "/run/frr/staticd.pid"
+STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,11 @@ class Rib:
             left = self.wait(lambda found: not missed.routes & found.routes, REPAIR_SECONDS)
             done += Missed(missed.routes - left.routes).told("given to FRR again")
             missed = missed & left
+        if missed.routes:
+            self.start_staticd_again()
+            left = self.wait(lambda found: not missed.routes & found.routes, REPAIR_SECONDS)
+            done += Missed(missed.routes - left.routes).told("staticd was started again")
+            missed = missed & left
         if missed.next_hops:
             self.tell_again(missed.next_hops)
             left = self.wait(lambda found: not missed.next_hops & found.next_hops, REPAIR_SECONDS)
@@ -149,6 +160,26 @@ class Rib:
         ordered = [route for route in self.routes if route in set(routes)]
         self.configure(["no " + route.line for route in ordered], ordered)
         self.configure([route.line for route in ordered], ordered)
+
+    def start_staticd_again(self) -> None:
+        """Let staticd begin anew, as a last resort: it can count a next hop as registered that zebra knows nothing of, and then asks for it no more.
+
+        Static routes are away until it runs, a fraction of a second; no session is touched. The reload starts it within frr.service, as it does with any daemon
+        that is missing, and not within this login.
+        """
+        number = read_text(STATICD_PID).strip()
+        if not number.isdigit():
+            return
+        # watchfrr would start it too.
+        self.run([self.vtysh, "-c", "watchfrr ignore staticd"])
+        try:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(number), signal.SIGINT)
+            wait_until(lambda: os.path.isdir("/proc/" + number), lambda running: not running, STOP_SECONDS, POLL_SECONDS / 5)
+            # Whether it helped is seen in the routes.
+            self.run(["systemctl", "reload", "frr.service"])
+        finally:
+            self.run([self.vtysh, "-c", "no watchfrr ignore staticd"])
 
     def tell_again(self, hops: Iterable[NextHop]) -> None:
         """Make zebra tell bgpd of next hops once more: it does so when the route to one changes.
@@ -189,7 +220,7 @@ class Rib:
         for line, place in zip(lines, places):
             vrf = place.vrf if isinstance(place, StaticRoute) else place[0]
             text += line + "\n" if vrf == DEFAULT_VRF else "vrf %s\n %s\nexit-vrf\n" % (vrf, line)
-        with trial_file(None, "routes.conf", text) as path:
+        with trial_file("routes.conf", text) as path:
             self.run([self.vtysh, "-f", path])
 
     def show(self, commands: Iterable[str]) -> dict[str, str]:

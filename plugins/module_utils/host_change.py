@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import sync_directory, write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, Record, RecordError
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import WayBack
+
+# What a person can do about a file that the kernel does not let anybody change, by its reason.
+REMEDIES = {
+    errno.EPERM: "it, or its directory, is immutable: `lsattr -d` shows it, and `chattr -i` takes it back",
+    errno.EROFS: "its file system is read-only: `findmnt --target` names it, and `dmesg` may say why",
+    errno.ENOSPC: "make room there: `df` shows blocks, `df --inodes` files",
+    errno.EDQUOT: "make room there, or raise the quota",
+}
 
 
 class HostChange:
@@ -49,18 +59,21 @@ class HostChange:
         if path not in self._owned:
             self.own_file(path, text)
         self.save()
-        write_atomically(path, text, mode, uid, gid)
+        with self._named(path, "written"):
+            write_atomically(path, text, mode, uid, gid)
 
     def remove(self, path: str) -> None:
         """Remove a file, and put back what was there before it was ours; one that is not there is no error."""
         if self.record is not None:
             self.way_back.keep(path)
-            self.record.put_back(path)
+            with self._named(path, "removed"):
+                self.record.put_back(path)
             self.disown("file", path)
         elif os.path.lexists(path):
             self.way_back.keep(path)
-            os.unlink(path)
-            sync_directory(os.path.dirname(path))
+            with self._named(path, "removed"):
+                os.unlink(path)
+                sync_directory(os.path.dirname(path))
 
     def owns_file(self, path: str) -> bool:
         """Say whether a file is recorded. One that is not any more may be the owner's again, put back by a run that was killed then."""
@@ -69,8 +82,9 @@ class HostChange:
     def give(self, path: str, mode: int, uid: int = -1, gid: int = -1) -> None:
         """Set mode and owner of a file whose content stays. mode: permission bits; uid, gid: -1 leaves what is."""
         self.way_back.keep(path)
-        os.chmod(path, mode)
-        os.chown(path, uid, gid)
+        with self._named(path, "given its mode and owner"):
+            os.chmod(path, mode)
+            os.chown(path, uid, gid)
 
     def own_file(self, path: str, text: str | None) -> None:
         """Take a file into the record; parameters as of `ownership.Record.note_file`. `save` writes it. What is said here counts for `write`, too."""
@@ -101,3 +115,14 @@ class HostChange:
                 self.record.save()
             except RecordError as error:
                 self.module.fail_json(msg=str(error))
+
+    @contextmanager
+    def _named(self, path: str, what: str) -> Iterator[None]:
+        """Fail the module with the path, the reason and a remedy where the kernel refuses what is done to a file meanwhile."""
+        try:
+            yield
+        except OSError as error:
+            remedy = REMEDIES.get(error.errno or 0)
+            self.module.fail_json(
+                msg="%s cannot be %s: %s.%s" % (path, what, error.strerror or error, " Remedy: %s." % remedy if remedy else "")
+            )

@@ -30,7 +30,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import (
     interface_tunnel,
     interface_vxlan,
 )
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import HARMLESS_TABLES, asks_vrfs, is_for_all, json_objects
 
 STATE_FILE = "/etc/xgn/interface.json"
 LOCK_FILE = "/run/xgn-interface.lock"
@@ -47,13 +47,15 @@ LOCAL_RULE_PREFERENCE = 32765
 # Holds a `lookup local` while the one behind it is made again: at no moment may the host be without.
 SPARE_RULE_PREFERENCE = LOCAL_RULE_PREFERENCE - 1
 
+# The kernel makes the rule that asks the VRFs with the first of them, and never again: Linux' vrf_add_fib_rules() in drivers/net/vrf.c.
+L3MDEV_RULE_PREFERENCE = 1000
+# Of rules and routes that somebody gave by hand; a network manager has another, and brings its own back.
+BY_HAND = ("boot", "unspec", None)
+
 # Whether an interface looks for a duplicate of an IPv6 address before it uses it; Documentation/networking/ip-sysctl.rst.
 ACCEPT_DAD = "/proc/sys/net/ipv6/conf/%s/accept_dad"
 
 FAMILIES = ("-4", "-6")
-
-# What makes a rule one for some packets only, in the words of `ip -json rule`.
-_SELECTORS = {"not", "dst", "tos", "fwmark", "iif", "oif", "ipproto", "sport", "dport", "uid_start", "tun_id"}
 
 # Interfaces that lie on another one and go with it.
 STACKED = ("macvlan", "vlan")
@@ -187,10 +189,12 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         _take_down(kernel, links, declared, previous)
         for name in (_without_ports(previous) - _without_ports(declared)) & made.keys():
             _look_for_duplicates(kernel, links, name, True)
+    others = _give_up_tables(kernel, links, declared, previous) if previous and only is None else []
+    made_vrf = any(vrf["name"] not in links for vrf in vrfs)
     for vrf in vrfs:
         _ensure_vrf(kernel, links, vrf)
     if vrfs:
-        _move_local_rules(kernel)
+        _move_local_rules(kernel, made_vrf)
     for part, tunnel in tunnels:
         if part.must_be_made_again(links, tunnel):
             kernel.delete(links, tunnel["name"])
@@ -210,6 +214,9 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
                 _look_for_duplicates(kernel, links, interface["name"], False)
             if interface.get("bridge") or interface.get("vrf"):
                 _keep_master(kernel, links[interface["name"]])
+    for name, vrf, up in others:
+        if name in links and not links[name]["master"]:
+            _put_back(kernel, links[name], name, vrf, up)
     if previous and only is None:
         # Last: whoever moves to another VRF is there by now.
         _delete_vrfs(kernel, links, declared.get("vrfs", []), previous.get("vrfs", []))
@@ -217,6 +224,8 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
     for route in declared.get("default_routes", []):
         if only in (None, route["interface"]) and route["interface"] in links:
             _ensure_default_route(kernel, route, tables.get(route.get("vrf"), "main"))
+    if tables and only is None:
+        _delete_routes_by_hand(kernel, tables, declared.get("default_routes", []))
     if not kernel.dry_run:
         _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing
@@ -357,20 +366,74 @@ def _delete_vrfs(kernel: Kernel, links: dict[str, Any], declared: list[dict[str,
         if name in names or item.get("found") or links.get(name, {}).get("kind", "vrf") != "vrf":
             continue
         if name in links:
-            for member, link in links.items():
-                if link["master"] == name:
-                    if link["up"]:
-                        kernel.change("link", "set", "dev", member, "down")
-                    link["master"], link["up"] = None, False
-            kernel.delete(links, name)
-        for family in () if table in tables else FAMILIES:
-            for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
-                if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
-                    kernel.change(
-                        family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC)
-                    )
+            _delete_vrf(kernel, links, name)
+        if table not in tables:
+            _delete_end(kernel, table)
     if previous and not declared and not any(item.get("found") for item in previous):
         _restore_local_rules(kernel)
+
+
+def _delete_vrf(kernel: Kernel, links: dict[str, Any], name: str) -> None:
+    for member, link in links.items():
+        if link["master"] == name:
+            if link["up"]:
+                kernel.change("link", "set", "dev", member, "down")
+            link["master"], link["up"] = None, False
+    kernel.delete(links, name)
+
+
+def _delete_end(kernel: Kernel, table: int) -> None:
+    """Delete the route that ends the lookups in a table, which outlives the VRF."""
+    for family in FAMILIES:
+        for route in kernel.read(family, "route", "show", "table", str(table), "type", "unreachable"):
+            if route.get("dst") == "default" and route.get("metric") == UNREACHABLE_METRIC:
+                kernel.change(family, "route", "delete", "unreachable", "default", "table", str(table), "metric", str(UNREACHABLE_METRIC))
+
+
+def _give_up_tables(
+    kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]
+) -> list[tuple[str, str, bool]]:
+    """Delete the VRFs of ours that live with another table than the declared one: the kernel cannot give a living VRF another.
+
+    Their members are down meanwhile, never in the main table. Returns those of which nothing is declared, each with its VRF and whether it was up: nobody
+    else would put them back.
+    """
+    known = {item["name"] for item in _with_tunnels(declared)}
+    made = {item["name"] for _part, item in tunnels_of(declared)}
+    tables = {item["table"] for item in declared.get("vrfs", [])}
+    others: list[tuple[str, str, bool]] = []
+    for name in tables_to_change(links, declared, previous):
+        for tunnel in [tunnel for tunnel, link in links.items() if link["data"].get("link") == name]:
+            # Ours would go on over an interface that is gone, or are made again below; the kernel deletes somebody else's VXLAN with it.
+            if tunnel in made:
+                kernel.delete(links, tunnel)
+            elif links[tunnel]["kind"] in interface_vxlan.KINDS:
+                _forget(links, tunnel)
+        others += [(member, name, link["up"]) for member, link in links.items() if link["master"] == name and member not in known]
+        former = links[name]["table"]
+        _delete_vrf(kernel, links, name)
+        if former not in tables:
+            _delete_end(kernel, former)
+    return others
+
+
+def tables_to_change(links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """The VRFs of ours that live with another table than the declared one: live and declared table by name. Parameters as of `apply`."""
+    ours = {item["name"] for item in previous.get("vrfs", []) if not item.get("found")}
+    found = {}
+    for item in declared.get("vrfs", []):
+        link = links.get(item["name"])
+        if item["name"] in ours and link is not None and link["kind"] == "vrf" and link["table"] != item["table"]:
+            found[item["name"]] = (link["table"], item["table"])
+    return found
+
+
+def _put_back(kernel: Kernel, link: dict[str, Any], name: str, vrf: str, up: bool) -> None:
+    kernel.change("link", "set", "dev", name, "master", vrf)
+    link["master"] = vrf
+    if up:
+        kernel.change("link", "set", "dev", name, "up")
+        link["up"] = True
 
 
 def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> None:
@@ -383,8 +446,9 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
         raise InterfaceLayerError("%s exists and is no VRF (kind %s). Remedy: rename one of the two" % (name, link["kind"]))
     elif link["table"] != table:
         raise InterfaceLayerError(
-            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Remedy: "
-            "take it down in a maintenance window with `ip link delete dev %s`, then run again" % (name, link["table"], table, name)
+            "VRF %s lives with table %s, declared is %s, and the table of a living VRF cannot change. Role vrf makes those again that it made; "
+            "this one is somebody else's. Remedy: declare table %s, or delete it with `ip link delete dev %s`, then run again"
+            % (name, link["table"], table, link["table"], name)
         )
     for family in FAMILIES:
         # Read for a new VRF, too: the route outlives the device. ip(8) leaves the type out for `default`, and prints IPv6 metrics like IPv4's.
@@ -397,17 +461,27 @@ def _ensure_vrf(kernel: Kernel, links: dict[str, Any], vrf: dict[str, Any]) -> N
 
 def _local(rules: list[Any]) -> list[Any]:
     """The rules that look every packet up in table local; one for some packets only is somebody else's."""
-    return [rule for rule in rules if rule.get("table") == "local" and rule.get("src") == "all" and not rule.keys() & _SELECTORS]
+    return [rule for rule in rules if rule.get("table") == "local" and is_for_all(rule)]
 
 
-def _move_local_rules(kernel: Kernel) -> None:
-    """Put `lookup local` behind the l3mdev rule, as a rule of the kernel's: those of other protocols are a network manager's to remove.
+def _move_local_rules(kernel: Kernel, made_vrf: bool) -> None:
+    """Let the rule that asks the VRFs come first: `lookup local` goes behind it, and what somebody put before it goes.
 
-    systemd-networkd does so whenever it configures a NIC again, and the host then answers nothing until it boots.
+    As a rule of the kernel's: those of other protocols are a network manager's to remove. systemd-networkd does so whenever it configures a NIC again, and
+    the host then answers nothing until it boots. made_vrf: a VRF was made a moment ago, or in a dry run would have been, and the rule with it.
     """
     for family in FAMILIES:
         # Without -details a rule of the kernel's looks like one that says nothing of its protocol.
         rules = kernel.read("-details", family, "rule", "show")
+        first = min((rule.get("priority", 0) for rule in rules if asks_vrfs(rule)), default=None)
+        if first is None and not (made_vrf and kernel.dry_run):
+            first = L3MDEV_RULE_PREFERENCE
+            kernel.change(family, "rule", "add", "preference", str(first), "l3mdev", "protocol", "kernel")
+        for rule in rules:
+            place, table = rule.get("priority", 0), str(rule.get("table"))
+            past = is_for_all(rule) and not asks_vrfs(rule) and place < (first or L3MDEV_RULE_PREFERENCE)
+            if past and table not in ("local", *HARMLESS_TABLES) and rule.get("protocol") in BY_HAND and "table" in rule:
+                kernel.change(family, "rule", "delete", "preference", str(place), "table", table)
         local = _local(rules)
         behind = [rule.get("protocol") for rule in local if rule.get("priority") == LOCAL_RULE_PREFERENCE]
         places = [rule.get("priority") for rule in local]
@@ -519,6 +593,23 @@ def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> 
     if found[:1] != [(route["gateway"], route["interface"])]:
         arguments = ("via", route["gateway"], "dev", route["interface"], "table", str(table), "metric", str(metric))
         kernel.change(family, "route", "replace", "default", *arguments)
+
+
+def _delete_routes_by_hand(kernel: Kernel, tables: Mapping[str, Any], default_routes: list[dict[str, Any]]) -> None:
+    """Delete the routes that somebody has set in a VRF's table by hand: routing protocols and this layer alone say where its packets go."""
+    names = {str(table): vrf for vrf, table in tables.items()}
+    ours = {(names_vrf, route["gateway"], route["interface"]) for route in default_routes if (names_vrf := route.get("vrf"))}
+    for family in FAMILIES:
+        # By number, as somebody may have named tables. Of what is asked for by its protocol ip(8) does not print that.
+        for route in kernel.read("-N", family, "route", "show", "table", "all", "proto", "boot"):
+            vrf = names.get(str(route.get("table")))
+            if vrf is None or route.get("type", "unicast") not in ("unicast", "1"):
+                continue
+            if route["dst"] == "default" and (vrf, route.get("gateway"), route.get("dev")) in ours:
+                continue
+            words = ["metric", str(route["metric"])] if "metric" in route else []
+            words += ["dev", route["dev"]] if "dev" in route else []
+            kernel.change(family, "route", "delete", route["dst"], "table", str(route["table"]), "proto", "boot", *words)
 
 
 def load(path: str = STATE_FILE) -> dict[str, Any]:

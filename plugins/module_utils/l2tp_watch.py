@@ -24,38 +24,57 @@ import sys
 import time
 
 NET = "/sys/class/net"
+# IFF_UP (linux/if.h).
+UP = 0x1
 # RTMGRP_LINK (linux/rtnetlink.h).
 LINK_GROUP = 0x1
-# An attempt of xl2tpd's ends after five retransmissions, 31 s, and the next follows after 5 s; times in seconds.
+# An attempt of xl2tpd's ends after five retransmissions, 31 s; to tell that to an end that does not answer takes as long again, and may be cut short. Times
+# in seconds.
 PATIENCE_S, LONGEST_S = 45.0, 600.0
-# A tunnel that is asked to end has ended by then.
+# A tunnel that is asked to end has ended by then, or does when it is asked again.
 CLOSING_S = 3.0
+# Longer than `redial timeout`.
+REDIAL_S = 6.0
 CONTROL_S = 10.0
+# Statuses of xl2tpd-control, which prints nothing of what xl2tpd answers.
+DONE, NOT_UP = 0, 1
 
 
 def is_up(name: str) -> bool:
-    """Say whether a session is up: pppd makes its interface and takes it away."""
-    return os.path.isdir(os.path.join(NET, name))
+    """Say whether a session is up.
+
+    pppd makes its interface before it speaks to the other end, and sets it up once both have agreed. Until then it may wait for ever, since xl2tpd lets it
+    be passive. The kernel tells of an interface that goes a moment before it is gone, but it is down by then.
+    """
+    try:
+        with open(os.path.join(NET, name, "flags"), encoding="ascii") as stream:
+            return bool(int(stream.read(), 16) & UP)
+    except OSError:
+        return False
 
 
-def control(verb: str, name: str) -> str:
-    """Ask xl2tpd something about one of its LACs; returns its answer, empty where there is none."""
+def control(verb: str, name: str) -> int | None:
+    """Ask xl2tpd for something about one of its LACs; returns the status, None where there is none."""
     command = ("xl2tpd-control", verb, name)
     try:
         # There is no AnsibleModule in a service.
-        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CONTROL_S)  # pylint: disable=ansible-bad-function
+        run = subprocess.run(command, capture_output=True, check=False, timeout=CONTROL_S)  # pylint: disable=ansible-bad-function
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return run.stdout + run.stderr
+        return None
+    return run.returncode
 
 
 def initiate(name: str) -> bool:
-    """Initiate a session anew; returns whether that was done. False while what is left of the former one has yet to end: ask again in CLOSING_S."""
+    """Initiate a session anew; returns whether that was done. False while what is left of the former one has yet to end: ask again in CLOSING_S.
+
+    It has to be asked again: xl2tpd, once told to end a session, does not bring it up by itself.
+    """
     # A tunnel that xl2tpd still has would get a second session, which pppd could not give its name.
-    if "not up" not in control("disconnect-lac", name):
+    if control("disconnect-lac", name) != NOT_UP:
         return False
-    control("connect-lac", name)
-    return True
+    # From here on xl2tpd initiates nothing by itself. What it had planned before would come beside ours, as a second session.
+    time.sleep(REDIAL_S)
+    return control("connect-lac", name) == DONE
 
 
 class Session:
@@ -103,7 +122,7 @@ def main() -> int:
         for session in sessions:
             if session.look(is_up(session.name), now):
                 initiated = initiate(session.name)
-                session.tried(initiated, now)
+                session.tried(initiated, time.monotonic())
                 if initiated:
                     down = now - (session.since or now)
                     sys.stdout.write("%s has been down for %d s: initiated; next in %d s\n" % (session.name, down, session.pause))

@@ -24,7 +24,7 @@ def gather_filter(gatherer: Gatherer, declared: str) -> dict[str, Any]:
         return done.rc, done.out, done.problem or done.err
 
     try:
-        with trial_file(None, "xgn.nft", declared) as path:
+        with trial_file("xgn.nft", declared) as path:
             return part(command, data={"live": nft.live_table(TABLE, run), "declared": nft.table_of_file(path, TABLE, run)})
     except nft.NftError as error:
         return part(command, error=first_line(str(error)) or "nft failed")

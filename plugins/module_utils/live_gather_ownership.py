@@ -28,7 +28,7 @@ class _Unreadable(Exception):
 def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
     """Give part ``ownership``.
 
-    Its data: ``objects``, each with role, kind, name, whether it is ``alive``, and for a file whether its content is ``changed``; ``unrecorded``, words
+    Its data: ``objects``, each with role, kind, name, whether it is ``alive``, and for a file whether it is ``changed``, or gone; ``unrecorded``, words
     of kind and name; ``damaged``, sentences about records.
     """
     damaged: list[str] = []
@@ -50,7 +50,8 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
                 found["alive"] = name in tables
             elif kind == "file":
                 found["alive"] = os.path.lexists(name)
-                found["changed"] = found["alive"] and known["asked"] is not None and _changed(name, known["asked"])
+                # One that is gone, too.
+                found["changed"] = known["asked"] is not None and _changed(name, known["asked"])
             objects.append(found)
     known_files = {item["name"] for item in objects if item["kind"] == "file"}
     known_tables = {item["name"] for item in objects if item["kind"] == "table"}

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard_dump
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import asks_vrfs, is_for_all, json_links, json_objects, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks
 
 # `ip -N` prints kernel numbers; these are the route types a check can ask for.
@@ -99,7 +99,8 @@ def parse_kernel_routes(text: str, version: int) -> list[dict[str, Any]]:
         if kind is None:
             continue
         hops = item.get("nexthops") or [item]
-        protocol = str(item.get("protocol", ""))
+        # ip(8) leaves out what everything has that is set by hand.
+        protocol = str(item.get("protocol", "boot"))
         routes.append(
             {
                 "prefix": prefix_of(item["dst"], version),
@@ -120,18 +121,21 @@ def via_of(hop: dict[str, Any]) -> str:
 
 
 def parse_rules(text: str) -> list[dict[str, Any]]:
-    """Read `ip -N -json -details rule show`: ``priority, l3mdev (bool), table (int or None), kernel`` (bool: its protocol), in the kernel's order."""
+    """Read `ip -N -json -details rule show`, in the kernel's order.
+
+    Each rule has ``priority, l3mdev (bool), table (int or None), kernel`` (bool: its protocol) and ``every`` (bool: for every packet).
+    """
     rules = []
     for item in json_objects(text):
         table = item.get("table")
         rules.append(
             {
                 "priority": int(item.get("priority", 0)),
-                # a flag without a value up to now; older tools print it in the table's place
-                "l3mdev": "l3mdev" in item or table == "[l3mdev-table]",
+                "l3mdev": asks_vrfs(item),
                 "table": int(table) if table is not None and str(table).isdigit() else None,
                 # RTPROT_KERNEL (linux/rtnetlink.h)
                 "kernel": str(item.get("protocol", "kernel")) in ("2", "kernel"),
+                "every": is_for_all(item),
             }
         )
     return sorted(rules, key=lambda rule: rule["priority"])

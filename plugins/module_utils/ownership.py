@@ -372,6 +372,12 @@ def record_names() -> list[str]:
     return sorted(found)
 
 
+def interfaces_made(warn: Warn) -> set[str]:
+    """Return the names of the interfaces that the collection made, as all records say."""
+    objects = [item for name in record_names() for item in Record(name, warn).objects.items()]
+    return {name for (kind, name), known in objects if kind == "interface" and not was_there(known["before"])}
+
+
 def recorded(warn: Warn) -> dict[str, list[str]]:
     """Return what is recorded, as words of kind and name, by role. A role without anything is not in it."""
     found: dict[str, list[str]] = {}

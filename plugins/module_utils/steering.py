@@ -36,6 +36,8 @@ STATE = "/var/lib/gobgpd"
 # Goes with the daemon, like the routes themselves: it lies in the runtime directory of gobgpd.service.
 VOLATILE = "/run/gobgpd/routes.json"
 PERSISTENT = STATE + "/routes.json"
+# Beside each of the two, of the same content: whichever is whole counts.
+COPY = ".copy"
 # There while the health command fails, and from the daemon's start until it has succeeded; outlives a boot.
 HELD = STATE + "/held"
 # How a sentence about a route begins that is wanted and stays unadvertised.
@@ -140,7 +142,8 @@ def read_json(path: str, default: Any) -> Any:
     except FileNotFoundError:
         return default
     except (OSError, ValueError) as error:
-        raise SteeringError("%s cannot be read: %s. Remedy: run role gobgp again, which writes its files anew" % (path, error)) from error
+        remedy = "run role gobgp again, which writes it anew" if path == SETTINGS else "remove it; what it held has to be steered again"
+        raise SteeringError("%s cannot be read: %s. Remedy: %s" % (path, error, remedy)) from error
 
 
 def write_text(path: str, text: str) -> None:
@@ -152,6 +155,9 @@ def write_text(path: str, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), 0o644)
         stream.write(text)
+        stream.flush()
+        # A power cut leaves the old or the new one.
+        os.fsync(stream.fileno())
     os.replace(temporary, path)
 
 
@@ -163,11 +169,27 @@ def settings() -> dict[str, Any]:
     return found
 
 
+def kept_routes(path: str) -> list[dict[str, Any]]:
+    """What a file of wanted routes holds, or its copy where somebody has torn it. Raises SteeringError when neither can be read."""
+    failure = None
+    for place in (path, path + COPY):
+        try:
+            found = read_json(place, None)
+        except SteeringError as error:
+            failure = failure or error
+            continue
+        if isinstance(found, list):
+            return found
+    if failure is not None:
+        raise failure
+    return []
+
+
 def wanted_routes() -> dict[str, dict[str, Any]]:
     """The wanted routes by prefix."""
     found: dict[str, dict[str, Any]] = {}
     for path, persistent in ((VOLATILE, False), (PERSISTENT, True)):
-        for route in read_json(path, []):
+        for route in kept_routes(path):
             found[route["prefix"]] = {**route, "persistent": persistent}
     return found
 
@@ -180,8 +202,9 @@ def keep_wanted(routes: dict[str, dict[str, Any]]) -> None:
             for prefix in sorted(routes)
             if routes[prefix]["persistent"] == persistent
         ]
-        if kept != read_json(path, []):
-            write_text(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        if kept != kept_routes(path):
+            for place in (path, path + COPY):
+                write_text(place, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 @contextlib.contextmanager

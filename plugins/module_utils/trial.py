@@ -12,18 +12,17 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
 
+# In memory: what is there can be compared, and a refusal told, on a disk that takes nothing; and a secret that is tried never gets to a disk.
+IN_MEMORY = "/run"
+
 
 @contextlib.contextmanager
-def trial_file(parent: str | None, name: str, text: str) -> Iterator[str]:
+def trial_file(name: str, text: str) -> Iterator[str]:
     """Put a text into a file of its own directory, which only root can enter, and remove both afterwards.
 
-    Parameters:
-        parent: where the directory is made, such as AnsibleModule.tmpdir; None for the system's place.
-        name: name of the file, since some programs look at it. They can write beside it.
-
-    Yields the file's path.
+    name: of the file, since some programs look at it. They can write beside it. Yields the file's path.
     """
-    with tempfile.TemporaryDirectory(dir=parent) as directory:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as directory:
         path = os.path.join(directory, name)
         write_atomically(path, text, 0o600)
         yield path

@@ -81,7 +81,7 @@ def arm(module: AnsibleModule, seconds: int, run: str) -> None:
     report = json.loads(program.read(os.path.join(program.tried(), "report.json")) or b"{}")
     if run and report.get("run") == run:
         # Said once: that call ends the run on this host.
-        program.replace(os.path.join(program.tried(), "report.json"), json.dumps({**report, "run": ""}).encode("utf-8"), 0o600)
+        program.replace(os.path.join(program.tried(), "report.json"), json.dumps({**report, "run": "", "told": run}).encode("utf-8"), 0o600)
         raise WayBackError(
             "in the middle of this run the host has restored what was there before, since nothing was heard of the controller for too long. Remedy: "
             "raise xgn_way_back_seconds, then run again. What was tried lies in %s" % program.tried()

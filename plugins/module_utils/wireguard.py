@@ -35,21 +35,28 @@ def conf_path(name: str) -> str:
     return os.path.join(DIRECTORY, name + ".conf")
 
 
-def private_key(name: str) -> str | None:
-    """Private key of interface name: from its key file, else from a wg-quick file made by hand. None when there is none.
+def stored_key(name: str) -> str | None:
+    """Private key in the key file of interface name; None when there is no such file, or it holds none."""
+    key = read_text(key_path(name)).strip()
+    return key if KEY_PATTERN.match(key) else None
 
-    Raises WireGuardError when the key file holds no key.
+
+def private_key(name: str) -> str | None:
+    """Private key of interface name: from its key file, else from its wg-quick file, also one made by hand. None when there is none.
+
+    Raises WireGuardError when the key file holds no key, and the other one none either: the identity is lost then.
     """
-    path = key_path(name)
-    if os.path.exists(path):
-        key = read_text(path).strip()
-        if not KEY_PATTERN.match(key):
-            raise WireGuardError(
-                "%s holds no WireGuard key. Remedy: restore it, or delete it to get a new identity, which all peers have to learn." % path
-            )
-        return key
+    stored = stored_key(name)
+    if stored is not None:
+        return stored
     match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name)), re.MULTILINE)
-    return match.group(1) if match else None
+    beside = match.group(1) if match else None
+    path = key_path(name)
+    if os.path.exists(path) and not KEY_PATTERN.match(beside or ""):
+        raise WireGuardError(
+            "%s holds no WireGuard key. Remedy: restore it, or delete it to get a new identity, which all peers have to learn." % path
+        )
+    return beside
 
 
 def conf_text(interface: dict[str, Any], private: str) -> str:

@@ -17,6 +17,11 @@ options:
     description: Files to search. Those of C(group_vars/all) beside the inventory when not given.
     type: list
     elements: path
+  applied:
+    description:
+      - Directory with the records of what the hosts applied. C(.applied) beside the inventory when not given. Ids of hosts that are no nodes any more, and
+        of which something is recorded, are not given again.
+    type: path
 extends_documentation_fragment:
   - xuegao.net.attributes
 author:

@@ -134,7 +134,7 @@ def refusal_of(module: AnsibleModule, item: dict[str, Any], text: str) -> str | 
     command = shlex.split(item["validate"] or "")
     if not command or (module.get_bin_path(command[0]) is None and module.check_mode):
         return None
-    with trial_file(module.tmpdir, os.path.basename(item["path"]), text) as path:
+    with trial_file(os.path.basename(item["path"]), text) as path:
         status, out, err = module.run_command([word.replace("%s", path) for word in command])
     return "%s: %s" % (item["path"], (err or out).strip().replace(os.path.dirname(path) + "/", "")) if status else None
 

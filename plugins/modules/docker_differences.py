@@ -133,11 +133,10 @@ engine:
   type: bool
 """
 
-import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name
+from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name, loaded_images
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
 GROUPS = ("images", "networks", "create", "start", "restart", "unlisted_containers", "unlisted_networks")
@@ -253,7 +252,7 @@ def main() -> None:
         if not module.check_mode and any(asked[kind] for kind in ("images", "networks", "containers")):
             module.fail_json(msg="Docker cannot be asked what it has, and nothing was changed: %s" % error)
         engine, images, networks, live = False, {}, [], {}
-    comparison.images(asked["images"], images, json.loads(read_text(asked["record"]) or "{}"))
+    comparison.images(asked["images"], images, loaded_images(asked["record"]))
     comparison.networks(asked["networks"], networks)
     comparison.containers(asked["containers"], live, images)
     # Where Docker is still to be installed, nothing after this module can predict.

@@ -72,7 +72,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.removal import shown, unit_before
@@ -85,6 +85,8 @@ CONFIG = "/etc/docker/daemon.json"
 DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
 DEFAULT_ROOT = "/var/lib/docker"
 UNIT = "docker.service"
+SOCKET = "docker.socket"
+MODE = 0o644
 START_LIMIT_S = 90
 POLL_S = 0.5
 # What dockerd takes over on SIGHUP: dockerd(8), "Miscellaneous options", and its own log line on reload.
@@ -157,16 +159,19 @@ class Engine:
         self.actions: list[str] = []
 
     def old_config(self) -> dict[str, Any]:
-        """The present daemon.json; fails on one that is no JSON object, since it may be somebody's work."""
+        """The present daemon.json; fails on one that is no JSON object, since it may be somebody's work. One of ours that was torn is as good as none."""
         try:
             old = json.loads(self.old_text or "{}")
+            reason = None if isinstance(old, dict) else "is no JSON object"
         except ValueError as error:
-            self.module.fail_json(
-                msg="%s is not JSON: %s. Nothing was changed. Remedy: repair the file, or move it away." % (CONFIG, error)
-            )
-        if not isinstance(old, dict):
-            self.module.fail_json(msg="%s is no JSON object. Nothing was changed. Remedy: repair the file, or move it away." % CONFIG)
-        return dict(old)
+            reason = "is not JSON: %s" % error
+        if reason is None:
+            return dict(old)
+        if not self.change.owns_file(CONFIG):
+            self.module.fail_json(msg="%s %s. Nothing was changed. Remedy: repair the file, or move it away." % (CONFIG, reason))
+        # Nothing to go back to.
+        self.old_text = ""
+        return {}
 
     def info(self) -> dict[str, Any]:
         """What the running daemon says of itself; empty when it does not answer."""
@@ -185,7 +190,7 @@ class Engine:
         status, out, err = self.module.run_command([self.dockerd, "--help"])
         if "--validate" not in out:
             return
-        with trial_file(self.module.tmpdir, os.path.basename(CONFIG), self.text) as path:
+        with trial_file(os.path.basename(CONFIG), self.text) as path:
             status, out, err = self.module.run_command([self.dockerd, "--validate", "--config-file", path])
         if status != 0:
             answer = (err or out).strip().replace(path, CONFIG)
@@ -220,15 +225,17 @@ class Engine:
         self.change.save()
 
     def write(self) -> None:
-        """Write both files where they differ."""
-        if self.text != self.old_text:
-            self.change.write(CONFIG, self.text, 0o644)
-        if self.dropin != self.old_dropin:
-            self.change.write(DROPIN, self.dropin, 0o644)
+        """Write both files where they are not as they should be."""
+        for path, text in self.differing():
+            self.change.write(path, text, MODE)
+
+    def differing(self) -> list[tuple[str, str]]:
+        """The files that are not as they should be, by content or mode: path and text."""
+        return [(path, text) for path, text in ((CONFIG, self.text), (DROPIN, self.dropin)) if not is_as_declared(path, text, MODE)]
 
     def move(self, old_root: str, new_root: str) -> None:
         """Stop the daemon and move its data."""
-        for unit in ("docker.socket", UNIT):
+        for unit in (SOCKET, UNIT):
             self.systemd.attempt("stop", unit)
         if os.path.isdir(new_root) and not os.listdir(new_root):
             os.rmdir(new_root)
@@ -290,7 +297,8 @@ def main() -> None:
     engine = Engine(module)
     new_root = engine.config.get("data-root", DEFAULT_ROOT)
     if engine.dockerd is not None:
-        engine.actions += engine.systemd.settled([UNIT], False, module.check_mode)[1]
+        # The service needs the socket.
+        engine.actions += engine.systemd.settled([UNIT, SOCKET], False, module.check_mode)[1]
     running = engine.dockerd is not None and engine.systemd.is_active(UNIT)
     info = engine.info() if running else {}
     old_root = info.get("DockerRootDir", engine.old_config().get("data-root", DEFAULT_ROOT))
@@ -303,7 +311,7 @@ def main() -> None:
         engine.actions.append("move %s to %s" % (old_root, new_root))
         need = "start"
     engine.actions += [need] if need else []
-    changed = bool(engine.actions) or engine.text != engine.old_text or engine.dropin != engine.old_dropin
+    changed = bool(engine.actions or engine.differing())
     if not module.check_mode:
         engine.record()
         if data:

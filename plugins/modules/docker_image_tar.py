@@ -63,11 +63,10 @@ sha256:
 """
 
 import json
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text, write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name, loaded_images
+from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.image_archive import ArchiveError, Contents, plain_tar, read_archive
 
 LABEL = "net.xuegao.archive"
@@ -129,7 +128,7 @@ def main() -> None:
         module.fail_json(msg="%s cannot be read: %s. Nothing was loaded." % (src, error.strerror))
     except DockerError as error:
         module.fail_json(msg="image %s could not be made from %s: %s" % (name, src, error))
-    record: dict[str, Any] = json.loads(read_text(path) or "{}")
+    record = loaded_images(path)
     entry = {"sha256": contents.sha256, "id": image}
     changed = action != "none" or record.get(name) != entry
     if changed and not module.check_mode:

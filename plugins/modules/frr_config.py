@@ -49,6 +49,10 @@ options:
     description: Seconds to wait for the daemons.
     type: int
     default: 60
+  record:
+    description: Name of the record in which the file stands by its digest, so that P(xuegao.net.verify#role) sees what somebody has edited.
+    type: str
+    version_added: 0.3.0
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -80,6 +84,7 @@ import os
 import re
 from contextlib import AbstractContextManager
 from functools import partial
+from ipaddress import ip_interface
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -91,10 +96,12 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import Polic
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import interfaces_made
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+from ansible_collections.xuegao.net.plugins.module_utils.watchfrr import catch_up, unnoticed
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 RELOAD_PROGRAMS = program.RELOAD_PROGRAMS
@@ -102,6 +109,8 @@ POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 # Until zebra has noticed that the kernel's interface is gone.
 GONE_SECONDS = 30
+# Exit status of timeout(1).
+ENDED_BY_TIMEOUT = 124
 # Of frr.conf, which holds passwords.
 MODE = 0o640
 
@@ -156,9 +165,12 @@ class Frr:
     def reload(self, verb: str, path: str) -> str:
         """Run frr-reload.py. verb: C(--test) or C(--reload). Returns standard output. Raises FrrError on a bad exit status.
 
-        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr.
+        C(--stdout) keeps its log, which holds every line with its secrets, out of /var/log/frr. It asks vtysh, which waits for ever for a daemon that is
+        locked.
         """
         arguments = [
+            "timeout",
+            str(program.RELOAD_S),
             self.reload_program,
             verb,
             "--stdout",
@@ -168,6 +180,11 @@ class Frr:
             os.path.dirname(self.path),
         ]
         status, out, err = self.module.run_command(arguments + [path])
+        if status == ENDED_BY_TIMEOUT:
+            raise FrrError(
+                "frr-reload.py %s has not ended within %d s and was stopped: one of FRR's daemons does not answer vtysh. Remedy: see which by "
+                "`vtysh -d NAME -c 'show version'` on the host." % (verb, program.RELOAD_S)
+            )
         if status != 0:
             errors = [line for line in (out + err).splitlines() if "INFO:" not in line]
             raise FrrError("frr-reload.py %s: %s" % (verb, self.covered("\n".join(errors))))
@@ -194,9 +211,41 @@ class Frr:
             raise FrrError("FRR's daemons do not take all of the policy:\n" + "\n".join(left))
         return lacked
 
+    def links(self) -> dict[str, dict[str, Any]]:
+        """Every interface with its addresses, by name."""
+        return json_links(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1])
+
+    def strange_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
+        """Interface and address, as ip(8) takes it, for each address that somebody has put beside those of FRR by hand.
+
+        On interfaces that the collection made, and in the families that FRR has there; any other is the owner's to give addresses to.
+        """
+        found = []
+        for name, link in self.links().items():
+            wanted = {ip_interface(address) for address in addresses.get(name, [])}
+            for entry in link_addresses(link):
+                own = ip_interface("%s/%d" % (entry["local"], entry["prefixlen"]))
+                passing = (
+                    entry.get("scope") in ("link", "host") or entry.get("dynamic") or own.version not in {item.version for item in wanted}
+                )
+                if own not in wanted and not passing:
+                    peer = " peer %s/%d" % (entry["address"], entry["prefixlen"]) if "address" in entry else ""
+                    found.append((link, name, entry["local"] + peer if peer else str(own)))
+        made = interfaces_made(self.module.warn) if found else set()
+        # Of sessions of L2TP there is no record: they come and go.
+        return [(name, words) for link, name, words in found if name in made or link.get("link_type") == "ppp"]
+
+    def remove_addresses(self, strange: list[tuple[str, str]]) -> None:
+        """Take addresses away that are not FRR's. Raises FrrError when the kernel refuses."""
+        HostChange(self.module).about_to()
+        for name, words in strange:
+            status, out, err = self.module.run_command(["ip", "address", "delete", *words.split(), "dev", name])
+            if status != 0:
+                raise FrrError("%s cannot be taken from %s: %s" % (words, name, (err or out).strip()))
+
     def lost_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Interface and address for each address that its interface lacks. An interface that does not exist lacks nothing."""
-        links = json_links(self.module.run_command(["ip", "-json", "address", "show"], check_rc=True)[1])
+        links = self.links()
         live = {name: {"%s/%d" % (item["local"], item["prefixlen"]) for item in link_addresses(link)} for name, link in links.items()}
         return [(name, address) for name, wanted in addresses.items() if name in live for address in wanted if address not in live[name]]
 
@@ -245,6 +294,15 @@ class Frr:
         status, out, err = self.module.run_command([self.vtysh, "-c", "configure terminal", "-c", "no interface " + section])
         return "" if status == 0 else (out or err).strip() or "exit status %d" % status
 
+    def mend_watch(self) -> list[str]:
+        """Let watchfrr notice what has ended; returns what was done. Raises FrrError when it goes on not noticing."""
+        try:
+            return ["watchfrr had not noticed that process %d has ended" % child for child in catch_up()]
+        except ValueError as error:
+            raise FrrError(
+                "%s. Remedy: `systemctl reload frr.service` gives FRR another watchfrr; no session goes down." % error
+            ) from error
+
     def mend_rib(self, text: str) -> list[str]:
         """Find what FRR has missed of its static routes and next hops, and put it right; returns what was done. Raises FrrError when that fails."""
         rib = Rib(self.module.run_command, self.vtysh, text)
@@ -279,15 +337,15 @@ def trial_file(frr: Frr, text: str) -> AbstractContextManager[str]:
 def write(frr: Frr, text: str) -> None:
     """Write frr.conf with the owner of its directory, which is frr:frr, and without a right for others."""
     owner = os.stat(os.path.dirname(frr.path))
-    HostChange(frr.module).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
+    HostChange(frr.module, frr.module.params["record"]).write(frr.path, text, MODE, owner.st_uid, owner.st_gid)
 
 
 def reload(frr: Frr, text: str) -> list[str]:
     """Make the running configuration that of the file, which holds text; returns the lines that were applied.
 
     An interface that lives cannot be deleted from a configuration, and what is configured on it cannot go with it: it is emptied, after which FRR shows
-    it no more. One that is gone must be deleted whole. Of a reload that fails only what it leaves to apply counts, and it is tried again while there is
-    less of it, or an interface has gone meanwhile.
+    it no more. One that is gone must be deleted whole. Of a reload only what it leaves to apply counts, and it is tried again while there is less of it, or
+    an interface has gone meanwhile: a first one leaves C(bfd) behind, which a session still used. Raises FrrError when something stays.
     """
     changes = left = frr.pending(frr.path)
     if changes:
@@ -296,6 +354,7 @@ def reload(frr: Frr, text: str) -> list[str]:
         living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
         frr.let_go([section for section in interfaces_losing(left) if section not in living])
         emptied = "".join("interface %s\nexit\n!\n" % section.split()[0] for section in interfaces_deleted(left) if section in living)
+        failed: FrrError | None = None
         try:
             if emptied:
                 with trial_file(frr, text + emptied) as trial:
@@ -304,12 +363,12 @@ def reload(frr: Frr, text: str) -> list[str]:
                 write(frr, text)
             else:
                 frr.reload("--reload", frr.path)
-            break
-        except FrrError:
+        except FrrError as error:
             # FRR 8 calls it a failure to take out an address that the kernel has lost, and takes it out.
-            before, left = left, frr.pending(frr.path)
-            if len(left) >= len(before) and all(interface_exists(section.split()[0]) for section in living):
-                raise
+            failed = error
+        before, left = left, frr.pending(frr.path)
+        if left and len(left) >= len(before) and (not failed or all(interface_exists(section.split()[0]) for section in living)):
+            raise failed or FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
     return changes
 
 
@@ -321,12 +380,7 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     if before != text:
         write(frr, text)
     try:
-        changes = reload(frr, text)
-        if changes:
-            left = frr.pending(frr.path)
-            if left:
-                raise FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
-        return changes + frr.give_policy_again(text)
+        return reload(frr, text) + frr.give_policy_again(text)
     except FrrError as error:
         if before == text:
             raise
@@ -353,25 +407,37 @@ def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -
     if not running:
         return []
     lost = ["%s was lost from %s; to be set again" % (address, name) for name, address in frr.lost_addresses(addresses)]
-    return changes + lost + frr.wrong_in_rib(text, before)
+    strange = ["%s on %s is not FRR's; to be taken away" % (words, name) for name, words in frr.strange_addresses(addresses)]
+    late = ["watchfrr has not noticed that process %d has ended; to be told" % child for child in unnoticed()]
+    return late + changes + lost + strange + frr.wrong_in_rib(text, before)
 
 
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:
     """Bring file, running configuration and the kernel's addresses in line; returns what was done. Raises FrrError.
 
-    params: C(daemons), C(timeout) and C(addresses) as the module takes them.
+    params: C(daemons), C(timeout), C(record) and C(addresses) as the module takes them.
     """
     if before != text:
         with trial_file(frr, text) as trial:
             frr.check_syntax(trial)
+    # By its digest verify sees what somebody has edited and let FRR read: file and running configuration agree then.
+    change = HostChange(frr.module, params["record"])
+    change.own_file(frr.path, text)
+    change.save()
     frr.wait_for(params["daemons"], params["timeout"])
+    # Before it is asked to write the configuration.
+    late = frr.mend_watch()
     applied = apply(frr, text, before)
     addresses = params["addresses"]
     lost = frr.wait_for_addresses(addresses) if applied else frr.lost_addresses(addresses)
     if lost:
         frr.set_addresses_again(lost, addresses)
         applied += ["%s was lost from %s" % (address, name) for name, address in lost]
-    applied += frr.mend_rib(text)
+    strange = frr.strange_addresses(addresses)
+    if strange:
+        frr.remove_addresses(strange)
+        applied += ["%s was put on %s by hand, and taken away" % (words, name) for name, words in strange]
+    applied += late + frr.mend_rib(text)
     if os.stat(frr.path).st_mode & 0o777 != MODE:
         HostChange(frr.module).give(frr.path, MODE)
         applied.append("mode of %s" % frr.path)
@@ -387,6 +453,7 @@ def main() -> None:
             "addresses": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
+            "record": {"type": "str"},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -406,7 +473,8 @@ def main() -> None:
         module.exit_json(changed=True, applied=[], diff=diff)
     try:
         applied = predict(frr, text, before, module.params["addresses"]) if module.check_mode else ensure(frr, text, before, module.params)
-    except FrrError as error:
+    except (FrrError, OSError) as error:
+        # A file beside frr.conf may not be written, either: the disk is full, or read-only.
         module.fail_json(msg=re.sub(r"\.frr\.conf\.\w+", "frr.conf", str(error)))
     if applied:
         diff.append({"prepared": "".join(line + "\n" for line in applied)})

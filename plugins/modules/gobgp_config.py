@@ -118,7 +118,7 @@ def complaint_of(module: AnsibleModule, text: str) -> str | None:
     program = module.get_bin_path("gobgpd")
     if program is None:
         return None if module.check_mode else "gobgpd is not installed. Remedy: install the package gobgpd."
-    with trial_file(module.tmpdir, "gobgpd.conf", text) as path:
+    with trial_file("gobgpd.conf", text) as path:
         status, out, err = module.run_command([program, "--dry-run", "--config-file", path])
     if status == 0:
         return None

@@ -76,7 +76,7 @@ ansible_facts:
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
-        - V(settled) (those of the units that run, start at boot, and are as systemd has read them).
+        - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them).
       type: dict
     xgn_way_back:
       description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
@@ -107,6 +107,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -174,14 +175,14 @@ def installed_packages(module: AnsibleModule, family: str) -> dict[str, str]:
 
 
 def settled_units(module: AnsibleModule, units: list[str]) -> list[str]:
-    """Those of the units for which there is nothing to do: they run, start at boot, and their files are as systemd has read them."""
+    """Those of the units for which there is nothing to do: they run, start at boot, and their files are as systemd, and they themselves, have read them."""
     wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
     try:
         found = Systemd(module.run_command).properties(units, *wanted)
     except CommandError:
         # Whoever has something to do with a unit will say what systemd answers.
         return []
-    return [unit for unit in units if found.get(unit) == wanted]
+    return [unit for unit in units if found.get(unit) == wanted and not read_otherwise(unit, record_of(unit))]
 
 
 def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dict[str, Any] | None]:

@@ -35,13 +35,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-unmet:
-  description: One sentence for each requirement that is not met, with its remedy.
+msg:
+  description: How many requirements are not met, and a line with the remedy for each.
   returned: always
-  type: list
-  elements: str
-  sample:
-    - >-
-      WireGuard is in the kernel since 5.6; this kernel is 4.19.0-27-amd64. Remedy: install the distribution's current kernel (Debian: linux-image-amd64)
-      and reboot.
+  type: str
+  sample: |
+    r1 does not meet 1 requirement(s). Nothing was changed on it.
+    - WireGuard is in the kernel since 5.6; this kernel is 4.19.0-27-amd64. Remedy: install the distribution's current kernel and reboot.
 """

@@ -25,7 +25,8 @@ options:
         type: str
         required: true
       table:
-        description: Routing table. It cannot change while the VRF lives.
+        description:
+          - Routing table. With another one the VRF is deleted and made again, with all that is in it - the kernel cannot change it.
         type: int
         required: true
   interfaces:
@@ -202,7 +203,7 @@ commands:
   elements: str
   sample: ["ip link set dev wg0 master CORE"]
 made_again:
-  description: VXLANs and GRE tunnels that were (or would be) deleted and made again, with the reason.
+  description: VRFs, VXLANs and GRE tunnels that were (or would be) deleted and made again, with the reason.
   returned: always
   type: list
   elements: str
@@ -299,8 +300,8 @@ def printed(declared: dict[str, Any]) -> str:
     return json.dumps(declared, indent=1, sort_keys=True) + "\n"
 
 
-def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> list[str]:
-    """The tunnels that must be deleted and made again, and why, with a warning for each. Fails where one does not fit its underlay.
+def to_make_again(module: AnsibleModule, declared: dict[str, Any], previous: dict[str, Any]) -> list[str]:
+    """The VRFs and tunnels that must be deleted and made again, and why, with a warning for each. Fails where a tunnel does not fit its underlay.
 
     Raises InterfaceLayerError.
     """
@@ -310,6 +311,9 @@ def tunnels_to_make_again(module: AnsibleModule, declared: dict[str, Any]) -> li
     if refusals:
         module.fail_json(msg="\n".join(refusals + ["Nothing was changed."]))
     made_again = []
+    for name, (former, table) in layer.tables_to_change(links, declared, previous).items():
+        made_again.append("%s (table %d to %d)" % (name, former, table))
+        module.warn("VRF %s is deleted and made again with all that is in it: what runs there is interrupted" % made_again[-1])
     for part, item in tunnels:
         differences = part.must_be_made_again(links, item)
         if differences:
@@ -414,7 +418,7 @@ def main() -> None:
         if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
             module.exit_json(changed=False, commands=[], made_again=[], missing=[])
         own(change, declared, previous)
-        made_again = tunnels_to_make_again(module, declared)
+        made_again = to_make_again(module, declared, previous)
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
         if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
             lay_way_back(change, declared, predicted)

@@ -23,10 +23,10 @@ options:
     description: Inventory name of the host whose keys are recorded.
     type: str
   record:
-    description: Interface name to public key; null values are left out.
+    description: Interface name to public key, or to a list of those that peers have to accept, the one in use first; empty values are left out.
     type: dict
   resolve:
-    description: Interfaces, each with C(name) and C(peers); a peer has C(name) and may have C(interface) and C(public_key).
+    description: Interfaces, each with C(name) and C(peers); a peer has C(name) and may have C(interface) and C(public_key), one or a list.
     type: list
     elements: dict
   must_resolve:
@@ -48,10 +48,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 public_keys:
-  description: Interface name to peer name to public key.
+  description: Interface name to peer name to public key in use.
   returned: when resolving
   type: dict
   sample: {wg0: {T2: "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="}}
+accepted:
+  description: Interface name to peer name to the public keys to accept, the one in use first.
+  returned: when resolving
+  type: dict
+  sample: {wg0: {T2: ["bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="]}}
 missing:
   description: Peers whose key is not known.
   returned: when resolving

@@ -18,6 +18,10 @@ options:
     description: The file, read at boot.
     type: path
     required: true
+  copy:
+    description: A second file of the same content, for a unit that loads it at boot where the first is broken. Nothing is open until somebody repairs it.
+    type: path
+    version_added: 0.3.0
   content:
     description: What is in it. It must begin by declaring and deleting the table, so that loading it replaces the table. Required to be present.
     type: str
@@ -61,7 +65,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS
 
 def declared_table(module: AnsibleModule, content: str) -> str:
     """Check the new file in place, with the kernel and the rules that are there, and return the listing it leads to."""
-    with trial_file(module.tmpdir, os.path.basename(module.params["path"]), content) as path:
+    with trial_file(os.path.basename(module.params["path"]), content) as path:
         status, out, err = module.run_command(["nft", "-c", "-f", path])
         if status:
             module.fail_json(
@@ -85,17 +89,34 @@ def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
     return nft.live_table(module.params["table"], module.run_command), declared_table(module, content) if present else ""
 
 
-def apply(module: AnsibleModule, content: str, live: str, wanted: str) -> None:
+def recorded(module: AnsibleModule, content: str) -> HostChange:
+    """Take table and file into the record, also where nothing else is to be done: a torn record is written again."""
+    change = HostChange(module, module.params["record"])
+    if module.params["state"] == "present":
+        change.own("table", module.params["table"])
+        for path in paths_of(module):
+            change.own_file(path, content)
+        change.save()
+    return change
+
+
+def paths_of(module: AnsibleModule) -> list[str]:
+    """The file and, where one is wanted, its copy."""
+    return [path for path in (module.params["path"], module.params["copy"]) if path]
+
+
+def apply(module: AnsibleModule, change: HostChange, content: str, live: str, wanted: str) -> None:
     """Write the file and load it, or remove both."""
-    path, present, change = module.params["path"], module.params["state"] == "present", HostChange(module, module.params["record"])
+    path, present = module.params["path"], module.params["state"] == "present"
     # The way back keeps every table of ours.
     change.about_to()
     if present:
-        change.own("table", module.params["table"])
-        change.write(path, content, 0o644)
+        for file in paths_of(module):
+            change.write(file, content, 0o644)
         command = ["nft", "-f", path]
     else:
-        change.remove(path)
+        for file in paths_of(module):
+            change.remove(file)
         command = ["nft", "delete", "table", *module.params["table"].split()]
     if live != wanted:
         status, out, err = module.run_command(command)
@@ -112,6 +133,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "copy": {"type": "path"},
             "content": {"type": "str"},
             "table": {"type": "str", "default": "inet xgn"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -121,20 +143,21 @@ def main() -> None:
         required_if=[("state", "present", ["content"])],
         supports_check_mode=True,
     )
-    path, table, present = module.params["path"], module.params["table"], module.params["state"] == "present"
+    table, present = module.params["table"], module.params["state"] == "present"
     content = module.params["content"] if present else ""
-    before = read_text(path)
-    file_differs = not is_as_declared(path, content, 0o644) if present else os.path.exists(path)
+    # What differs of the files; a copy stands for itself.
+    differing = [file for file in paths_of(module) if (not is_as_declared(file, content, 0o644) if present else os.path.exists(file))]
     try:
         live, wanted = tables(module, content)
     except nft.NftError as error:
         module.fail_json(msg="table %s cannot be read, and nothing was changed: %s" % (table, error))
-    diff: list[dict[str, str]] = [{"before_header": path, "after_header": path, "before": before, "after": content}] if file_differs else []
+    diff = [{"before_header": file, "after_header": file, "before": read_text(file), "after": content} for file in differing]
     if live != wanted:
         diff.append({"before_header": "table " + table, "after_header": "table " + table, "before": live, "after": wanted})
-    changed = file_differs or live != wanted
-    if changed and not module.check_mode:
-        apply(module, content, live, wanted)
+    changed = bool(differing) or live != wanted
+    change = None if module.check_mode else recorded(module, content)
+    if changed and change is not None:
+        apply(module, change, content, live, wanted)
     module.exit_json(changed=changed, diff=diff)
 
 

@@ -12,7 +12,8 @@ description:
   - Writes the configuration and the unit's drop-in of each tunnel, lets openvpn check the configuration first, and enables and starts the unit.
   - Restarts a tunnel only when the running daemon was started with something else than what is declared, or does not read the interface of that name,
     since somebody deleted or renamed it. Otherwise the interface survives that, since it is made before the daemon and belongs to nobody.
-  - A tunnel that does not start gets its former files back. Needs the key files of M(xuegao.net.openvpn_key).
+  - A tunnel that does not start gets its former files back, and one that does not start or connect its former key, too, when it has one.
+    Needs the key files of M(xuegao.net.openvpn_key).
 author: xuegao.net maintainers (@xuegao)
 options:
   tunnels:
@@ -50,6 +51,10 @@ options:
     description: Allow O(tunnels) to be empty although tunnels made earlier would be removed.
     type: bool
     default: false
+  connect_seconds:
+    description: How long to wait until each tunnel is connected with its peer. V(0) does not wait.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -81,7 +86,7 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn_daemon
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
@@ -90,13 +95,13 @@ from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal,
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd, instance_of
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import TUNNELS
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 
-# Where the kernel shows processes.
-PROC = "/proc"
+POLL_S = 0.5
 
 
 class Host:
@@ -145,36 +150,9 @@ def before_shown(path: str, text: str) -> str:
     return text if text.startswith(openvpn.HEADER) else shown(path)
 
 
-def started_with(pid: str) -> str | None:
-    """Digest of the configuration a daemon was started with, from its environment; None when it does not run or does not say."""
-    try:
-        with open("%s/%s/environ" % (PROC, pid), "rb") as stream:
-            variables = stream.read().split(b"\0")
-    except OSError:
-        return None
-    found = [value for value in variables if value.startswith(b"XGN_CONFIGURATION=")]
-    return found[0].partition(b"=")[2].decode() if found else None
-
-
-def interface_of(pid: str) -> str | None:
-    """Name of the interface whose packets a daemon reads, empty when somebody deleted it; None when it has opened none yet.
-
-    The kernel says so of each open /dev/net/tun (tun_chr_show_fdinfo() in Linux' drivers/net/tun.c), by the name that it has now.
-    """
-    for path in glob.glob("%s/%s/fdinfo/*" % (PROC, pid)):
-        try:
-            lines = read_text(path).splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            if line.startswith("iff:"):
-                return line.partition(":")[2].strip()
-    return None
-
-
 def lost_interface(pid: str, name: str) -> str | None:
     """Why a running daemon must be started again: it reads another interface than the one of this name; None when that is not so."""
-    read = interface_of(pid)
+    read = openvpn_daemon.interface_of(pid)
     if read:
         return None if read == name else "its interface has become %s" % read
     # One that calls a name has not opened any before it has an address; that is no reason, as long as the interface waits for it.
@@ -196,7 +174,7 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
         raise openvpn.OpenVPNError(
             "openvpn is not installed, and tunnel %s was not changed. Remedy: install the package openvpn." % tunnel["name"]
         )
-    with trial_file(host.module.tmpdir, tunnel["name"] + ".conf", tunnel["config"]) as path:
+    with trial_file(tunnel["name"] + ".conf", tunnel["config"]) as path:
         status, out, err = host.module.run_command([program, "--config", path, "--show-digests"])
     if status != 0:
         text = (err + out).strip().replace(os.path.dirname(path) + "/", "")
@@ -224,7 +202,7 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     if host.write(dropin, paths[dropin], 0o644):
         host.stale_units = True
     active = unit_state.get("ActiveState") == "active"
-    other = active and started_with(unit_state.get("MainPID", "0")) != digest
+    other = active and openvpn_daemon.started_with(unit_state.get("MainPID", "0")) != digest
     enabled = unit_state.get("UnitFileState") == "enabled"
     mtu = interface_mtu(name)
     lost = lost_interface(unit_state.get("MainPID", "0"), name) if active and not other else None
@@ -247,7 +225,7 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
         host.change.about_to(*notes, *([command_note(TUNNELS, "systemctl", "restart", unit)] if other else []))
     host.reload_units()
     if other or lost or not active:
-        renamed = interface_of(unit_state.get("MainPID", "0")) if lost else None
+        renamed = openvpn_daemon.interface_of(unit_state.get("MainPID", "0")) if lost else None
         if renamed:
             delete_interface(host, renamed)
         start(host, name, unit, before)
@@ -267,6 +245,7 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
         journal = host.systemd.journal(unit, 15)
         # Or systemd would try again, and again.
         host.systemd.attempt("stop", unit)
+        openvpn.switch_back(HostChange(host.module), name)
         for path, text in before.items():
             if text:
                 host.change.write(path, text, 0o600 if path.startswith(openvpn.DIRECTORY) else 0o644)
@@ -280,6 +259,29 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
         raise openvpn.OpenVPNError(
             "tunnel %s: %s. What was there before was put back. The journal ends with:\n%s" % (name, error, journal)
         ) from error
+
+
+def connect(host: Host, tunnel: dict[str, Any], seconds: int) -> None:
+    """Wait until a tunnel is connected. Raises OpenVPNError when it is not in time; the former key is in use again then, if there was one."""
+    name, unit = tunnel["name"], openvpn.unit_name(tunnel["name"], tunnel["role"])
+
+    def state() -> str | None:
+        try:
+            return openvpn_daemon.ask(name).state
+        except OSError:
+            # It has only begun, or systemd starts it again.
+            return None
+
+    found = wait_until(state, lambda told: told == openvpn_daemon.CONNECTED, seconds, POLL_S)
+    if found == openvpn_daemon.CONNECTED:
+        return
+    journal = host.systemd.journal(unit, 15)
+    text = "tunnel %s is not connected with its peer after %d s (%s)." % (name, seconds, found or "its daemon does not answer")
+    # Keys are in no record.
+    if openvpn.switch_back(HostChange(host.module), name):
+        ensure(host, tunnel, host.units([unit]).get(unit, {}))
+        text += " Its former key is in use again; the new one waits as the next, and the peer may go on accepting both."
+    raise openvpn.OpenVPNError("%s The journal ends with:\n%s" % (text, journal))
 
 
 def delete_interface(host: Host, name: str) -> None:
@@ -334,6 +336,7 @@ def main() -> None:
             "tunnels": {"type": "list", "elements": "dict", "required": True, "options": options},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            "connect_seconds": {"type": "int", "default": 0},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -351,6 +354,8 @@ def main() -> None:
             ensure(host, tunnel, units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}))
         if not module.check_mode:
             host.reload_units()
+            for tunnel in tunnels if module.params["connect_seconds"] else ():
+                connect(host, tunnel, module.params["connect_seconds"])
     except (openvpn.OpenVPNError, CommandError) as error:
         module.fail_json(msg=str(error), actions=host.actions)
     module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)

@@ -50,6 +50,27 @@ options:
         holds the name only.
     type: bool
     default: false
+  purpose:
+    description:
+      - What the plan is for, which decides what is refused. Compared is with what the hosts last applied, see O(applied).
+      - V(plan) to be shown. A node that is gone without a word, an id that is another one, and a change that interrupts what need not be interrupted are
+        refused, with the steps that do it.
+      - V(apply) to be applied. As well refused are nodes that are retired and whose hosts have yet to be drained and cleaned (C(xuegao.net.retire)), and
+        changes of which this run would make one half, such as another AS number with C(--limit).
+      - V(retire) to be applied by the run that retires those nodes.
+      - V(look) to compare with what lives. Nothing is refused; all of it is a warning.
+    type: str
+    choices: [plan, apply, retire, look]
+    default: plan
+  interrupt:
+    description: Somebody says yes to changes that interrupt what need not be interrupted.
+    type: bool
+    default: false
+  rollout:
+    description:
+      - What C(xgn_rollout) says (C(docs/rollout.md)). The hosts of the play are divided into batches, in RV(rollout). An empty text,
+        V(false) or nothing stands for none.
+    type: raw
 extends_documentation_fragment:
   - xuegao.net.attributes
 author:
@@ -111,9 +132,42 @@ tcp_mss:
   returned: success
   type: dict
   sample: {ipv4: 1372}
+identity:
+  description: What changes the identity of nodes, links and VRFs, in sentences - AS number, table, loopback, addresses of links, type of a link, site, name.
+  returned: success
+  type: list
+  elements: str
+  sample: ["cloud-edge: AS number 65502 becomes 65510 (xgn_sites.cloud.asn). All its BGP sessions end, those with hq-core, and begin anew with the new number."]
+together:
+  description: Hosts that have to make a change in one run, by the change; those that a run does not take, or that cannot be reached, follow later.
+  returned: success
+  type: dict
+  sample: {"cloud-edge: AS number 65502 becomes 65510": [cloud-edge, hq-core]}
+retired:
+  description: Nodes that leave the network, and routers in containers on them, each with what is still to be done about its host; empty when nothing is.
+  returned: success
+  type: dict
+  sample: {branch: ""}
+retirement:
+  description: For nodes whose retirement is to be brought to its end, whether Ansible manages it, which nodes meet it, and what is lost, in sentences.
+  returned: success
+  type: dict
+  sample: {branch: {managed: true, peers: [hq-core], lines: ["branch (id 5) leaves the network."]}}
+farewell:
+  description: All that is said in RV(retirement), then what changes on the hosts that stay.
+  returned: success
+  type: list
+  elements: str
+rollout:
+  description:
+    - C(batches), in order, each with C(hosts) and the routers in C(containers) that they carry; C(neighbors), which are looked at before and after a batch,
+      divided among its hosts; and C(settle_seconds), from the last change of a batch until then.
+  returned: when O(rollout) says something
+  type: dict
+  sample: {batches: [{hosts: [edge1], containers: []}], neighbors: {edge1: [core1, core2]}, settle_seconds: 10}
 changes:
   description: What changes on each host since it last applied its variables, in sentences.
-  returned: in diff mode
+  returned: in diff mode, and when a node is retired
   type: dict
   sample: {hq-core: ["WireGuard interface wg3: added"]}
 """

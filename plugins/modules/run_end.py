@@ -30,6 +30,11 @@ options:
   directory:
     description: Where it is recorded what the hosts applied, on the controller. C(.applied) beside the inventory when not given.
     type: path
+  key_registries:
+    description: Where public keys are recorded. What is kept there under the former name of a node that was renamed goes, as its former record does.
+    type: list
+    elements: path
+    default: []
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """

@@ -68,18 +68,22 @@ RETURN = r"""
 """
 
 import os
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import NET
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
+MODE = 0o644
+BOUND = re.compile(r"^BindToDevice=(.+)$", re.MULTILINE)
 WAIT_S = 15
 POLL_S = 0.3
 
@@ -107,7 +111,10 @@ def sockets_down(module: AnsibleModule) -> list[str]:
 
     def stands(unit: str) -> bool:
         state = states.get(unit, {})
-        own = [item["path"] for item in module.params["files"] if item["path"].endswith("/" + unit)]
+        files = [item for item in module.params["files"] if item["path"].endswith("/" + unit)]
+        # A socket is bound to the number of a VRF's device, which is another one when the VRF was made again.
+        devices = [device for item in files for device in BOUND.findall(item["content"])]
+        own = [*(item["path"] for item in files), *(os.path.join(NET, device, "ifindex") for device in devices)]
         read = state.get("NeedDaemonReload") != "yes" and not read_otherwise(unit, own)
         return read and all(state.get(key) == value for key, value in right.items())
 
@@ -119,6 +126,11 @@ def make_live(module: AnsibleModule) -> list[list[str]]:
     sockets = module.params["sockets"]
     units = [["daemon-reload"], *(["restart", unit] for unit in sockets)]
     return [*(units if sockets else []), ["reload-or-restart", module.params["unit"]]]
+
+
+def has_other_mode(path: str) -> bool:
+    """Say whether a file is there, and has another mode than it is written with."""
+    return os.path.exists(path) and os.stat(path).st_mode & 0o7777 != MODE
 
 
 class Listeners:
@@ -135,11 +147,19 @@ class Listeners:
         self.after: dict[str, str | None] = {item["path"]: item["content"] for item in module.params["files"]}
         self.after.update(dict.fromkeys(module.params["absent"] + unlisted))
 
+    def record(self) -> None:
+        """Record files and sockets, also where nothing else is to be done: a torn record is written again."""
+        for item in self.module.params["files"]:
+            self.change.own_file(item["path"], item["content"])
+        for unit in self.module.params["sockets"]:
+            self.change.own("unit", unit)
+        self.change.save()
+
     def write(self, contents: dict[str, str | None]) -> None:
         """Give every file its content; None removes it."""
         for path, text in contents.items():
             if text is not None:
-                self.change.write(path, text, 0o644)
+                self.change.write(path, text, MODE)
             else:
                 self.change.remove(path)
 
@@ -167,8 +187,6 @@ class Listeners:
             *(unit_note(unit, SERVICES) for unit in self.unlisted_sockets),
             *(command_note(SERVICES, "systemctl", *words) for words in make_live(module)),
         )
-        for unit in module.params["sockets"]:
-            self.change.own("unit", unit)
         for unit in self.unlisted_sockets:
             systemd.attempt("disable", "--now", "--quiet", unit)
         self.write(self.after)
@@ -217,12 +235,16 @@ def main() -> None:
         for path in listeners.paths
         if listeners.before[path] != listeners.after[path]
     ]
+    modes = [path for path, text in listeners.after.items() if listeners.before[path] == text and has_other_mode(path)]
+    diff += [{"before_header": path, "after_header": path, "before": "another mode\n", "after": "mode %04o\n" % MODE} for path in modes]
     wanted = set(module.params["addresses"])
     live = listening(module) if wanted else set()
     if live != wanted:
         shown = ["".join(address + "\n" for address in sorted(addresses)) for addresses in (live, wanted)]
         diff.append({"before_header": "sshd listens", "after_header": "sshd listens", "before": shown[0], "after": shown[1]})
     changed = bool(diff or listeners.unlisted_sockets) or bool(sockets_down(module))
+    if not module.check_mode:
+        listeners.record()
     if changed and not module.check_mode:
         listeners.apply()
     module.exit_json(changed=changed, diff=diff)

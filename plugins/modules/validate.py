@@ -20,9 +20,10 @@ options:
       - What a plan of the network says of this host.
       - V(none) where there is none, so that its variables are all there is; V(ours) where it has planned variables.
       - V(others) where the plan has variables of other hosts only. Such a host must declare something itself, or it would become a router without links.
+      - V(retired) where the node of this host leaves the network, so that the host needs no variables.
       - V(refused) where the intent has mistakes. Rules that compare several variables are left out then, since most of these are missing.
     type: str
-    choices: [none, ours, others, refused]
+    choices: [none, ours, others, retired, refused]
     default: none
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff

@@ -22,6 +22,10 @@ options:
     description: Directory on the controller with one file of WireGuard public keys per host.
     type: path
     required: true
+  retired:
+    description:
+      - The node of this host is retired. Do not gather; the one check of the host is whether all that it applied is gone, which fails when this says why not.
+    type: str
   error:
     description: Do not gather; record this reason as the one failed check of the host.
     type: str

@@ -35,12 +35,24 @@ options:
       direct:
         description: Whether the next hop is on a connected subnet; for role P(xuegao.net.verify#role).
         type: bool
+  expects:
+    description:
+      - Whether those sessions and routes have to be back; a new connection is enough otherwise. V(false) where the other end of a session gets its half of
+        a change later in the same run.
+    type: bool
+    default: true
   wait_seconds:
     description: Time for sessions and routes to come back. As long as the way back when not given.
     type: int
   hold_seconds:
     description: Do not end it, but give what comes next and is no module of this collection, such as the installation of packages, that many seconds.
     type: int
+  restore:
+    description:
+      - Have the host restore at once what was there before, whether or not anything is missing. Nothing where it has nothing to confirm, or has done so
+        already. What cannot be restored is told in RV(failures); the module does not fail for it.
+    type: bool
+    default: false
   frr_conf:
     description: File that says which sessions are planned.
     type: path
@@ -67,6 +79,15 @@ missing:
   type: list
   elements: str
   sample: ["BGP session with 10.255.0.3 in VRF CORE"]
+restored:
+  description: Whether the host has what was there before the changes of this run.
+  returned: with O(restore), outside of check mode
+  type: bool
+failures:
+  description: What could not be restored.
+  returned: with O(restore), outside of check mode
+  type: list
+  elements: str
 """
 
 import json
@@ -126,17 +147,53 @@ class Comparison:
         return found
 
 
+def last_report() -> dict[str, Any]:
+    """What the host has left of its last restoring; nothing when there was none."""
+    try:
+        found: dict[str, Any] = json.loads(read_text(os.path.join(program.tried(), "report.json")))
+    except ValueError:
+        return {}
+    return found
+
+
 def restored() -> str:
     """What the host says of its last restoring."""
-    try:
-        report: dict[str, Any] = json.loads(read_text(os.path.join(program.tried(), "report.json")))
-    except ValueError:
+    report = last_report()
+    if not report:
         return "It has left no report."
     # The record goes with the files of which it speaks.
     files = ", ".join(path for path in report["restored"] if not path.startswith(ROOT + "/")) or "no file"
     failures = "".join("\n- " + line for line in report["failures"])
     text = "Restored: %s. What was tried lies in %s until the next run." % (files, program.tried())
     return text + ("\nNot all of it worked:" + failures if failures else "")
+
+
+def has_restored(module: AnsibleModule) -> bool:
+    """Have the host restore at once, and wait for it. Returns whether it came to its end. Raises WayBackError."""
+    program.set_deadline(0)
+    if not way_back.somebody_waits():
+        way_back.wait_on_the_host(module)
+    return not wait_until(lambda: os.path.isdir(program.armed()), lambda found: not found, RESTORE_S, POLL_S)
+
+
+def go_back(module: AnsibleModule) -> None:
+    """Have the host restore what this run has changed, and finish the module."""
+    run = program.snapshot().get("run") or module.params["way_back_run"]
+    begun = os.path.isdir(program.armed())
+    try:
+        over = not begun or has_restored(module)
+    except way_back.WayBackError as error:
+        module.fail_json(msg=str(error))
+    report = last_report()
+    mine = bool(run) and run in (report.get("run"), report.get("told"))
+    failures = report.get("failures", []) if mine else []
+    if not over:
+        failures = ["it is still restoring what was there before"]
+    for failure in failures:
+        module.warn("not all of what was there before could be restored: %s" % failure)
+    # A host that had armed nothing has nothing to say of it.
+    facts = {"ansible_facts": {way_back.FACT: {"armed": not over}}} if begun or mine else {}
+    module.exit_json(changed=begun, restored=not over or mine, failures=failures, **facts)
 
 
 def end(module: AnsibleModule) -> None:
@@ -150,7 +207,7 @@ def end(module: AnsibleModule) -> None:
     def look() -> list[str]:
         # We are here, so nobody is cut off.
         program.set_deadline(max(seconds, 10))
-        return comparison.missing()
+        return comparison.missing() if module.params["expects"] else []
 
     limit = module.params["wait_seconds"]
     missing = wait_until(look, lambda found: not found, seconds if limit is None else limit, POLL_S)
@@ -161,10 +218,7 @@ def end(module: AnsibleModule) -> None:
             module.fail_json(msg="%s. %s" % (error, restored()))
         # What was changed has been told by who changed it.
         module.exit_json(changed=False, ansible_facts=armed)
-    program.set_deadline(0)
-    if not way_back.somebody_waits():
-        way_back.wait_on_the_host(module)
-    there = wait_until(lambda: os.path.isdir(program.armed()), lambda found: not found, RESTORE_S, POLL_S)
+    there = not has_restored(module)
     lines = "".join("\n- " + line for line in missing)
     done = "It is still restoring what was there before." if there else "The host has restored what was there before. " + restored()
     module.fail_json(msg="After the changes of this run this did not come back:%s\n%s" % (lines, done), missing=missing)
@@ -175,8 +229,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
+            "expects": {"type": "bool", "default": True},
             "wait_seconds": {"type": "int"},
             "hold_seconds": {"type": "int"},
+            "restore": {"type": "bool", "default": False},
             "frr_conf": {"type": "path", "default": program.FRR_CONF},
             **way_back.OPTIONS,
         },
@@ -186,6 +242,8 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=False)
     renew(module.params["lock_run"], hold or 0)
+    if module.params["restore"]:
+        go_back(module)
     if hold is None:
         end(module)
     elif os.path.isdir(program.armed()):

@@ -201,7 +201,7 @@ def stripped(host: Host, interface: dict[str, Any], text: str, live: wireguard_d
     The process substitution of the manual page reads an empty file when strip fails, and an empty file takes the
     interface's identity away: so the output is looked at before anything reads it.
     """
-    with trial_file(host.module.tmpdir, interface["name"] + ".conf", text) as source:
+    with trial_file(interface["name"] + ".conf", text) as source:
         out = host.run("wg-quick", "strip", source)
     if "PrivateKey" not in out:
         raise wireguard.WireGuardError(
@@ -216,7 +216,7 @@ def stripped(host: Host, interface: dict[str, Any], text: str, live: wireguard_d
 
 def synchronise(host: Host, name: str, text: str, public_before: str | None, same_key: bool) -> None:
     """Give a living interface a configuration as `stripped` returns it, and make sure that it keeps its identity."""
-    with trial_file(host.module.tmpdir, name + ".stripped", text) as path:
+    with trial_file(name + ".stripped", text) as path:
         host.run("wg", "syncconf", name, path)
     public_after = host.run("wg", "show", name, "public-key").strip()
     if same_key and public_after != public_before:

@@ -78,7 +78,8 @@ def main() -> None:
             private = wireguard.private_key(name)
         except wireguard.WireGuardError as error:
             module.fail_json(msg=str(error))
-        stored = os.path.exists(wireguard.key_path(name))
+        # One that was emptied comes back from the file that wg-quick reads.
+        stored = wireguard.stored_key(name) is not None
         rotate = module.params["rotate"]
         if module.params["create"] and (rotate or not stored):
             made.append(name)

@@ -31,6 +31,7 @@ HOSTS = ("hq-core", "hq-nfv", "cloud-edge", "cloud-node")
 # The router in a container of cloud-node: a host of the inventory without a machine of its own.
 CONTAINER = "igp"
 COMMAND_SECONDS = 120
+STOP_SECONDS = 20
 # Emulated machines on a busy controller.
 PATIENCE_SECONDS = 180
 POLL_SECONDS = 1.0
@@ -39,6 +40,8 @@ UNFINISHED = (
     "systemctl list-jobs --plain --no-legend | sed 's/^ *[0-9]* *//; s/  */ /g'; cut -d' ' -f1 /proc/uptime"
 )
 CLOCK_SAMPLES = 10
+# Of the packets sent last some may still be on their way.
+IN_FLIGHT = 10
 # Programs that run on the machines; two are those of a container scenario. In memory, so that nothing stays over a boot, and in a directory of this
 # process: two people may look at one running lab.
 REMOTE = f"/run/xgn-tests-{os.getpid()}"
@@ -145,6 +148,40 @@ class Clock:
     error: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """A stream of numbered packets: how many were sent, how many never answered, and the longest time without an answer, in seconds."""
+
+    sent: int
+    lost: int
+    gap: float
+
+    def __str__(self) -> str:
+        return f"{self.lost} of {self.sent}, {self.gap:.1f} s"
+
+
+def stream_of(lines: Sequence[str]) -> Stream | None:
+    """Read what `ping -D -O` printed; None where nothing was answered.
+
+    The time without an answer also counts when none comes any more.
+    """
+    answered: dict[int, float] = {}
+    sent, ended = 0, 0.0
+    for line in lines:
+        match = re.match(r"\[([\d.]+)\] (.*)icmp_seq=(\d+)", line)
+        if match:
+            sent, ended = max(sent, int(match[3])), max(ended, float(match[1]))
+            if "bytes from" in match[2]:
+                answered.setdefault(int(match[3]), float(match[1]))
+    if not answered:
+        return None
+    # The first packet is answered before anything is done.
+    counted = max(max(answered), sent - IN_FLIGHT)
+    times = [*sorted(answered.values()), ended]
+    gap = max(after - before for before, after in itertools.pairwise(times))
+    return Stream(counted, sum(number not in answered for number in range(1, counted + 1)), round(gap, 2))
+
+
 class Pinger:
     """Sends a packet every tenth of a second from a namespace of a machine, and tells how long none was answered."""
 
@@ -160,6 +197,13 @@ class Pinger:
         answered = {int(match[1]) for line in lines if (match := re.search(r"bytes from .* icmp_seq=(\d+) ", line))}
         last = max(answered)
         return last, [number for number in range(1, last + 1) if number not in answered]
+
+    def stream(self) -> Stream | None:
+        """End it. What became of its packets; None where its machine has gone, and what it counted with it."""
+        try:
+            return stream_of(self.background.stop(STOP_SECONDS))
+        except subprocess.TimeoutExpired:
+            return None
 
     def longest_gap(self) -> float:
         """End it. Seconds between two answers, at most, as the sending machine's clock saw them."""
@@ -180,7 +224,9 @@ class Network:
     def close(self) -> None:
         """Take the probes away and end all connections."""
         for shell in self.on.values():
-            shell.run(f"rm -rf {REMOTE}")
+            # One that does not answer is no reason to keep the others.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                shell.run(f"rm -rf {REMOTE}")
             shell.close()
         self.directory.cleanup()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ def test_identity(host: Any, known: dict[str, Any], name: str) -> None:
     assert recorded(known["inventory_hostname"])[name] == shown
     conf = host.file(f"/etc/openvpn/{role_of(known, name)}/{name}.conf").content_string.splitlines()
     assert f"peer-fingerprint {recorded(known['other'])[name]}" in conf
+
+
+@pytest.mark.parametrize("name", MTU)
+def test_nothing_of_a_rotation_is_left(host: Any, known: dict[str, Any], name: str) -> None:
+    """One key at each end, and one that the other accepts."""
+    assert host.check_output(f"ls /etc/openvpn/keys | grep '^{name}[.]'") == f"{name}.pem"
+    conf = host.file(f"/etc/openvpn/{role_of(known, name)}/{name}.conf").content_string
+    assert re.findall("(?:[0-9A-F]{2}:){31}[0-9A-F]{2}", conf) == [recorded(known["other"])[name]]
 
 
 @pytest.mark.parametrize("name", MTU)

@@ -139,6 +139,7 @@ class Record:
         variables: what it applied.
         later: a run after that which changed the host and did not get to the end of it; None when there was none.
         what: what that run did, the words after "a run".
+        left: since when the network goes on without the host, though what it applied is still there; None for one that belongs to it.
     """
 
     applied: Moment | None = None
@@ -146,6 +147,7 @@ class Record:
     variables: Mapping[str, Any] = field(default_factory=dict)
     later: Moment | None = None
     what: str = ""
+    left: Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,12 @@ def recorded_hosts(directory: Path) -> list[str]:
     return sorted(path.stem for path in directory.glob("*.txt") if path.is_file() and not path.name.startswith("."))
 
 
-def read_record(directory: Path, host: str) -> Record | None:
+def read_record(directory: Path, host: str, former: str = "") -> Record | None:
     """Return what is recorded of a host, or None. One that has been put away counts as long as there is no other.
+
+    Parameters:
+        directory, host: whose.
+        former: name that the host had before; what is recorded under it counts as long as there is nothing under the new one.
 
     Raises:
         ValueError: the file is no record, such as one that was half written.
@@ -199,13 +205,14 @@ def read_record(directory: Path, host: str) -> Record | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
+        return read_record(directory, former) if former else None
     except ValueError:
         raise ValueError(f"{path} is no record of what a host applied. {_REMEDY}") from None
     try:
-        applied, later = (Moment(**found[name]) if found[name] else None for name in ("applied", "later"))
-        record = Record(applied, str(found["key"]), dict(found["variables"]), later, str(found["what"]))
-    except (KeyError, TypeError, ValueError):
+        # Records of an older version have no word of the last.
+        applied, later, left = (Moment(**found[name]) if found.get(name) else None for name in ("applied", "later", "left"))
+        record = Record(applied, str(found["key"]), dict(found["variables"]), later, str(found["what"]), left)
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"{path} is no record of what a host applied. {_REMEDY}") from None
     return record
 
@@ -222,14 +229,14 @@ def write_record(directory: Path, host: str, record: Record) -> None:
     record_file(directory / _LEFT, host).unlink(missing_ok=True)
 
 
-def note_later(directory: Path, host: str, moment: Moment, what: str) -> None:
-    """Note that a run has begun to change a host, which it may not finish. What was applied before stays. Parameters: as in `Record`.
+def note_later(directory: Path, host: str, moment: Moment, what: str, former: str = "") -> None:
+    """Note that a run has begun to change a host, which it may not finish. What was applied before stays. Parameters: as in `Record` and `read_record`.
 
     Raises:
         ValueError: there is something that is no record; it stays as it is.
         OSError: it cannot be read or written.
     """
-    write_record(directory, host, replace(read_record(directory, host) or Record(), later=moment, what=what))
+    write_record(directory, host, replace(read_record(directory, host, former) or Record(), later=moment, what=what))
 
 
 def put_away(directory: Path, host: str) -> None:
@@ -242,10 +249,22 @@ def put_away(directory: Path, host: str) -> None:
     record_file(directory, host).replace(record_file(directory / _LEFT, host))
 
 
-def known_record(directory: Path, host: str) -> Record:
-    """Return what is recorded of a host; an empty record where there is none, or one that cannot be read."""
+def forget(directory: Path, host: str) -> bool:
+    """Remove all that is recorded of a host. Returns whether there was something.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    paths = [path for path in (record_file(directory, host), record_file(directory / _LEFT, host)) if path.exists()]
+    for path in paths:
+        path.unlink()
+    return bool(paths)
+
+
+def known_record(directory: Path, host: str, former: str = "") -> Record:
+    """Return what is recorded of a host; an empty record where there is none, or one that cannot be read. Parameters as of `read_record`."""
     try:
-        return read_record(directory, host) or Record()
+        return read_record(directory, host, former) or Record()
     except (OSError, ValueError):
         return Record()
 

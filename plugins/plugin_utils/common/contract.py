@@ -510,7 +510,7 @@ class OpenvpnTunnel(TypedDict):
     remote_port: NotRequired[int]
     peer: str
     peer_interface: NotRequired[str]
-    peer_fingerprint: NotRequired[str]
+    peer_fingerprints: NotRequired[list[str]]
     mtu: int
     underlay_vrf: NotRequired[str]
     ping_interval: NotRequired[int]
@@ -523,9 +523,26 @@ class OpenvpnVariables(TypedDict):
     openvpn_tunnels: NotRequired[list[OpenvpnTunnel]]
     openvpn_tls_version_min: NotRequired[str]
     openvpn_key_registry: NotRequired[str]
-    openvpn_rotate_keys: NotRequired[bool]
     openvpn_remove_unlisted: NotRequired[bool]
     openvpn_remove_all: NotRequired[bool]
+
+
+class PreflightNodeLink(TypedDict):
+    """One of preflight_node.links."""
+
+    id: int
+    type: str
+    peer: str
+    interface: str
+
+
+class PreflightNode(TypedDict):
+    """preflight_node: What this host is in the plan, which gives it."""
+
+    id: NotRequired[int]
+    site: NotRequired[str]
+    runs_on: NotRequired[str]
+    links: NotRequired[list[PreflightNodeLink]]
 
 
 class PreflightVariables(TypedDict):
@@ -534,6 +551,7 @@ class PreflightVariables(TypedDict):
     preflight_needs_mpls: NotRequired[bool]
     preflight_allow_network_manager: NotRequired[bool]
     preflight_artifact_wait: NotRequired[int]
+    preflight_node: NotRequired[PreflightNode]
     preflight_lock_minutes: NotRequired[int]
 
 
@@ -573,6 +591,7 @@ class VerifyVariables(TypedDict):
     verify_roles: NotRequired[list[str]]
     verify_reach: NotRequired[list[VerifyReach]]
     verify_routes: NotRequired[list[VerifyRoute]]
+    verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]
     verify_handshake_max_age: NotRequired[int]

@@ -9,11 +9,12 @@ keeps them equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils.openvpn import FINGERPRINT_PATTERN
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import KEY_PATTERN
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 
@@ -340,6 +341,24 @@ def mac_problems(path: Place, mac: str) -> Iterator[Problem]:
         yield Problem(path, "is a multicast MAC address", show(mac), "the first byte must be even, for example 02:00:00:00:00:01")
     elif not int(mac.replace(":", ""), 16):
         yield Problem(path, "is no MAC address", show(mac), "zero stands for none; write one such as 02:00:00:00:00:01")
+
+
+def fingerprint_problems(path: Place, fingerprints: Sequence[str]) -> Iterator[Problem]:
+    """Report what is no fingerprint as openvpn(8) takes them in ``peer-fingerprint``, and what is given twice.
+
+    Parameters:
+        path: of the list.
+        fingerprints: as written.
+    """
+    first: dict[str, Place] = {}
+    for index, written in enumerate(fingerprints):
+        here = path.at(index)
+        if not FINGERPRINT_PATTERN.fullmatch(written):
+            hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
+            yield Problem(here, "is no SHA-256 fingerprint", show(written), hint)
+        elif written.upper() in first:
+            yield Problem(here, "is given twice", show(written), f"the same fingerprint stands at {first[written.upper()]}")
+        first.setdefault(written.upper(), here)
 
 
 def wireguard_key_problems(path: Place, key: str, *, secret: bool = False) -> Iterator[Problem]:

@@ -271,7 +271,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layers={"tcp": "openvpn_tcp", "udp": "openvpn_udp"},
             variant="transport",
             keys=("transport", *_TUNNEL_KEYS),
-            end_keys=("listen_port", *_TUNNEL_END_KEYS),
+            end_keys=("listen_port", "fingerprints", *_TUNNEL_END_KEYS),
             port_settings="xgn_openvpn",
             ports=Ports(protocol="tcp", protocol_option="transport", listener="server"),
             role="openvpn",

@@ -32,7 +32,7 @@ class MissingId:
         return Place.of(self.section, self.key)
 
 
-def missing_ids(raw: Mapping[str, Any], taken: Iterable[int] = ()) -> list[MissingId]:
+def missing_ids(raw: Mapping[str, Any], taken: Iterable[int] = (), taken_by_nodes: Iterable[int] = ()) -> list[MissingId]:
     """Return the nodes, links and segments without an id, each with a proposal.
 
     A proposal is one more than the largest id of its section, never the id of something that was removed in between, unless it was the
@@ -40,9 +40,10 @@ def missing_ids(raw: Mapping[str, Any], taken: Iterable[int] = ()) -> list[Missi
 
     Parameters:
         raw: the intent.
-        taken: ids of links that come from patterns.
+        taken: ids of links that come from patterns, or that a host carries which is no node any more.
+        taken_by_nodes: ids of such hosts.
     """
-    found = _missing("xgn_nodes", _named(raw.get("xgn_nodes")), 1, set())
+    found = _missing("xgn_nodes", _named(raw.get("xgn_nodes")), 1, set(taken_by_nodes))
     found += _missing("xgn_links", _listed(raw.get("xgn_links")), 1, set(taken))
     found += _missing("xgn_segments", _listed(raw.get("xgn_segments")), 1000, set())
     return found
@@ -70,26 +71,28 @@ def _missing(section: str, entries: list[tuple[str | int, object]], first: int, 
 
 
 def id_problems(raw: Mapping[str, Any], intent: Intent) -> Findings:
-    """Return missing and duplicate ids of nodes, links and segments. Entries concerned are marked as broken."""
-    taken = [link.id for link in intent.links if link.pattern]
+    """Return missing and duplicate ids of nodes, links and segments, retired ones among them. Entries concerned are marked as broken."""
+    # Those that leave come first: it is the other one that has to take another id.
+    nodes, links = [*intent.retired.nodes.values(), *intent.nodes.values()], [*intent.retired.links, *intent.links]
+    taken = [link.id for link in links if link.pattern]
     problems = Findings()
     for missing in missing_ids(raw, taken):
         hint = f"the next free one is {missing.proposal}; playbook xuegao.net.assign_ids writes it into the file"
         problems.add(Problem(missing.path.at("id"), "is required", hint=hint))
-    for node in intent.nodes.values():
+    for node in nodes:
         node.broken = node.id < 1
     owners: dict[int, Place] = {}
-    free = max((node.id for node in intent.nodes.values()), default=0) + 1
-    for node in intent.nodes.values():
+    free = max((node.id for node in nodes), default=0) + 1
+    for node in nodes:
         if not node.broken:
             # Everything else that such a node has twice follows from the id.
             node.broken = _claim(owners, node.id, node.path, node.path.at("id"), "node", problems, free)
     if intent.settings.bgp.asn_base is not None:
-        for node in intent.nodes.values():
+        for node in nodes:
             node.unsure |= {"asn"} if node.broken else set()
-    _duplicates(intent.links, "link", intent.lost_links, problems)
+    _duplicates(links, "link", intent.lost_links, problems)
     _duplicates(intent.segments, "segment", intent.lost_segments, problems)
-    for item in intent.links:
+    for item in links:
         item.broken = item.broken or item.id < 0
     return problems
 

@@ -16,17 +16,20 @@ _LISTED = 5
 _ALIKE = 0.8
 
 
-def unmatched(planned: Collection[str], hosts: Mapping[str, Collection[str]], variables: Mapping[str, Any]) -> list[Problem]:
+def unmatched(
+    planned: Collection[str], hosts: Mapping[str, Collection[str]], variables: Mapping[str, Any], retired: Collection[str] = ()
+) -> list[Problem]:
     """Return the problems of names that only the intent, or only the inventory knows.
 
     Parameters:
         planned: names of the managed nodes, and of the containers that are routers.
         hosts: names of the inventory's hosts, each with the names of its variables.
         variables: the intent, which is the same for all hosts.
+        retired: names of nodes and containers that leave the network, of which the inventory may still have the host.
     """
     found = []
     missing = sorted(set(planned).difference(hosts))
-    strangers = [host for host in hosts if host not in planned and not DECLARING.intersection(hosts[host])]
+    strangers = [host for host in hosts if host not in planned and host not in retired and not DECLARING.intersection(hosts[host])]
     if missing:
         more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
         names = ", ".join(show(name) for name in missing[:_LISTED]) + more

@@ -118,6 +118,7 @@ class Node:
         broken: it has no id of its own, so that nothing is concluded from what comes from the id.
         unsure: keys that may be missing, or be others than meant, because of a mistake that is told already.
         asn_path: where its AS number is written: with the node, or with its site.
+        was: its former name, where it is renamed.
     """
 
     name: str
@@ -126,6 +127,8 @@ class Node:
     site: str | None = None
     groups: tuple[str, ...] = ()
     managed: bool = True
+    retired: bool = False
+    was: str | None = None
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
@@ -169,6 +172,7 @@ class WrittenEnd:
     listen_port: int | None = None
     endpoint: str | None = None
     public_key: str | None = None
+    fingerprints: tuple[str, ...] = ()
     mac: str | None = None
 
 
@@ -375,6 +379,25 @@ class Container:
 
 
 @dataclass(slots=True)
+class Retired:
+    """What leaves the network. It keeps its ids, and no stage but the reading knows more of it.
+
+    Attributes:
+        nodes: by name.
+        links: those that end at one of them.
+        containers: the node of each container that is a router and ran on one of them.
+        peers: names of the nodes that stay and have a link or a segment with each of them.
+        steered: the prefixes that each of them might steer.
+    """
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    containers: dict[str, str] = field(default_factory=dict)
+    peers: dict[str, set[str]] = field(default_factory=dict)
+    steered: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Intent:
     """Everything a person wrote, resolved."""
 
@@ -389,6 +412,7 @@ class Intent:
     dns_nodes: frozenset[str] = frozenset()
     sites: Mapping[str, Site] = field(default_factory=dict)
     containers: list[Container] = field(default_factory=list)
+    retired: Retired = field(default_factory=Retired)
     # What was found when it was read, so that rules do not draw conclusions from what could not be.
     reading: Findings = field(default_factory=Findings)
     # Ids that belong to an entry which could not be read, or to two, and where that is; None for such an entry whose id could not be read either.

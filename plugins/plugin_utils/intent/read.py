@@ -27,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_addresses import read_address, read_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import known_vrf, read_links, read_segments, select
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.retirement import leave_out_retired
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import SECTIONS, Settings, settings_of
 
@@ -96,6 +97,7 @@ class _Reader:
             intent.dns_nodes = frozenset(node.name for node in chosen)
         read_links(self.written, self.options, intent, self.problems)
         read_segments(self.written, self.options, intent, self.problems)
+        leave_out_retired(intent, self.problems)
         read_containers(intent, self.problems)
         return intent
 
@@ -211,7 +213,7 @@ class _Reader:
         known_vrf(vrf, path.at("vrf") if "vrf" in entry else Place.of("xgn_sites", site, "vrf"), vrfs, self.problems)
         asn_base = self.written.get("xgn_bgp", {}).get("asn_base")
         number = entry.get("id", 0)
-        node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], vrf=vrf)
+        node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], entry["retired"], entry.get("was"), vrf=vrf)
         node.asn = entry.get("asn", shared.asn if shared else None)
         of_the_site = "asn" not in entry and node.asn is not None
         node.asn_path = (Place.of("xgn_sites", site) if of_the_site else path).at("asn")

@@ -173,6 +173,7 @@ def _end(node: Node, path: Place, written: Mapping[str, Any], intent: Intent, pr
             written.get("listen_port"),
             written.get("endpoint"),
             written.get("public_key"),
+            tuple(written.get("fingerprints", ())),
             written.get("mac"),
         ),
     )

@@ -10,14 +10,21 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import M
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import shown
 
 
-def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mapping[str, Sequence[str]], hidden: Sequence[str]) -> str:
-    """Return what each host was compared with, then its changes, a line each.
+def in_words(
+    records: Mapping[str, Record],
+    hosts: Sequence[str],
+    changes: Mapping[str, Sequence[str]],
+    hidden: Sequence[str],
+    identity: Sequence[str] = (),
+) -> str:
+    """Return what each host was compared with, what changes its identity, then the changes of each host, a line each.
 
     Parameters:
         records: what the hosts applied, of those that have a record.
         hosts: the hosts of the plan.
         changes: sentences by host, as `plan_changes` gives them.
         hidden: hosts whose secrets cannot be compared.
+        identity: sentences that concern several hosts, or what a host is.
     """
     # A run comes to its end on one host after the other: it is told once, with the last of these times.
     runs: dict[str, dict[str, Moment]] = {}
@@ -38,7 +45,7 @@ def in_words(records: Mapping[str, Record], hosts: Sequence[str], changes: Mappi
     if hidden:
         lines.append(f"Whether secrets of {_names(hidden)} changed cannot be told: they, or the key of their digests, are not here.")
     sentences = [f"{host}: {sentence}" for host, found in changes.items() for sentence in found]
-    return "\n".join([*lines, *(sentences or ["No host changes."]), ""])
+    return "\n".join([*lines, *identity, *(sentences or ["No host changes."]), ""])
 
 
 def _names(hosts: Iterable[str]) -> str:

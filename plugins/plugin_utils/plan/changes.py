@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import is_sealed
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DECLARING
 
 # What the entries of a list are called, and the keys that tell one from another.
 NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -43,6 +44,8 @@ NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "tunnels": ("tunnel", ("name",)),
 }
 _NOTHING = object()
+IDENTITY = "preflight_node"
+"""The variable that says what a host is in the plan. Its changes are told by themselves, with all that follows from them."""
 
 
 def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -63,10 +66,27 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
     return found
 
 
+def things(variables: Mapping[str, Any]) -> list[str]:
+    """Return what a host's variables have roles make there, in words: tunnels, VRFs, containers, BGP."""
+    interfaces = {kind.variable for kind in LINK_TYPES.values()}
+    found: list[str] = []
+    seen: set[str] = set()
+    for key, value in variables.items():
+        # Of the routing, its lists and maps say nothing to somebody who wants to know what a host does.
+        if key not in NOUNS or key not in DECLARING or (key.startswith("frr_") and key != "frr_bgp"):
+            continue
+        noun, names = NOUNS[key]
+        here = [_identity(item, names) for item in value]
+        # A tunnel's interface stands among those of role vrf, too.
+        found += [f"{noun} {name}" for name in here if key not in interfaces or name not in seen]
+        seen.update(here if key in interfaces else ())
+    return found
+
+
 def _mapping(before: Mapping[str, Any], after: Mapping[str, Any], where: str) -> Iterator[str]:
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
-        if old == new:
+        if old == new or key == IDENTITY:
             continue
         if key in NOUNS and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
             yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, key, where)

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, links, routing, services
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, links, names, routing, services
 
 _RULES = (
+    names.former_name_problems,
     addresses.vrf_problems,
     addresses.uplink_problems,
     addresses.network_problems,

@@ -30,6 +30,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables import (
     gre,
     l2tp_ipsec,
     openvpn,
+    preflight,
     sysctl,
     verify,
     vrf,
@@ -110,6 +111,7 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
     peers: dict[str, HostVariables] = {}
     for node in intent.nodes.values():
         variables: HostVariables = {
+            **preflight.node_variables(node, shared),
             **sysctl.sysctl_variables(node, shared),
             **wireguard.wireguard_variables(node, shared),
             **vrf.vrf_variables(node, shared),
@@ -127,5 +129,5 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
         }
         (managed if node.managed else peers)[node.name] = variables
     for container in sorted(intent.containers, key=lambda item: item.name):
-        managed[container.name] = containers.container_variables(container, shared)
+        managed[container.name] = {**preflight.container_node(container), **containers.container_variables(container, shared)}
     return Plan(managed, peers, intent, mss)

@@ -19,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values
@@ -27,7 +28,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall 
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.gobgp import gobgp_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import l2tp_ipsec_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import OpenvpnValues, openvpn_values, peer_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import OpenvpnValues, openvpn_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
 
@@ -137,11 +138,11 @@ def _made_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _openvpn(variables: Variables) -> OpenvpnValues:
-    """Return the tunnels with placeholders for fingerprints, which the registry alone knows."""
-    fingerprints: dict[str, dict[str, str]] = {}
+    """Return the tunnels with placeholders for the fingerprints that the registry alone knows."""
+    fingerprints: dict[str, dict[str, list[str]]] = {}
     for tunnel in variables.get("openvpn_tunnels", []):
         peer = peer_of(tunnel)
-        fingerprints[tunnel["name"]] = {peer["name"]: unknown.fingerprint(peer["name"], peer["interface"])}
+        fingerprints[tunnel["name"]] = {peer["name"]: peer["public_key"] or [unknown.fingerprint(peer["name"], peer["interface"])]}
     return openvpn_values(_with_defaults("openvpn", variables), fingerprints)
 
 

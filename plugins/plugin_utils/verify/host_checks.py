@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted, Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
@@ -100,7 +100,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
 
 
 def host_checks(
-    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Registry | None = None
+    host: str, variables: Variables, state: State, registry: Registry | None = None, fingerprints: Accepted | None = None
 ) -> list[Check]:
     """Compare a host's live state with its variables.
 
@@ -109,7 +109,7 @@ def host_checks(
         variables: the roles' variables with their defaults; roles that ``verify_roles`` does not name are skipped.
         state: what module ``live_state`` returned when called with `gather_arguments`.
         registry: public key by WireGuard interface by host.
-        fingerprints: fingerprint by OpenVPN tunnel by host.
+        fingerprints: those by OpenVPN tunnel by host, the one in use first.
 
     Returns:
         The checks, in the order of the boot: system, VRFs, interfaces, tunnels, routing, reachability. Names are unique.
@@ -149,6 +149,12 @@ def host_checks(
 def unreachable(host: str, reason: str) -> list[Check]:
     """Return the one check of a host whose state could not be read; ``reason`` says why."""
     return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", f"{reason}, expected its live state")]
+
+
+def retired(host: str, left: str) -> Check:
+    """Return the one check of a host whose node is retired; ``left`` says what is still to be done, and is empty when that is nothing."""
+    command = f"ansible {host} -b -m ansible.builtin.command -a 'ls /var/lib/xgn'"
+    return Check(host, "Retired host cleaned", "failed" if left else "passed", command, left or "nothing is recorded as applied there")
 
 
 def redact(checks: list[Check], secrets: Mapping[str, str]) -> list[Check]:

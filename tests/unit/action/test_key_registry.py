@@ -46,8 +46,23 @@ def test_a_peers_own_key_comes_first_and_the_registry_second(act: Act, tmp_path:
     act(ActionModule, {"path": str(tmp_path), "host": "T2", "record": {"wg0": "B"}})
     found = act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
     assert found["public_keys"] == {"wg0": {"T2": "B"}, "wg1": {"printer": "GIVEN"}}
+    assert found["accepted"] == {"wg0": {"T2": ["B"]}, "wg1": {"printer": ["GIVEN"]}}
     assert found["missing"] == [{"peer": "branch", "interface": "wg0", "remote_interface": "wg7"}]
     assert found["changed"] is False
+
+
+def test_a_key_that_is_rotated_has_another_beside_it(act: Act, tmp_path: Path) -> None:
+    """Peers accept both; when it is over, one is left, as it was before."""
+    asked = [{"name": "ovpn2", "peers": [{"name": "cloud"}]}, {"name": "ovpn5", "peers": [{"name": "partner", "public_key": ["X", "Y"]}]}]
+    for recorded_now, written in ((["A", "B"], ["A", "B"]), (["B"], "B"), ([], "B")):
+        act(ActionModule, {"path": str(tmp_path), "host": "cloud", "record": {"ovpn2": recorded_now}})
+        assert recorded(tmp_path, "cloud") == {"ovpn2": written}
+        found = act(ActionModule, {"path": str(tmp_path), "resolve": asked})
+        assert found["accepted"] == {
+            "ovpn2": {"cloud": written if isinstance(written, list) else [written]},
+            "ovpn5": {"partner": ["X", "Y"]},
+        }
+        assert found["public_keys"] == {"ovpn2": {"cloud": written[0]}, "ovpn5": {"partner": "X"}}
 
 
 def test_all_keys_that_are_not_known_are_named(act: Act, tmp_path: Path) -> None:
@@ -63,13 +78,23 @@ def test_check_mode_goes_on_without_keys(act: Act, tmp_path: Path) -> None:
     assert found["public_keys"]["wg0"] == {"T2": UNKNOWN_KEY, "branch": UNKNOWN_KEY}
 
 
-@pytest.mark.parametrize("text", ["- a list\n", "wg0: [1]\n", "1: A\n"])
-def test_a_file_of_another_kind_is_named(act: Act, tmp_path: Path, text: str) -> None:
-    (tmp_path / "T2.txt").write_text(text, encoding="utf-8")
-    with pytest.raises(
-        AnsibleActionFail, match=r"The registry of public keys .* cannot be used: .*T2\.txt: expected lines `interface: public key`"
-    ):
-        act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
+@pytest.mark.parametrize(
+    "content", [b"- a list\n", b"wg0: [1]\n", b"1: A\n", b"wg0: []\n", b"wg0:\n", b"wg0: A\nwg1: [", b"wg0: A\0", b"\xff\xfe"]
+)
+def test_a_torn_file_is_named_and_written_anew_by_who_knows_the_keys(act: Act, tmp_path: Path, content: bytes) -> None:
+    """Whoever only needs them takes them for unknown, so that the host is asked."""
+    file = tmp_path / "T2.txt"
+    file.write_bytes(content)
+    named = f"{file}: expected lines `interface: public key`. What it held counts as not recorded; a run that reaches T2 records it anew."
+    found = act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES})
+    assert (found["warnings"], [item["peer"] for item in found["missing"]]) == ([named], ["T2", "branch"])
+    with pytest.raises(AnsibleActionFail) as refused:
+        act(ActionModule, {"path": str(tmp_path), "resolve": INTERFACES, "must_resolve": True})
+    assert "- peer T2, interface wg0" in str(refused.value) and named in str(refused.value)
+    told = act(ActionModule, {"path": str(tmp_path), "host": "T2", "record": {"wg0": "B"}})
+    assert (told["changed"], told["warnings"], recorded(tmp_path, "T2")) == (True, [named], {"wg0": "B"})
+    again = act(ActionModule, {"path": str(tmp_path), "host": "T2", "record": {"wg0": "B"}})
+    assert not again["changed"] and "warnings" not in again
 
 
 @pytest.mark.parametrize(

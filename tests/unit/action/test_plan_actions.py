@@ -99,9 +99,47 @@ def test_public_keys_come_from_beside_the_inventory(act: Act, tmp_path: Path) ->
     variables = {**pair(), "inventory_dir": str(tmp_path)}
     act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)
     assert "KEY-OF-T1" in (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
-    key.write_text("- torn\n", encoding="utf-8")
-    with pytest.raises(AnsibleError, match=r"T1\.txt: expected lines"):
-        act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK}, variables)
+    key.write_text("wg0: [\0", encoding="utf-8")
+    warned = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)["warnings"]
+    assert any("T1.txt: expected lines" in line for line in warned), warned
+    assert "KEY-OF-T1" not in (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
+
+
+def rollout(act: Act, tmp_path: Path, written: Any, intent: dict[str, Any] | None = None, **known: Any) -> dict[str, Any]:
+    known = {"ansible_play_hosts_all": ["T1", "T2"], "groups": {"all": ["T1", "T2", "box"], "containers": ["box"]}, **known}
+    return act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "rollout": written}, {**(intent or pair()), **known})
+
+
+def test_a_rollout_has_batches_of_the_hosts_of_this_run(act: Act, tmp_path: Path) -> None:
+    found = rollout(act, tmp_path, {"canary": "T2"})["rollout"]
+    assert found == {
+        "batches": [{"hosts": ["T2"], "containers": []}, {"hosts": ["T1"], "containers": []}],
+        "neighbors": {"T1": ["T2"], "T2": ["T1"]},
+        "settle_seconds": 10,
+    }
+    alone = rollout(act, tmp_path, {"canary": "T2"}, ansible_play_hosts_all=["T1"])
+    assert alone["rollout"]["batches"] == [{"hosts": ["T1"], "containers": []}]
+    assert "xgn_rollout.canary: T2 is not in this run, so T1 goes first" in alone["warnings"]
+
+
+def test_a_misspelt_rollout_does_not_change_all_hosts_at_once(act: Act, tmp_path: Path) -> None:
+    refused = rollout(act, tmp_path, "", xgn_rolout={"canary": "T1"}, xgn_remove_all=[])
+    assert refused["problems"] == ["xgn_rolout: unknown variable; did you mean 'xgn_rollout'?\n"]
+
+
+@pytest.mark.parametrize("written", [None, False, ""])
+def test_what_stands_for_no_rollout(act: Act, tmp_path: Path, written: Any) -> None:
+    assert "rollout" not in rollout(act, tmp_path, written)
+
+
+def test_mistakes_of_a_rollout_are_told_with_those_of_the_intent(act: Act, tmp_path: Path) -> None:
+    """A router in a container goes with its node, so it is no canary."""
+    refused = rollout(act, tmp_path, {"canary": "box"}, pair() | {"xgn_vrfs": {"CORE": {}}})
+    assert refused["failed"] and len(refused["problems"]) == 2
+    assert refused["problems"][0] == "xgn_rollout.canary: 'box' is no host that can go first; valid hosts: T1, T2\n"
+    only = rollout(act, tmp_path, {"canary": "T1", "batches": ["0%"]})
+    assert only["failed"] and [line.split(":")[0] for line in only["problems"]] == ["xgn_rollout.batches[0]"]
+    assert not (tmp_path / "plan").exists()
 
 
 # ---- assign_ids ------------------------------------------------------------------------------------------------------

@@ -368,7 +368,8 @@ def test_what_stands_with_a_host_counts_as_well(act: Act, machine: Machine, reco
 
 
 def test_a_host_that_is_no_longer_planned_is_told(act: Act, machine: Machine, records: Path, tmp_path: Path) -> None:
-    apply(act, machine, records, {**variables(), "inventory_hostname": "T9"})
+    own = {name: value for name, value in variables().items() if name != "preflight_node"}
+    apply(act, machine, records, {**own, "inventory_hostname": "T9"})
     told = compare(act, records, tmp_path, PAIR, T1={}, T2={})
     assert told["changes"]["T9"] == ["no longer in the inventory: what it last applied is still there"]
     assert record_file(records, "T9").exists(), "check mode"
@@ -378,7 +379,7 @@ def test_a_host_that_is_no_longer_planned_is_told(act: Act, machine: Machine, re
         assert ("T9" in told["changes"]) is expected, "said once"
     back = known_record(records, "T9")
     assert back.applied, "it comes back with its host"
-    apply(act, machine, records, {**variables(frr_log_level="debugging"), "inventory_hostname": "T9"})
+    apply(act, machine, records, {**own, "frr_log_level": "debugging", "inventory_hostname": "T9"})
     assert not (records / ".left" / "T9.txt").exists()
 
 
@@ -440,7 +441,7 @@ def test_what_a_run_is_told_is_no_part_of_a_host(act: Act, machine: Machine, rec
         "__preflight_look": False,
         "__preflight_applies": "part",
         "vrf_remove_all": True,
-        "openvpn_rotate_keys": True,
+        "openvpn_rotate_until": "made",
         "frr_build_jobs": 2,
     }
     apply(act, machine, records, variables(), look=False)

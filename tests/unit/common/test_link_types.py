@@ -46,6 +46,9 @@ UTILS = PLUGINS / "plugin_utils"
 TYPES = list(LINK_TYPES.values())
 LINK_OPTIONS = intent_options()["xgn_links"]["options"]
 
+# What the owner of an unmanaged node tells, by key of its end.
+IDENTITIES: dict[str, Any] = {"public_key": "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo=", "fingerprints": [":".join(["AB"] * 32)]}
+
 
 def names(item: LinkType) -> str:
     return item.name
@@ -205,8 +208,7 @@ def test_the_owner_of_a_router_is_told_of_it_in_every_file(kind: LinkType) -> No
     """As commands, or in a comment: a tunnel that a file leaves out is missed when the network does not work."""
     raw = intent_with(kind)
     raw["xgn_nodes"]["b"]["managed"] = False
-    if "public_key" in kind.end_keys:
-        raw["xgn_links"][0]["ends"][1]["public_key"] = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
+    raw["xgn_links"][0]["ends"][1] |= {key: value for key, value in IDENTITIES.items() if key in kind.end_keys}
     files = dict(plan_files(make_plan(raw)))
     for name in ("README.md", "routeros.rsc", "vyos.txt"):
         words = [f"{kind.prefix}7"] + (["tun7"] if kind.name == "gre" and name == "vyos.txt" else [])
@@ -443,8 +445,7 @@ def test_it_is_written_for_those_that_the_entry_names(kind: LinkType) -> None:
     """And in words for the others: what is named and not written would be missed by the owner of the router."""
     raw = intent_with(kind)
     raw["xgn_nodes"]["b"]["managed"] = False
-    if "public_key" in kind.end_keys:
-        raw["xgn_links"][0]["ends"][1]["public_key"] = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
+    raw["xgn_links"][0]["ends"][1] |= {key: value for key, value in IDENTITIES.items() if key in kind.end_keys}
     files = dict(plan_files(make_plan(raw)))
     name = f"{kind.prefix}7"
     written = {

@@ -27,9 +27,11 @@ def test_site_runs_them_in_that_order() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
     (run,) = build["tasks"]
-    # The first and the last step take the host for the run and give it back; so does the only one after a failure.
+    # The first and the last step take the host for the run and give it back; so does the last one after a failure, behind that of a batch.
     first, *tasks, last = run["block"]
-    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in (first, last, *run["always"])] == ["begin", "end", "release"]
+    back, release = run["always"]
+    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in (first, last, release)] == ["begin", "end", "release"]
+    assert back["ansible.builtin.include_role"]["tasks_from"] == "back"
     steps = {
         task[kind]["name"].removeprefix("xuegao.net."): (kind, task)
         for task in tasks
@@ -41,8 +43,11 @@ def test_site_runs_them_in_that_order() -> None:
     assert others == [
         "Note what this run begins",
         "See whether something has to be installed anywhere",
+        "See what is up before this batch",
+        "See whether the batch has changes to confirm",
         "Confirm the network over a new connection",
         "Do what is left to do",
+        "See whether the batch has changes to confirm",
         "Confirm over a new connection",
     ]
     assert ran == [name for name in ROLES if name in ran]
@@ -84,9 +89,10 @@ def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_ho
     }
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
-    for task in build["tasks"]:
-        role = task.get("ansible.builtin.include_role", {})
-        if role and "tasks_from" not in role:
+    roles = [(task, task["ansible.builtin.include_role"]) for task in build["tasks"][0]["block"] if "ansible.builtin.include_role" in task]
+    assert len(roles) > 5
+    for task, role in roles:
+        if "tasks_from" not in role:
             assert f"or '{role['name'].removeprefix('xuegao.net.')}' in __site_recorded" in task["when"]
 
 

@@ -1,11 +1,11 @@
-"""Which WireGuard interfaces are the ends of one tunnel."""
+"""Which interfaces of WireGuard or OpenVPN are the ends of one tunnel."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import tunnel_ends
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of, tunnel_ends
 
 KEY = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
 
@@ -58,3 +58,38 @@ def test_single_tunnels_are_chosen_by_an_interface() -> None:
     assert [tunnel["interfaces"]["a"] for tunnel in tunnel_ends(hosts, ["wg2"])] == ["wg2"]
     with pytest.raises(ValueError, match="no tunnel has an interface wg3; there are: wg1, wg2"):
         tunnel_ends(hosts, ["wg1", "wg3"])
+
+
+# ---- OpenVPN -------------------------------------------------------------------------------------------------------------------------------
+
+
+def tunnel(name: str, peer: str, **options: Any) -> Any:
+    return {"name": name, "role": "server", "peer": peer, "mtu": 1400, **options}
+
+
+def test_the_other_end_of_an_openvpn_tunnel() -> None:
+    assert peer_of(tunnel("ovpn2", "cloud")) == {"name": "cloud", "interface": "ovpn2", "public_key": []}
+    given = tunnel("ovpn2", "partner", peer_interface="tun7", peer_fingerprints=["AA:BB"])
+    assert peer_of(given) == {"name": "partner", "interface": "tun7", "public_key": ["AA:BB"]}
+
+
+def test_tunnels_of_openvpn() -> None:
+    """Several between the same two hosts; a peer is unmanaged by its fingerprint, not because nobody gave such a host."""
+    hosts = {
+        "hq": [
+            tunnel("ovpn2", "cloud"),
+            tunnel("ovpn5", "partner", peer_fingerprints=["AA"]),
+            tunnel("ovpn6", "other"),
+            tunnel("ovpn7", "branch"),
+        ],
+        "cloud": [tunnel("ovpn2", "hq"), tunnel("ovpn3", "branch", peer_interface="ovpn9")],
+        "branch": None,
+    }
+    found = tunnel_ends(hosts)
+    assert [(one["interfaces"], one["absent"], one["unmanaged"]) for one in found] == [
+        ({"cloud": "ovpn2", "hq": "ovpn2"}, [], []),
+        ({"cloud": "ovpn3"}, ["branch"], []),
+        ({"hq": "ovpn5"}, [], ["partner"]),
+        ({"hq": "ovpn6"}, ["other"], []),
+        ({"hq": "ovpn7"}, ["branch"], []),
+    ]

@@ -77,6 +77,31 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, 
     return table
 
 
+@pytest.mark.parametrize("torn", ["persistent", "persistent.copy"])
+@pytest.mark.parametrize("text", ["", '[{"prefix": "192.0', "{}", None], ids=["emptied", "half", "other", "deleted"])
+def test_what_is_wanted_outlives_a_torn_file(box: dict[str, dict[str, Any]], tmp_path: Path, torn: str, text: str | None) -> None:
+    wanted = {ROUTE["prefix"]: {**ROUTE, "persistent": True}}
+    steering.keep_wanted(wanted)
+    whole = (tmp_path / torn).read_text(encoding="utf-8")
+    if text is None:
+        (tmp_path / torn).unlink()
+    else:
+        (tmp_path / torn).write_text(text, encoding="utf-8")
+    assert steering.wanted_routes() == wanted
+    steering.keep_wanted({})
+    assert (tmp_path / torn).read_text(encoding="utf-8") == "[]\n" != whole
+    assert steering.wanted_routes() == {}
+
+
+def test_where_both_are_torn_somebody_has_to_say_what_is_wanted(box: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    for name in ("persistent", "persistent.copy"):
+        (tmp_path / name).write_text("[{", encoding="utf-8")
+    with pytest.raises(
+        steering.SteeringError, match=r"persistent cannot be read: .* Remedy: remove it; what it held has to be steered again"
+    ):
+        steering.wanted_routes()
+
+
 CONFIGURED = {"prefixes": ["192.0.2.0/24"], "next_hops": {}, "health": {"command": "true"}}
 
 

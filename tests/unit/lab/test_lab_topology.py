@@ -104,7 +104,10 @@ def test_all_errors_come_at_once_with_path_and_value() -> None:
     assert errors_of(data) == [
         "t.yml: (top): 'networks': unknown key; there are: vms, wires, archives",
         "t.yml: wires.up.loss_percent: 101: must be a number from 0 to 100",
-        ("t.yml: wires.up.speed: unknown key; there are: cut, delay_ms, loss_percent, rate_kbit, mtu, drop_udp, drop_tcp"),
+        (
+            "t.yml: wires.up.speed: unknown key; there are: cut, delay_ms, loss_percent, duplicate_percent, reorder_percent, rate_kbit, mtu, drop_udp, "
+            "drop_tcp"
+        ),
         "t.yml: vms: 'r 1': is not a usable name (letters, digits and inner hyphens, at most 32)",
         "t.yml: vms.r1: 'cpus': unknown key; there are: image, memory_mib, nics",
         "t.yml: vms.r1.image: 'sid': there are: bookworm, trixie",

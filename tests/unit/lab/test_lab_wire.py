@@ -227,6 +227,37 @@ def test_loss_drops_the_share_it_says(bench: Bench) -> None:
     assert counters["dropped_down"] == 2 * (sent - lost)
 
 
+def test_a_duplicate_arrives_at_everybody_twice(bench: Bench) -> None:
+    a, b, c = bench.nics["w"]
+    bench.set(duplicate_percent=100)
+    frame = ethernet(BROADCAST, MACS[0])
+    a.send(frame)
+    assert [nic.receive() for nic in (b, b, c, c)] == [frame] * 4
+    assert b.silent() and c.silent()
+    assert bench.frames()["duplicated"] == 1
+    bench.set(duplicate_percent=0)
+    a.send(frame)
+    b.receive()
+    assert b.silent()
+
+
+def test_what_is_held_back_arrives_behind_later_frames(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, _ = bench.nics["w"]
+    clock = Clock(monkeypatch, bench)
+    early, late = (ethernet(BROADCAST, MACS[0], bytes([i]) * 46) for i in range(2))
+    bench.set(reorder_percent=100)
+    a.send(early)
+    bench.settled(1)
+    bench.set(reorder_percent=0)
+    a.send(late)
+    assert b.receive() == late
+    clock.advance(wire.REORDER_S - 0.001)
+    assert b.silent()
+    clock.advance(wire.REORDER_S + 0.001)
+    assert b.receive() == early
+    assert bench.frames()["reordered"] == 1
+
+
 @pytest.mark.parametrize("tag", [b"", b"\x81\x00\x00\x05", b"\x88\xa8\x00\x05\x81\x00\x00\x06"])
 def test_mtu_counts_the_ip_packet_without_ethernet_and_vlan_tags(bench: Bench, tag: bytes) -> None:
     a, b, _ = bench.nics["w"]

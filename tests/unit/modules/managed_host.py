@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.xuegao.net.plugins.module_utils import ownership, waiting, way_back_program
+from ansible_collections.xuegao.net.plugins.module_utils import ownership, trial, waiting, way_back_program
 
 # What a program does: it gets its command and its standard input, and returns its exit status and both outputs.
 Program = Callable[[list[str], str | None], tuple[int, str, str]]
@@ -44,6 +44,7 @@ class Host:
     def __post_init__(self) -> None:
         self.monkeypatch.setattr(AnsibleModule, "run_command", self.run_command)
         self.monkeypatch.setattr(ownership, "ROOT", str(self.temporary.parent / "var-lib-xgn"))
+        self.monkeypatch.setattr(trial, "IN_MEMORY", str(self.temporary))
         # What restores runs by itself, without a module.
         self.monkeypatch.setattr(
             way_back_program, "run", lambda command: self.run_command(command) if self._has(command[0]) else (0, "", "")

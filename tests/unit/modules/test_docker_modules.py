@@ -146,6 +146,36 @@ def test_a_mask_goes(host: Host, engine: Engine) -> None:
     assert apply(host, engine)["actions"] == ["docker.service: unmask"]
 
 
+def test_a_mask_of_the_socket_that_the_service_needs_goes_too(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    shown = engine.systemctl
+
+    def systemctl(command: list[str], data: str | None) -> tuple[int, str, str]:
+        return (0, "LoadState=loaded\n\nLoadState=masked\n", "") if command[1] == "show" else shown(command, data)
+
+    host.program("systemctl", systemctl)
+    assert apply(host, engine)["actions"] == ["docker.socket: unmask"]
+    assert "systemctl unmask --quiet docker.socket" in host.calls
+
+
+def test_another_mode_is_repaired(host: Host, engine: Engine) -> None:
+    apply(host, engine)
+    engine.config.chmod(0o666)
+    first, second = apply(host, engine), apply(host, engine)
+    assert [(result["changed"], result["actions"]) for result in (first, second)] == [(True, []), (False, [])]
+    assert engine.config.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("text", ['{"data-root": "/da', "[]", "\0"])
+def test_a_torn_configuration_of_ours_is_written_anew(host: Host, engine: Engine, text: str) -> None:
+    """The daemon has read it while it was whole, and goes on."""
+    apply(host, engine)
+    engine.config.write_text(text, encoding="utf-8")
+    result = apply(host, engine)
+    assert (result["changed"], result["actions"]) == (True, [])
+    assert json.loads(engine.config.read_text(encoding="utf-8")) == engine.declared
+
+
 def test_what_a_reload_takes_restarts_nothing(host: Host, engine: Engine) -> None:
     apply(host, engine)
     engine.declared["debug"] = True
@@ -292,6 +322,12 @@ def test_a_difference_has_its_group(
 def test_a_container_that_lost_its_interface_is_restarted(host: Host, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker_differences, "interfaces_of", lambda _pid: 0)
     assert compare(host, world) == {"restart": ["r1"]}
+
+
+@pytest.mark.parametrize("text", ["", '{"router', "[]"])
+def test_where_an_image_came_from_is_not_known_any_more(host: Host, world: dict[str, Any], text: str) -> None:
+    world["record"].write_text(text, encoding="utf-8")
+    assert compare(host, world)["images"] == ["router"]
 
 
 def test_an_image_from_another_archive_takes_its_containers_along(host: Host, world: dict[str, Any]) -> None:

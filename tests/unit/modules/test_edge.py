@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import ownership
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record
 from ansible_collections.xuegao.net.plugins.modules import nft_table, ssh_listen
 
 from .managed_host import Host
@@ -61,6 +62,33 @@ def test_a_rule_deleted_by_hand_is_repaired_though_the_file_is_right(host: Host,
     result = load(host, path, way_back_seconds=0)
     assert [item["before_header"] for item in result["diff"]] == ["table inet xgn"]
     assert (live.live, "ansible_facts" in result) == (NEW, False)
+
+
+def test_a_copy_lies_beside_the_file_and_goes_with_it(host: Host, tmp_path: Path) -> None:
+    live, path, copy = Filter(host, NEW), tmp_path / "xgn.nft", tmp_path / "xgn.nft.copy"
+    path.write_text(NEW, encoding="utf-8")
+    path.chmod(0o644)
+    arguments: dict[str, Any] = {"copy": str(copy), "record": "firewall.table", "way_back_seconds": 0}
+    first, second = (load(host, path, **arguments) for _run in range(2))
+    assert ([item["before_header"] for item in first["diff"]], second["changed"]) == ([str(copy)], False)
+    assert copy.read_text(encoding="utf-8") == NEW and live.live == NEW
+    assert Record("firewall.table", host.warnings.append).names("file") == [str(path), str(copy)]
+    assert load(host, path, **arguments, state="absent")["changed"]
+    assert not path.exists() and not copy.exists()
+
+
+def test_a_torn_record_is_written_again_where_nothing_else_is_to_be_done(host: Host, tmp_path: Path) -> None:
+    """verify says that the next run does so."""
+    Filter(host, OLD)
+    path = tmp_path / "xgn.nft"
+    for _run in range(2):
+        load(host, path, record="firewall.table", way_back_seconds=0)
+    record = Path(ownership.directory()) / "firewall.table.json"
+    whole = record.read_text(encoding="utf-8")
+    record.write_text("", encoding="utf-8")
+    assert not load(host, path, record="firewall.table", way_back_seconds=0)["changed"]
+    assert record.read_text(encoding="utf-8") == whole
+    assert any("firewall.table.json is damaged" in line for line in host.warnings)
 
 
 def test_a_refused_table_changes_nothing(host: Host, tmp_path: Path) -> None:
@@ -153,6 +181,19 @@ def test_addresses_are_changed_once_with_a_way_back(host: Host, tmp_path: Path) 
         "after": "192.0.2.1:22\n",
     }
     assert not listen(host, path)["changed"]
+
+
+def test_another_mode_and_a_torn_record_are_repaired(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "10-xgn.conf"
+    Sshd(host, path)
+    listen(host, path, record="dns_anycast.ssh", way_back_seconds=0)
+    record = Path(ownership.directory()) / "dns_anycast.ssh.json"
+    whole = record.read_text(encoding="utf-8")
+    path.chmod(0o666)
+    record.write_text(whole[:20], encoding="utf-8")
+    first, second = (listen(host, path, record="dns_anycast.ssh", way_back_seconds=0) for _run in range(2))
+    assert (first["changed"], second["changed"], path.stat().st_mode & 0o777) == (True, False, 0o644)
+    assert record.read_text(encoding="utf-8") == whole
 
 
 def test_check_mode_leaves_sshd_alone(host: Host, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import frr, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr, ownership, sysfs, watchfrr
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, digest
 from ansible_collections.xuegao.net.plugins.modules import frr_config
 
 from .managed_host import Host
@@ -29,7 +30,7 @@ class Router:
         self.reload_fails: list[str] = []
         self.addresses: list[dict[str, Any]] = []
         host.program("vtysh", self.vtysh)
-        host.program("frr-reload.py", self.reload)
+        host.program("timeout", lambda command, data: self.reload(command[2:], data))
         host.program("ip", lambda _command, _data: (0, json.dumps(self.addresses), ""))
 
     def vtysh(self, command: list[str], _data: str | None) -> tuple[int, str, str]:
@@ -59,6 +60,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "frr-reload.py"
     program.touch()
     monkeypatch.setattr(frr_config, "RELOAD_PROGRAMS", (str(program),))
+    monkeypatch.setattr(watchfrr, "PID_FILE", str(tmp_path / "watchfrr.pid"))
     monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     (tmp_path / "frr").mkdir()
     return tmp_path / "frr" / "frr.conf"
@@ -77,6 +79,21 @@ def test_what_is_applied_is_told_without_its_secret_and_only_once(host: Host, pa
     assert (first["changed"], second["changed"], second["applied"]) == (True, False, [])
     assert PASSWORD not in json.dumps([first, second])
     assert [item.name for item in path.parent.iterdir()] == ["frr.conf"]
+
+
+def test_what_was_written_is_recorded_by_its_digest(host: Host, path: Path) -> None:
+    """Also the former text, where FRR does not take the new one."""
+    router = Router(host, path)
+
+    def recorded() -> Any:
+        return Record("frr", host.warnings.append).objects["file", str(path)]["asked"]
+
+    run(host, path, record="frr")
+    assert recorded() == digest(TEXT)
+    router.takes = False
+    assert run(host, path, record="frr", content=TEMPLATE + "log syslog\n")["failed"]
+    assert (recorded(), path.read_text(encoding="utf-8")) == (digest(TEXT), TEXT)
+    assert PASSWORD not in (Path(ownership.directory()) / "frr.json").read_text(encoding="utf-8")
 
 
 def test_a_former_password_is_not_shown_in_the_difference(host: Host, path: Path) -> None:
@@ -179,7 +196,7 @@ def test_an_interface_that_lives_is_emptied(host: Host, path: Path, tmp_path: Pa
             return 0, "", ""
         return router.reload(command, data)
 
-    host.program("frr-reload.py", reload)
+    host.program("timeout", lambda command, data: reload(command[2:], data))
     assert run(host, path)["applied"] == ["no interface wg0"]
     assert reloaded == [TEXT + "interface wg0\nexit\n!\n"]
     assert path.read_text(encoding="utf-8") == TEXT
@@ -254,8 +271,59 @@ def test_a_reload_that_fails_and_leaves_nothing_to_apply_has_not_failed(host: Ho
         status, out, err = taken(command, data)
         return (status, out, err) if "--test" in command else (1, "", '" --  no" we failed to remove this command')
 
-    host.program("frr-reload.py", lying)
+    host.program("timeout", lambda command, data: lying(command[2:], data))
     assert run(host, path)["applied"] == TEMPLATE.splitlines()
+
+
+def addressed(name: str, *addresses: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An interface as ip(8) shows it, with addresses of global scope."""
+    return {"ifname": name, "addr_info": [{"scope": "global", **address} for address in addresses], **more}
+
+
+def test_an_address_by_hand_goes_from_what_the_collection_made(host: Host, path: Path) -> None:
+    """In the families that FRR has there. A NIC of the owner's, what comes by itself, and another family are left alone."""
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=TEXT)
+    record = Record("vrf.layer", host.warnings.append)
+    record.note("interface", "br0")
+    record.note("interface", "eth1", lambda: {"nic": True, "mtu": 1500})
+    record.save()
+    hand = {"local": "192.0.2.77", "prefixlen": 32}
+    router.addresses = [
+        addressed(
+            "br0", {"local": "10.1.0.1", "prefixlen": 30}, hand, {"local": "2001:db8::7", "prefixlen": 64}, {**hand, "scope": "link"}
+        ),
+        addressed("eth1", {"local": "10.2.0.1", "prefixlen": 30}, hand),
+        addressed("l2tp6", {"local": "10.3.0.1", "prefixlen": 30}, {**hand, "address": "192.0.2.78"}, link_type="ppp"),
+        addressed("wg9", {"local": "fd00::1", "prefixlen": 127}, {"local": "fd00::9", "prefixlen": 64, "dynamic": True}, link_type="ppp"),
+        addressed("other", hand),
+    ]
+    addresses = {"br0": ["10.1.0.1/30"], "eth1": ["10.2.0.1/30"], "l2tp6": ["10.3.0.1/30"], "wg9": ["fd00:0::1/127"]}
+    assert run(host, path, check=True, addresses=addresses)["applied"] == [
+        "fd00:0::1/127 was lost from wg9; to be set again",
+        "192.0.2.77/32 on br0 is not FRR's; to be taken away",
+        "192.0.2.77 peer 192.0.2.78/32 on l2tp6 is not FRR's; to be taken away",
+    ]
+    del addresses["wg9"]
+    assert run(host, path, addresses=addresses)["applied"] == [
+        "192.0.2.77/32 was put on br0 by hand, and taken away",
+        "192.0.2.77 peer 192.0.2.78/32 was put on l2tp6 by hand, and taken away",
+    ]
+    assert host.changed("vtysh", "timeout 900", "ip -json") == [
+        "ip address delete 192.0.2.77/32 dev br0",
+        "ip address delete 192.0.2.77 peer 192.0.2.78/32 dev l2tp6",
+    ]
+
+
+def test_an_address_that_cannot_be_taken_away_is_an_error(host: Host, path: Path) -> None:
+    Router(host, path, running=TEXT)
+    live = json.dumps(
+        [addressed("l2tp6", {"local": "10.3.0.1", "prefixlen": 30}, {"local": "192.0.2.7", "prefixlen": 32}, link_type="ppp")]
+    )
+    host.program("ip", lambda command, _data: (2, "", "RTNETLINK answers: busy") if "delete" in command else (0, live, ""))
+    result = run(host, path, addresses={"l2tp6": ["10.3.0.1/30"]})
+    assert result["msg"] == "192.0.2.7/32 cannot be taken from l2tp6: RTNETLINK answers: busy"
 
 
 def test_a_lost_address_is_set_where_frr_refuses_to_take_it_out(host: Host, path: Path) -> None:
@@ -374,3 +442,49 @@ def test_a_vtysh_that_fails_shows_no_configuration(host: Host, path: Path) -> No
     result = with_policy(host, path)
     assert result["msg"].endswith("-d zebra -c show running-config: exit status 1")
     assert PASSWORD not in json.dumps(result)
+
+
+def test_watchfrr_is_told_before_it_is_asked_to_write(host: Host, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    router = Router(host, path, running=TEXT)
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o640)
+    left = [7]
+    monkeypatch.setattr(frr_config, "unnoticed", lambda: list(left))
+    monkeypatch.setattr(frr_config, "catch_up", lambda: [left.pop()] if left else [])
+    assert run(host, path, check=True)["applied"] == ["watchfrr has not noticed that process 7 has ended; to be told"]
+    assert run(host, path)["applied"] == ["watchfrr had not noticed that process 7 has ended"]
+    assert run(host, path)["changed"] is False
+    assert router.running == TEXT
+
+    def never() -> list[int]:
+        raise ValueError("watchfrr does not notice")
+
+    monkeypatch.setattr(frr_config, "catch_up", never)
+    assert run(host, path)["msg"].startswith("watchfrr does not notice. Remedy: `systemctl reload frr.service`")
+
+
+def test_a_reload_that_does_not_end_is_stopped_and_told(host: Host, path: Path) -> None:
+    Router(host, path)
+    host.program("timeout", lambda command, _data: (124, "", ""))
+    assert run(host, path)["msg"].startswith(
+        "frr-reload.py --test has not ended within 900 s and was stopped: one of FRR's daemons does not answer"
+    )
+
+
+def test_what_one_reload_leaves_behind_the_next_one_takes_away(host: Host, path: Path) -> None:
+    """FRR 10 keeps `bfd` as long as a session uses it, and calls that no failure."""
+    router = Router(host, path, running=TEXT + "bfd\n")
+    reloads: list[list[str]] = []
+
+    def reload(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "--reload" in command:
+            reloads.append(command)
+            if len(reloads) == 1:
+                router.running = "frr version 10\nbfd\n"
+                return 0, "", ""
+        return router.reload(command[2:], data)
+
+    host.program("timeout", reload)
+    path.write_text("frr version 10\nbfd\n", encoding="utf-8")
+    result = host.run(frr_config, {"content": "frr version 10\n", "secrets": SECRETS, "path": str(path)})
+    assert (result["changed"], len(reloads), router.running) == (True, 2, "frr version 10\n")

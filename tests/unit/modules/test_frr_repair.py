@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import frr_rib, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr_repair, frr_rib, sysfs, watchfrr
 from ansible_collections.xuegao.net.plugins.modules import frr_config
 
 from .managed_host import Host
@@ -75,7 +77,7 @@ class Missing:
         path.write_text(CONFIGURATION, encoding="utf-8")
         path.chmod(0o640)
         host.program("vtysh", self.vtysh)
-        host.program("frr-reload.py")
+        host.program("timeout")
         host.program("ip", lambda _command, _data: (0, json.dumps(self.links()), ""))
 
     def links(self) -> list[dict[str, Any]]:
@@ -148,6 +150,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "frr-reload.py"
     program.touch()
     monkeypatch.setattr(frr_config, "RELOAD_PROGRAMS", (str(program),))
+    monkeypatch.setattr(watchfrr, "PID_FILE", str(tmp_path / "watchfrr.pid"))
+    monkeypatch.setattr(frr_repair, "STATICD_PID", str(tmp_path / "staticd.pid"))
     monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     (tmp_path / "frr").mkdir()
     return tmp_path / "frr" / "frr.conf"
@@ -162,7 +166,8 @@ def test_a_healthy_router_costs_one_call_and_nothing_is_touched(host: Host, path
     result = run(host, path)
     assert (result["changed"], result["applied"], frr.given, host.naps) == (False, [], [], [])
     assert len([call for call in host.calls if "-E" in call]) == 1
-    assert [call for call in host.calls if call.startswith("ip ")] == ["ip -json address show"]
+    # Of addresses that are lost, and of those that are not FRR's.
+    assert [call for call in host.calls if call.startswith("ip ")] == ["ip -json address show"] * 2
 
 
 @pytest.mark.parametrize(("line", "named"), [(IPV4, "10.255.0.2/32 10.254.0.2"), (IPV6, "fd00:255::2/128 fd00:254::3")])
@@ -239,6 +244,28 @@ def test_a_route_that_stays_inactive_fails_the_run(host: Host, path: Path) -> No
         f"static route {IPV6} of VRF CORE is inactive in FRR although its interface is up; it stayed so when it was repaired"
     )
     assert "Remedy: restart frr.service" in message
+
+
+def test_only_as_a_last_resort_staticd_is_started_again(host: Host, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """watchfrr is told to leave it alone meanwhile, and to look after it again whatever happens."""
+    frr = Missing(host, path)
+    frr.inactive, frr.cures = {IPV6}, set()
+    (tmp_path / "staticd.pid").write_text("4000000\n", encoding="utf-8")
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda number, sent: ended.append((number, sent)))
+
+    def reload(_command: list[str], _data: str | None) -> tuple[int, str, str]:
+        frr.inactive.clear()
+        return 0, "", ""
+
+    host.program("systemctl", reload)
+    result = run(host, path)
+    assert result["applied"] == [
+        f"static route {IPV6} of VRF CORE is inactive in FRR although its interface is up; staticd was started again"
+    ]
+    assert ended == [(4000000, signal.SIGINT)]
+    last = [call for call in host.calls if call.startswith("systemctl") or "watchfrr ignore" in call]
+    assert last == ["vtysh -c 'watchfrr ignore staticd'", "systemctl reload frr.service", "vtysh -c 'no watchfrr ignore staticd'"]
 
 
 def test_what_is_only_late_is_waited_for(host: Host, path: Path) -> None:

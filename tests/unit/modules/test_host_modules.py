@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -9,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import host_change, ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
-from ansible_collections.xuegao.net.plugins.module_utils import ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
@@ -150,6 +151,49 @@ def test_check_mode_writes_nothing_even_where_owner_and_check_are_yet_to_come(ho
 
 
 @pytest.mark.usefixtures("me")
+@pytest.mark.usefixtures("me")
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        (
+            errno.EPERM,
+            "Operation not permitted. Remedy: it, or its directory, is immutable: `lsattr -d` shows it, and `chattr -i` takes it back.",
+        ),
+        (errno.EROFS, "Read-only file system. Remedy: its file system is read-only"),
+        (errno.ENOSPC, "No space left on device. Remedy: make room there"),
+        (errno.EIO, "Input/output error."),
+    ],
+)
+def test_a_file_that_the_kernel_lets_nobody_change_is_named(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: int, remedy: str
+) -> None:
+    path = tmp_path / "x.conf"
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(host_change, "write_atomically", refuse)
+    result = files(host, {"path": str(path), "content": "x\n"})
+    assert result["failed"] and result["msg"].startswith(f"{path} cannot be written: {remedy}"), result
+
+
+@pytest.mark.usefixtures("me")
+def test_what_cannot_be_removed_or_given_a_mode_is_named(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "x.conf"
+    path.write_text("x\n", encoding="utf-8")
+    path.chmod(0o600)
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(host_change, "os", SimpleNamespace(path=os.path, unlink=refuse, chmod=refuse, chown=refuse))
+    gone = host.run(config_files, {"absent": [str(path)]})
+    given = files(host, {"path": str(path), "content": "x\n", "mode": "0644"})
+    assert gone["msg"].startswith(f"{path} cannot be removed: Operation not permitted. Remedy: ")
+    assert given["msg"].startswith(f"{path} cannot be given its mode and owner: Operation not permitted. Remedy: ")
+    assert path.exists()
+
+
 def test_a_kept_file_stays_and_an_absent_one_goes(host: Host, tmp_path: Path) -> None:
     kept, gone = tmp_path / "kept", tmp_path / "gone"
     for path in (kept, gone):

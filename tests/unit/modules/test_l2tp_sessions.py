@@ -26,8 +26,12 @@ class Peer:
             return False
         self.initiated.append(name)
         if self.answers:
-            (self.net / name).mkdir()
+            self.bring_up(name)
         return True
+
+    def bring_up(self, name: str) -> None:
+        (self.net / name).mkdir()
+        (self.net / name / "flags").write_text("0x10d1\n", encoding="ascii")
 
 
 @pytest.fixture
@@ -46,13 +50,13 @@ def run(host: Host, check: bool = False) -> dict[str, Any]:
 
 def test_what_is_up_is_left_alone(host: Host, peer: Peer) -> None:
     for name in ("l2tp3", "l2tp4"):
-        (peer.net / name).mkdir()
+        peer.bring_up(name)
     result = run(host)
     assert (result["changed"], peer.initiated, host.naps) == (False, [], [])
 
 
 def test_what_is_down_is_initiated_once_its_former_session_has_ended(host: Host, peer: Peer) -> None:
-    (peer.net / "l2tp4").mkdir()
+    peer.bring_up("l2tp4")
     peer.closing = 2
     assert run(host, check=True)["initiated"] == ["l2tp3"]
     assert peer.initiated == []

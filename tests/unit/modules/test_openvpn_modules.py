@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn, removal, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn_daemon, removal, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
 
@@ -37,7 +37,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (openvpn, "KEYS", "openvpn/keys"),
         (openvpn, "UNITS", "units"),
         (sysfs, "NET", "net"),
-        (openvpn_tunnels, "PROC", "proc"),
+        (openvpn_daemon, "PROC", "proc"),
         (removal, "UNIT_FILES", "units"),
     ):
         (tmp_path / path).mkdir(exist_ok=True)
@@ -61,34 +61,90 @@ def install_openssl(host: Host) -> None:
     host.program("openssl", openssl)
 
 
-def test_a_key_is_made_once_and_rotated_when_asked(host: Host, root: Path) -> None:
+def keys(root: Path) -> dict[str, int]:
+    """The key files of the host, with their modes."""
+    return {path.name: path.stat().st_mode & 0o777 for path in sorted((root / "openvpn/keys").iterdir())}
+
+
+def test_a_key_is_made_once(host: Host, root: Path) -> None:
     install_openssl(host)
     first = host.run(openvpn_key, {"tunnels": ["ovpn2"], "common_name": "hq/core"})
     again = host.run(openvpn_key, {"tunnels": ["ovpn2"]})
-    rotated = host.run(openvpn_key, {"tunnels": ["ovpn2"], "rotate": True})
-    assert [result["changed"] for result in (first, again, rotated)] == [True, False, True]
-    prints = [result["fingerprints"]["ovpn2"] for result in (first, again, rotated)]
-    assert prints[0] == prints[1] != prints[2]
-    path = root / "openvpn/keys/ovpn2.pem"
-    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert path.read_text(encoding="utf-8").startswith(KEY)
-    assert "c2VjcmV0" not in json.dumps([first, again, rotated])
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert first["fingerprints"] == again["fingerprints"] and len(first["fingerprints"]["ovpn2"]) == 1
+    assert (keys(root), (root / "openvpn/keys").stat().st_mode & 0o777) == ({"ovpn2.pem": 0o600}, 0o700)
+    assert (root / "openvpn/keys/ovpn2.pem").read_text(encoding="utf-8").startswith(KEY)
+    assert "c2VjcmV0" not in json.dumps([first, again])
     assert "/CN=hq_core" in host.calls[0]
     # What openssl wrote on the way is gone.
     assert list(host.temporary.iterdir()) == []
 
 
+def test_a_new_key_comes_in_steps(host: Host, root: Path) -> None:
+    """Each is done once, whoever asks again; what peers have to accept is the key in use and one more."""
+    install_openssl(host)
+    seen = []
+    for step in ("make", "next", "next", "make", "switch", "switch", "next", "make", "drop", "drop", "read"):
+        result = host.run(openvpn_key, {"tunnels": ["ovpn2"], "step": step})
+        seen.append((step, result["changed"], result["rotation"]["ovpn2"], result["fingerprints"]["ovpn2"]))
+        assert "c2VjcmV0" not in json.dumps(result)
+    old, new = seen[1][3]
+    assert old != new
+    assert seen == [
+        ("make", True, "", [old]),
+        ("next", True, "next", [old, new]),
+        ("next", False, "next", [old, new]),
+        ("make", False, "next", [old, new]),
+        ("switch", True, "former", [new, old]),
+        ("switch", False, "former", [new, old]),
+        ("next", False, "former", [new, old]),
+        ("make", False, "former", [new, old]),
+        ("drop", True, "", [new]),
+        ("drop", False, "", [new]),
+        ("read", False, "", [new]),
+    ]
+    assert keys(root) == {"ovpn2.pem": 0o600}
+
+
+def test_a_step_of_a_tunnel_without_key_makes_one_at_least(host: Host, root: Path) -> None:
+    """Nothing is switched to and nothing dropped, and a next key has something to be the next of."""
+    install_openssl(host)
+    assert host.run(openvpn_key, {"tunnels": ["a"], "step": "read"})["fingerprints"] == {"a": []}
+    for name, step, files in (("b", "switch", 1), ("c", "drop", 1), ("d", "next", 2)):
+        result = host.run(openvpn_key, {"tunnels": [name], "step": step})
+        assert (result["changed"], len(result["fingerprints"][name])) == (True, files)
+
+
+def test_check_mode_tells_of_each_step_and_does_none(host: Host, root: Path) -> None:
+    install_openssl(host)
+    for before, step, changed in (("make", "next", True), ("next", "switch", True), ("next", "drop", False), ("switch", "drop", True)):
+        host.run(openvpn_key, {"tunnels": ["ovpn2"], "step": before})
+        stored = {path.name: path.read_text(encoding="utf-8") for path in (root / "openvpn/keys").iterdir()}
+        assert host.run(openvpn_key, {"tunnels": ["ovpn2"], "step": step}, check=True)["changed"] is changed, step
+        assert {path.name: path.read_text(encoding="utf-8") for path in (root / "openvpn/keys").iterdir()} == stored
+
+
 def test_check_mode_makes_no_key(host: Host, root: Path) -> None:
     result = host.run(openvpn_key, {"tunnels": ["ovpn2"]}, check=True)
-    assert (result["changed"], result["fingerprints"], host.calls) == (True, {"ovpn2": None}, [])
+    assert (result["changed"], result["fingerprints"], host.calls) == (True, {"ovpn2": []}, [])
 
 
 def test_a_key_that_others_can_read_is_closed(host: Host, root: Path) -> None:
-    path = root / "openvpn/keys/ovpn2.pem"
-    path.write_text(KEY + certificate(b"x"), encoding="utf-8")
-    path.chmod(0o640)
+    for name, mode in (("ovpn2.pem", 0o640), ("ovpn2.next", 0o604)):
+        (root / "openvpn/keys" / name).write_text(KEY + certificate(name.encode()), encoding="utf-8")
+        (root / "openvpn/keys" / name).chmod(mode)
     assert host.run(openvpn_key, {"tunnels": ["ovpn2"]})["changed"]
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert keys(root) == {"ovpn2.next": 0o600, "ovpn2.pem": 0o600}
+    assert not host.run(openvpn_key, {"tunnels": ["ovpn2"]})["changed"]
+
+
+def test_an_emptied_key_is_named_and_no_new_identity_made(host: Host, root: Path) -> None:
+    install_openssl(host)
+    path = root / "openvpn/keys/ovpn2.pem"
+    path.touch(mode=0o600)
+    result = host.run(openvpn_key, {"tunnels": ["ovpn2"]})
+    assert result["msg"] == f"{path} is empty. Remedy: restore it, or delete it to get a new identity, which the peer has to learn."
+    assert (path.read_text(encoding="utf-8"), host.calls) == ("", [])
 
 
 def test_without_openssl_the_remedy_is_named(host: Host, root: Path) -> None:
@@ -258,6 +314,51 @@ def test_a_new_tunnel_that_does_not_start_leaves_nothing(host: Host, root: Path)
     host.program("journalctl")
     assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["failed"]
     assert not (root / "openvpn/server/ovpn2.conf").exists()
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *states: str | None) -> None:
+    """What the daemon says each time it is asked, the last one for ever; it does not answer for None."""
+    left = list(states)
+
+    def ask(_name: str) -> openvpn_daemon.Told:
+        state = left.pop(0) if len(left) > 1 else left[0]
+        if state is None:
+            raise ConnectionRefusedError
+        return openvpn_daemon.Told(state, None, "7")
+
+    monkeypatch.setattr(openvpn_daemon, "ask", ask)
+
+
+def test_a_tunnel_is_waited_for(host: Host, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was restarted or not; a daemon that has only begun does not answer yet."""
+    running(host, root, TUNNEL)
+    answers(monkeypatch, None, "WAIT", "CONNECTED")
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "connect_seconds": 30})
+    assert (result["changed"], len(host.naps)) == (False, 2)
+
+
+@pytest.mark.parametrize(("state", "words"), [(None, "its daemon does not answer"), ("AUTH", "AUTH")])
+def test_one_that_does_not_connect_is_named(host: Host, root: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, words: str) -> None:
+    """Without a former key there is nothing to go back to, and nothing is restarted."""
+    running(host, root, TUNNEL)
+    answers(monkeypatch, state)
+    host.prints("journalctl", {"": "TLS handshake failed\n"})
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "connect_seconds": 30})
+    assert (
+        result["msg"] == f"tunnel ovpn2 is not connected with its peer after 30 s ({words}). The journal ends with:\nTLS handshake failed"
+    )
+    assert (sum(host.naps) >= 30, host.changed(*READS)) == (True, [])
+
+
+def test_a_new_key_with_which_it_does_not_start_gives_way_to_the_former_one(host: Host, root: Path) -> None:
+    running(host, root, TUNNEL)
+    (root / "openvpn/keys/ovpn2.former").write_text(KEY + certificate(b"former"), encoding="utf-8")
+    install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", restart=(1, "timeout"))
+    host.program("journalctl")
+    (root / "proc/7/environ").write_bytes(b"XGN_CONFIGURATION=of the former key\0")
+    assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["failed"]
+    assert (openvpn.rotation("ovpn2"), sorted(keys(root))) == ("next", ["ovpn2.next", "ovpn2.pem"])
+    assert certificate(b"former") in (root / "openvpn/keys/ovpn2.pem").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("check", "failed"), [(True, False), (False, True)])

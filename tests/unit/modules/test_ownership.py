@@ -416,8 +416,9 @@ def test_what_is_removed_is_noted_for_the_way_back_at_its_stage(
 
 
 def test_what_is_left_over_is_gathered(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(host, {etc / "a.conf": "one\n", etc / "b.conf": "two\n"})
+    write(host, {etc / "a.conf": "one\n", etc / "b.conf": "two\n", etc / "c.conf": "three\n"})
     (etc / "b.conf").write_text("by hand\n", encoding="utf-8")
+    (etc / "c.conf").unlink()
     record = ownership.Record("test", host.warnings.append)
     record.note("unit", UNIT)
     record.note("table", "inet xgn_test")
@@ -439,6 +440,7 @@ def test_what_is_left_over_is_gathered(host: Host, etc: Path, monkeypatch: pytes
     assert [(item["name"], item["alive"], item["changed"]) for item in data["objects"]] == [
         (str(etc / "a.conf"), True, False),
         (str(etc / "b.conf"), True, True),
+        (str(etc / "c.conf"), False, True),
         (UNIT, True, False),
         ("inet xgn_test", True, False),
         # Not by a module; so it is of the role whose files have such names.

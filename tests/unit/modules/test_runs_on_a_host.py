@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import applied, run_lock
+from ansible_collections.xuegao.net.plugins.module_utils import applied, loaded, run_lock
 from ansible_collections.xuegao.net.plugins.modules import config_files, host_facts, host_leave, way_back
 
 from .managed_host import Host
@@ -253,11 +253,18 @@ def test_a_host_that_cannot_be_noted_on_is_an_error(host: Host, monkeypatch: pyt
 UNIT = "ActiveState=%s\nUnitFileState=%s\nNeedDaemonReload=%s\n"
 
 
-def test_units_for_which_there_is_nothing_to_do(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_for_which_there_is_nothing_to_do(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of those that record what their daemons have read, only one whose files are the same still: a killed run may have left another."""
+    monkeypatch.setattr(loaded, "RECORDS", str(tmp_path))
+    (tmp_path / "daemons").write_text("bgpd=yes\n", encoding="utf-8")
+    for name, digest in (("read", loaded.digest_of_text("bgpd=yes\n")), ("otherwise", "other")):
+        (tmp_path / name).write_text(f"{digest}  {tmp_path}/daemons\n", encoding="utf-8")
     monkeypatch.setattr(host_facts, "read_text", lambda _path: "ID=arch\n")
     monkeypatch.setattr(os.path, "isdir", lambda _path: True)
     states = {
         "well": ("active", "enabled", "no"),
+        "read": ("active", "enabled", "no"),
+        "otherwise": ("active", "enabled", "no"),
         "stopped": ("inactive", "enabled", "no"),
         "disabled": ("active", "disabled", "no"),
         "stale": ("active", "enabled", "yes"),
@@ -265,6 +272,6 @@ def test_units_for_which_there_is_nothing_to_do(host: Host, monkeypatch: pytest.
     }
     host.prints("systemctl", {"show": "\n".join(UNIT % state for state in states.values())})
     result = host.run(host_facts, {"units": list(states)})
-    assert result["ansible_facts"]["xgn_host"]["settled"] == ["well"]
+    assert result["ansible_facts"]["xgn_host"]["settled"] == ["well", "read"]
     host.prints("systemctl", {"show": (1, "Failed to connect to bus")})
     assert host.run(host_facts, {"units": ["well"]})["ansible_facts"]["xgn_host"]["settled"] == []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.module_utils import frr, wireguard, wireguard_dump
+from ansible_collections.xuegao.net.plugins.module_utils import frr, trial, wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, cover_values, placeholder, put_in, take_out, where_like
@@ -110,11 +111,21 @@ def test_a_timer_is_started_and_cancelled_under_one_name() -> None:
 # ---- trial files ---------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_trial_file_is_private_and_goes(tmp_path: Path) -> None:
-    with trial_file(str(tmp_path), "wg0.conf", "PrivateKey = x\n") as path:
+def test_a_trial_file_is_private_in_memory_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trial.IN_MEMORY == "/run"
+    monkeypatch.setattr(trial, "IN_MEMORY", str(tmp_path))
+    with trial_file("wg0.conf", "PrivateKey = x\n") as path:
+        assert os.path.dirname(os.path.dirname(path)) == str(tmp_path)
         assert (os.path.basename(path), Path(path).read_text(encoding="utf-8")) == ("wg0.conf", "PrivateKey = x\n")
         assert (os.stat(path).st_mode & 0o777, os.stat(os.path.dirname(path)).st_mode & 0o777) == (0o600, 0o700)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_such_a_place_a_trial_file_is_where_the_system_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "IN_MEMORY", str(tmp_path / "none"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with trial_file("x", "y") as path:
+        assert path.startswith(str(tmp_path))
 
 
 def test_a_trial_file_goes_with_an_error_too(tmp_path: Path) -> None:

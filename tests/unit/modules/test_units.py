@@ -86,7 +86,7 @@ def test_what_is_as_it_should_be_is_left_alone(host: Host, service: Service) -> 
 
 
 @pytest.mark.parametrize(
-    ("damage", "actions", "commands"),
+    ("fault", "actions", "commands"),
     [
         ({"ActiveState": "inactive"}, ["start"], [f"start {NAME}"]),
         ({"ActiveState": "failed"}, ["start"], [f"start {NAME}"]),
@@ -101,9 +101,9 @@ def test_what_is_as_it_should_be_is_left_alone(host: Host, service: Service) -> 
     ids=["stopped", "failed", "disabled", "not read", "masked"],
 )
 def test_what_somebody_did_is_undone_once(
-    host: Host, service: Service, damage: dict[str, str], actions: list[str], commands: list[str]
+    host: Host, service: Service, fault: dict[str, str], actions: list[str], commands: list[str]
 ) -> None:
-    service.shown.update(damage)
+    service.shown.update(fault)
     result = ensure(host, service)
     told = [action.removeprefix(f"{NAME}: ") for action in result["actions"] if action.startswith(NAME)]
     assert (told, done(host)) == (actions, commands)

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import yaml
@@ -285,6 +286,48 @@ def test_what_does_not_come_back_is_told_and_restored(host: Host, tmp_path: Path
         in result["msg"]
     )
     assert (sum(host.naps), (tmp_path / "file").exists()) == (5, False)
+
+
+def test_what_the_other_end_has_yet_to_change_is_not_waited_for(host: Host, tmp_path: Path) -> None:
+    """A router in a container that learns of its neighbor's new AS number behind all machines."""
+    router = Router(host, tmp_path)
+    write(host, tmp_path / "file", "new")
+    router.up, router.routes = [], []
+    result = host.run(confirming, {"routes": ROUTES, "frr_conf": str(router.conf), "expects": False})
+    assert (result["ansible_facts"], sum(host.naps)) == ({"xgn_way_back": {"armed": False}}, 0)
+
+
+def test_a_host_is_told_to_go_back(host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nothing is missing there, its batch went wrong. The second call finds that it has been done."""
+    monkeypatch.setattr(program, "run", lambda _command: (0, "", ""))
+    assert host.run(confirming, {"restore": True}) == {"changed": False, "restored": False, "failures": [], "invocation": ANY}
+    run = write(host, tmp_path / "file", "new")["ansible_facts"]["xgn_way_back"]["run"]
+    assert not host.run(confirming, {"restore": True}, check=True)["changed"]
+    host.program("systemd-run", lambda *_: (program.wait(), "", ""))
+    result = host.run(confirming, {"restore": True})
+    assert (result["changed"], result["restored"], result["failures"]) == (True, True, [])
+    assert result["ansible_facts"] == {"xgn_way_back": {"armed": False}}
+    assert not (tmp_path / "file").exists()
+    again = host.run(confirming, {"restore": True, "way_back_run": run})
+    assert (again["changed"], again["restored"]) == (False, True)
+    assert not host.run(confirming, {"restore": True, "way_back_run": "another"})["restored"]
+
+
+def test_a_host_that_went_back_too_early_says_so_when_it_is_told_to(
+    host: Host, tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step that came after that has failed for it, which is said once."""
+    monkeypatch.setattr(program, "run", lambda command: (1, "", "no") if command[0] == "ip" else (0, "", ""))
+    run = write(host, tmp_path / "file", "new")["ansible_facts"]["xgn_way_back"]["run"]
+    snapshot = json.loads((way_back / "armed/snapshot.json").read_text(encoding="utf-8"))
+    lost = {**snapshot, "routes": {"-4": ["192.0.2.0/24 proto static dev eth0"], "-6": []}}
+    (way_back / "armed/snapshot.json").write_text(json.dumps(lost), encoding="utf-8")
+    program.restore("too late")
+    assert "in the middle of this run" in write(host, tmp_path / "file", "new", run=run)["msg"]
+    result = host.run(confirming, {"restore": True, "way_back_run": run})
+    failure = "ip -4 route replace 192.0.2.0/24 proto static dev eth0: no"
+    assert (result["changed"], result["restored"], result["failures"]) == (False, True, [failure])
+    assert host.warnings == [f"not all of what was there before could be restored: {failure}"]
 
 
 def test_a_long_step_is_given_its_time(host: Host, tmp_path: Path, way_back: Path) -> None:

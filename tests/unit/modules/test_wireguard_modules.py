@@ -83,6 +83,19 @@ def test_a_torn_key_is_named_and_kept(host: Host, etc: Path) -> None:
     assert (etc / "wg0.key").read_text(encoding="utf-8") == "torn\n"
 
 
+@pytest.mark.parametrize("text", ["", "torn\n", "\0" * 45])
+def test_a_torn_key_comes_back_from_the_file_that_wg_quick_reads(host: Host, etc: Path, text: str) -> None:
+    (etc / "wg0.key").write_text(text, encoding="utf-8")
+    (etc / "wg0.conf").write_text(f"[Interface]\nPrivateKey = {PRIVATE}\n", encoding="utf-8")
+    host.prints("wg", {"pubkey": PUBLIC})
+    told = host.run(wireguard_key, {"interfaces": ["wg0"]}, check=True)
+    assert (told["changed"], told["public_keys"], (etc / "wg0.key").read_text(encoding="utf-8")) == (True, {"wg0": PUBLIC}, text)
+    first, second = (host.run(wireguard_key, {"interfaces": ["wg0"]}) for _run in range(2))
+    assert (first["changed"], second["changed"], first["public_keys"]) == (True, False, {"wg0": PUBLIC})
+    assert ((etc / "wg0.key").read_text(encoding="utf-8"), (etc / "wg0.key").stat().st_mode & 0o777) == (PRIVATE + "\n", 0o600)
+    assert "wg genkey" not in host.calls
+
+
 # ---- wireguard_interfaces ------------------------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +312,7 @@ def test_a_change_has_a_way_back_before_the_living_interface_changes(host: Host,
     assert notes == [*record, {"unit": "wg-quick@wg0.service", "stage": 10}, {"wireguard": "wg0"}]
 
 
-# ---- damages -------------------------------------------------------------------------------------------------------------------------------
+# ---- faults --------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_an_interface_that_was_deleted_comes_back_though_its_unit_is_active(host: Host, etc: Path) -> None:

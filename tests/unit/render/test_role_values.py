@@ -26,7 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall 
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values, static_route
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.gobgp import gobgp_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import identity_of, l2tp_ipsec_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import openvpn_values, peer_of, protocol_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import openvpn_values, protocol_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
 from jinja2 import UndefinedError
@@ -244,15 +244,6 @@ def test_openvpn_without_tunnels() -> None:
     assert openvpn_values({}, {}) == {"peers": [], "tunnels": []}
 
 
-def test_the_other_end_of_a_tunnel() -> None:
-    assert peer_of(TUNNEL) == {"name": "cloud-edge", "interface": LONGEST, "public_key": ""}
-    assert peer_of({**TUNNEL, "peer_interface": "tun7", "peer_fingerprint": "AA:BB"}) == {
-        "name": "cloud-edge",
-        "interface": "tun7",
-        "public_key": "AA:BB",
-    }
-
-
 @pytest.mark.parametrize(
     ("options", "protocol"),
     [
@@ -266,13 +257,24 @@ def test_openvpn_protocols(options: Any, protocol: str) -> None:
     tunnel: Any = {**TUNNEL, **options}
     assert protocol_of(tunnel) == protocol
     variables: HostVariables = {"openvpn_tunnels": [tunnel], "openvpn_tls_version_min": "1.3"}
-    (found,) = openvpn_values(variables, {LONGEST: {"cloud-edge": "AA:BB"}})["tunnels"]
+    (found,) = openvpn_values(variables, {LONGEST: {"cloud-edge": ["AA:BB"]}})["tunnels"]
     lines = found["config"].splitlines()
     assert f"proto {protocol}" in lines
     assert ("socket-flags TCP_NODELAY" in lines) == protocol.startswith("tcp")
     assert {"peer-fingerprint AA:BB", "tls-version-min 1.3", "ping 5", "ping-restart 20", f"dev {LONGEST}"} <= set(lines)
     assert f"RuntimeDirectory=xgn-openvpn/{LONGEST}\n" in found["dropin"]
     assert (found["name"], found["role"], found["mtu"]) == (LONGEST, tunnel["role"], 1400)
+
+
+def test_a_peer_that_rotates_its_key_may_have_either() -> None:
+    """Several fingerprints stand in a block, and with one the file is what it always was: no daemon is restarted for it."""
+    variables: HostVariables = {"openvpn_tunnels": [TUNNEL], "openvpn_tls_version_min": "1.3"}
+    texts = {
+        count: openvpn_values(variables, {LONGEST: {"cloud-edge": keys}})["tunnels"][0]["config"]
+        for count, keys in ((1, ["AA"]), (2, ["AA", "BB"]))
+    }
+    block = "# Its key is being rotated: each is accepted.\n<peer-fingerprint>\nAA\nBB\n</peer-fingerprint>\n"
+    assert texts[2] == texts[1].replace("peer-fingerprint AA\n", block)
 
 
 # ---- l2tp_ipsec ----------------------------------------------------------------------------------------------------------------------------
@@ -312,6 +314,14 @@ def test_l2tp_values() -> None:
     assert values["secrets"] == {"l2tp5": "swordfish", LONGEST: "swordfish"}
     # Only the end that initiates has a watch.
     assert (values["initiated"], values["units"][-1]["state"], nothing["units"][-1]["state"]) == ([LONGEST], "started", "stopped")
+    # Where IPsec knows whom to initiate to, whichever end of L2TP that is.
+    assert (nothing["forgets"], values["forgets"]) == ([], ["192.0.2.9"])
+    named: Any = {
+        "l2tp_ipsec_tunnels": [{**L2TP, "remote": "peer.example.org"}],
+        "l2tp_ipsec_echo_interval": 7,
+        "l2tp_ipsec_echo_failure": 8,
+    }
+    assert l2tp_ipsec_values(named)["forgets"] == []
     assert "/etc/ppp/xgn-l2tp5" in values["units"][1]["restart_on"]
     plain, addressed = values["sessions"]
     assert plain["path"] == "/etc/ppp/xgn-l2tp5"
@@ -682,7 +692,13 @@ def test_defaults_that_are_templates_are_left_out() -> None:
 
 
 # The page of verify, a program, and two whose names are put together.
-NOT_NAMED = {"verify/report.html.j2", "vrf/xgn-interface.j2", "dns_anycast/xgn-ssh.service.j2", "dns_anycast/xgn-ssh.socket.j2"}
+NOT_NAMED = {
+    "dns_anycast/xgn-ssh.service.j2",
+    "dns_anycast/xgn-ssh.socket.j2",
+    "firewall/xgn-firewall.service.j2",
+    "verify/report.html.j2",
+    "vrf/xgn-interface.j2",
+}
 
 
 def test_every_template_that_depends_on_variables_is_rendered_in_the_plan() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requireme
     host_requirements,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from jinja2 import Template
 from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,25 +39,30 @@ ENVIRONMENT = NativeEnvironment()
 ENVIRONMENT.tests.update(core.TestModule().tests())
 
 
+@functools.cache
 def load(path: str) -> Any:
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def compiled(text: str) -> Template:
+    return ENVIRONMENT.from_string(text)
 
 
 def holds(condition: str | list[str] | bool, context: Mapping[str, Any]) -> bool:
     """Evaluate a condition of a task."""
     if isinstance(condition, list):
         return all(holds(part, context) for part in condition)
-    return bool(ENVIRONMENT.from_string(f"{{{{ {condition} }}}}").render(context))
+    return bool(compiled(f"{{{{ {condition} }}}}").render(context))
 
 
 def context_of(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a role's tasks know: its defaults, the host's variables, and whether it is wanted."""
-    text = (ROOT / f"roles/{role}/defaults/main.yml").read_text(encoding="utf-8") if (ROOT / f"roles/{role}/defaults").is_dir() else "{}"
-    context = {"xgn_host": {"recorded": {}}, **(yaml.safe_load(text) or {}), **variables}
-    path = ROOT / f"roles/{role}/vars/main.yml"
-    wanted = f"__{role}_wanted"
-    own = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
-    return context | ({wanted: ENVIRONMENT.from_string(own[wanted].strip()).render(context)} if wanted in own else {})
+    given, own = (
+        load(path) or {} if (ROOT / path).is_file() else {} for path in (f"roles/{role}/{kind}/main.yml" for kind in ("defaults", "vars"))
+    )
+    context, wanted = {"xgn_host": {"recorded": {}}, **given, **variables}, f"__{role}_wanted"
+    return context | ({wanted: compiled(own[wanted].strip()).render(context)} if wanted in own else {})
 
 
 def tasks(items: list[dict[str, Any]], *outer: str) -> Iterator[tuple[dict[str, Any], list[str]]]:
@@ -106,10 +113,12 @@ def test_a_role_makes_something_exactly_when_the_registry_says_so(role: Role, ho
 @pytest.mark.parametrize("host", HOSTS)
 def test_site_takes_a_host_to_a_role_exactly_when_the_registry_says_so(host: str) -> None:
     (build,) = [play for play in load("playbooks/site.yml") if play["name"] == "Build the network"]
-    for task in build["tasks"]:
-        included = task.get("ansible.builtin.include_role", {})
-        role = included.get("name", "").removeprefix("xuegao.net.")
-        if role and "tasks_from" not in included:
+    tasks = [task for block in build["tasks"] for task in block.get("block", [])]
+    included = {task["ansible.builtin.include_role"]["name"]: task for task in tasks if "ansible.builtin.include_role" in task}
+    assert "xuegao.net.firewall" in included
+    for name, task in included.items():
+        role = name.removeprefix("xuegao.net.")
+        if "tasks_from" not in task["ansible.builtin.include_role"]:
             assert holds(task["when"], {"__site_recorded": {}, **HOSTS[host]}) == ROLES[role].is_declared(HOSTS[host]), role
             assert holds(task["when"], {"__site_recorded": {role: ["file /etc/x"]}, **HOSTS[host]})
 
@@ -124,7 +133,8 @@ def test_a_role_says_whether_it_is_wanted_as_the_registry_does(host: str) -> Non
 
 def test_a_router_in_a_container_has_frr_when_it_declares_something_for_it() -> None:
     (play,) = [play for play in load("playbooks/site.yml") if play["name"] == "Configure the routers in containers"]
-    conditions = [task["when"] for task in play["tasks"] if "xuegao.net.frr" in str(task.get("ansible.builtin.import_role"))]
+    tasks = [task for block in play["tasks"] for task in block.get("block", [])]
+    conditions = [task["when"] for task in tasks if "xuegao.net.frr" in str(task.get("ansible.builtin.import_role"))]
     assert conditions == ["__frr_wanted"] * 2
 
 

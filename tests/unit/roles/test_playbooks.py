@@ -7,12 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
+# The plays that only a rollout has hosts for.
+NOBODY: set[str] = set()
 MACHINES = {"hq-core", "hq-nfv", "cloud-edge", "cloud-node"}
 
 
@@ -50,17 +54,17 @@ def plays(inventory: str, playbooks: Sequence[str], *arguments: str) -> list[lis
     ids=["container", "node", "on_prem", "cloud"],
 )
 def test_a_limit_takes_hosts_from_each_play_of_site(limit: tuple[str, ...], machines: set[str], containers: set[str]) -> None:
-    assert plays("hybrid", ["site"], *limit) == [[machines | containers, machines, containers]]
+    assert plays("hybrid", ["site"], *limit) == [[machines | containers, NOBODY, machines, NOBODY, containers, NOBODY, NOBODY]]
 
 
 def test_site_without_containers() -> None:
-    assert plays("t1_t2", ["site"]) == [[{"T1", "T2"}, {"T1", "T2"}, set()]]
+    assert plays("t1_t2", ["site"]) == [[{"T1", "T2"}, NOBODY, {"T1", "T2"}, *[NOBODY] * 4]]
 
 
 def test_containers_come_after_the_machines_are_not_rebooted_and_nothing_is_installed_in_them() -> None:
     everything = MACHINES | {"igp"}
     site, *others = plays("hybrid", ["site", "reboot", "upgrade_frr"])
-    assert site == [everything, MACHINES, {"igp"}]
+    assert site == [everything, NOBODY, MACHINES, NOBODY, {"igp"}, NOBODY, NOBODY]
     # Once to see that nobody works on one of them, then one after the other.
     assert others == [[MACHINES, MACHINES, everything, everything]] * 2
 
@@ -107,3 +111,59 @@ def test_site_takes_a_host_to_the_roles_of_which_it_still_has_something(tmp_path
     recorded = {"packages": [], "recorded": {"l2tp_ipsec": ["unit xl2tpd.service"], "gobgp": ["unit gobgpd.service"]}}
     found = included_roles(tmp_path, "--extra-vars", json.dumps({"xgn_host": recorded}))
     assert (found["l2tp_ipsec"], found["gobgp"], found["openvpn"]) == (MACHINES, MACHINES, {"hq-core", "cloud-edge"})
+
+
+def test_site_leaves_the_host_of_a_retired_node_alone(tmp_path: Path) -> None:
+    """Its entry and its host may stay for a while; the others are taken to their roles as ever."""
+    nodes = yaml.safe_load((ROOT / "inventories/hybrid/group_vars/all/intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
+    nodes["hq-nfv"]["retired"] = True
+    given = {"xgn_nodes": nodes, "xgn_applied_directory": str(tmp_path / "applied")}
+    found = included_roles(tmp_path / "plan", "--extra-vars", json.dumps(given))
+    assert found.pop("preflight") == {*MACHINES, "igp"}, "all of them are planned, and their variables checked"
+    assert found == {
+        "openvpn": {"hq-core", "cloud-edge"},
+        "l2tp_ipsec": {"hq-core", "cloud-edge"},
+        "firewall": {"hq-core", "cloud-edge", "cloud-node"},
+        "docker_macvlan": {"cloud-edge", "cloud-node"},
+        "dns_anycast": {"cloud-edge"},
+    }
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def every_task(tasks: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        yield task
+        for section in ("block", "rescue", "always"):
+            yield from every_task(task.get(section) or [])
+
+
+@pytest.mark.parametrize("name", ["Build the network", "Configure the routers in containers"])
+def test_a_rollout_does_the_same_in_batches(name: str) -> None:
+    """Without one, a host that fails stops no other."""
+    known = {play["name"]: play for play in load(ROOT / "playbooks" / "site.yml")}
+    play, batch = known[name], known[f"{name} in batches"]
+    assert batch["tasks"] is play["tasks"]
+    assert [task["name"] for task in batch["pre_tasks"]] == ["Go on behind a batch that was done"]
+    own = {"name", "hosts", "serial", "any_errors_fatal", "pre_tasks"}
+    assert {key: value for key, value in batch.items() if key not in own} == {key: play[key] for key in play if key not in own}
+    assert batch["any_errors_fatal"] is True
+    assert not {"serial", "any_errors_fatal", "max_fail_percentage"} & set(play)
+
+
+def test_who_stops_all_says_so_plainly_and_nobody_fails_alone_in_a_batch() -> None:
+    """A task of Ansible takes any text for a yes, a template's, too. Whoever failed alone would not go back when the others fail behind it: Ansible marks it
+    a second time, which ends its section `always`. So only these may: the restoring itself, and what check mode asks."""
+    plays = [play for path in sorted((ROOT / "playbooks").glob("*.yml")) for play in load(path)]
+    tasks = [
+        *(task for play in plays for kind in ("pre_tasks", "tasks", "post_tasks") for task in every_task(play.get(kind) or [])),
+        *(task for path in sorted((ROOT / "roles").glob("*/tasks/*.yml")) for task in every_task(load(path) or [])),
+    ]
+    said = [item for item in (*plays, *tasks) if "any_errors_fatal" in item]
+    assert all(isinstance(item["any_errors_fatal"], bool) for item in said)
+    assert {item["name"] for item in said if not item["any_errors_fatal"]} == {
+        "Put back what was there before",
+        "See whether the container is there, as check mode makes none",
+    }

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SAME = {"changed": False, "changed_paths": []}
 # File of tasks, the task, the unit, and the variable in which the former task registered its result.
 TASKS = [
-    ("roles/frr/tasks/service.yml", "Run FRR now and at boot", "frr.service", "__frr_files"),
+    ("roles/frr/tasks/service.yml", "Run FRR now and at boot, with the daemons that are listed", "frr.service", "__frr_files"),
     ("roles/firewall/tasks/apply.yml", "Load it at boot", "xgn-firewall.service", "__firewall_unit"),
 ]
 

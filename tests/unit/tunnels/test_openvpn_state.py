@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_openvpn as gather
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn_daemon
 
 # The greeting and the answer, in pieces that end anywhere.
 PIECES = (
@@ -53,20 +54,30 @@ class Daemon:
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # pytest's own temporary directories may be too deep for a socket's path.
     with tempfile.TemporaryDirectory(prefix="o", dir="/tmp") as name:
-        monkeypatch.setattr(gather, "RUNTIME", name)
-        monkeypatch.setattr(gather, "ANSWER_LIMIT_S", 60.0)
+        monkeypatch.setattr(openvpn_daemon, "RUNTIME", name)
+        monkeypatch.setattr(openvpn_daemon, "ANSWER_LIMIT_S", 60.0)
         yield Path(name)
+
+
+AA, BB = ":".join(["AA"] * 32), ":".join(["BB"] * 32)
 
 
 @pytest.fixture
 def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A key and a configuration of tunnel ovpn2; the fingerprint of the key is FF."""
-    monkeypatch.setattr(openvpn, "fingerprint", lambda _name: "FF")
-    monkeypatch.setattr(openvpn, "key_path", lambda name: str(tmp_path / f"{name}.pem"))
-    monkeypatch.setattr(openvpn, "conf_path", lambda name, role: str(tmp_path / f"{role}-{name}.conf"))
+    """A key and the files of tunnel ovpn2, and this process as the daemon that was started with them; the fingerprint of the key is AA."""
+    for name in ("KEYS", "DIRECTORY", "UNITS"):
+        monkeypatch.setattr(openvpn, name, str(tmp_path))
+    monkeypatch.setattr(openvpn_daemon, "PROC", str(tmp_path / "proc"))
+    monkeypatch.setattr(openvpn, "fingerprint", lambda name, other="": AA if (tmp_path / f"{name}.{other or 'pem'}").exists() else None)
     (tmp_path / "ovpn2.pem").write_text("", encoding="utf-8")
     (tmp_path / "ovpn2.pem").chmod(0o640)
-    (tmp_path / "server-ovpn2.conf").write_text("dev ovpn2\npeer-fingerprint EE\n", encoding="utf-8")
+    config, dropin = f"dev ovpn2\npeer-fingerprint {BB}\n", f"[Service]\nEnvironment=XGN_CONFIGURATION={openvpn.DIGEST}\n"
+    digest = openvpn.configuration_digest({"config": config, "dropin": dropin}, AA)
+    for path, text in ((openvpn.conf_path("ovpn2", "server"), config), (openvpn.dropin_path("ovpn2", "server"), dropin)):
+        Path(path).parent.mkdir()
+        Path(path).write_text(text.replace(openvpn.DIGEST, digest), encoding="utf-8")
+    (tmp_path / "proc" / str(os.getpid())).mkdir(parents=True)
+    (tmp_path / "proc" / str(os.getpid()) / "environ").write_bytes(f"A=b\0XGN_CONFIGURATION={digest}\0".encode())
     return tmp_path
 
 
@@ -80,12 +91,31 @@ def test_a_connected_tunnel(runtime: Path, identity: Path) -> None:
         "ovpn2": {
             "state": "CONNECTED",
             "remote": "192.0.2.2",
-            "fingerprint": "FF",
-            "peer_fingerprint": "EE",
+            "fingerprints": [AA],
+            "rotation": "",
+            "accepted": [BB],
             "mode": "0640",
+            "current": True,
             "problem": None,
         }
     }
+
+
+def test_a_daemon_that_was_started_with_other_files_is_named(runtime: Path, identity: Path) -> None:
+    """It is asked for its process, and that for what it was started with."""
+    with open(openvpn.conf_path("ovpn2", "server"), "a", encoding="utf-8") as stream:
+        stream.write("verb 4\n")
+    daemon = Daemon(runtime, PIECES)
+    found = gather.one_tunnel("ovpn2", "server")
+    daemon.close()
+    assert (found["state"], found["current"]) == ("CONNECTED", False)
+
+
+def test_the_least_private_key_counts(runtime: Path, identity: Path) -> None:
+    (identity / "ovpn2.pem").chmod(0o600)
+    (identity / "ovpn2.former").write_text("", encoding="utf-8")
+    (identity / "ovpn2.former").chmod(0o604)
+    assert gather.one_tunnel("ovpn2", "server")["mode"] == "0604"
 
 
 def test_a_daemon_that_hangs_up_has_said_nothing(runtime: Path, identity: Path) -> None:
@@ -97,14 +127,28 @@ def test_a_daemon_that_hangs_up_has_said_nothing(runtime: Path, identity: Path) 
 
 def test_a_dead_daemon_is_named_and_its_identity_still_read(runtime: Path, identity: Path) -> None:
     found = gather.one_tunnel("ovpn2", "server")
-    assert (found["state"], found["fingerprint"], found["peer_fingerprint"]) == (None, "FF", "EE")
+    assert (found["state"], found["fingerprints"], found["accepted"], found["current"]) == (None, [AA], [BB], None)
     assert found["problem"].startswith("the daemon does not answer: ")
 
 
-def test_an_identity_that_cannot_be_read_is_named_and_the_state_still_read(runtime: Path, identity: Path) -> None:
+def test_an_identity_that_cannot_be_read_is_named_and_the_state_still_read(
+    runtime: Path, identity: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(_name: str, _other: str = "") -> str:
+        raise openvpn.OpenVPNError("ovpn2.pem is torn")
+
+    monkeypatch.setattr(openvpn, "fingerprint", torn)
+    daemon = Daemon(runtime, PIECES)
+    found = gather.one_tunnel("ovpn2", "server")
+    daemon.close()
+    assert (found["state"], found["mode"], found["current"]) == ("CONNECTED", None, None)
+    assert found["problem"] == "ovpn2.pem is torn"
+
+
+def test_a_tunnel_without_key_is_named(runtime: Path, identity: Path) -> None:
     (identity / "ovpn2.pem").unlink()
     daemon = Daemon(runtime, PIECES)
     found = gather.one_tunnel("ovpn2", "server")
     daemon.close()
-    assert (found["state"], found["mode"]) == ("CONNECTED", None)
+    assert (found["state"], found["mode"], found["fingerprints"]) == ("CONNECTED", None, [])
     assert "ovpn2.pem" in found["problem"]

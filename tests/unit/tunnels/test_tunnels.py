@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import parse_sas
-from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import parse_state
+from ansible_collections.xuegao.net.plugins.module_utils.openvpn_daemon import parse_state
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import L2tpIpsecTunnel, OpenvpnTunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 
@@ -25,7 +26,16 @@ l2tp5: #1, ESTABLISHED, IKEv2, 2222222222222222_i 3333333333333333_r*
     installed 12s ago, rekeying in 3200s, expires in 3900s
 """
 TUNNEL: OpenvpnTunnel = {"name": "ovpn2", "role": "server", "peer": "cloud", "mtu": 1414, "listen_port": 11942}
-GOOD = {"state": "CONNECTED", "remote": "198.51.100.1", "fingerprint": "AA", "peer_fingerprint": "BB", "mode": "0600", "problem": None}
+GOOD: dict[str, Any] = {
+    "state": "CONNECTED",
+    "remote": "198.51.100.1",
+    "fingerprints": ["AA"],
+    "rotation": "",
+    "accepted": ["BB"],
+    "mode": "0600",
+    "current": True,
+    "problem": None,
+}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -57,8 +67,8 @@ def test_digest_changes_with_everything_a_daemon_reads() -> None:
 
 def test_state_of_openvpn() -> None:
     answer = ">INFO:OpenVPN Management Interface Version 5\n1795499636,CONNECTED,SUCCESS,,192.0.2.2,37726,192.0.2.1,11942\nEND\n"
-    assert parse_state(answer) == {"state": "CONNECTED", "remote": "192.0.2.2"}
-    assert parse_state(">INFO:nothing\n") == {}
+    assert parse_state(answer) == ("CONNECTED", "192.0.2.2")
+    assert parse_state(">INFO:nothing\n") == (None, None)
 
 
 def test_the_best_security_association_counts() -> None:
@@ -71,17 +81,64 @@ def test_the_best_security_association_counts() -> None:
     ("change", "name", "detail"),
     [
         ({}, "", ""),
-        ({"fingerprint": "CC"}, "OpenVPN ovpn2 own fingerprint as registered", "found CC, expected AA"),
-        ({"peer_fingerprint": None}, "OpenVPN ovpn2 peer cloud fingerprint as registered", "found nothing, expected BB"),
+        ({"fingerprints": ["CC"]}, "OpenVPN ovpn2 own fingerprint as registered", "found CC, expected AA"),
+        (
+            {"fingerprints": ["CC", "AA"], "rotation": "next"},
+            "OpenVPN ovpn2 own fingerprint as registered",
+            "found CC, AA, expected AA",
+        ),
+        (
+            {"accepted": None},
+            "OpenVPN ovpn2 peer cloud fingerprint as registered",
+            "missing BB (found none, expected BB)",
+        ),
+        (
+            {"accepted": ["BB", "FORMER"]},
+            "OpenVPN ovpn2 peer cloud fingerprint as registered",
+            "extra FORMER (found BB, FORMER, expected BB)",
+        ),
         ({"mode": "0644"}, "OpenVPN ovpn2 key is private", "found 0644, expected 0600"),
+        (
+            {"rotation": "former"},
+            "OpenVPN ovpn2 former key is dropped",
+            "peers accept it as long as it is there; playbook rotate_openvpn_keys goes on where it was broken off",
+        ),
+        (
+            {"current": False},
+            "OpenVPN ovpn2 daemon runs with its files and key",
+            "started with others: one run of site restarts it",
+        ),
+        ({"current": None, "problem": "the daemon is gone"}, "OpenVPN ovpn2 daemon runs with its files and key", "the daemon is gone"),
         ({"state": "RECONNECTING"}, "OpenVPN ovpn2 connected", "RECONNECTING, expected CONNECTED with cloud"),
     ],
 )
-def test_checks_of_openvpn(change: dict[str, str | None], name: str, detail: str) -> None:
+def test_checks_of_openvpn(change: dict[str, Any], name: str, detail: str) -> None:
+    assert failed_checks(change, {"hq": {"ovpn2": ["AA"]}, "cloud": {"ovpn2": ["BB"]}}) == ({name: detail} if name else {})
+
+
+def failed_checks(change: dict[str, Any], registry: dict[str, dict[str, list[str]]]) -> dict[str, str]:
+    """The checks of OpenVPN that fail at hq when its tunnel is not as it should be."""
     state = {"openvpn": {"command": "", "data": {"ovpn2": {**GOOD, **change}}, "error": None}}
-    checks = host_checks("hq", {"openvpn_tunnels": [TUNNEL]}, state, {}, {"hq": {"ovpn2": "AA"}, "cloud": {"ovpn2": "BB"}})
-    failed = {item.name: item.detail for item in checks if item.name.startswith("OpenVPN") and item.status == "failed"}
-    assert failed == ({name: detail} if name else {})
+    checks = host_checks("hq", {"openvpn_tunnels": [TUNNEL]}, state, {}, registry)
+    return {item.name: item.detail for item in checks if item.name.startswith("OpenVPN") and item.status == "failed"}
+
+
+def test_a_key_that_waits_to_be_used_is_as_it_should_be() -> None:
+    """Own and other next keys, in any order of what the file accepts; without a registry nothing is known."""
+    registry = {"hq": {"ovpn2": ["AA", "AB"]}, "cloud": {"ovpn2": ["BB", "BC"]}}
+    live = {"fingerprints": ["AA", "AB"], "rotation": "next", "accepted": ["BC", "BB"]}
+    assert failed_checks(live, registry) == {}
+    assert failed_checks(live, {}) == {
+        "OpenVPN ovpn2 own fingerprint as registered": "the registry has no fingerprint of hq ovpn2; found AA, AB",
+        "OpenVPN ovpn2 peer cloud fingerprint as registered": "the registry has no fingerprint of cloud ovpn2",
+    }
+
+
+def test_what_a_configuration_accepts() -> None:
+    """One in a line, several in a block, and nothing of what only looks like them."""
+    one, two = ":".join(["AB"] * 32), ":".join(["0f"] * 32)
+    assert openvpn.accepted(f"verb 3\npeer-fingerprint {one}\n# {two}\n") == [one]
+    assert openvpn.accepted(f"<peer-fingerprint>\n{one}\n{two}\n</peer-fingerprint>\n{one}:AB\n") == [one, two]
 
 
 def test_checks_of_l2tp() -> None:

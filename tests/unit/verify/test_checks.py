@@ -107,6 +107,18 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         "VRF rules IPv6 ask the VRF before local",
         "systemd-networkd removes it",
     ),
+    (
+        "a rule past the VRFs",
+        lambda state: data(state, "rules4").insert(0, {"priority": 500, "l3mdev": False, "table": 254, "kernel": False, "every": True}),
+        "VRF rules IPv4 ask the VRF before local",
+        "rule 500 for table 254 comes before l3mdev at 1000",
+    ),
+    (
+        "a route by hand",
+        lambda state: data(state, "routes").append(samples.kernel_route("10.9.0.0/16", "unicast", "boot", "10.254.0.2", "wg0")),
+        "Route CORE none set by hand",
+        "found 10.9.0.0/16 via 10.254.0.2 dev wg0",
+    ),
     ("no l3mdev", put("rules6", 0, "l3mdev", False), "VRF rules IPv6 ask the VRF before local", "no l3mdev rule"),
     ("link gone", remove_link("wg0"), "Interface wg0 up", "no interface wg0, expected a wireguard"),
     ("link down", put("links", "br0", "up", False), "Interface br0 up", "br0 is down"),

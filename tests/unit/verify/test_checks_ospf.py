@@ -49,14 +49,26 @@ def state() -> dict[str, Any]:
     route = {"vrf": "CORE", "prefix": "10.10.0.0/24", "protocol": "ospf", "selected": True, "installed": True, "nexthops": [hop]}
     # Another router's link, which the install filter keeps out of the table.
     kept_out = {**route, "prefix": "10.254.0.20/30", "selected": False, "installed": False}
-    default = {"table": 254, "prefix": "0.0.0.0/0", "type": "unicast", "metric": 0, "via": ["192.0.2.1"], "dev": ["eth0"]}
+    default = {
+        "table": 254,
+        "prefix": "0.0.0.0/0",
+        "type": "unicast",
+        "protocol": "boot",
+        "metric": 0,
+        "via": ["192.0.2.1"],
+        "dev": ["eth0"],
+    }
     dhcp = {**default, "metric": 1024, "via": ["192.0.2.254"]}
     parts = {
         "ospf": [neighbor],
         "ospf6": [{**neighbor, "state": "Full"}],
         "bfd": [session("10.254.0.14"), session("fe80::2")],
         "rib": [route, kept_out],
-        "routes": [dhcp, default, {"table": 200, "prefix": "10.10.0.0/24", "type": "unicast", "metric": 20, "via": [], "dev": []}],
+        "routes": [
+            dhcp,
+            default,
+            {"table": 200, "prefix": "10.10.0.0/24", "type": "unicast", "protocol": "ospf", "metric": 20, "via": [], "dev": []},
+        ],
         "links": {"eth1": link(), "eth2.10": link(kind="vlan", parent="eth2", vlan=10), "seg7": link(kind="macvlan", parent="vxlan7")},
     }
     return {name: {"command": name, "data": data, "error": None} for name, data in parts.items()}

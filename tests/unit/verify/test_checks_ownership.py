@@ -69,6 +69,14 @@ def test_what_nothing_asks_for_is_a_leftover(role: str, kind: str, name: str, co
     assert found(thing(role, kind, name)) == {f"Leftover {kind} {name}": ("failed", command, detail)}
 
 
+def test_a_file_that_is_gone_is_missed_as_long_as_it_is_wanted() -> None:
+    name = "/etc/systemd/system/interface.service"
+    assert found(thing("vrf", "file", name, alive=False, changed=True)) == {
+        f"File {name} as written": ("failed", f"ls -l {name}", "role vrf wrote it, and it is gone. site writes it again")
+    }
+    assert list(found(thing("dns_anycast", "file", "/etc/xgn/anycast.json", alive=False, changed=True))) == ["Nothing of ours is left over"]
+
+
 def test_what_nobody_recorded_and_what_was_changed_by_hand() -> None:
     results = found(
         thing("vrf", "file", "/etc/systemd/system/interface.service", changed=True),

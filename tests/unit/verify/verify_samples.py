@@ -320,7 +320,7 @@ def live_links(number: int, ends: list[tuple[int, int]]) -> dict[str, dict[str, 
 def rules() -> list[dict[str, Any]]:
     """Give the rules as role vrf leaves them."""
     order = ((1000, True, None), (32765, False, 255), (32766, False, 254), (32767, False, 253))
-    return [{"priority": priority, "l3mdev": l3mdev, "table": table, "kernel": True} for priority, l3mdev, table in order]
+    return [{"priority": priority, "l3mdev": l3mdev, "table": table, "kernel": True, "every": True} for priority, l3mdev, table in order]
 
 
 def rib_route(prefix: str, protocol: str, hop: str | None, interface: str, vrf: str = "CORE") -> dict[str, Any]:

@@ -19,6 +19,7 @@ ENDS = {"dst": "default", "type": "unreachable", "metric": UNREACHABLE_METRIC}
 # As the kernel has them at first, and as the layer leaves them.
 LOCAL_FIRST = {"priority": 0, "src": "all", "table": "local", "protocol": "kernel"}
 LOCAL_LAST = {"priority": 32765, "src": "all", "table": "local", "protocol": "kernel"}
+L3MDEV = {"priority": 1000, "src": "all", "l3mdev": None, "protocol": "kernel"}
 
 Commands = Callable[..., list[str]]
 
@@ -45,7 +46,8 @@ def vrf(name: str = "CORE", table: int = 200, **more: Any) -> dict[str, Any]:
 def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
     """Give the commands that bring a kernel in line with what is declared.
 
-    links: the live interfaces. routes: those of any table that is asked for. rules: those of either family.
+    links: the live interfaces. routes: those of any table that is asked for. rules: those of either family, beside the one that asks the VRFs, which
+    vrfs_first leaves out. by_hand: routes that somebody has set.
     """
 
     def found(
@@ -57,10 +59,19 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
         only: str | None = None,
         missing: Sequence[str] = (),
         addresses: Sequence[dict[str, Any]] = (),
+        by_hand: Sequence[dict[str, Any]] = (),
+        vrfs_first: bool = True,
     ) -> list[str]:
         def read(_kernel: Kernel, *arguments: str, program: str = "ip") -> list[Any]:
             assert program == "ip"
-            answers: dict[str, list[Any]] = {"link": links, "route": list(routes), "rule": list(rules), "address": list(addresses)}
+            if arguments[-2:] == ("proto", "boot"):
+                return list(by_hand)
+            answers: dict[str, list[Any]] = {
+                "link": links,
+                "route": list(routes),
+                "rule": [L3MDEV] * vrfs_first + list(rules),
+                "address": list(addresses),
+            }
             return next(answers[word] for word in arguments if word in answers)
 
         monkeypatch.setattr(Kernel, "read", read)
@@ -112,6 +123,58 @@ def test_a_local_rule_for_some_packets_is_somebody_elses(commands: Commands) -> 
     assert commands([vrf()], {"vrfs": [CORE]}, rules=[{**LOCAL_FIRST, "iif": "eth0"}, LOCAL_LAST]) == []
 
 
+def test_the_rule_that_asks_the_vrfs_comes_back(commands: Commands) -> None:
+    """The kernel makes it with the first VRF, and never again; a dry run that would make one knows that it comes by itself."""
+    missing = rules_of_both("add preference 1000 l3mdev protocol kernel")
+    assert commands([vrf()], {"vrfs": [CORE]}, vrfs_first=False) == missing
+    assert not set(missing) & set(commands([], {"vrfs": [CORE]}, vrfs_first=False))
+    older = {"priority": 1000, "src": "all", "table": "[l3mdev-table]", "protocol": "kernel"}
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[older, LOCAL_LAST], vrfs_first=False) == []
+
+
+@pytest.mark.parametrize("protocol", ["boot", "unspec"])
+def test_a_rule_by_hand_that_leads_every_packet_past_the_vrfs_goes(commands: Commands, protocol: str) -> None:
+    past = {"priority": 500, "src": "all", "table": "main", "protocol": protocol}
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[past, LOCAL_LAST]) == rules_of_both("delete preference 500 table main")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"priority": 500, "src": "all", "table": "main", "protocol": "static"},
+        {"priority": 500, "src": "192.0.2.0", "srclen": 24, "table": "main", "protocol": "boot"},
+        {"priority": 500, "src": "all", "fwmark": "0x1", "table": "100", "protocol": "boot"},
+        {"priority": 220, "src": "all", "table": "220", "protocol": "unspec"},
+        {"priority": 2000, "src": "all", "table": "main", "protocol": "boot"},
+    ],
+    ids=["of a network manager", "for some sources", "for some packets", "of IPsec", "behind the VRFs"],
+)
+def test_any_other_rule_stays(commands: Commands, other: dict[str, Any]) -> None:
+    assert commands([vrf()], {"vrfs": [CORE]}, rules=[other, LOCAL_LAST]) == []
+
+
+def test_a_route_by_hand_in_a_vrf_goes(commands: Commands) -> None:
+    """In the table of a declared VRF; what ends its lookups, its own default route, and the main table stay."""
+    default = {"gateway": "192.0.2.1", "interface": "eth0", "vrf": "CORE"}
+    by_hand = [
+        {"dst": "10.0.0.0/8", "gateway": "192.0.2.9", "dev": "eth0", "table": "200", "metric": 5},
+        {"dst": "203.0.113.0/24", "table": "200", "nexthops": [{"dev": "eth0"}, {"dev": "eth1"}]},
+        {"dst": "default", "type": "7", "table": "200", "metric": UNREACHABLE_METRIC},
+        {"dst": "default", "gateway": "192.0.2.1", "dev": "eth0", "table": "200"},
+        {"dst": "192.0.2.53", "type": "2", "dev": "eth0", "table": "200"},
+        {"dst": "10.9.0.0/16", "gateway": "192.0.2.9", "dev": "eth0"},
+        {"dst": "10.9.0.0/16", "gateway": "192.0.2.9", "dev": "eth0", "table": "300"},
+    ]
+    declared = {"vrfs": [CORE], "default_routes": [default]}
+    best = {"dst": "default", "gateway": "192.0.2.1", "dev": "eth0", "metric": 0}
+    assert commands([vrf(), link("eth0", master="CORE")], declared, routes=[ENDS, best], by_hand=by_hand) == [
+        f"ip {family} route delete {words}"
+        for family in ("-4", "-6")
+        for words in ("10.0.0.0/8 table 200 proto boot metric 5 dev eth0", "203.0.113.0/24 table 200 proto boot")
+    ]
+    assert commands([vrf(), link("eth0")], declared, routes=[ENDS, best], by_hand=by_hand, only="CORE") == []
+
+
 def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
     other = {**ENDS, "metric": 1}
     found = commands([vrf(up=False)], {"vrfs": [CORE]}, routes=[other])
@@ -129,6 +192,87 @@ def test_what_a_vrf_lost_comes_back(commands: Commands) -> None:
 def test_a_contradiction_is_refused(commands: Commands, live: dict[str, Any], words: str) -> None:
     with pytest.raises(InterfaceLayerError, match=words):
         commands([live], {"vrfs": [CORE]})
+
+
+def test_a_vrf_of_ours_gets_another_table_with_all_that_is_in_it(commands: Commands) -> None:
+    """None of its members is up before it is in the VRF again, nor one that nobody declared and that only this knows of."""
+    live = [
+        vrf(),
+        link("wg1", "wireguard", master="CORE"),
+        link("eth1", master="CORE", up=False),
+        link("veth7", "veth", master="CORE"),
+        link("veth8", "veth", master="CORE", up=False),
+        link("eth2"),
+    ]
+    interfaces = [{"name": "wg1", "vrf": "CORE"}, {"name": "eth1", "vrf": "CORE"}]
+    found = commands(
+        live,
+        {"vrfs": [{"name": "CORE", "table": 300}], "interfaces": interfaces},
+        {"vrfs": [CORE], "interfaces": interfaces},
+    )
+    assert found == [
+        "ip link set dev wg1 down",
+        "ip link set dev veth7 down",
+        "ip link delete dev CORE",
+        *(f"ip {family} route delete unreachable default table 200 metric {UNREACHABLE_METRIC}" for family in ("-4", "-6")),
+        "ip link add dev CORE type vrf table 300",
+        "ip link set dev CORE up",
+        "ip link set dev wg1 master CORE",
+        "ip link set dev wg1 up",
+        "ip link set dev eth1 master CORE",
+        "ip link set dev eth1 up",
+        "ip link set dev veth7 master CORE",
+        "ip link set dev veth7 up",
+        "ip link set dev veth8 master CORE",
+    ]
+
+
+def test_two_vrfs_change_their_tables_with_each_other(commands: Commands) -> None:
+    """Both go before one is made, and the ends of both tables stay."""
+    other = {"name": "NFV", "table": 201}
+    declared = {"vrfs": [{**CORE, "table": 201}, {**other, "table": 200}]}
+    assert commands([vrf(), vrf("NFV", 201)], declared, {"vrfs": [CORE, other]}) == [
+        "ip link delete dev CORE",
+        "ip link delete dev NFV",
+        "ip link add dev CORE type vrf table 201",
+        "ip link set dev CORE up",
+        "ip link add dev NFV type vrf table 200",
+        "ip link set dev NFV up",
+    ]
+
+
+def test_tunnels_over_a_vrf_that_gets_another_table_are_made_again(commands: Commands) -> None:
+    """A GRE tunnel would go on over an interface that is gone. What lies on a VXLAN goes with it; somebody else's VXLAN the kernel takes by itself."""
+    gre = {"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "underlay_vrf": "CORE"}
+    live = [
+        vrf(),
+        link("gre1", "gre", local="192.0.2.1", remote="192.0.2.2", ttl=64, pmtudisc=True, link="CORE"),
+        link("gre9", "gre", local="192.0.2.9", remote="192.0.2.8", link="CORE"),
+        link("vxlan9", "vxlan", link="CORE", id=9, local="192.0.2.9"),
+        {**link("mac9", "macvlan", master="CORE"), "link": "vxlan9"},
+    ]
+    state: dict[str, Any] = {"vrfs": [CORE], "gre_tunnels": [gre]}
+    found = commands(live, {**state, "vrfs": [{**CORE, "table": 300}]}, state)
+    assert [line for line in found if " route " not in line] == [
+        "ip link delete dev gre1",
+        "ip link delete dev CORE",
+        "ip link add dev CORE type vrf table 300",
+        "ip link set dev CORE up",
+        "ip link add dev gre1 type gre local 192.0.2.1 remote 192.0.2.2 dev CORE ttl 64 pmtudisc",
+        "ip link set dev gre1 up",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("previous", "only"),
+    [(None, None), ({"vrfs": [{**CORE, "found": True}]}, None), ({"vrfs": [CORE]}, "wg1")],
+    ids=["boot", "found", "one interface"],
+)
+def test_a_vrf_that_is_not_known_as_ours_keeps_its_table(commands: Commands, previous: dict[str, Any] | None, only: str | None) -> None:
+    """A hook that still reads the former file must not take back what role vrf has just changed."""
+    declared = {"vrfs": [{**CORE, "table": 300}], "interfaces": [{"name": "wg1", "vrf": "CORE"}]}
+    with pytest.raises(InterfaceLayerError, match="VRF CORE lives with table 200, declared is 300"):
+        commands([vrf(), link("wg1", master="CORE")], declared, previous, only=only)
 
 
 def test_a_vrf_nobody_declares_any_more_goes_and_its_members_are_down_before_they_fall_into_the_main_table(commands: Commands) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from typing import Any
 import branch
 import pytest
 import yaml
-from conftest import LOGS, first_look
-from figures import figure
+from controller import LOGS
 from hybrid_network import CONNECTION, RUNNING, TOPOLOGY, Network
 
 from hybrid import converged
@@ -28,12 +26,6 @@ from hybrid.runs import INVENTORY, planned, succeed
 LAST = ("test_reference", "test_secrets")
 TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
-STATE = (
-    "journalctl --no-pager --boot --priority=warning --lines=60",
-    "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE' -c 'show bgp vrf CORE nexthop'",
-    "vtysh -c 'show ip ospf vrf CORE neighbor'; gobgp --target unix:///run/gobgpd/api.sock neighbor; journalctl --no-pager --boot --unit=gobgpd --lines=20",
-    "systemctl --no-pager --failed; systemctl --no-pager list-jobs; ip -brief address; ip route show vrf CORE; ip netns list; uptime",
-)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,11 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def state_of(network: Network) -> str:
-    """What a person would look at first when something is wrong."""
-    return first_look({name: shell.run for name, shell in network.on.items()}, STATE)
-
-
 # Not for the whole session: other machines must not run beside these four.
 @pytest.fixture(scope="package")
 def scenario(machines: converged.Machines) -> Iterator[int | None]:
@@ -75,7 +62,7 @@ def scenario(machines: converged.Machines) -> Iterator[int | None]:
         status = converged.make()
         if status != 0 and CONNECTION.exists():
             network = Network()
-            print(f"\n{state_of(network)}")
+            print(f"\n{converged.state_of(network)}")
             network.close()
         # The snapshot is of the machines as they run now.
         machines.clean = status == 0
@@ -105,8 +92,11 @@ def network(scenario: int | None, machines: converged.Machines, request: pytest.
     """
     if scenario:
         pytest.fail("the scenario hybrid failed: see test_scenario", pytrace=False)
-    clean, machines.clean = machines.clean, False
-    network = Network() if RUNNING else begin(boot=not clean)
+    clean, machines.clean, machines.proven = machines.clean, False, False
+    try:
+        network = Network() if RUNNING else converged.begin(boot=not clean)
+    except converged.NotWhole as error:
+        pytest.fail(str(error), pytrace=False)
     try:
         network.add_probes()
         network.add_hosts()
@@ -117,33 +107,9 @@ def network(scenario: int | None, machines: converged.Machines, request: pytest.
         left = list(difflib.unified_diff(before, converged.traces(network), lineterm="", n=0))
         if left:
             print("\n".join(["\nThis group leaves behind:", *left]))
-        machines.clean = request.session.testsfailed == failed and not left
+        machines.clean = request.session.testsfailed == failed and (machines.proven or not left)
     finally:
         network.close()
-
-
-def begin(boot: bool) -> Network:
-    """Bring the network back, or go on with it as it is.
-
-    One that does not come up whole is shown and counted, and brought back once more: whether a reboot ends well is what the scenario asserts, and
-    here it would hide what the group has to say.
-    """
-    problems = []
-    for attempt in (1, 2):
-        if boot or attempt > 1:
-            converged.bring_back()
-        else:
-            converged.bring_plan_back()
-        network = Network()
-        try:
-            converged.settle(network)
-            return network
-        except (AssertionError, subprocess.TimeoutExpired) as error:
-            print(f"\n{error}\n{state_of(network)}")
-            problems.append("; ".join([f"boot {attempt}: {error}", *network.unfinished()]))
-            network.close()
-            figure("boots of the hybrid network that left something down, see the log", attempt, "boots")
-    pytest.fail("the converged network does not come up after a boot: " + "; ".join(problems), pytrace=False)
 
 
 @pytest.fixture(scope="module")
@@ -188,5 +154,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     machines = getattr(item, "funcargs", {}).get("network")
     if report.when == "call" and report.failed and isinstance(machines, Network):
-        report.sections.append(("state of the machines", state_of(machines)))
+        report.sections.append(("state of the machines", converged.state_of(machines)))
     return report

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
-from conftest import LOGS, environment
+from controller import LOGS, environment, first_look
+from figures import figure
 from hybrid_network import ROOT, TOPOLOGY, Network, wait_for
 
 from hybrid.runs import PLAN
@@ -30,6 +31,13 @@ STEPS = (("destroy",), ("test", "--destroy", "never"))
 STEP_SECONDS = 2400
 # After a boot of all machines at once. A start of FRR that hangs is made anew after 90 s, and after 150 s once more (docs/decisions/0009).
 SETTLE_SECONDS = 600
+# What `state_of` shows.
+LOOKED_AT = (
+    "journalctl --no-pager --boot --priority=warning --lines=60",
+    "vtysh -c 'show bgp vrf CORE summary' -c 'show bfd vrf CORE peers brief' -c 'show ip route vrf CORE' -c 'show bgp vrf CORE nexthop'",
+    "vtysh -c 'show ip ospf vrf CORE neighbor'; gobgp --target unix:///run/gobgpd/api.sock neighbor; journalctl --no-pager --boot --unit=gobgpd --lines=20",
+    "systemctl --no-pager --failed; systemctl --no-pager list-jobs; ip -brief address; ip route show vrf CORE; ip netns list; uptime",
+)
 # When the same was applied last is no trace of what was done in between, nor is the number of an interface that was made anew, or the queue that it got.
 TRACES = """
 find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' ! -name applied.json -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
@@ -45,10 +53,19 @@ docker ps --format '{{.Names}} {{.Image}}' 2>/dev/null || true
 
 @dataclasses.dataclass
 class Machines:
-    """clean: they are as converge left them, so that the next group needs no boot. keys: every private key that was seen on them."""
+    """What the groups tell each other.
+
+    clean: they are as converge left them, so that the next group needs no boot. proven: the group itself has proved that, whatever it has written. keys:
+    every private key that was seen on them.
+    """
 
     clean: bool = False
+    proven: bool = False
     keys: set[str] = dataclasses.field(default_factory=set)
+
+
+class NotWhole(Exception):
+    """The converged network does not come up after a boot; the text says what of it."""
 
 
 def inputs() -> str:
@@ -95,6 +112,38 @@ def bring_plan_back() -> None:
     """Put the scenario's plan back, since what a run calls changed is also a plan other than the last."""
     shutil.rmtree(PLAN, ignore_errors=True)
     shutil.copytree(KEPT_PLAN, PLAN, symlinks=True)
+
+
+def state_of(network: Network) -> str:
+    """What a person would look at first when something is wrong."""
+    return first_look({name: shell.run for name, shell in network.on.items()}, LOOKED_AT)
+
+
+def begin(boot: bool) -> Network:
+    """Bring the network back, or go on with it as it is.
+
+    One that does not come up whole is shown and counted, and brought back once more: whether a reboot ends well is what the scenario asserts, and
+    here it would hide what the group has to say.
+
+    Raises:
+        NotWhole: it does not come up whole the second time either.
+    """
+    problems = []
+    for attempt in (1, 2):
+        if boot or attempt > 1:
+            bring_back()
+        else:
+            bring_plan_back()
+        network = Network()
+        try:
+            settle(network)
+            return network
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            print(f"\n{error}\n{state_of(network)}")
+            problems.append("; ".join([f"boot {attempt}: {error}", *network.unfinished()]))
+            network.close()
+            figure("boots of the hybrid network that left something down, see the log", attempt, "boots")
+    raise NotWhole("the converged network does not come up after a boot: " + "; ".join(problems))
 
 
 def settle(network: Network) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
-from conftest import LOGS, environment
+from controller import LOGS, environment
 from hybrid_network import CONNECTION, ROOT
 
 INVENTORY = ROOT / "inventories" / "hybrid"
@@ -16,22 +17,30 @@ REPORT = LOGS / "hybrid-report"
 RUN_SECONDS = 900
 
 
-def play(playbook: str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook of the collection against the network, with everything shown that can be shown, and keep its output."""
+def play(playbook: str, name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook of the collection against the network, with everything shown that can be shown, and keep its output.
+
+    variables: of the environment, beside those of every run.
+    """
     inventories = ["--inventory", str(INVENTORY), "--inventory", str(CONNECTION)]
     plan = ["--extra-vars", f"xgn_plan_directory={PLAN}"]
     LOGS.mkdir(parents=True, exist_ok=True)
     run = subprocess.run(
         ["ansible-playbook", *inventories, "--diff", "-vvv", f"xuegao.net.{playbook}", *plan, *arguments],
         cwd=ROOT,
-        env=environment(),
+        env=environment() | variables,
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS,
         check=False,
     )
-    (LOGS / f"vm-hybrid-{name}.log").write_text(run.stdout + run.stderr, encoding="utf-8")
+    log_of(name).write_text(run.stdout + run.stderr, encoding="utf-8")
     return run
+
+
+def log_of(name: str) -> Path:
+    """Where the output of a run is kept; the search for secrets reads all of them."""
+    return LOGS / f"vm-hybrid-{name}.log"
 
 
 def succeed(playbook: str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

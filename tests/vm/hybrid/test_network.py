@@ -7,7 +7,7 @@ import re
 from functools import partial
 
 import pytest
-from conftest import LOGS
+from controller import LOGS
 from figures import figure
 from hybrid_network import CONTAINER, HOSTS, Network, Pinger, Shell, reset, wait_for
 

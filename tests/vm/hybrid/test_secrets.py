@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from conftest import LOGS
+from controller import LOGS
 
 from hybrid.converged import Machines
 from hybrid.runs import INVENTORY, PLAN, REPORT

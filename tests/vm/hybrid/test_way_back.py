@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import environment
+from controller import environment
 from hybrid_network import CONNECTION, ROOT, Network, wait_for
 
 from hybrid.runs import INVENTORY, PLAN, changed, play, succeed

@@ -11,6 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     PORTS,
     VNIS,
+    fingerprint_problems,
     host_address_problems,
     mac_problems,
     wireguard_key_problems,
@@ -109,23 +110,28 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
             if end.written.mac is not None:
                 yield from mac_problems(end.path.at("mac"), end.written.mac)
             if "public_key" in link.kind.end_keys:
-                yield from _public_key(end)
+                yield from _identity(intent, end, "public_key", "the key (wg show … public-key)")
+            if "fingerprints" in link.kind.end_keys:
+                yield from _identity(intent, end, "fingerprints", "them (openssl x509 -noout -fingerprint -sha256)")
 
 
-def _public_key(end: End) -> Iterator[Problem]:
-    key = end.written.public_key
+def _identity(intent: Intent, end: End, key: str, what: str) -> Iterator[Problem]:
+    """Report the key of an unmanaged node's end by which its peer knows it, where it is missing or wrong, or its node is managed.
+
+    what: to ask the owner for.
+    """
+    path, written = end.path.at(key), end.written
     if "managed" in end.node.unsure:
         return
-    if key is None:
-        if not end.node.managed:
-            hint = f"{end.node.name} is unmanaged: ask its owner for the key (wg show … public-key)"
-            yield Problem(end.path.at("public_key"), "is required", hint=hint)
-        return
-    path = end.path.at("public_key")
-    if end.node.managed:
+    if not (written.public_key if key == "public_key" else written.fingerprints):
+        if not end.node.managed and not intent.reading.within(path):
+            yield Problem(path, "is required", hint=f"{end.node.name} is unmanaged: ask its owner for {what}")
+    elif end.node.managed:
         yield Problem(path, f"is for unmanaged nodes only; {end.node.name} is managed and makes its own key")
-        return
-    yield from wireguard_key_problems(path, key)
+    elif key == "public_key":
+        yield from wireguard_key_problems(path, written.public_key or "")
+    else:
+        yield from fingerprint_problems(path, written.fingerprints)
 
 
 def host_problems(intent: Intent) -> Iterator[Problem]:

@@ -147,8 +147,9 @@ def reach_problems(intent: Intent) -> Iterator[Problem]:
         yield from _islands(members, vrf, intent)
 
 
-def _parts(members: list[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:
+def parts(members: Iterable[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:
     """Return the groups of nodes that chains of pairs connect, by union-find."""
+    members = list(members)
     leader = {node.name: node.name for node in members}
 
     def find(name: str) -> str:
@@ -160,24 +161,33 @@ def _parts(members: list[Node], joined: Iterable[tuple[str, str]]) -> list[list[
     for one, two in joined:
         if one in leader and two in leader:
             leader[find(one)] = find(two)
-    parts: dict[str, list[Node]] = {}
+    found: dict[str, list[Node]] = {}
     for node in members:
-        parts.setdefault(find(node.name), []).append(node)
-    return list(parts.values())
+        found.setdefault(find(node.name), []).append(node)
+    return list(found.values())
 
 
 def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:
     joined = [_names(link) for link in intent.links if link.vrf == vrf and link.routing != "none"]
     joined += [(segment.gateway.name, node.name) for segment in intent.segments if segment.vrf == vrf for node in segment.members]
-    parts = _parts(members, joined)
-    mainland = max(parts, key=lambda part: (len(part), -min(node.id for node in part)))
-    for part in parts:
+    islands = parts(members, joined)
+    mainland = max(islands, key=lambda part: (len(part), -min(node.id for node in part)))
+    leaving = [node for node in intent.retired.nodes.values() if node.vrf == vrf]
+    before = joined + [_names(link) for link in intent.retired.links if link.vrf == vrf and link.routing != "none"]
+    formerly = [{node.name for node in part} for part in parts([*members, *leaving], before)] if leaving else []
+    together = next((names for names in formerly if mainland[0].name in names), set())
+    for part in islands:
         if part is mainland:
             continue
         for node in part:
             where = f"VRF {vrf}" if vrf else "the default VRF"
             anchor = min(mainland, key=lambda item: item.id).name
-            yield Problem(node.path, f"has no path to {anchor} in {where}", hint="add a link, or move the node to another VRF")
+            if node.name in together:
+                names = ", ".join(item.name for item in leaving)
+                hint = f"its only path leads through {names}: give it another link first, or retire it, too"
+                yield Problem(node.path, f"loses its path to {anchor} in {where}, as {names} is retired", hint=hint)
+            else:
+                yield Problem(node.path, f"has no path to {anchor} in {where}", hint="add a link, or move the node to another VRF")
 
 
 def _names(link: Link) -> tuple[str, str]:
@@ -201,7 +211,7 @@ def shared_asn_problems(intent: Intent) -> Iterator[Problem]:
     if all(len(members) < 2 for members in by_asn.values()):
         return
     inside = [_names(link) for link in intent.links if link.routing == "ospf" or link.ends[0].node.asn == link.ends[1].node.asn]
-    groups = _parts([node for node in intent.nodes.values() if not node.broken], inside)
+    groups = parts([node for node in intent.nodes.values() if not node.broken], inside)
     group_of = {node.name: index for index, group in enumerate(groups) for node in group}
     for asn, members in sorted(by_asn.items()):
         first = min(members, key=lambda node: node.id)

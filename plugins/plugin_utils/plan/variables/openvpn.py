@@ -17,6 +17,7 @@ class _Options(TypedDict, total=False):
 
     family: str
     peer_interface: str
+    peer_fingerprints: list[str]
     underlay_vrf: str
     ping_interval: int
     ping_restart: int
@@ -35,6 +36,8 @@ def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
         options["family"] = link.outer
     if other.interface != end.interface:
         options["peer_interface"] = other.interface
+    if other.written.fingerprints:
+        options["peer_fingerprints"] = list(other.written.fingerprints)
     if end.uplink is not None and end.uplink.vrf:
         options["underlay_vrf"] = end.uplink.vrf
     options |= {"ping_interval": settings.ping_interval, "ping_restart": settings.ping_restart}

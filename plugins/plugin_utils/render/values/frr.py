@@ -17,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 # Daemons frr.conf may speak of, with the variable that needs them.
 _OPTIONAL_DAEMONS = {"bgpd": "frr_bgp", "ospfd": "frr_ospf", "ospf6d": "frr_ospf6", "bfdd": "frr_bfd_profiles"}
@@ -100,6 +101,7 @@ class FrrValues(TypedDict):
     Attributes:
         daemons: those that run, zebra and staticd first.
         optional_daemons: those of FRR's file ``daemons`` that may run, with ``yes`` or ``no``.
+        record: the command by which the unit records what FRR reads of its daemons.
         own_files: the files of the daemons that run, as module config_files takes them. All is in frr.conf, so they are empty.
         graceful_restart: whether zebra has to keep routes over a restart.
         addresses: those of each interface, as module frr_config proves them.
@@ -111,6 +113,7 @@ class FrrValues(TypedDict):
 
     daemons: list[str]
     optional_daemons: dict[str, str]
+    record: str
     own_files: list[dict[str, Any]]
     graceful_restart: bool
     addresses: dict[str, list[str]]
@@ -133,6 +136,7 @@ def frr_values(variables: HostVariables) -> FrrValues:
     return {
         "daemons": daemons,
         "optional_daemons": {daemon: "yes" if daemon in wanted else "no" for daemon in _OPTIONAL_DAEMONS},
+        "record": record_command(["/etc/frr/daemons"]),
         "own_files": [_own_file(daemon) for daemon in daemons],
         "graceful_restart": any(instance.get("graceful_restart") for instance in instances),
         "addresses": {item["name"]: item.get("addresses", []) for item in variables.get("frr_interfaces", [])},

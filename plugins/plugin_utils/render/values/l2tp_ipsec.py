@@ -26,6 +26,7 @@ class L2tpIpsecValues(TypedDict):
         sessions: PPP's file of each tunnel.
         initiated: interfaces of the tunnels that this host initiates.
         units: what is to run, with the files that each unit's daemon reads.
+        forgets: addresses of the other ends that IPsec initiates to: what charon had with them goes before it starts.
         records: by unit, the command that records what its daemon reads.
     """
 
@@ -34,6 +35,7 @@ class L2tpIpsecValues(TypedDict):
     sessions: list[File]
     initiated: list[str]
     units: list[Unit]
+    forgets: list[str]
     records: dict[str, str]
 
 
@@ -53,6 +55,7 @@ def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
         "sessions": sessions,
         "initiated": initiated,
         "units": units,
+        "forgets": [remote for tunnel in tunnels if _is_address(remote := tunnel.get("remote", ""))],
         "records": {unit["name"]: record_command(unit.get("restart_on", []) + unit.get("reload_on", [])) for unit in units},
     }
 
@@ -60,7 +63,11 @@ def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
 def identity_of(tunnel: L2tpIpsecTunnel) -> str:
     """Return the identity of the other end: as given, else its address. Of one whose address is a name nothing is known, and any will do."""
     remote = tunnel.get("remote", "")
-    return tunnel.get("remote_id", remote if remote.replace(".", "").isdigit() else "")
+    return tunnel.get("remote_id", remote if _is_address(remote) else "")
+
+
+def _is_address(remote: str) -> bool:
+    return remote.replace(".", "").isdigit()
 
 
 def _units(sessions: list[str], initiates: bool) -> list[Unit]:

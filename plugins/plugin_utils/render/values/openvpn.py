@@ -4,22 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, OpenvpnTunnel
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import Peer, peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 
 _VERSION = {"ipv4": "4", "ipv6": "6"}
 _PING_S, _PING_RESTART_S = 5, 20
-
-
-class Peer(TypedDict):
-    """The other end of a tunnel, as module key_registry resolves it; ``public_key`` is the declared fingerprint, or empty."""
-
-    name: str
-    interface: str
-    public_key: str
 
 
 class Peers(TypedDict):
@@ -46,25 +39,19 @@ class OpenvpnValues(TypedDict):
     tunnels: list[RenderedTunnel]
 
 
-def openvpn_values(variables: HostVariables, fingerprints: Mapping[str, Mapping[str, str]] | None = None) -> OpenvpnValues:
+def openvpn_values(variables: HostVariables, fingerprints: Mapping[str, Mapping[str, Sequence[str]]] | None = None) -> OpenvpnValues:
     """Return what role openvpn needs of its variables.
 
     Parameters:
         variables: those of the role; without ``openvpn_tls_version_min`` no tunnel can be written.
-        fingerprints: those of the other ends, by tunnel and peer. Without them there are no texts of tunnels.
+        fingerprints: those to accept from the other ends, by tunnel and peer. Without them there are no texts of tunnels.
     """
     tunnels = variables.get("openvpn_tunnels", [])
     known = [] if fingerprints is None else [(tunnel, fingerprints[tunnel["name"]][tunnel["peer"]]) for tunnel in tunnels]
     return {
         "peers": [{"name": tunnel["name"], "peers": [peer_of(tunnel)]} for tunnel in tunnels],
-        "tunnels": [_rendered(tunnel, fingerprint, variables["openvpn_tls_version_min"]) for tunnel, fingerprint in known],
+        "tunnels": [_rendered(tunnel, accepted, variables["openvpn_tls_version_min"]) for tunnel, accepted in known],
     }
-
-
-def peer_of(tunnel: OpenvpnTunnel) -> Peer:
-    """Return the other end of a tunnel. Its interface has the same name, unless another is given."""
-    interface = tunnel.get("peer_interface", tunnel["name"])
-    return {"name": tunnel["peer"], "interface": interface, "public_key": tunnel.get("peer_fingerprint") or ""}
 
 
 def protocol_of(tunnel: OpenvpnTunnel) -> str:
@@ -73,14 +60,14 @@ def protocol_of(tunnel: OpenvpnTunnel) -> str:
     return f"udp{version}" if transport == "udp" else f"tcp{version}-{tunnel['role']}"
 
 
-def _rendered(tunnel: OpenvpnTunnel, fingerprint: str, tls_version_min: str) -> RenderedTunnel:
+def _rendered(tunnel: OpenvpnTunnel, accepted: Sequence[str], tls_version_min: str) -> RenderedTunnel:
     printed: dict[str, Any] = {
         "transport": "tcp",
         "ping_interval": _PING_S,
         "ping_restart": _PING_RESTART_S,
         **cast(Mapping[str, Any], tunnel),
         "protocol": protocol_of(tunnel),
-        "fingerprint": fingerprint,
+        "fingerprints": list(accepted),
         "tls_version_min": tls_version_min,
     }
     return {

@@ -12,6 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     FAMILY,
     PORTS,
     detection_problems,
+    fingerprint_problems,
     ping_restart_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
@@ -27,7 +28,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
 # Defaults of the role that rules depend on; a unit test keeps them equal to the argument specs.
 PING_INTERVAL, PING_RESTART = 5, 20
 TRANSPORT, OUTER = "tcp", "ipv4"
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}\Z")
 _KEYS = {"server": (("listen_port",), ("remote", "remote_port")), "client": (("remote", "remote_port"), ("listen_port",))}
 
 
@@ -63,7 +63,7 @@ def _name(host: Host, tunnel: View) -> Iterator[Problem]:
 
 
 def _ends(tunnel: View) -> Iterator[Problem]:
-    role, remote, fingerprint = tunnel.text("role"), tunnel.text("remote"), tunnel.text("peer_fingerprint")
+    role, remote = tunnel.text("role"), tunnel.text("remote")
     wanted, idle = _KEYS.get(role or "", ((), ()))
     for key in wanted:
         if not tunnel.given(key):
@@ -82,9 +82,9 @@ def _ends(tunnel: View) -> Iterator[Problem]:
             )
         elif address is not None and FAMILY[address.version] != family:
             yield tunnel.problem("remote", f"is no address of family {family}", f"set {tunnel.at('family')} to {FAMILY[address.version]}")
-    if fingerprint is not None and not _FINGERPRINT.match(fingerprint):
-        hint = "openssl x509 -noout -fingerprint -sha256 prints it: 32 pairs of hexadecimal digits with colons"
-        yield tunnel.problem("peer_fingerprint", "is no SHA-256 fingerprint", hint)
+    if tunnel.data.get("peer_fingerprints") == []:
+        yield Problem(tunnel.at("peer_fingerprints"), "is empty", hint="leave the key out for a peer that Ansible manages")
+    yield from fingerprint_problems(tunnel.at("peer_fingerprints"), [text for _path, text in tunnel.texts("peer_fingerprints")])
 
 
 def _pings(host: Host, tunnel: View) -> Iterator[Problem]:

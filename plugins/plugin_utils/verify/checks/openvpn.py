@@ -7,36 +7,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import peer_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, same
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, same, same_set
 
-Registry = Mapping[str, Mapping[str, str]]
 Live = Mapping[str, Mapping[str, Any]]
 
 
-def check_openvpn(ledger: Ledger, variables: Variables, registry: Registry) -> None:
-    """Check every OpenVPN tunnel of the host; ``registry`` is fingerprint by tunnel by host."""
+def check_openvpn(ledger: Ledger, variables: Variables, registry: Accepted) -> None:
+    """Check every OpenVPN tunnel of the host; ``registry`` is fingerprints by tunnel by host, the one in use first."""
     for tunnel in variables.get("openvpn_tunnels", []):
         name, peer = tunnel["name"], tunnel["peer"]
         own = registry.get(ledger.host, {}).get(name)
         end = peer_of(tunnel)
         other = end["public_key"] or registry.get(peer, {}).get(end["interface"])
         shown = f"openssl x509 -in /etc/openvpn/keys/{name}.pem -noout -fingerprint -sha256"
-        conf = f"grep peer-fingerprint /etc/openvpn/{tunnel['role']}/{name}.conf"
+        conf = f"grep --after-context=3 peer-fingerprint /etc/openvpn/{tunnel['role']}/{name}.conf"
+        unit = f"openvpn-{tunnel['role']}@{name}.service"
 
-        def identity(live: Live, name: str = name, own: str | None = own) -> Verdict:
-            found = live.get(name, {}).get("fingerprint")
+        def identity(live: Live, name: str = name, own: list[str] | None = own) -> Verdict:
+            found = _several(live.get(name, {}).get("fingerprints"))
             if own is None:
                 return False, f"the registry has no fingerprint of {ledger.host} {name}; found {found or 'nothing'}"
-            return same(own, found)
+            return same(_several(own), found)
 
-        def expected_peer(live: Live, name: str = name, peer: str = peer, other: str | None = other) -> Verdict:
+        def expected_peer(live: Live, name: str = name, peer: str = peer, other: list[str] | None = other) -> Verdict:
             if other is None:
                 return False, f"the registry has no fingerprint of {peer} {name}"
-            return same(other, live.get(name, {}).get("peer_fingerprint"))
+            return same_set(other, live.get(name, {}).get("accepted") or [])
 
         def private(live: Live, name: str = name) -> Verdict:
             return same("0600", live.get(name, {}).get("mode"))
+
+        def dropped(live: Live, name: str = name) -> Verdict:
+            if live.get(name, {}).get("rotation") != "former":
+                return True, "there is none"
+            return False, "peers accept it as long as it is there; playbook rotate_openvpn_keys goes on where it was broken off"
+
+        def read(live: Live, name: str = name) -> Verdict:
+            found = live.get(name, {})
+            if found.get("current") is None:
+                return False, str(found.get("problem") or "no state")
+            return bool(found["current"]), "yes" if found["current"] else "started with others: one run of site restarts it"
 
         def connected(live: Live, name: str = name, peer: str = peer) -> Verdict:
             found = live.get(name, {})
@@ -46,6 +58,13 @@ def check_openvpn(ledger: Ledger, variables: Variables, registry: Registry) -> N
 
         ledger.judge(f"OpenVPN {name} own fingerprint as registered", shown, "openvpn", identity)
         ledger.judge(f"OpenVPN {name} peer {peer} fingerprint as registered", conf, "openvpn", expected_peer)
-        ledger.judge(f"OpenVPN {name} key is private", f"stat --format=%a /etc/openvpn/keys/{name}.pem", "openvpn", private)
-        unit = f"openvpn-{tunnel['role']}@{name}.service"
+        ledger.judge(f"OpenVPN {name} key is private", f"stat --format=%a /etc/openvpn/keys/{name}.*", "openvpn", private)
+        ledger.judge(f"OpenVPN {name} former key is dropped", f"ls /etc/openvpn/keys/{name}.*", "openvpn", dropped)
+        environment = f"tr '\\0' '\\n' </proc/$(systemctl show --property=MainPID --value {unit})/environ | grep XGN_"
+        ledger.judge(f"OpenVPN {name} daemon runs with its files and key", environment, "openvpn", read)
         ledger.judge(f"OpenVPN {name} connected", f"journalctl --no-pager --lines=20 --unit={unit}", "openvpn", connected)
+
+
+def _several(fingerprints: list[str] | None) -> str | None:
+    """Return fingerprints in one line; None for none."""
+    return ", ".join(fingerprints) if fingerprints else None

@@ -38,16 +38,15 @@ def check_ownership(ledger: Ledger, variables: Variables) -> None:
     objects = [item for item in found["objects"] if item["role"] in roles_of(variables)]
     for item in objects:
         show = SHOW[item["kind"]].format(item["name"])
-        if item["alive"] and not is_wanted(item, variables):
+        wanted = is_wanted(item, variables)
+        if item["alive"] and not wanted:
             detail = f"role {item['role']} made it, and nothing asks for it any more. site removes it"
             ledger.add(f"Leftover {item['kind']} {item['name']}", "failed", show, detail)
-        elif item["changed"]:
-            ledger.add(
-                f"File {item['name']} as written",
-                "failed",
-                show,
-                f"its content is not what role {item['role']} wrote. site writes it again",
+        elif item["changed"] and (item["alive"] or wanted):
+            what = (
+                f"its content is not what role {item['role']} wrote" if item["alive"] else f"role {item['role']} wrote it, and it is gone"
             )
+            ledger.add(f"File {item['name']} as written", "failed", show, f"{what}. site writes it again")
     for words in found["unrecorded"]:
         kind, _space, rest = words.partition(" ")
         detail = "it carries our name, and no role has recorded it. Remove it by hand, or rename it if it is yours"

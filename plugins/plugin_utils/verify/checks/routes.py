@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
@@ -37,6 +37,9 @@ def check_routes(ledger: Ledger, variables: Variables) -> None:
             check_links_stay(ledger, vrf)
     for default in variables.get("vrf_default_routes", []):
         check_default(ledger, default, tables)
+    for declared in variables.get("vrf_vrfs", []):
+        own = [item for item in variables.get("vrf_default_routes", []) if item.get("vrf") == declared["name"]]
+        check_by_hand(ledger, declared["name"], int(declared["table"]), own)
 
 
 def check_default(ledger: Ledger, route: VrfDefaultRoute, tables: Mapping[str, int]) -> None:
@@ -57,6 +60,22 @@ def check_default(ledger: Ledger, route: VrfDefaultRoute, tables: Mapping[str, i
 
     option = "" if version == 4 else "-6 "
     ledger.judge(f"Route {vrf} default via {gateway}", f"ip {option}route show table {table} default", "routes", used)
+
+
+def check_by_hand(ledger: Ledger, vrf: str, table: int, defaults: Sequence[VrfDefaultRoute]) -> None:
+    """Check that a VRF's table has no route that somebody has set by hand, beside the default routes of the plan."""
+    ours = {(item["gateway"], item["interface"]) for item in defaults}
+
+    def none(kernel: Routes) -> Verdict:
+        found = [item for item in kernel if (item["table"], item["type"], item["protocol"]) == (table, "unicast", "boot")]
+        ends = set(EVERYTHING.values())
+        strange = [item for item in found if item["prefix"] not in ends or (*item["via"][:1], *item["dev"][:1]) not in ours]
+        shown = "; ".join(
+            " ".join([item["prefix"], *(f"via {hop}" for hop in item["via"]), *(f"dev {dev}" for dev in item["dev"])]) for item in strange
+        )
+        return not strange, f"found {shown}: no routing protocol has set it. site removes it" if strange else "routing protocols alone"
+
+    ledger.judge(f"Route {vrf} none set by hand", f"ip route show table {table} proto boot", "routes", none)
 
 
 def check_route(ledger: Ledger, route: VerifyRoute, tables: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.interface_layer import UNREACHABLE_METRIC
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import HARMLESS_TABLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VrfInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOCAL_TABLE, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
@@ -69,6 +70,14 @@ def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:
         return False, "no rule for table local, expected one at priority 32765"
     if min(local) < min(l3mdev):
         return False, f"local at priority {min(local)} comes before l3mdev at {min(l3mdev)}, expected local at 32765 only"
+    past = [rule for rule in rules if rule["every"] and not rule["l3mdev"] and rule["priority"] < min(l3mdev)]
+    past = [rule for rule in past if rule["table"] is not None and str(rule["table"]) not in HARMLESS_TABLES]
+    if past:
+        shown = ", ".join(f"{rule['priority']} for table {rule['table']}" for rule in past)
+        return (
+            False,
+            f"rule {shown} comes before l3mdev at {min(l3mdev)}: packets of a VRF may leave it that way. site removes one that was set by hand",
+        )
     if not all(rule["kernel"] for rule in rules if rule["table"] == LOCAL_TABLE):
         return (
             False,

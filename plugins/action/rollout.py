@@ -1,0 +1,77 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action xuegao.net.rollout: how far a rollout has come, and whether it may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.rollout import (
+    DONE,
+    LOOKED_AT,
+    NOW,
+    TO_COME,
+    UNTOUCHED,
+    Turn,
+    host_state,
+    rollout_table,
+    states_of,
+    turn_of,
+    turns_of,
+)
+
+
+class ActionModule(ActionBase):
+    """Tell, and stop."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return a result that is shown: C(msg) holds the table."""
+        known = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, known)
+        _checked, options = self.validate_argument_spec(
+            argument_spec={
+                "plan": {"type": "dict", "required": True},
+                "step": {"type": "str", "choices": ["plan", "begin", "stop", "end"], "required": True},
+            }
+        )
+        plan, step, hostvars = options["plan"], options["step"], known.get("hostvars") or {}
+        turns = turns_of(plan["batches"])
+        result.update(changed=False, _ansible_verbose_always=True)
+        if step == "plan":
+            beside = {
+                (number, LOOKED_AT, name): None for number, hosts in turns for host in hosts for name in plan["neighbors"].get(host, [])
+            }
+            result["msg"] = rollout_table([*states_of(turns, -1, str, TO_COME), *beside])
+            return result
+
+        if step == "begin":
+            place = turn_of(turns, str(known["inventory_hostname"]))
+            if not place or not _undone(turns[place - 1], hostvars):
+                result["msg"] = rollout_table(states_of(turns, place, lambda _host: NOW, TO_COME))
+                return result
+            place -= 1
+        elif step == "stop":
+            place = turn_of(turns, str(known["inventory_hostname"]))
+        elif _undone(turns[-1], hostvars):
+            place = next(index for index, turn in enumerate(turns) if _undone(turn, hostvars))
+        else:
+            place = len(turns)
+        table = rollout_table(states_of(turns, place, lambda host: host_state(hostvars[host]), UNTOUCHED))
+        if step == "stop" or place == len(turns):
+            result["msg"] = table
+            return result
+        # A host that cannot be reached any more does not keep Ansible from the next batch.
+        sentence = f"Batch {turns[place][0]} was not done on all of its hosts, so this run ends, and changes nothing more."
+        result.update(failed=True, msg="\n".join([sentence, *table]))
+        return result
+
+
+def _undone(turn: Turn, hostvars: Mapping[str, Any]) -> bool:
+    return any(host_state(hostvars[host]) != DONE for host in turn[1])
