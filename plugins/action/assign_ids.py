@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
@@ -31,6 +32,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, options = self.validate_argument_spec(argument_spec={"files": {"type": "list", "elements": "path"}})
         variables = task_vars or {}
+        # The intent has no names but xgn_*.
+        refuse_facts_as_variables(variables, ())
         raw, _unread = intent_of(variables, self._templar.template, FAILURES)
         intent, _problems = check_intent(raw)
         missing = missing_ids(raw, [link.id for link in intent.links if link.pattern])

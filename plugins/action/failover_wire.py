@@ -8,15 +8,13 @@ import shlex
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-VARIABLES = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options
+VARIABLES = own_role_specs().options
 # The measurement has begun by then, and has seen the network whole.
 SETTLE_SECONDS = 5
 COMMAND_SECONDS = 60

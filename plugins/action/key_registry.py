@@ -1,14 +1,17 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action xuegao.net.key_registry: records and looks up public keys on the controller, without a remote call."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
     KINDS,
@@ -17,10 +20,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry imp
     registry_file,
     resolve_peers,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+SPECS = own_role_specs()
 
 
 def _accepted(loader: Any) -> list[str]:
@@ -79,7 +81,7 @@ class ActionModule(ActionBase):
         }
 
     def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], kind: str, must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, interfaces, kind)
+        known, missing = resolve_peers(registry, cast(list[WireguardInterface], interfaces), kind)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:

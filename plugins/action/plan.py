@@ -27,7 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
@@ -38,11 +38,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import pla
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+SPECS = own_role_specs()
 # Below the working directory; behind it the inventory's name.
 PLANS = Path("build", "plan")
 UNRESOLVED = "(cannot be resolved)"
@@ -74,6 +73,8 @@ class ActionModule(ActionBase):
             }
         )
         variables = task_vars or {}
+        # What one host says would be the intent of all.
+        refuse_facts_as_variables(variables, SPECS.options)
         result["changed"] = False
         try:
             intent, unread = intent_of(variables, self._templar.template, FAILURES)
@@ -89,12 +90,10 @@ class ActionModule(ActionBase):
             return {**result, **_refused(needed)}
         known = variables.get("hostvars")
         warnings = sentences([*needed, *others, *(unmatched(plan.hosts, known, variables) if known else ())])
-        sources = variables.get("ansible_inventory_sources") or []
         if self._task.diff:
-            applied = Path(options["applied"] or applied_directory(sources, Path.cwd()))
-            changes, words = self._compare(applied, plan, variables, warnings)
+            changes, words = self._compare(applied_of_run(variables, options["applied"]), plan, variables, warnings)
             result.update(changes=changes, diff={"prepared": words})
-        base = Path(options["directory"] or PLANS / inventory_name(sources, Path.cwd())).absolute()
+        base = Path(options["directory"] or PLANS / name_of_run(variables)).absolute()
         keys = self._public_keys(options["key_registry"], plan, variables)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
         try:

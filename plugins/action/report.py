@@ -15,18 +15,17 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot, table
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.text import junit_xml, terminal_table
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import unreachable
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-VARIABLES = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options
+VARIABLES = own_role_specs().options
 FACT = "xgn_verify"
 # Below the working directory; behind it the inventory's name.
 REPORTS = Path("build", "report")
@@ -63,7 +62,7 @@ class ActionModule(ActionBase):
         }
         results = [result_of(host, known["hostvars"]) for host in arguments["hosts"]]
         report = build_report(results, meta)
-        base = Path(arguments["dest"] or REPORTS / inventory_name(known.get("ansible_inventory_sources") or [], Path.cwd())).absolute()
+        base = Path(arguments["dest"] or REPORTS / name_of_run(known)).absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(base, report)
         self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))

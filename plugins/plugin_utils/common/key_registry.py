@@ -1,3 +1,5 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A registry of public keys, of WireGuard or of OpenVPN: one small YAML file per host, kept beside the inventory.
 
 OpenVPN's are fingerprints of self-signed certificates, which say as much.
@@ -10,13 +12,12 @@ a peer knows a host, another one than is recorded counts only once somebody has 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     UNIT_NAMES,
@@ -67,9 +68,10 @@ def form_problems(host: str, keys: Mapping[Any, Any], kind: str) -> list[Problem
 
 
 def read_keys(registry: Path, host: str, kind: str) -> dict[str, str]:
-    """Interface name to public key as recorded for host; empty when nothing is recorded.
+    """Return the public keys of a host by interface; empty when nothing is recorded.
 
-    Raises ValueError when the file is not a mapping of names to keys of that kind.
+    Raises:
+        ValueError: the file is not a mapping of names to keys of that kind.
     """
     path = registry_file(registry, host)
     if not path.exists():
@@ -88,7 +90,7 @@ def read_keys(registry: Path, host: str, kind: str) -> dict[str, str]:
 def record_keys(
     registry: Path, host: str, keys: Mapping[str, str], kind: str, *, accepted: bool = False, write: bool = True
 ) -> tuple[str, str]:
-    """Record the public keys of host. Keys of interfaces that are not named stay.
+    """Record public keys of a host, in one step: another fork may read them at the same moment. Those of interfaces that are not named stay.
 
     Parameters:
         registry: the directory.
@@ -104,6 +106,7 @@ def record_keys(
     Raises:
         ValueError: something is no key of that kind, or no name of an interface, or the file cannot be read as one of keys.
         ChangedKeysError: another key than is recorded, and that is not accepted. Nothing was written then.
+        OSError: it cannot be written.
     """
     if wrong := form_problems(host, keys, kind):
         raise ValueError(f"{host} said what is no public key, and no peer is given it. {'; '.join(map(str, wrong))}")
@@ -122,13 +125,7 @@ def record_keys(
     if not keys:
         after = before
     if write and before != after:
-        registry.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed: another fork may read it at the same moment.
-        handle, temporary = tempfile.mkstemp(dir=registry, prefix=f".{host}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(after)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        write_atomically(str(path), after, 0o644)
     return before, after
 
 
@@ -150,18 +147,18 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
 
 
 def resolve_peers(
-    registry: Path, interfaces: Sequence[Mapping[str, Any]], kind: str
+    registry: Path, interfaces: Sequence[WireguardInterface], kind: str
 ) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
-    """Find the public key of every peer: its own ``public_key`` first, the registry second.
+    """Find the public key of every peer, as `peer_key` does.
 
     Parameters:
         registry: the directory.
-        interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``.
+        interfaces: as role ``wireguard`` takes them. Preshared keys stay out of the result: it is printed by Ansible.
         kind: of `KINDS`.
 
     Returns:
-        Interface name to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being
-        the one at the peer's end. Preshared keys stay out of the result: it is printed by Ansible.
+        Key by peer by interface, and the peers whose key is not known: each ``{"peer", "interface", "remote_interface"}``, the last being the one at
+        the peer's end.
 
     Raises:
         ValueError: something is no key of that kind, or two peers of an interface have the same one: they would be one peer.
@@ -172,10 +169,12 @@ def resolve_peers(
         keys = known.setdefault(interface["name"], {})
         owners: dict[str, str] = {}
         for peer in interface.get("peers", []):
-            remote_interface = peer.get("interface") or interface["name"]
-            key = peer.get("public_key") or read_keys(registry, peer["name"], kind).get(remote_interface)
+            # A peer that has its own key needs no file.
+            recorded = {} if peer.get("public_key") else {peer["name"]: read_keys(registry, peer["name"], kind)}
+            key = peer_key(interface, peer, recorded)
             if key is None:
-                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote_interface})
+                remote = peer.get("interface") or interface["name"]
+                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote})
                 continue
             if wrong := list(KINDS[kind](Place.of(interface["name"], peer["name"]), key)):
                 raise ValueError("; ".join(map(str, wrong)))

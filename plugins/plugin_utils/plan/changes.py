@@ -11,7 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import i
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 
 # What the entries of a list are called, and the keys that tell one from another.
-_NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     **{kind.variable: (kind.noun, ("name",)) for kind in LINK_TYPES.values()},
     "peers": ("peer", ("name",)),
     "vrf_vrfs": ("VRF", ("name",)),
@@ -33,8 +33,10 @@ _NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "firewall_open_ports": ("open port", ("protocol", "port")),
     "docker_macvlan_networks": ("Docker network", ("name",)),
     "docker_macvlan_containers": ("container", ("name",)),
+    "docker_macvlan_images": ("image", ("name",)),
     "gobgp_neighbors": ("GoBGP neighbor", ("address",)),
     "subnets": ("subnet", ("subnet",)),
+    "dns_anycast_zones": ("zone", ("name",)),
     "dns_anycast_ssh_listen": ("sshd at", ("address", "vrf")),
     "vrf_default_routes": ("default route via", ("gateway", "vrf")),
     "failover_test_paths": ("failover test to", ("peer", "vrf")),
@@ -66,14 +68,14 @@ def _mapping(before: Mapping[str, Any], after: Mapping[str, Any], where: str) ->
         old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
         if old == new:
             continue
-        if key in _NOUNS and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
+        if key in NOUNS and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
             yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, key, where)
         else:
             yield f"{where}{key}: {_words(old, new)}"
 
 
 def _entries(old: Sequence[Any], new: Sequence[Any], key: str, where: str) -> Iterator[str]:
-    noun, names = _NOUNS[key]
+    noun, names = NOUNS[key]
     before = {_identity(item, names): item for item in old}
     after = {_identity(item, names): item for item in new}
     for name, item in after.items():

@@ -11,7 +11,7 @@ import pytest
 import verify_demo
 import verify_samples as samples
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible_collections.xuegao.net.plugins.action.verify_checks import FACT, ActionModule, plain
+from ansible_collections.xuegao.net.plugins.action.verify_checks import FACT, ActionModule
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.form import refuse_cuts, refuse_summary
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -175,14 +175,3 @@ def test_the_form_is_that_of_true_answers(count: int) -> None:
         for result in verify_demo.results_of(count, faults):
             refuse_summary(result["host"], result["summary"])
             refuse_cuts(result["host"], [samples.CUT])
-
-
-def test_plain_values() -> None:
-    class Tagged(str):
-        """A string as Ansible hands it over."""
-
-        __slots__ = ()
-
-    found = plain({Tagged("a"): (Tagged("b"), 1, None, True)})
-    assert found == {"a": ["b", 1, None, True]}
-    assert type(next(iter(found))) is str and type(found["a"][0]) is str

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import dot_source
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,14 +97,14 @@ def test_changes_are_said_in_words() -> None:
     intent = pair()
     intent["xgn_nodes"]["T2"]["networks"]["br1"] = {"id": 1, "kind": "bridge", "address": "10.2.0.1/24"}
     intent["xgn_links"][0]["mtu"] = 1400
-    changes = plan_changes(before.hosts, make_plan(intent).hosts)
-    assert changes["T1"] == [
+    told = plan_changes(before.hosts, make_plan(intent).hosts)
+    assert told["T1"] == [
         "WireGuard interface wg0, mtu: 1412 becomes 1400",
         "prefix list PUBLISHED, line 21: added",
         "check of the path to 8.8.8.8, mtu: 1412 becomes 1400",
         "check of the route to 10.2.0.0/24: added",
     ]
-    assert "BGP in CORE, networks: 10.2.0.0/24 added" in changes["T2"]
+    assert "BGP in CORE, networks: 10.2.0.0/24 added" in told["T2"]
     assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}
     assert plan_changes({"gone": {}}, {"new": {}}) == {
         "new": ["new host"],
@@ -236,16 +239,6 @@ def test_the_documentation_is_current() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_planned_variable_belongs_to_a_role() -> None:
-    known = {path.parts[-3] for path in (ROOT / "roles").glob("*/meta/argument_specs.yml")}
-    names = {
-        name
-        for path in (ROOT / "tests" / "golden").glob("*/expected/*/variables.yml")
-        for name in yaml.safe_load(path.read_text(encoding="utf-8"))
-    }
-    assert [name for name in sorted(names) if not any(name.startswith(f"{role}_") for role in known)] == []
-
-
 def play(inventory: Path, directory: Path, *arguments: str, book: str = "plan") -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("ansible-playbook")
     command = [str(program), "-i", str(inventory), f"xuegao.net.{book}", "-e", f"xgn_plan_directory={directory}", *arguments]
@@ -287,6 +280,26 @@ def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
     assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
     assert "xgn_links[0].id = 1" in done.stdout
     assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
+
+
+def lists_of(options: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield name and keys of each option that is a list of dictionaries, at any depth."""
+    for name, spec in options.items():
+        if "options" in spec:
+            if spec["type"] == "list":
+                yield name, frozenset(spec["options"])
+            yield from lists_of(spec["options"])
+
+
+def test_each_entry_that_may_change_has_a_name() -> None:
+    """Of a list without, the whole entry would be printed, before and after."""
+    specs = own_role_specs()
+    keys: dict[str, frozenset[str]] = {}
+    for name, found in lists_of({name: spec for name, spec in specs.options.items() if specs.says_of_host(name)}):
+        keys[name] = keys.get(name, frozenset()) | found
+    assert set(changes.NOUNS) == set(keys)
+    for name, (_noun, tells_apart) in changes.NOUNS.items():
+        assert set(tells_apart) <= keys[name], name
 
 
 def test_a_run_is_told_once_though_it_ended_on_one_host_after_the_other() -> None:

@@ -16,7 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     DockerMacvlanNetworkSubnet,
     HostVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 # Of the characters of an interface, those that a part of a path has not in the name of a unit.
