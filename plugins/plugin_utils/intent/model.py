@@ -126,7 +126,7 @@ class Node:
     site: str | None = None
     groups: tuple[str, ...] = ()
     managed: bool = True
-    trusted: bool = False
+    trusted: bool | None = None
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
@@ -142,7 +142,7 @@ class Node:
     @property
     def restricted(self) -> bool:
         """Whether its neighbors accept from it only what is its own or lies behind it."""
-        return not (self.managed or self.trusted)
+        return not (self.managed if self.trusted is None else self.trusted)
 
 
 @dataclass(frozen=True, slots=True)

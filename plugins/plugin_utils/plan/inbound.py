@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What is accepted from which neighbor, and how many prefixes of it.
 
-A managed node, or one that the intent calls trusted, may advertise all that the plan publishes: it hands on what it has from others, over whatever path
-is left. Any other neighbor is held to what lies behind it by the plan's graph, reserves among it. What it brings is the same whatever is down, so no
+A node that is trusted, as managed ones are without a word, may advertise all that the plan publishes: it hands on what it has from others, over whatever
+path is left. Any other neighbor is held to what lies behind it by the plan's graph, reserves among it. What it brings is the same whatever is down, so no
 failover changes a filter.
 """
 

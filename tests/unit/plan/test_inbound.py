@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is accepted from which neighbor: a router that is neither managed nor trusted is held to what lies behind it, whatever links are down."""
+"""What is accepted from which neighbor: a router that is not trusted is held to what lies behind it, whatever links are down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-KINDS = ("managed", "trusted", "restricted")
+KINDS = ("managed", "trusted", "restricted", "managed but restricted")
 # What a liar would like to bring: another site's network, the anycast address, a part of what is steered, everything, more than was planned.
 LIES = (
     "10.4.0.0/24",
@@ -176,6 +176,18 @@ def test_an_unmanaged_router_advertises_what_is_accepted_from_it() -> None:
     assert pairs["ours", "hq", "ipv4", 0][1]["route_map_out"] == "PUBLISHED"
 
 
+def test_a_managed_node_that_is_not_trusted_is_held_to_its_own_at_both_ends() -> None:
+    for host, variables, neighbor, family in sessions(PLAN):
+        if "kiosk" not in (host, neighbor["description"]):
+            continue
+        policy = family["route_map_in" if neighbor["description"] == "kiosk" else "route_map_out"]
+        assert accepts(variables, policy, "10.14.0.0/24")
+        assert not any(accepts(variables, policy, lie) for lie in LIES), (host, policy)
+    # It hears of everybody, as any managed node does.
+    heard = [(variables, family["route_map_in"]) for host, variables, _neighbor, family in sessions(PLAN) if host == "kiosk"]
+    assert heard and all(accepts(variables, name, "10.4.0.0/24") for variables, name in heard)
+
+
 # ---- how many ------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -235,10 +247,12 @@ def intent_of(kinds: list[str], links: list[tuple[int, int]]) -> dict[str, Any]:
             "uplink": {"address": f"198.51.100.{number + 1}/24"},
             "networks": {"lan0": {"address": f"10.0.{number}.1/24"}},
         }
-        if kind == "managed":
+        if kind.startswith("managed"):
             node["uplink"]["device"] = "eth0"
         else:
-            node |= {"managed": False, "trusted": kind == "trusted"}
+            node["managed"] = False
+        if kind != "managed":
+            node["trusted"] = kind == "trusted"
         raw["xgn_nodes"][f"n{number}"] = node
     return raw
 
@@ -262,10 +276,10 @@ def test_a_restricted_neighbor_brings_what_is_behind_it_and_nothing_else(network
     for host, variables, neighbor, family in sessions(plan):
         own, other = int(host[1:]), int(neighbor["description"][1:])
         brings = {number for number in everybody if accepts(variables, family["route_map_in"], f"10.0.{number}.0/24")}
-        if kinds[other] != "restricted":
+        if not kinds[other].endswith("restricted"):
             assert brings == everybody
             continue
-        side = joined(own, links, {number for number in everybody if kinds[number] != "restricted"})
+        side = joined(own, links, {number for number in everybody if not kinds[number].endswith("restricted")})
         assert brings == joined(other, links, everybody - side)
 
 
@@ -276,7 +290,7 @@ def test_no_failover_needs_another_filter(network: tuple[list[str], list[tuple[i
     kinds, links = network
     plan = make_plan(intent_of(kinds, links))
     everybody = set(range(len(kinds)))
-    trusted = {number for number in everybody if kinds[number] != "restricted"}
+    trusted = {number for number in everybody if not kinds[number].endswith("restricted")}
     up = [link for link in links if data.draw(st.booleans())]
     maps = {
         (int(host[1:]), int(neighbor["description"][1:])): (variables, family["route_map_in"])

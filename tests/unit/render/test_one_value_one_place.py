@@ -237,22 +237,18 @@ def read(path: str, text: str) -> Any:
     return found if isinstance(found, dict) else list(found)
 
 
-def shown(value: Any, word: str, text: str) -> Any:
-    """Return what was read, with another text in place of a word: where it was one word of a line, its words."""
+def shown(value: Any, word: str, text: str, words: bool = True) -> Any:
+    """Return what was read, with another text in place of a word: where it was one word of a line (words), its words."""
     if isinstance(value, dict):
-        return {shown_text(key, word, text): shown(item, word, text) for key, item in value.items()}
+        return {shown_text(key, word, text): shown(item, word, text, words=False) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         found: list[Any] = []
         for item in value:
-            if (
-                isinstance(item, str)
-                and re.search(rf"{word}(?![A-Z0-9])", item)
-                and len(text.split()) > 1
-                and not item.lstrip().startswith(("#", ";"))
-            ):
+            is_word = words and isinstance(item, str) and not item.lstrip().startswith(("#", ";"))
+            if is_word and re.search(rf"{word}(?![A-Z0-9])", item) and text.split() != [text]:
                 found += shown_text(item, word, text).split()
             else:
-                found.append(shown(item, word, text))
+                found.append(shown(item, word, text, words))
         return found
     return shown_text(value, word, text) if isinstance(value, str) else value
 

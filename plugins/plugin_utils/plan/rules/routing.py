@@ -69,20 +69,12 @@ def limit_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def trust_problems(intent: Intent) -> Iterator[Problem]:
-    """Trust that says nothing, and OSPF with a router that is not trusted: it has no filter for a single neighbor."""
-    for node in intent.nodes.values():
-        if node.trusted and node.managed and "managed" not in node.unsure:
-            yield Problem(
-                node.path.at("trusted"),
-                "is for unmanaged nodes",
-                "true",
-                "a managed node is trusted; leave it out, or write managed: false",
-            )
+    """OSPF with a router that is not trusted: it has no filter for a single neighbor."""
     for link in intent.links:
         for end in link.ends if link.routing == "ospf" else ():
             if end.node.restricted and not {"managed", "trusted"} & end.node.unsure:
                 hint = f"OSPF cannot refuse what one router advertises; write routing: bgp, or {end.node.path}.trusted: true if it is yours"
-                yield Problem(link.path.at("routing"), f"does not go with {end.node.name}, which is unmanaged", show("ospf"), hint)
+                yield Problem(link.path.at("routing"), f"does not go with {end.node.name}, which is not trusted", show("ospf"), hint)
 
 
 def _in_doubt(intent: Intent, section: str, *keys: str) -> bool:

@@ -42,6 +42,7 @@
 /routing filter rule add chain=xgn-out-TO-gre6 rule="if (dst == 10.4.0.0/24) { accept }"
 /routing filter rule add chain=xgn-out-TO-gre6 rule="if (dst == 10.10.0.0/24) { accept }"
 /routing filter rule add chain=xgn-out-TO-gre6 rule="if (dst == 10.13.0.0/24) { accept }"
+/routing filter rule add chain=xgn-out-TO-gre6 rule="if (dst == 10.14.0.0/24) { accept }"
 /routing filter rule add chain=xgn-out-TO-gre6 rule="if (dst in 10.4.0.0/24 && dst-len in 24-32) { accept }"
 /routing filter rule add chain=xgn-out-TO-gre6 rule="if (dst in 10.1.0.0/28 && dst-len in 28-32) { accept }"
 /routing filter rule add chain=xgn-out-TO-gre10 rule="if (dst == 10.10.1.0/24) { accept }"
