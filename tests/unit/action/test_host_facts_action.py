@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.action import host_facts
+from ansible_collections.xuegao.net.plugins.action import assign_ids, host_facts, host_requirements, plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError
 
 FACTS = {
@@ -26,6 +26,21 @@ def test_facts_come_in_checked(act: Callable[..., dict[str, Any]]) -> None:
     assert look({"failed": True, "msg": "no"}) == {"failed": True, "msg": "no"}
     with pytest.raises(HostAnswerError, match="T1 answers with facts"):
         look({"ansible_facts": {"xgn_host": FACTS, "frr_bgp": []}})
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "fact"),
+    [
+        (plan.ActionModule, {}, "xgn_nodes"),
+        (assign_ids.ActionModule, {}, "xgn_links"),
+        (host_requirements.ActionModule, {"host": FACTS}, "preflight_allow_network_manager"),
+    ],
+)
+def test_what_a_host_says_is_no_intent_and_no_leave(
+    act: Callable[..., dict[str, Any]], action: type, arguments: dict[str, Any], fact: str
+) -> None:
+    with pytest.raises(HostAnswerError, match=f"T1 answers with facts of another form than it must have: {fact}: is a variable"):
+        act(action, arguments, {"inventory_hostname": "T1", "ansible_facts": {fact: True}})
 
 
 def test_every_action_refuses_facts_in_place_of_variables() -> None:
