@@ -43,7 +43,7 @@ def control(verb: str, name: str) -> str:
     command = ("xl2tpd-control", verb, name)
     try:
         # There is no AnsibleModule in a service.
-        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CONTROL_S)  # pylint: disable=ansible-bad-function
+        run = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=CONTROL_S)  # pylint: disable=ansible-bad-function
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return run.stdout + run.stderr
