@@ -91,6 +91,7 @@ class LinkType:
         public_key: what is wrong with what the registry on the controller keeps of an end, by which the other end knows it; none where nothing is kept.
         needs_both: either end sends first, so that each must have an address the other one reaches.
         told_apart_by: option of the link by which the ends tell several between the same outer addresses apart; empty where something else does.
+        clear: whoever is on the way can read what it carries, and send something into it.
         probed: nothing of its own tells whether the peer is there, so that `verify` sends packets of the planned size over each of them.
         role, variable: role that makes the interface, and its list of them.
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
@@ -147,6 +148,7 @@ class LinkType:
     needs_both: bool = False
     told_apart_by: str = ""
     probed: bool = False
+    clear: bool = False
     made_as: str = ""
     kernel_kind_ipv6: str = ""
     main_socket: bool = False
@@ -342,13 +344,14 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layers={"": "vxlan"},
             # Beyond this nothing on a bridge or in a container expects more.
             largest_mtu=ETHERNET_MTU,
-            keys=("vni", "port", *_TUNNEL_KEYS),
+            keys=("vni", "port", "insecure", *_TUNNEL_KEYS),
             end_keys=("mac", *_TUNNEL_END_KEYS),
             ports=Ports(number_option="port", number=VXLAN_PORT),
             needs_both=True,
             role="vxlan",
             variable="vxlan_interfaces",
             made_as="vxlans",
+            clear=True,
             kernel_kind="vxlan",
             kernel_module="vxlan",
             written_for=("vyos",),
@@ -375,6 +378,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             needs_both=True,
             told_apart_by="key",
             probed=True,
+            clear=True,
             role="gre",
             variable="gre_interfaces",
             made_as="gre_tunnels",

@@ -228,6 +228,7 @@ class LinkOptions:
         variant: the chosen one of its type's layers; empty where the type has no choice.
         protocol: ``udp`` or ``tcp``, of its outer packets.
         open_ports: protocols and ports that both ends have open, whoever initiates.
+        insecure: it may carry frames in clear where others are on the way.
     """
 
     over: str | int | Nowhere
@@ -246,6 +247,7 @@ class LinkOptions:
     variant: str
     protocol: str
     open_ports: tuple[tuple[str, int], ...]
+    insecure: bool
 
 
 @dataclass(slots=True)
@@ -303,6 +305,7 @@ class SegmentOptions:
         uplinks: name of the uplink it travels over, by node; `MAIN_UPLINK` for those not named.
         macs: MAC address of the interface with the node's address, by node.
         published: the gateway advertises it.
+        insecure: it may carry frames in clear where others are on the way.
     """
 
     vni: int
@@ -311,6 +314,7 @@ class SegmentOptions:
     uplinks: Mapping[str, str]
     macs: Mapping[str, str]
     published: bool
+    insecure: bool
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ _RULES = (
     links.address_problems,
     links.key_problems,
     links.host_problems,
+    links.clear_problems,
     routing.setting_problems,
     routing.limit_problems,
     routing.trust_problems,
