@@ -235,16 +235,24 @@ def _start_all(
         taken = {*ports.values(), *_other_ports(paths, name)}
         if record is None or not record.definition.same_disk(definition):
             vm.create(files, images[machine.image], seed, hypervisor)
+            _forget(paths, name)
             record = vm.Record(definition, vm.free_port(taken))
         elif record.definition.hypervisor != hypervisor.name:
             progress.step(name, f"converting its disk from {record.definition.hypervisor.upper()}'s form")
             vm.convert(files, images[machine.image], accel.hypervisor(record.definition.hypervisor, kernels), hypervisor)
         elif not hypervisor.disk(files).is_file():
             hypervisor.make_disk(files, images[machine.image])
+            _forget(paths, name)
         record = vm.Record(definition, record.ssh_port)
         ports[name] = vm.start(machine, files, images[machine.image], hypervisor, record, taken)
         progress.step(name, "started")
     return ports
+
+
+def _forget(paths: LabPaths, name: str) -> None:
+    """Remove what is recorded of a machine whose disk is new: it is another host, with other keys."""
+    for variable in RECORDS:
+        (paths.record(variable) / f"{name}.txt").unlink(missing_ok=True)
 
 
 def _recorded_vms(paths: LabPaths) -> set[str]:

@@ -207,6 +207,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     ),
     "intent": ("plugin_utils/intent/*.py", "plugin_utils/plan/*.py", "plugin_utils/plan/rules/*.py"),
     "variables": ("plugin_utils/validate/*.py", "plugin_utils/validate/rules/*.py", "action/validate.py"),
+    "hosts": ("plugin_utils/common/host_answers.py", "plugin_utils/common/key_registry.py", "plugin_utils/report/form.py"),
 }
 # What makes a mistake: by name, the places of the message, of the remedy, and of the keyword that is the remedy instead.
 MAKERS: Mapping[str, tuple[int, int]] = {"Problem": (1, 3), "problem": (1, 2), "unknown": (1, 4), "_mismatch": (3, 4)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, host_requirements
 
@@ -23,6 +24,7 @@ class ActionModule(ActionBase):
         """Return the task's result: failed when a requirement is not met."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        refuse_facts_as_variables(known, ASKED)
         _checked, options = self.validate_argument_spec(argument_spec={"host": {"type": "dict", "required": True}})
         given = {name: plain(self._templar.template(known[name])) for name in sorted(ASKED) if name in known}
         unmet = host_requirements(options["host"], given)

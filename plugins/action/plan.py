@@ -27,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     unsealed,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, known_keys
@@ -80,6 +81,8 @@ class ActionModule(ActionBase):
             }
         )
         variables = task_vars or {}
+        # What one host says would be the intent of all.
+        refuse_facts_as_variables(variables, SPECS.options)
         result["changed"] = False
         wish, wrong = _wish(options["rollout"], variables)
         try:
@@ -198,6 +201,7 @@ class ActionModule(ActionBase):
         Its variables are those of the roles by Ansible's precedence: its own, the plan's, those of the command line.
         """
         own = _variables_of(host, known)
+        refuse_facts_as_variables({**own, "inventory_hostname": host}, SPECS.options)
         extra = load_extra_vars(self._loader)
         given = {**own, **{name: value for name, value in planned.items() if name not in extra}}
         values = HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
@@ -214,7 +218,7 @@ class ActionModule(ActionBase):
         path = Path(registry) if registry else beside
         if not path.is_dir():
             return {}
-        return {host: in_use(known_keys(path, host, warnings.append, former_name(host, variables))) for host in plan.hosts}
+        return {host: in_use(known_keys(path, host, "wireguard", warnings.append, former_name(host, variables))) for host in plan.hosts}
 
 
 def _farewell(judged: Judgement, result: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import checked_facts, refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
@@ -48,6 +49,7 @@ class ActionModule(ActionBase):
                 "directory": {"type": "path"},
             }
         )
+        refuse_facts_as_variables(known, SPECS.options)
         host = str(known["inventory_hostname"])
         directory = applied_of_run(known, options["directory"])
         # What run_end gives back, so that a later step knows which beginning it ended.
@@ -138,7 +140,15 @@ class ActionModule(ActionBase):
 
     def _call(self, arguments: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_facts", module_args=arguments, task_vars=known)
-        return {**answer, "other": told(answer.get("other")), "applied": told(answer.get("applied"))}
+        facts = checked_facts(str(known["inventory_hostname"]), answer.get("ansible_facts"))
+        taken = answer.get("taken") is True
+        return {
+            **answer,
+            "ansible_facts": facts,
+            "taken": taken,
+            "other": told(answer.get("other")),
+            "applied": told(answer.get("applied")),
+        }
 
 
 def _what(applies: str, known: Mapping[str, Any]) -> str:

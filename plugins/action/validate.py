@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import host_without_node
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, named_variables, undefined
@@ -42,6 +43,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, options = self.validate_argument_spec(argument_spec={"plan": {"type": "str", "choices": PLANS, "default": "none"}})
         variables = task_vars or {}
+        # Facts of an earlier run may be kept in a cache.
+        refuse_facts_as_variables(variables, SPECS.options)
         host = str(variables.get("inventory_hostname", "this host"))
         unresolved: dict[Place, list[Problem]] = {}
         templated = {

@@ -24,6 +24,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_obj
 EXTERNAL_METRIC = 0xFFFFFF - 1
 LINK_METRIC = 0xFFFF
 MAP_PREFIX = "XGN-DRAIN-"
+# What the name of a route map begins with that asks the one of before, for what comes in.
+DRAINED_IN = MAP_PREFIX + "IN-"
 # ospf6d has the command of the stub router since RFC 6987's predecessor (RFC 3137) was written down in it.
 STUB_ROUTER = {"ospf": "max-metric router-lsa administrative", "ospf6": "stub-router administrative"}
 
@@ -38,15 +40,19 @@ OSPF = re.compile(r"^router (?P<protocol>ospf6?)(?: vrf \S+)?$")
 FAMILY = re.compile(r"^ address-family (?P<family>ipv[46] unicast)$")
 ACTIVATED = re.compile(r"^ {2}neighbor (?P<address>\S+) activate$")
 POLICY = re.compile(r"^ {2}neighbor (?P<address>\S+) route-map (?P<name>\S+) (?P<direction>in|out)$")
+LIMIT = re.compile(r"^ {2}neighbor (?P<address>\S+) maximum-prefix (?P<limit>.+)$")
 REDISTRIBUTE = re.compile(r"^ redistribute (?P<source>\S+)(?: metric \d+)?(?P<rest>.*)$")
 
 
 @dataclass
 class Family:
-    """What an address family of one BGP instance says of its neighbors: those that are activated, and their policies by neighbor and direction."""
+    """What an address family of one BGP instance says of its neighbors: those that are activated, their policies by neighbor and direction, and the words
+    behind ``maximum-prefix``.
+    """
 
     activated: set[str] = field(default_factory=set)
     policies: dict[tuple[str, str], str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,11 +81,13 @@ def bgp_instances(text: str) -> list[Instance]:
         elif line == " exit-address-family":
             family = None
         elif family is not None:
-            activated, policy = ACTIVATED.match(line), POLICY.match(line)
+            activated, policy, limit = ACTIVATED.match(line), POLICY.match(line), LIMIT.match(line)
             if activated:
                 family.activated.add(activated["address"])
             elif policy:
                 family.policies[policy["address"], policy["direction"]] = policy["name"]
+            elif limit:
+                family.limits[limit["address"]] = limit["limit"]
     return found
 
 

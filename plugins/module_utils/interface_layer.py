@@ -84,7 +84,7 @@ class Kernel:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
         arguments = tuple(self.live_names.get(word, word) for word in arguments)
         # There is no AnsibleModule at boot.
-        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run((program, "-json") + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0:
             # `ip route show table N` fails as long as nothing was ever put into table N.
             if "FIB table does not exist" in run.stderr:
@@ -101,7 +101,7 @@ class Kernel:
         self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
             return True
-        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run((program,) + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False)  # pylint: disable=ansible-bad-function
         if run.returncode != 0 and refusal and refusal in run.stderr:
             self.commands.pop()
             return False
@@ -140,7 +140,7 @@ class Kernel:
 @contextlib.contextmanager
 def exclusive() -> Iterator[None]:
     """Wait until nobody else reads and changes interfaces through this layer: at a boot several tunnels come up at the same time."""
-    with open(LOCK_FILE, "w") as lock:
+    with open(LOCK_FILE, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -616,7 +616,7 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
     """The declared state in path; empty when there is no such file. Raises InterfaceLayerError when it is no JSON."""
     if not os.path.exists(path):
         return {}
-    with open(path) as stream:
+    with open(path, encoding="utf-8") as stream:
         try:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:

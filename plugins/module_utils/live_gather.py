@@ -229,6 +229,10 @@ class Gatherer:
             return part(line, error=frr_parse.hide_secrets(text))
         return part(line, data=frr_parse.parse_reload_test(done.out) + self.lacking_policy(path))
 
+    def inbound(self) -> dict[str, Any]:
+        """Give what BGP neighbors may bring. See `live_parse_frr.parse_inbound`."""
+        return self.read(["vtysh", "-d", "bgpd", "-c", "show running-config"], frr_parse.parse_inbound)
+
     def ask(self, command: list[str]) -> tuple[int, str, str]:
         """Run a command as AnsibleModule.run_command does."""
         done = self.run(command)

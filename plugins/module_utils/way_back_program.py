@@ -105,7 +105,7 @@ def run(command: Sequence[str]) -> tuple[int, str, str]:
     limit = RELOAD_S if command[0] in RELOAD_PROGRAMS else COMMAND_S
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function
-            list(command), capture_output=True, text=True, errors="replace", timeout=limit, check=False
+            list(command), capture_output=True, encoding="utf-8", errors="replace", timeout=limit, check=False
         )
     except FileNotFoundError:
         return 127, "", "%s is not installed" % command[0]

@@ -64,6 +64,8 @@ def conf_text(interface: dict[str, Any], private: str) -> str:
 
     No Address: FRR sets it once the interface is in its VRF. Table = off: routing is FRR's business. interface:
     name, listen_port, mtu (bytes), fwmark and peers as role C(wireguard) takes them, every peer with its public key.
+
+    Raises WireGuardError for a value that would begin a line of its own: wg-quick runs what some lines say.
     """
     lines = [HEADER, "[Interface]", "PrivateKey = " + private]
     if interface.get("listen_port") is not None:
@@ -80,6 +82,8 @@ def conf_text(interface: dict[str, Any], private: str) -> str:
             lines.append("Endpoint = " + peer["endpoint"])
         if peer.get("persistent_keepalive") is not None:
             lines.append("PersistentKeepalive = %d" % peer["persistent_keepalive"])
+    if any(len(line.splitlines()) > 1 for line in lines):
+        raise WireGuardError("%s was not changed: a value of its interface or of a peer holds a line break." % interface["name"])
     return "\n".join(lines) + "\n"
 
 

@@ -108,6 +108,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.nft import NftError
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
@@ -234,7 +235,7 @@ def main() -> None:
         "validate": {"type": "str"},
         "keep": {"type": "bool", "default": False},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},

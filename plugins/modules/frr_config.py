@@ -95,6 +95,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import interfaces_made
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
@@ -449,7 +450,7 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "content": {"type": "str", "required": True},
             "secrets": {"type": "dict", "default": {}, "no_log": True},

@@ -93,6 +93,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, frr_sessions
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 FRR_CONF = "/etc/frr/frr.conf"
@@ -142,7 +143,7 @@ def end(module: AnsibleModule, router: frr_drain.Router) -> dict[str, Any]:
 
 def main() -> None:
     strings: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "state": {"type": "str", "choices": ["drained", "normal"], "required": True},
             "interfaces": strings,

@@ -107,6 +107,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
@@ -203,7 +204,7 @@ def main() -> None:
         "instead_of": {"type": "str", "default": ""},
         "by_force": {"type": "bool", "default": False},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "commands": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},

@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 - name: Check kernel and tools
   xuegao.net.host_requirements:
-    host: "{{ xgn_host }}"
+    host: "{{ ansible_facts.xgn_host }}"
 """
 
 RETURN = r"""

@@ -225,6 +225,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, i
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
@@ -407,7 +408,7 @@ def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> d
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, declared = module.params["path"], declared_state(module.params)
     text = printed(declared)
     change = HostChange(module, "vrf.layer")

@@ -60,6 +60,7 @@ from functools import partial
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import (
     settings_text,
@@ -128,7 +129,7 @@ def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, be
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:

@@ -70,6 +70,10 @@ options:
     type: list
     elements: dict
     default: []
+  inbound:
+    description: Read the filters of what BGP neighbors bring, as bgpd itself has them.
+    type: bool
+    default: false
   frr_config:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
     type: bool
@@ -183,7 +187,7 @@ state:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(ownership), C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
+      C(bfd), C(rib), C(frr_missed), C(inbound), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
       C(anycast), C(listening) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
@@ -193,7 +197,7 @@ state:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
@@ -227,6 +231,7 @@ ARGUMENTS = {
     "docker": {"type": "dict", "options": {"containers": NAMES}},
     "frr": {"type": "bool", "default": True},
     "originated": DICTS,
+    "inbound": {"type": "bool", "default": False},
     "frr_config": {"type": "bool", "default": False},
     "gobgp": {"type": "bool", "default": False},
     "filter": {"type": "str", "default": ""},
@@ -250,6 +255,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
         state["frr_missed"] = gatherer.frr_missed()
+        if asked["inbound"]:
+            state["inbound"] = gatherer.inbound()
     if asked["gobgp"]:
         state.update(gobgp(gatherer, asked["wait"]))
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
@@ -284,7 +291,7 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     module.exit_json(changed=False, state=gather(Gatherer(), module.params))
 
 

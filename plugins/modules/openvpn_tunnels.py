@@ -90,6 +90,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
@@ -331,7 +332,7 @@ def main() -> None:
         "dropin": {"type": "str", "required": True},
         "mtu": {"type": "int", "required": True},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "tunnels": {"type": "list", "elements": "dict", "required": True, "options": options},
             "remove_unlisted": {"type": "bool", "default": True},

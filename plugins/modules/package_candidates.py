@@ -53,6 +53,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
 
 class Apt:
@@ -93,9 +94,7 @@ class Apt:
 
 def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(argument_spec={"packages": names, "sources": names}, supports_check_mode=True)
-    # The output is read here, so it must not be translated.
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8"}
+    module = host_module(argument_spec={"packages": names, "sources": names}, supports_check_mode=True)
 
     def ask(apt: Apt) -> tuple[dict[str, str | None], dict[str, str | None]]:
         return (

@@ -73,6 +73,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -211,7 +212,7 @@ class Listeners:
 def main() -> None:
     file_options = {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}}
     strings: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},

@@ -98,6 +98,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import ROOT
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import renew
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -226,7 +227,7 @@ def end(module: AnsibleModule) -> None:
 
 def main() -> None:
     route = {"prefix": {"type": "str", "required": True}, "vrf": {"type": "str"}, "protocol": {"type": "str"}, "direct": {"type": "bool"}}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
             "expects": {"type": "bool", "default": True},

@@ -119,6 +119,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireg
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
@@ -346,7 +347,7 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "interfaces": {"type": "list", "elements": "dict", "required": True, "options": INTERFACE},
             "public_keys": {"type": "dict", "default": {}, "no_log": False},

@@ -47,9 +47,9 @@ public_keys:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
@@ -60,7 +60,7 @@ def store(change: HostChange, name: str, key: str) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},

@@ -256,6 +256,7 @@ class FrrBgpNeighborFamily(TypedDict):
     next_hop_self: NotRequired[bool]
     route_reflector_client: NotRequired[bool]
     maximum_prefix: NotRequired[int]
+    maximum_prefix_restart: NotRequired[int]
 
 
 class FrrBgpNeighbor(TypedDict):

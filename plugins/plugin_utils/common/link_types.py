@@ -8,8 +8,8 @@ neither the bytes of its headers nor its open ports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
@@ -19,7 +19,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     UNIT_NAMES,
     VXLAN_PORT,
     NameForm,
+    fingerprint_problems,
+    wireguard_key_problems,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 
 
 class LinkTypeError(ValueError):
@@ -85,8 +88,10 @@ class LinkType:
         preshared_key_required: both ends need a key in common.
         port_settings: variable of the intent whose ``port_base`` numbers the ports.
         ports: how a node is addressed by its peer.
+        public_key: what is wrong with what the registry on the controller keeps of an end, by which the other end knows it; none where nothing is kept.
         needs_both: either end sends first, so that each must have an address the other one reaches.
         told_apart_by: option of the link by which the ends tell several between the same outer addresses apart; empty where something else does.
+        clear: whoever is on the way can read what it carries, and send something into it.
         probed: nothing of its own tells whether the peer is there, so that `verify` sends packets of the planned size over each of them.
         role, variable: role that makes the interface, and its list of them.
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
@@ -139,9 +144,11 @@ class LinkType:
     end_keys: tuple[str, ...] = ()
     preshared_key_required: bool = False
     port_settings: str = ""
+    public_key: Callable[[Place, str], Iterator[Problem]] | None = None
     needs_both: bool = False
     told_apart_by: str = ""
     probed: bool = False
+    clear: bool = False
     made_as: str = ""
     kernel_kind_ipv6: str = ""
     main_socket: bool = False
@@ -221,6 +228,13 @@ class LinkType:
 # Whatever makes a tunnel waits for it: addresses and names of peers are not to be had before.
 ONLINE = "network-online.target"
 _NAT_TRAVERSAL = 4500  # RFC 3948
+
+
+def _fingerprint_problems(path: Place, written: str) -> Iterator[Problem]:
+    for problem in fingerprint_problems(path, [written]):
+        yield replace(problem, path=path)
+
+
 _TUNNEL_KEYS, _TUNNEL_END_KEYS = ("family",), ("endpoint", "uplink")
 
 # In the order of the boot, tunnels first. Legends and tables keep it.
@@ -252,6 +266,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             kernel_kind="wireguard",
             kernel_module="wireguard",
             kernel_since=(5, 6),  # commit e7096c131e51
+            public_key=wireguard_key_problems,
             written_for=("wg-quick", "routeros", "vyos"),
             failover="living_port",
             width=4.0,
@@ -279,6 +294,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             unit="openvpn-{side}@{name}.service",
             kernel_kind="tun",
             kernel_module="tun",
+            public_key=_fingerprint_problems,
             failover="planned_port",
             width=3.0,
             mark="dot",
@@ -328,13 +344,14 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layers={"": "vxlan"},
             # Beyond this nothing on a bridge or in a container expects more.
             largest_mtu=ETHERNET_MTU,
-            keys=("vni", "port", *_TUNNEL_KEYS),
+            keys=("vni", "port", "insecure", *_TUNNEL_KEYS),
             end_keys=("mac", *_TUNNEL_END_KEYS),
             ports=Ports(number_option="port", number=VXLAN_PORT),
             needs_both=True,
             role="vxlan",
             variable="vxlan_interfaces",
             made_as="vxlans",
+            clear=True,
             kernel_kind="vxlan",
             kernel_module="vxlan",
             written_for=("vyos",),
@@ -361,6 +378,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             needs_both=True,
             told_apart_by="key",
             probed=True,
+            clear=True,
             role="gre",
             variable="gre_interfaces",
             made_as="gre_tunnels",

@@ -135,11 +135,12 @@ def lacks_packages(variables: Mapping[str, Any]) -> bool:
     """Say whether a run has to install something on a host, which takes long.
 
     Parameters:
-        variables: the host's variables, with what module ``host_facts`` has told (``xgn_host``); a host it has not looked at lacks nothing.
+        variables: the host's variables, with what module ``host_facts`` has told (fact ``xgn_host``); a host it has not looked at lacks nothing.
     """
-    if "xgn_host" not in variables:
+    facts = variables.get("ansible_facts") or {}
+    if "xgn_host" not in facts:
         return False
-    there = set(variables["xgn_host"]["packages"])
+    there = set(facts["xgn_host"]["packages"])
     return any(
         role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables)) for role in ROLES.values()
     )

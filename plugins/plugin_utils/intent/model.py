@@ -129,6 +129,7 @@ class Node:
     managed: bool = True
     retired: bool = False
     was: str | None = None
+    trusted: bool | None = None
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
@@ -140,6 +141,11 @@ class Node:
     broken: bool = False
     unsure: frozenset[str] = frozenset()
     asn_path: Place = EVERYTHING
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its neighbors accept from it only what is its own or lies behind it."""
+        return not (self.managed if self.trusted is None else self.trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,7 @@ class LinkOptions:
         variant: the chosen one of its type's layers; empty where the type has no choice.
         protocol: ``udp`` or ``tcp``, of its outer packets.
         open_ports: protocols and ports that both ends have open, whoever initiates.
+        insecure: it may carry frames in clear where others are on the way.
     """
 
     over: str | int | Nowhere
@@ -244,6 +251,7 @@ class LinkOptions:
     variant: str
     protocol: str
     open_ports: tuple[tuple[str, int], ...]
+    insecure: bool
 
 
 @dataclass(slots=True)
@@ -301,6 +309,7 @@ class SegmentOptions:
         uplinks: name of the uplink it travels over, by node; `MAIN_UPLINK` for those not named.
         macs: MAC address of the interface with the node's address, by node.
         published: the gateway advertises it.
+        insecure: it may carry frames in clear where others are on the way.
     """
 
     vni: int
@@ -309,6 +318,7 @@ class SegmentOptions:
     uplinks: Mapping[str, str]
     macs: Mapping[str, str]
     published: bool
+    insecure: bool
 
 
 @dataclass(slots=True)

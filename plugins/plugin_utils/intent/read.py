@@ -213,7 +213,18 @@ class _Reader:
         known_vrf(vrf, path.at("vrf") if "vrf" in entry else Place.of("xgn_sites", site, "vrf"), vrfs, self.problems)
         asn_base = self.written.get("xgn_bgp", {}).get("asn_base")
         number = entry.get("id", 0)
-        node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], entry["retired"], entry.get("was"), vrf=vrf)
+        node = Node(
+            name,
+            path,
+            number,
+            site,
+            tuple(entry["groups"]),
+            entry["managed"],
+            entry["retired"],
+            entry.get("was"),
+            entry.get("trusted"),
+            vrf=vrf,
+        )
         node.asn = entry.get("asn", shared.asn if shared else None)
         of_the_site = "asn" not in entry and node.asn is not None
         node.asn_path = (Place.of("xgn_sites", site) if of_the_site else path).at("asn")

@@ -153,6 +153,7 @@ def _options(entry: Options) -> LinkOptions:
         entry[kind.variant] if kind.variant else "",
         kind.ports.protocol_of(entry),
         tuple(kind.ports.common(entry)),
+        entry.get("insecure", False),
     )
 
 
@@ -354,5 +355,5 @@ def read_segments(written: Options, options: Options, intent: Intent, problems: 
         # Where containers of a node that Ansible does not manage run is its owner's business.
         runs = frozenset(node.name for node in members if node.managed and any(node.name in item.nodes for item in networks))
         vni, mtu = entry.get("vni", number), entry.get("mtu")
-        decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"])
+        decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"], entry.get("insecure", False))
         intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs, broken=broken))

@@ -16,7 +16,7 @@ _Section = TypeVar("_Section")
 
 @dataclass(frozen=True, slots=True)
 class Bgp:
-    """``xgn_bgp``."""
+    """``xgn_bgp``. The restart in minutes."""
 
     asn_base: int | None
     multihop: int
@@ -26,6 +26,7 @@ class Bgp:
     holdtime: int | None
     maximum_paths: int | None
     maximum_prefix: int | None
+    maximum_prefix_restart: int
     reserve_preference: int
 
 

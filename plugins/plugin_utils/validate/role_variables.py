@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DIRECTORY, ROLES
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import HOLDS_CONTROL, check
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules import host_problems
 
 CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
@@ -136,7 +136,9 @@ def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Finding
         Every problem; empty when there is none.
     """
     found = form_problems(variables, specs)
-    found.extend(host_problems(variables))
+    # A rule that looks at the same text would say it in other words.
+    told = {problem.path for problem in found if problem.message == HOLDS_CONTROL}
+    found.extend(problem for problem in host_problems(variables) if problem.path not in told)
     return found
 
 

@@ -15,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.dns_anycast import dns_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.docker_macvlan import docker_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.failover_test import failover_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_build import build_problems
@@ -57,6 +58,7 @@ _RULES = (
     gobgp_problems,
     build_problems,
     verify_problems,
+    failover_problems,
 )
 
 

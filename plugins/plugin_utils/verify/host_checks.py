@@ -11,6 +11,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonica
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted, Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
@@ -85,6 +86,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
+        "inbound": bool(known.get("frr_bgp")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
         "gobgp": is_declared("gobgp", known),
         "filter": filter_text(known) if filters else "",
@@ -148,7 +150,7 @@ def host_checks(
 
 def unreachable(host: str, reason: str) -> list[Check]:
     """Return the one check of a host whose state could not be read; ``reason`` says why."""
-    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", f"{reason}, expected its live state")]
+    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", one_line(f"{reason}, expected its live state"))]
 
 
 def retired(host: str, left: str) -> Check:

@@ -98,11 +98,13 @@ def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_ho
 
 def test_a_run_that_installs_takes_longer() -> None:
     """Only what the host's variables ask for counts, under any of its names; nothing is known of a host before it has been looked at."""
-    host = {"packages": ["frr", "moby-engine"]}
+    host = {"xgn_host": {"packages": ["frr", "moby-engine"]}}
     assert not lacks_packages(
-        {"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "docker_macvlan_networks": [{"name": "apps"}], "openvpn_tunnels": []}
+        {"ansible_facts": host, "frr_interfaces": [{"name": "lo"}], "docker_macvlan_networks": [{"name": "apps"}], "openvpn_tunnels": []}
     )
-    assert lacks_packages({"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "openvpn_tunnels": [{"name": "ovpn1"}]})
+    assert lacks_packages({"ansible_facts": host, "frr_interfaces": [{"name": "lo"}], "openvpn_tunnels": [{"name": "ovpn1"}]})
     assert not lacks_packages({"openvpn_tunnels": [{"name": "ovpn1"}]})
-    assert lacks_packages({"xgn_host": {"packages": ["wireguard-tools"]}}), "site installs FRR on every host, whatever it declares"
-    assert not lacks_packages({"xgn_host": host, "firewall_public_interfaces": ["eth0"], "firewall_state": "absent"})
+    assert lacks_packages({"ansible_facts": {"xgn_host": {"packages": ["wireguard-tools"]}}}), (
+        "site installs FRR on every host, whatever it declares"
+    )
+    assert not lacks_packages({"ansible_facts": host, "firewall_public_interfaces": ["eth0"], "firewall_state": "absent"})

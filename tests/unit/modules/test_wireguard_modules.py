@@ -132,6 +132,15 @@ def written(etc: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("key", ["name", "public_key", "preshared_key", "endpoint"])
+@pytest.mark.parametrize("more", ["\nPostUp = reboot", "\r\n[Interface]", "\u2028#"])
+def test_no_value_begins_a_line_of_its_own(key: str, more: str) -> None:
+    """The role's variables are validated before; this module may be called without them."""
+    peer = {**NEIGHBOR, "allowed_ips": ["0.0.0.0/0"], key: f"x{more}"}
+    with pytest.raises(wireguard.WireGuardError, match=r"wg0 was not changed: a value .* holds a line break"):
+        wireguard.conf_text({**INTERFACE, "peers": [peer]}, PRIVATE)
+
+
 CHANGES = (
     "wg syncconf",
     "wg set",

@@ -61,7 +61,7 @@ def context_of(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     given, own = (
         load(path) or {} if (ROOT / path).is_file() else {} for path in (f"roles/{role}/{kind}/main.yml" for kind in ("defaults", "vars"))
     )
-    context, wanted = {"xgn_host": {"recorded": {}}, **given, **variables}, f"__{role}_wanted"
+    context, wanted = {"ansible_facts": {"xgn_host": {"recorded": {}}}, **given, **variables}, f"__{role}_wanted"
     return context | ({wanted: compiled(own[wanted].strip()).render(context)} if wanted in own else {})
 
 
@@ -90,7 +90,8 @@ def works(role: str, variables: Mapping[str, Any]) -> bool:
 
 def removes(role: str, variables: Mapping[str, Any], recorded: bool) -> bool:
     """Tell whether a role takes away what it made, given that it has recorded something."""
-    context = context_of(role, variables) | {"xgn_host": {"recorded": {role: ["file /etc/x"]} if recorded else {}}}
+    host = {"recorded": {role: ["file /etc/x"]} if recorded else {}}
+    context = context_of(role, variables) | {"ansible_facts": {"xgn_host": host}}
     found = [
         conditions
         for task, conditions in tasks(load(f"roles/{role}/tasks/main.yml"))
@@ -168,6 +169,7 @@ def test_the_package_that_tells_is_one_that_the_role_installs(family: str) -> No
         own = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
         packages = own.get(f"__{role.name}_packages", [])
         if isinstance(packages, str):
-            packages = ENVIRONMENT.from_string(packages.strip()).render(xgn_host={"os_family": family, "distribution_version": "13"})
+            facts = {"xgn_host": {"os_family": family, "distribution_version": "13"}}
+            packages = ENVIRONMENT.from_string(packages.strip()).render(ansible_facts=facts)
         assert bool(packages) == bool(role.packages), role.name
         assert not packages or len(set(role.packages) & set(packages)) == 1, role.name

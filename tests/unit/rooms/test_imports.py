@@ -31,6 +31,7 @@ FILES = sorted(path for path in UTILS.rglob("*.py"))
 # Files that import Ansible, and what for.
 KNOW_ANSIBLE = {
     "common/filter_errors.py": "errors of pure functions become those of a filter",
+    "common/host_answers.py": "an answer that is refused ends its task with an error of an action",
     "common/host_values.py": "what Ansible hands an action: templates, vaulted values",
     "render/values/sysctl.py": "a boolean as Ansible reads one",
 }

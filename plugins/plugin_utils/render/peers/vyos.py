@@ -293,6 +293,8 @@ class _Writer:
             yield f"{prefix} timers holdtime '{neighbor['holdtime']}'"
         for family in neighbor["families"]:
             here = f"{prefix} address-family {family['family']}-unicast"
+            if "maximum_prefix" in family:
+                yield f"{here} maximum-prefix '{family['maximum_prefix']}'"
             yield f"{here} route-map import '{family['route_map_in']}'"
             yield f"{here} route-map export '{family['route_map_out']}'"
             if "next_hop_self" in family:

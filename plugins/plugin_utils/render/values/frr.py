@@ -73,6 +73,7 @@ class ActivatedNeighbor(TypedDict):
     route_reflector_client: bool
     next_hop_self: str | None
     maximum_prefix: NotRequired[int]
+    maximum_prefix_restart: NotRequired[int]
     route_map_in: str
     route_map_out: str
 
@@ -277,4 +278,6 @@ def _activated(neighbors: Iterable[FrrBgpNeighbor], family: str) -> Iterator[Act
             }
             if "maximum_prefix" in item:
                 found["maximum_prefix"] = item["maximum_prefix"]
+                if "maximum_prefix_restart" in item:
+                    found["maximum_prefix_restart"] = item["maximum_prefix_restart"]
             yield found
