@@ -226,7 +226,7 @@ class Host:
             changed = "record" in arguments and not is_same(self.applied, arguments["record"])
             self.applied = arguments.get("record", self.applied)
             return {"changed": changed, "lost": False, "taken_by": None, "applied": self.applied, "released": True}
-        return {"ansible_facts": {"xgn_host": {}}, "applied": self.applied, "taken": True, "other": None}
+        return {"ansible_facts": {}, "applied": self.applied, "taken": True, "other": None}
 
 
 def run(act: Act, records: Path, host: Host, name: str, check: bool = False, **more: Any) -> dict[str, Any]:

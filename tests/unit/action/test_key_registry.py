@@ -121,14 +121,14 @@ def test_check_mode_goes_on_without_keys(act: Act, tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"- a list\n", ""),
-        (b"wg0: [1]\n", "; T2.wg0: a number is no text"),
+        (b"wg0: [1]\n", "; T2.wg0: 1 is no text"),
         (b"wg0: {a: b}\n", "; T2.wg0: a dictionary is no text"),
         (f"1: {A}\n".encode(), r"; T2\[1\]: is no name of an interface"),
-        (b"wg0: []\n", "; T2.wg0: has 0 keys. Remedy: an interface has one, and a second one while it is rotated"),
-        (b"wg0:\n", "; T2.wg0: has 0 keys. Remedy: an interface has one, and a second one while it is rotated"),
+        (b"wg0: []\n", "; T2.wg0: has 0 keys; an interface has one, and a second one while it is rotated"),
+        (b"wg0:\n", "; T2.wg0: has 0 keys; an interface has one, and a second one while it is rotated"),
         (
             f"wg0: [{A}, {B}, {GIVEN}]\n".encode(),
-            "; T2.wg0: has 3 keys. Remedy: an interface has one, and a second one while it is rotated",
+            "; T2.wg0: has 3 keys; an interface has one, and a second one while it is rotated",
         ),
         (f"wg0: {A}\nwg1: [".encode(), ""),
         (f"wg0: {A}\0".encode(), ""),

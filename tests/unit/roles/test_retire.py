@@ -83,14 +83,13 @@ def stand_ins(collection: Path, tmp_path: Path) -> None:
     plays = {"site": [{**hosts, "tasks": [say("site"), fail]}], "verify": [{**hosts, "tasks": [say("verify")]}]}
     for name, play in plays.items():
         (collection / "playbooks" / f"{name}.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
-    begin = {
-        "ansible.builtin.set_fact": {"xgn_host": {"recorded": "{{ recorded }}"}, "__preflight_begun": {"taken": True, "begins": "a part"}}
-    }
+    looked = {"ansible.builtin.set_fact": {"cacheable": True, "xgn_host": {"recorded": "{{ recorded }}"}}}
+    begin = {"ansible.builtin.set_fact": {"__preflight_begun": {"taken": True, "begins": "a part"}}}
     armed = {"ansible.builtin.set_fact": {"cacheable": True, "xgn_way_back": {"armed": True}}}
-    emptied = {"ansible.builtin.set_fact": {"xgn_host": {"recorded": "{{ still | default({}) }}"}}}
+    emptied = {"ansible.builtin.set_fact": {"cacheable": True, "xgn_host": {"recorded": "{{ still | default({}) }}"}}}
     tasks: dict[str, dict[str, list[Any]]] = {
         "preflight": {
-            "begin": [say("begin"), begin],
+            "begin": [say("begin"), looked, begin],
             "facts": [say("facts"), emptied],
             **{name: [say(name)] for name in ("note", "release", "confirm")},
         },

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
@@ -67,7 +68,11 @@ def identity_of(tunnel: L2tpIpsecTunnel) -> str:
 
 
 def _is_address(remote: str) -> bool:
-    return remote.replace(".", "").isdigit()
+    try:
+        IPv4Address(remote)
+    except AddressValueError:
+        return False
+    return True
 
 
 def _units(sessions: list[str], initiates: bool) -> list[Unit]:
