@@ -109,7 +109,8 @@ def main() -> int:
     for role in sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir()):
         readme = role / "README.md"
         before = readme.read_text(encoding="utf-8") if readme.exists() else f"# {role.name}\n\n{MARKER}\n"
-        after = before[: before.index(MARKER)] + generated(role)
+        written = before.partition(MARKER)[0].rstrip()
+        after = f"{written}\n\n{generated(role)}"
         if before != after:
             stale.append(str(readme.relative_to(ROOT)))
             if not check:

@@ -1,13 +1,16 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action xuegao.net.key_registry: records and looks up public keys on the controller, without a remote call."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import record_keys, registry_file, resolve_peers
 
 
@@ -54,7 +57,7 @@ class ActionModule(ActionBase):
         }
 
     def _resolve(self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, interfaces)
+        known, missing = resolve_peers(registry, cast(list[WireguardInterface], interfaces))
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:

@@ -26,7 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     unsealed,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, is_encrypted, simple
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
@@ -40,11 +40,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import s
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, role_variables, variable_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs, role_variables, variable_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+SPECS = own_role_specs()
 # Below the working directory; behind it the inventory's name.
 PLANS = Path("build", "plan")
 UNRESOLVED = "(cannot be resolved)"
@@ -96,12 +95,10 @@ class ActionModule(ActionBase):
             return {**result, **_refused(sentences(needed if options["needs_secrets"] else ()), told(mistakes))}
         warnings = sentences([*needed, *others, *(unmatched(plan.hosts, known, variables) if known else ())])
         warnings += told([*overridden.remarks, *_unused(plan, layers, known)])
-        sources = variables.get("ansible_inventory_sources") or []
         if self._task.diff:
-            applied = Path(options["applied"] or applied_directory(sources, Path.cwd()))
-            changes, words = self._compare(applied, plan, bare, variables, warnings)
+            changes, words = self._compare(applied_of_run(variables, options["applied"]), plan, bare, variables, warnings)
             result.update(changes=changes, diff={"prepared": words})
-        base = Path(options["directory"] or PLANS / inventory_name(sources, Path.cwd())).absolute()
+        base = Path(options["directory"] or PLANS / name_of_run(variables)).absolute()
         keys = self._public_keys(options["key_registry"], plan, variables)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
         try:

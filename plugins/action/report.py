@@ -14,7 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot, table
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         }
         results = [result_of(host, known["hostvars"]) for host in arguments["hosts"]]
         report = build_report(results, meta)
-        base = Path(arguments["dest"] or REPORTS / inventory_name(known.get("ansible_inventory_sources") or [], Path.cwd())).absolute()
+        base = Path(arguments["dest"] or REPORTS / name_of_run(known)).absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(base, report)
         self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))

@@ -14,13 +14,12 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+SPECS = own_role_specs()
 BEGAN = "began to change it and has not come to its end"
 PART = "changed a part of it"
 
@@ -49,9 +48,7 @@ class ActionModule(ActionBase):
             }
         )
         host = str(known["inventory_hostname"])
-        sources = known.get("ansible_inventory_sources") or []
-        inventory = inventory_name(sources, Path.cwd()) or str(Path.cwd())
-        directory = Path(options["directory"] or applied_directory(sources, Path.cwd()))
+        directory = applied_of_run(known, options["directory"])
         # What run_end gives back, so that a later step knows which beginning it ended.
         result.update(changed=False, taken=False, held="", begins="", run=RUN.run, token=uuid4().hex)
         # Before the host is taken: a variable that cannot be resolved ends the task.
@@ -62,7 +59,7 @@ class ActionModule(ActionBase):
         if applies:
             record, asked, warnings = self._asked(host, directory, known)
         if options["look"]:
-            answer = self._look(options, inventory, known)
+            answer = self._look(options, known)
             result.update(answer)
             warnings = [*(answer.get("warnings") or []), *warnings]
             if answer.get("failed") or answer.get("unreachable"):
@@ -117,7 +114,7 @@ class ActionModule(ActionBase):
         verb = "would replace" if self._task.check_mode else "replaces"
         return [f"{host}: {last}, which is not recorded beside this inventory. This run {verb} it."]
 
-    def _look(self, options: Mapping[str, Any], inventory: str, known: dict[str, Any]) -> dict[str, Any]:
+    def _look(self, options: Mapping[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Make the remote call; a second one where the first finds the note of a run of this controller whose process is gone."""
         # Only what applies everything ends with a confirmation.
         confirms = options["applies"] == "everything"
@@ -125,7 +122,7 @@ class ActionModule(ActionBase):
         if options["lock"]:
             arguments["lock"] = {
                 "run": RUN.run,
-                "note": claim(known, inventory),
+                "note": claim(known),
                 "seconds": options["lock_minutes"] * 60,
                 "by_force": options["break_lock"],
             }
@@ -145,7 +142,7 @@ class ActionModule(ActionBase):
 
 def _what(applies: str, known: Mapping[str, Any]) -> str:
     """Return what the run is about to do, the words after "a run"."""
-    left_out = partly(known.get("ansible_run_tags") or [], known.get("ansible_skip_tags") or [], context.CLIARGS.get("start_at_task"))
+    left_out = partly(known, context.CLIARGS.get("start_at_task"))
     return f"{PART} ({left_out})" if left_out else {"everything": BEGAN, "part": PART}[applies]
 
 

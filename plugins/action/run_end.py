@@ -11,15 +11,22 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record, digests, known_record, seal_of, write_record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
+    Moment,
+    Record,
+    digests,
+    known_record,
+    seal_of,
+    this_moment,
+    write_record,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator, partly, told
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, partly, told
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+SPECS = own_role_specs()
 
 
 class ActionModule(ActionBase):
@@ -41,15 +48,13 @@ class ActionModule(ActionBase):
             }
         )
         begun: Mapping[str, Any] = options["begun"]
-        left_out = partly(known.get("ansible_run_tags") or [], known.get("ansible_skip_tags") or [], context.CLIARGS.get("start_at_task"))
+        left_out = partly(known, context.CLIARGS.get("start_at_task"))
         if not options["complete"] or left_out:
             why = f"only a part was applied ({left_out})" if left_out else "the run did not come to its end"
             answer = self._leave(begun, None, known)
             done = {"changed": False, "msg": f"not recorded as applied: {why}", **answer, **_said(answer, _lost(answer))}
         else:
-            sources = known.get("ansible_inventory_sources") or []
-            moment = Moment(now(), RUN.run, operator(known), inventory_name(sources, Path.cwd()) or str(Path.cwd()))
-            done = self._record(begun, Path(options["directory"] or applied_directory(sources, Path.cwd())), moment, known)
+            done = self._record(begun, applied_of_run(known, options["directory"]), this_moment(known), known)
         # Without it the step after a failure gives the host back.
         over = done.get("released") or not (done.get("failed") or done.get("unreachable"))
         return {**result, **done, **({"token": begun.get("token")} if over else {})}

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, note_later
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory, inventory_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import note_later, this_moment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 
 
 class ActionModule(ActionBase):
@@ -29,13 +27,11 @@ class ActionModule(ActionBase):
             argument_spec={"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
         )
         host, what = str(known["inventory_hostname"]), str(options["begun"].get("begins") or "")
-        sources = known.get("ansible_inventory_sources") or []
         result["changed"] = False
         if not what or self._task.check_mode:
             return result
-        moment = Moment(now(), RUN.run, operator(known), inventory_name(sources, Path.cwd()) or str(Path.cwd()))
         try:
-            note_later(Path(options["directory"] or applied_directory(sources, Path.cwd())), host, moment, what)
+            note_later(applied_of_run(known, options["directory"]), host, this_moment(known), what)
         except (OSError, ValueError) as error:
             result["warnings"] = [f"{host}: that this run changes it cannot be noted beside the inventory: {error}"]
         return result

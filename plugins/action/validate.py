@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
@@ -18,14 +17,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_i
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import is_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
     form_problems,
-    load_role_specs,
+    own_role_specs,
     role_variables,
     variable_problems,
 )
 
-# From the plugin's own place, so that it is right in an installed collection and in a checkout. Read when Ansible loads the plugin, before it
-# forks a worker for each host: what a worker reads is lost with it.
-SPECS = load_role_specs(Path(__file__).resolve().parents[2] / "roles")
+SPECS = own_role_specs()
 # What the plan says of a host: there is none; it has its variables; it knows others only; the intent was refused.
 PLANS = ["none", "ours", "others", "refused"]
 

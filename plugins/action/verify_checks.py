@@ -13,16 +13,16 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import read_keys
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import drawn_without_result, host_summary
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks, redact, unreachable
 
-# Read when Ansible loads the plugin, before it forks a worker for each host: what a worker reads is lost with it.
-OPTIONS = load_role_specs(Path(__file__).resolve().parents[2] / "roles").options_of(*(role.name for role in COMPARED), "verify")
+OPTIONS = own_role_specs().options_of(*(role.name for role in COMPARED), "verify")
 FACT = "xgn_verify"
 
 
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
             # Wrong variables: nothing can be compared, and the report has to say so.
             checks, summary = unreachable(host, arguments["error"]), host_summary(host, groups, drawn_without_result(variables_of_task), {})
             return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
-        known = {name: self._plain(variables_of_task, name) for name in OPTIONS}
+        known = {name: plain(self._templar.template(variables_of_task[name])) for name in OPTIONS if name in variables_of_task}
         given = {name: value for name, value in known.items() if value is not None}
         # The roles' own task has checked them.
         variables = cast(HostVariables, with_defaults(given, OPTIONS))
@@ -76,10 +76,6 @@ class ActionModule(ActionBase):
             return {}, f"the live state could not be read: {answer.get('msg') or answer.get('module_stderr')}"
         return dict(answer["state"]), ""
 
-    def _plain(self, task_vars: Mapping[str, Any], name: str) -> Any:
-        """Return a variable with its templates resolved, as plain Python values."""
-        return plain(self._templar.template(task_vars[name])) if name in task_vars else None
-
     @staticmethod
     def _registry(directory: str | None, names: list[str]) -> dict[str, dict[str, str]]:
         """Read the public keys of some hosts; a file that cannot be read is as good as none."""
@@ -102,15 +98,6 @@ class ActionModule(ActionBase):
             "msg": f"{len(checks)} checks, {failed} failed",
             "ansible_facts": {FACT: {"host": host, "checks": checks, "summary": summary}},
         }
-
-
-def plain(value: Any) -> Any:
-    """Copy a value without Ansible's own types."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return str(value) if isinstance(value, str) else value
 
 
 def secrets_of(variables: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:

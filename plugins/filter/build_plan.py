@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.frr_build.build_plan import frr_plan, wireguard_tools_plan
-
-PLANS = {"frr": frr_plan, "wireguard_tools": wireguard_tools_plan}
 
 
 def build_plan(settings: Mapping[str, Any], subject: str, host: Mapping[str, Any], candidates: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a build consists of, or why it is refused."""
-    return PLANS[subject](settings, host, candidates)
+    # Not before it is used: see late_filter.
+    from ansible_collections.xuegao.net.plugins.plugin_utils.frr_build.build_plan import frr_plan, wireguard_tools_plan
+
+    return {"frr": frr_plan, "wireguard_tools": wireguard_tools_plan}[subject](settings, host, candidates)
 
 
 class FilterModule:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import docker_macvlan_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import late_filter
 
 
 class FilterModule:
@@ -15,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"docker_macvlan_values": as_filter("docker_macvlan_values", docker_macvlan_values)}
+        return {"docker_macvlan_values": late_filter("docker_macvlan_values", "render.values.docker_macvlan")}

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import late_filter
 
 
 class FilterModule:
@@ -15,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"frr_values": as_filter("frr_values", frr_values)}
+        return {"frr_values": late_filter("frr_values", "render.values.frr")}

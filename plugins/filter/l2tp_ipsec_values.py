@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import l2tp_ipsec_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import late_filter
 
 
 class FilterModule:
@@ -15,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"l2tp_ipsec_values": as_filter("l2tp_ipsec_values", l2tp_ipsec_values)}
+        return {"l2tp_ipsec_values": late_filter("l2tp_ipsec_values", "render.values.l2tp_ipsec")}

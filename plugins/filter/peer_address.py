@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_arithmetic import peer_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import late_filter
 
 
 class FilterModule:
@@ -15,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"peer_address": as_filter("peer_address", peer_address)}
+        return {"peer_address": late_filter("peer_address", "common.link_arithmetic")}

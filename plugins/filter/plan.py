@@ -5,16 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+
+if TYPE_CHECKING:
+    from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 
 
 def plan(intent: Mapping[str, Any]) -> dict[str, HostVariables]:
     """Return the variables of every managed host of an intent."""
+    # Not before it is used: see late_filter.
+    from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
+    from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+
     return make_plan(plain(intent)).hosts
 
 

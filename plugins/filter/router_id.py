@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_arithmetic import router_id
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import late_filter
 
 
 class FilterModule:
@@ -15,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"router_id": as_filter("router_id", router_id)}
+        return {"router_id": late_filter("router_id", "common.link_arithmetic")}

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import late_filter
 
 
 class FilterModule:
@@ -15,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"tcp_mss": as_filter("tcp_mss", tcp_mss)}
+        return {"tcp_mss": late_filter("tcp_mss", "common.encapsulation")}

@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common import encapsulation
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.filter_errors import as_filter
 
 
 def tunnel_mtu(underlay_mtu: int, layers: str | Sequence[str], outer: str | None = None) -> int:
     """Take one layer or several."""
+    # Not before it is used: see late_filter.
+    from ansible_collections.xuegao.net.plugins.plugin_utils.common import encapsulation
+
     return encapsulation.tunnel_mtu(underlay_mtu, [layers] if isinstance(layers, str) else layers, outer)
 
 

@@ -12,14 +12,13 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils import ownership
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks, show_command
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING, property_blocks, show_command
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import BOOT_UNIT
 
 COMMAND = "cat /var/lib/xgn/record/*.json"
 # Where our files lie, beside those of `ownership.MADE_BEFORE`.
 PLACES = ("/etc/systemd/system/xgn-*", "/etc/systemd/system/*.d/*xgn*", "/etc/xgn/*", "/usr/local/sbin/xgn-*", "/etc/sysctl.d/*xgn*")
 TABLE = "xgn"
-RUNNING = ("active", "activating", "reloading")
 
 
 class _Unreadable(Exception):

@@ -37,11 +37,6 @@ def unit_before(module: AnsibleModule, unit: str) -> dict[str, bool] | None:
     return {"enabled": systemd.is_enabled(unit), "active": systemd.is_active(unit)}
 
 
-def formerly(change: HostChange, unit: str) -> dict[str, Any]:
-    """Return how a unit was before it was ours, as the record says; empty when it was not, or nobody knows."""
-    return _before(change, ("unit", unit))
-
-
 def stage_of(unit: str) -> int:
     """Return the stage of `way_back_program` at which a unit is started again."""
     return next((stage for begin, stage in STAGES if unit.startswith(begin)), SERVICES)
@@ -68,6 +63,8 @@ class Removal:
         self.systemd = Systemd(module.run_command)
         self.actions: list[str] = []
         self.diffs: list[dict[str, str]] = []
+        # Keys of the kernel's settings by record, once they have been read.
+        self._settings: dict[str, list[str]] | None = None
 
     def remove(self, change: HostChange, keys: Iterable[Key]) -> None:
         """Take some objects of one record away; parameters as of `remove_all`. Raises CommandError, NftError and OSError."""
@@ -119,8 +116,12 @@ class Removal:
             output(self.module.run_command, *command)
 
     def _forget(self, change: HostChange, kind: str, name: str) -> None:
-        if not self.module.check_mode:
-            change.disown(kind, name)
+        if self.module.check_mode:
+            return
+        change.disown(kind, name)
+        if kind == "sysctl" and self._settings is not None and change.record is not None:
+            # The next record that gives it is the last one.
+            self._settings[change.record.name].remove(name)
 
     def _stop(self, units: list[tuple[HostChange, str]]) -> list[tuple[HostChange, str, dict[str, Any]]]:
         """Stop units, and disable those that were not enabled before they were ours; returns them, with what was before."""
@@ -173,8 +174,7 @@ class Removal:
         former, record = _before(change, ("sysctl", key)).get("value"), change.record
         if former is None or record is None or not os.path.exists(sysctl_path(key)):
             return
-        others = (Record(name, self.module.warn) for name in record_names() if name != record.name)
-        if any(sysctl_path(other) == sysctl_path(key) for found in others for other in found.names("sysctl")):
+        if any(sysctl_path(other) == sysctl_path(key) for other in self._given_elsewhere(record)):
             return
         now = sysctl_value(key)
         if now == former or now != record.objects["sysctl", key]["asked"]:
@@ -184,6 +184,12 @@ class Removal:
             change.way_back.note_setting(sysctl_path(key), now)
             with open(sysctl_path(key), "w", encoding="utf-8") as stream:
                 stream.write(former)
+
+    def _given_elsewhere(self, record: Record) -> list[str]:
+        """Return the keys of the settings that other records give."""
+        if self._settings is None:
+            self._settings = {name: Record(name, self.module.warn).names("sysctl") for name in record_names()}
+        return [key for name, keys in self._settings.items() if name != record.name for key in keys]
 
     def _file(self, change: HostChange, path: str) -> bool:
         """Remove a file, or put back what was there before; returns whether systemd has to read its units again."""

@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 
 from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
 
+# States of a unit that runs, or is about to.
+RUNNING = ("active", "activating", "reloading")
+
 
 def property_blocks(text: str) -> list[dict[str, str]]:
     """Read `systemctl show UNIT...`: the properties of each unit, in the order asked for."""
@@ -30,6 +33,11 @@ def show_command(units: Sequence[str], *names: str) -> list[str]:
 def has_systemd(find: Callable[[str], str | None]) -> bool:
     """Say whether a host has systemd's programs; a plain container has none. find: AnsibleModule.get_bin_path."""
     return find("systemctl") is not None
+
+
+def instance_of(unit: str) -> str:
+    """Give the instance of a unit of a template: what stands between ``@`` and the suffix."""
+    return unit.partition("@")[2].rpartition(".")[0]
 
 
 class Systemd:

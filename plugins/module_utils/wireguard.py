@@ -10,7 +10,6 @@ import re
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard_dump import Interface
 
@@ -51,12 +50,6 @@ def private_key(name: str) -> str | None:
         return key
     match = re.search(r"^\s*PrivateKey\s*=\s*(\S+)", read_text(conf_path(name)), re.MULTILINE)
     return match.group(1) if match else None
-
-
-def store_private_key(change: HostChange, name: str, key: str) -> None:
-    """Write the key file, readable by root only."""
-    os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
-    change.write(key_path(name), key + "\n", 0o600)
 
 
 def conf_text(interface: dict[str, Any], private: str) -> str:

@@ -85,9 +85,10 @@ from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, shown, unit_before
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
+from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd, instance_of
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note, unit_note
@@ -294,9 +295,10 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
     """
     names = {name for name, _role in listed}
     units = host.change.recorded_names("unit")
+    gone: list[Key] = []
     for role in openvpn.ROLES:
         # One whose file somebody deleted is ours all the same.
-        recorded = {openvpn.conf_path(unit.partition("@")[2][: -len(".service")], role) for unit in units if "-%s@" % role in unit}
+        recorded = {openvpn.conf_path(instance_of(unit), role) for unit in units if "-%s@" % role in unit}
         for path in sorted({*glob.glob(os.path.join(openvpn.DIRECTORY, role, "*.conf")), *recorded}):
             name = os.path.basename(path)[: -len(".conf")]
             text = read_text(path)
@@ -307,27 +309,16 @@ def remove_unlisted(host: Host, listed: set[tuple[str, str]], remove_all: bool) 
                     "no tunnel is listed, and %s made by this role exists: every OpenVPN tunnel of this host would go. "
                     "If that is meant, set openvpn_remove_all: true. Nothing was changed." % name
                 )
-            unit, dropin = openvpn.unit_name(name, role), openvpn.dropin_path(name, role)
+            unit = openvpn.unit_name(name, role)
             host.actions.append("%s: stop, disable and remove %s; its key file stays" % (name, unit))
             host.diffs.append({"before_header": path, "after_header": path, "before": before_shown(path, text), "after": ""})
-            if host.module.check_mode:
-                continue
-            host.change.about_to(unit_note(unit, TUNNELS))
-            before = formerly(host.change, unit)
-            host.systemd.do(*(["stop"] if before.get("enabled") else ["disable", "--now", "--quiet"]), unit)
+            gone.append(("unit", unit))
             # A tunnel whose two ends changed places has only changed its unit.
-            if name not in names:
-                delete_interface(host, name)
-                host.change.disown("interface", name)
-            for file in (path, dropin):
-                if host.change.owns_file(file) or read_text(file).startswith(openvpn.HEADER):
-                    host.change.remove(file)
-            host.stale_units = True
-            if before.get("active"):
-                # The owner's, with his files.
-                host.reload_units()
-                host.systemd.do("start", unit)
-            host.change.disown("unit", unit)
+            gone += [("interface", name)] if name not in names else []
+            files = (path, openvpn.dropin_path(name, role))
+            gone += [("file", file) for file in files if host.change.owns_file(file) or read_text(file).startswith(openvpn.HEADER)]
+    if not host.module.check_mode:
+        Removal(host.module).remove(host.change, gone)
 
 
 def main() -> None:

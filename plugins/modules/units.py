@@ -85,13 +85,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING, Systemd, has_systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import SERVICES
 
 DEFINITIONS = ("/etc/systemd/", "/run/systemd/")
-RUNNING = ("active", "activating", "reloading")
 
 
 class Units:

@@ -119,9 +119,10 @@ from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireg
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.removal import formerly, unit_before
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
+from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
-from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd, instance_of
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import unit_note
@@ -322,8 +323,10 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
 
     Raises WireGuardError when that would be all of them and nobody said so: a variable that got lost looks the same.
     """
-    # One whose file somebody deleted is ours all the same.
-    recorded = {wireguard.conf_path(name) for name in host.change.recorded_names("interface")}
+    # One whose file somebody deleted is ours all the same, and so is what a killed run has left.
+    names = [*host.change.recorded_names("interface"), *map(instance_of, host.change.recorded_names("unit"))]
+    recorded = {wireguard.conf_path(name) for name in names}
+    gone: list[Key] = []
     for path in sorted({*glob.glob(os.path.join(wireguard.DIRECTORY, "*.conf")), *recorded}):
         name = os.path.basename(path)[: -len(".conf")]
         text = read_text(path)
@@ -336,20 +339,10 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
             )
         host.note(name, "stop, disable and remove; its key file stays")
         host.diffs.append({"before_header": path, "after_header": path, "before": wireguard.without_secrets(text), "after": ""})
-        if not host.module.check_mode:
-            host.change.about_to(unit_note(unit_of(name), TUNNELS))
-            before = formerly(host.change, unit_of(name))
-            host.systemd.do(*(["stop"] if before.get("enabled") else ["disable", "--now", "--quiet"]), unit_of(name))
-            if interface_exists(name):
-                host.run("ip", "link", "delete", "dev", name)
-            if host.change.owns_file(path) or text.startswith(wireguard.HEADER):
-                host.change.remove(path)
-            if before.get("active"):
-                # The owner's, with his file.
-                host.systemd.do("start", unit_of(name))
-            host.change.disown("unit", unit_of(name))
-            # Last, since by it a later run finds what a killed one has left.
-            host.change.disown("interface", name)
+        gone += [("unit", unit_of(name)), ("interface", name)]
+        gone += [("file", path)] if host.change.owns_file(path) or text.startswith(wireguard.HEADER) else []
+    if not host.module.check_mode:
+        Removal(host.module).remove(host.change, gone)
 
 
 def main() -> None:

@@ -53,6 +53,12 @@ from ansible_collections.xuegao.net.plugins.module_utils.host_change import Host
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
+def store(change: HostChange, name: str, key: str) -> None:
+    """Write the key file of an interface, readable by root only."""
+    os.makedirs(wireguard.DIRECTORY, mode=0o700, exist_ok=True)
+    change.write(wireguard.key_path(name), key + "\n", 0o600)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -79,7 +85,7 @@ def main() -> None:
             if not module.check_mode:
                 if rotate or private is None:
                     private = module.run_command([wg, "genkey"], check_rc=True)[1].strip()
-                wireguard.store_private_key(change, name, private)
+                store(change, name, private)
         if stored and os.stat(wireguard.key_path(name)).st_mode & 0o077:
             made.append(name)
             if not module.check_mode:

@@ -37,8 +37,10 @@ echo 'deb [trusted=yes] file:/opt/xgn-archive ./' >"$root/etc/apt/sources.list.d
 if [ -n "$XGN_SOURCES" ]; then
     echo 'deb-src [trusted=yes] file:/opt/xgn-archive ./' >>"$root/etc/apt/sources.list.d/xgn-archive.list"
 fi
-for unit in $XGN_MASK; do
-    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+mkdir -p "$root/etc/systemd/system-generators"
+for name in $XGN_MASK; do
+    case $name in *-generator) place=system-generators ;; *) place=system ;; esac
+    ln -sf /dev/null "$root/etc/systemd/$place/$name"
 done
 # Byte code of Ansible's modules is kept here (xgn_lab_bytecode.py of the lab's images).
 mkdir -p -m 0755 "$root/var/cache/xgn-lab"

@@ -55,6 +55,13 @@ def _leave_this_machine_alone(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_leave_this_machine_alone)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out of what is measured what tries hundreds of inputs, or counts lines itself: it would take several times as long, and others reach the same."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False) or "lines" in getattr(item, "fixturenames", ()):
+            item.add_marker("no_cover")
+
+
 def _lines(work: Callable[[], object]) -> int:
     count = 0
 

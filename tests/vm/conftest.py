@@ -1,7 +1,8 @@
 """The pair on virtual machines: brought up once by its molecule scenario, used by every test, removed at the end.
 
-The scenario runs on the distribution's own kernels, emulated where there is no KVM: it is the reference. What comes after it goes on with the
-same disks and the fastest way there is to run machines.
+The scenario runs on the distribution's own kernels, emulated where there is no KVM: it is the reference, as are the tests so marked. What comes after
+it goes on with the same disks and the fastest way there is to run machines. XGN_PAIR=keep leaves the disks to a later run, which goes on with them when
+it is called with XGN_PAIR=kept.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 LOGS = ROOT / "build" / "test"
 TOPOLOGY = "test_t1_t2"
 HOSTS = ("T1", "T2")
+PAIR = os.environ.get("XGN_PAIR")
 INVENTORY = ROOT / "inventories" / "t1_t2"
 CONNECTION = ROOT / "build" / "lab" / TOPOLOGY / "connection.yml"
 # What a scenario takes on two busy cores without KVM, and some more; the limit of the stage in tools/stages.py is larger.
@@ -53,6 +55,7 @@ def environment() -> dict[str, str]:
     return {
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "ansible_callbacks"),
         "ANSIBLE_TIMEOUT": "60",
         "ANSIBLE_FORCE_COLOR": "0",
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
@@ -230,28 +233,57 @@ def run_scenario() -> tuple[int, str]:
     return status, "\n".join(lines[start:][:FAILURE_LINES] or lines[-FAILURE_LINES:])
 
 
+def run_lab(*arguments: str) -> None:
+    """Run a verb of the lab."""
+    subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, env=environment(), check=True)
+
+
 def remove_machines() -> None:
     """Remove the lab with all it has, if there is one, and let molecule forget it."""
-    for arguments in (["lab", "down", TOPOLOGY], ["molecule", "destroy", "--scenario-name", "t1_t2"]):
-        subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environment(), capture_output=True, check=True)
+    run_lab("down", TOPOLOGY)
+    subprocess.run(
+        [sys.executable, "-m", "molecule", "destroy", "--scenario-name", "t1_t2"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        check=True,
+    )
 
 
-@pytest.fixture(scope="session")
-def scenario() -> Iterator[tuple[int, str]]:
-    """The outcome of the scenario; its machines are removed when all tests are over."""
+def clean_up() -> None:
+    """Remove what an earlier run has left: plan, report, logs, and machines, which `molecule test --destroy never` does not remove either."""
     LOGS.mkdir(parents=True, exist_ok=True)
     for directory in ("plan", "after-reboot"):
         shutil.rmtree(LOGS / directory, ignore_errors=True)
     for old in LOGS.glob("vm-*.log"):
         old.unlink()
-    # What an earlier run left; `molecule test --destroy never` does not remove it either.
     remove_machines()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line("markers", "reference: what is shown on the distribution's own kernels")
+
+
+@pytest.fixture(scope="session")
+def scenario() -> Iterator[tuple[int, str]]:
+    """The outcome of the scenario. When all tests are over its machines are removed, or left for a later run."""
+    leave = False
     try:
-        status, failure = run_scenario()
-        # The verifier shows the journals of the host it looks at; the cause may be on the other.
-        yield status, failure if status == 0 else f"{failure}\n{Pair().state()}"
+        if PAIR == "kept":
+            assert CONNECTION.exists(), f"XGN_PAIR=kept, but no run with XGN_PAIR=keep has left machines: {CONNECTION} is missing"
+            yield 0, ""
+        else:
+            clean_up()
+            status, failure = run_scenario()
+            leave = PAIR == "keep" and status == 0
+            # The verifier shows the journals of the host it looks at; the cause may be on the other.
+            yield status, failure if status == 0 else f"{failure}\n{Pair().state()}"
     finally:
-        remove_machines()
+        if leave:
+            run_lab("down", TOPOLOGY, "--keep")
+        else:
+            remove_machines()
 
 
 @pytest.fixture(scope="session")
@@ -260,7 +292,7 @@ def pair(scenario: tuple[int, str]) -> Pair:
     if scenario[0] != 0:
         pytest.fail("the scenario t1_t2 failed: see test_scenario", pytrace=False)
     say("on to the fastest way to run machines")
-    subprocess.run([sys.executable, "-m", "lab", "up", TOPOLOGY], cwd=ROOT, env=environment(), check=True)
+    run_lab("up", TOPOLOGY)
     pair = Pair()
     for host in HOSTS:
         pair.established_at(host)

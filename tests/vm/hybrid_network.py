@@ -304,6 +304,10 @@ class Network:
                     found[f"{name} {address}"] = int(peer["bgpTimerUpEstablishedEpoch"])
         return found
 
+    def private_keys(self) -> set[str]:
+        """The private keys of all WireGuard interfaces, none of which may be in any output."""
+        return {key for name in ("hq-core", "cloud-edge") for key in self.on[name].output("cat /etc/wireguard/*.key").split()}
+
     def links(self) -> dict[str, set[str]]:
         """Index, name and lower device of every interface of each machine: one that was made anew has another index."""
         return {name: set(re.findall(r"^\d+: \S+(?=:)", shell.output("ip -o link show"), re.MULTILINE)) for name, shell in self.on.items()}

@@ -15,8 +15,8 @@ Run = branch.Run
 SESSION_SECONDS = 180
 POLL_SECONDS = 2
 STEERED_PINGS = 20
-# Six times as long as the NAT remembers.
-SILENCE_SECONDS = 6 * branch.NAT_SECONDS
+# Three times as long as the NAT remembers.
+SILENCE_SECONDS = 3 * branch.NAT_SECONDS
 # What goes into the tunnel is dropped before WireGuard sees it, and what comes out is counted behind it: its own packets are in neither.
 SILENCE = """nft -f - <<'NFT'
 table netdev silence {{

@@ -17,13 +17,15 @@ LINK = ["10.1.1.1/30", "10.1.1.2/30"]
 NEXT_HOPS = 'vtysh -c "show bgp vrf CORE nexthop"'
 
 
+@pytest.mark.reference
 def test_scenario(scenario: tuple[int, str]) -> None:
     """On the distribution's kernels: converge from bare hosts, reboot of both, every check and every test."""
     status, failure = scenario
     assert status == 0, failure
 
 
-def test_the_reboot_left_a_report_with_every_check_passed(pair: Pair) -> None:
+@pytest.mark.reference
+def test_the_reboot_left_a_report_with_every_check_passed(scenario: tuple[int, str]) -> None:
     directory = LOGS / "after-reboot" / "current"
     report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
     assert {check["host"] for check in report["checks"]} == set(HOSTS)

@@ -53,6 +53,11 @@ def record(name: str) -> dict[str, Any]:
     return found
 
 
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """All that it printed, whichever way: where failures go is a setting."""
+    return " ".join((done.stdout + done.stderr).split())
+
+
 def recap(done: subprocess.CompletedProcess[str], counter: str) -> list[int]:
     """A number of the recap, for each host."""
     found = {name: int(number) for name, number in re.findall(rf"^(\S+) +: ok=.*\b{counter}=(\d+)", done.stdout, re.MULTILINE)}
@@ -111,13 +116,13 @@ def test_the_second_operator_is_told_before_any_host_is_touched(hosts: list[Any]
     before = notes(hosts)
     second = run("-e", "work=second")
     assert second.returncode != 0
-    said = " ".join(second.stdout.split())
-    assert f"{HOSTS[0]} is taken: " in said and "This run stops, and changes nothing more there." in said and "xgn_break_lock=true" in said
-    assert before[0] and f"(run {before[0]['run']}, inventory " in said
+    told = said(second)
+    assert f"{HOSTS[0]} is taken: " in told and "This run stops, and changes nothing more there." in told and "xgn_break_lock=true" in told
+    assert before[0] and f"(run {before[0]['run']}, inventory " in told
     assert worked(hosts, "second") == [False, False], "the host that nobody works on is not touched, either"
     assert notes(hosts) == [before[0], None], "and it is given back"
-    told = run("-e", "work=second", "--check")
-    assert told.returncode == 0 and "Without --check this run would stop here." in " ".join((told.stdout + told.stderr).split())
+    tried = run("-e", "work=second", "--check")
+    assert tried.returncode == 0 and "Without --check this run would stop here." in said(tried)
     assert notes(hosts) == [before[0], None]
     output, _errors = first.communicate(timeout=WAIT_SECONDS)
     assert first.returncode == 0, output
@@ -146,10 +151,10 @@ def test_a_dead_run_of_another_controller_is_broken_or_expires(hosts: list[Any])
     stranger(hosts[1], 600)
     refused = run("-e", "work=first")
     assert refused.returncode != 0
-    assert "bob@noc-2 has worked there since 2026-11-29 03:12:05 UTC (run stranger, inventory mine)" in " ".join(refused.stdout.split())
+    assert "bob@noc-2 has worked there since 2026-11-29 03:12:05 UTC (run stranger, inventory mine)" in said(refused)
     assert worked(hosts, "first") == [False, False]
     taken = run("-e", "work=first", "-e", "xgn_break_lock=true")
-    assert taken.returncode == 0 and "This run has taken it over." in " ".join((taken.stdout + taken.stderr).split())
+    assert taken.returncode == 0 and "This run has taken it over." in said(taken)
     assert worked(hosts, "first") == [True, True] and notes(hosts) == [None, None]
     stranger(hosts[1], 0)
     assert run("-e", "work=second").returncode == 0

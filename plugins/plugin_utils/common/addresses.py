@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
+from ipaddress import ip_address
 from socket import AF_INET6, inet_ntop
 from typing import NamedTuple
 
@@ -104,6 +105,15 @@ def address_text(version: int, value: int) -> str:
     if version == 4:
         return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
     return inet_ntop(AF_INET6, value.to_bytes(16, "big"))
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address, and no name of a host. An endpoint is either."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=65536)

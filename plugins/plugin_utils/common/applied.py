@@ -24,6 +24,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils.applied import is_same
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, OPENING, placeholder
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, now, operator, shown_inventory
 
 _ABOUT = "What this host last applied, recorded by Ansible (xuegao.net). Keep it with the inventory; a digest stands for each secret."
 _REMEDY = "Remedy: bring it back from version control, or remove it; the next run that comes to its end there writes it anew."
@@ -121,6 +122,11 @@ class Moment:
     run: str
     by: str
     inventory: str
+
+
+def this_moment(variables: Mapping[str, Any]) -> Moment:
+    """Return now, in this run. variables: of any host of the run."""
+    return Moment(now(), RUN.run, operator(variables), shown_inventory(variables))
 
 
 @dataclass(frozen=True)

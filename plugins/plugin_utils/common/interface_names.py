@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING
@@ -37,11 +35,3 @@ def interface_name(link_type: str, number: int, device: str | None = None) -> st
     for problem in name_problems(EVERYTHING, name, kind.names):
         raise InterfaceNameError(str(problem))
     return name
-
-
-_PARTS = re.compile(r"(\d+)")
-
-
-def natural_order(name: str) -> tuple[object, ...]:
-    """Return a sort key that puts wg2 before wg10, as FRR prints its interfaces."""
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in _PARTS.split(name) if part)

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 APPLIED = ".applied"
 """The directory of `applied` beside an inventory. Hidden: Ansible would take any other for a part of the inventory, and warn that it is none."""
@@ -36,6 +37,20 @@ def applied_directory(sources: Sequence[object], working_directory: Path) -> Pat
     """Return the directory in which it is recorded what the hosts of an inventory applied. Parameters: as of `inventory_name`."""
     directory, name = _place(sources, working_directory)
     return directory / APPLIED / name
+
+
+def name_of_run(variables: Mapping[str, Any]) -> str:
+    """Return the name of the inventory of this run. variables: of any host of the run."""
+    return inventory_name(_sources(variables), Path.cwd())
+
+
+def applied_of_run(variables: Mapping[str, Any], given: str | None) -> Path:
+    """Return the directory in which it is recorded what the hosts of this run applied: the given one, if any, else that beside the inventory."""
+    return Path(given) if given else applied_directory(_sources(variables), Path.cwd())
+
+
+def _sources(variables: Mapping[str, Any]) -> Sequence[object]:
+    return variables.get("ansible_inventory_sources") or []
 
 
 def _place(sources: Sequence[object], working_directory: Path) -> tuple[Path, str]:

@@ -1,3 +1,5 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A registry of public keys, of WireGuard or of OpenVPN: one small YAML file per host, kept beside the inventory.
 
 OpenVPN's are fingerprints of self-signed certificates, which say as much.
@@ -7,13 +9,11 @@ A run that reaches a host records its keys; a run that does not (``--limit``, a 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
+from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 
 Registry = Mapping[str, Mapping[str, str]]
@@ -27,9 +27,10 @@ def registry_file(registry: Path, host: str) -> Path:
 
 
 def read_keys(registry: Path, host: str) -> dict[str, str]:
-    """Interface name to public key as recorded for host; empty when nothing is recorded.
+    """Return the public keys of a host by interface; empty when nothing is recorded.
 
-    Raises ValueError when the file is not a mapping of names to keys.
+    Raises:
+        ValueError: the file is not a mapping of names to keys.
     """
     path = registry_file(registry, host)
     if not path.exists():
@@ -41,9 +42,20 @@ def read_keys(registry: Path, host: str) -> dict[str, str]:
 
 
 def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool = True) -> tuple[str, str]:
-    """Record the public keys of host. Keys of interfaces that are not named stay.
+    """Record public keys of a host, in one step: another fork may read them at the same moment. Those of interfaces that are not named stay.
 
-    write: False to tell only what would change. Returns the file's text before and after.
+    Parameters:
+        registry: the directory.
+        host: inventory name.
+        keys: public key by interface.
+        write: False to tell only what would change.
+
+    Returns:
+        The file's text before and after.
+
+    Raises:
+        ValueError: as of `read_keys`.
+        OSError: it cannot be written.
     """
     path = registry_file(registry, host)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -51,13 +63,7 @@ def record_keys(registry: Path, host: str, keys: Mapping[str, str], write: bool 
     if not keys:
         after = before
     if write and before != after:
-        registry.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed: another fork may read it at the same moment.
-        handle, temporary = tempfile.mkstemp(dir=registry, prefix=f".{host}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(after)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        write_atomically(str(path), after, 0o644)
     return before, after
 
 
@@ -78,24 +84,31 @@ def shown_peer_key(interface: WireguardInterface, peer: WireguardInterfacePeer, 
     return peer_key(interface, peer, registry) or placeholder
 
 
-def resolve_peers(registry: Path, interfaces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
-    """Find the public key of every peer: its own ``public_key`` first, the registry second.
+def resolve_peers(registry: Path, interfaces: Sequence[WireguardInterface]) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+    """Find the public key of every peer, as `peer_key` does.
 
-    interfaces: as role ``wireguard`` takes them; of them ``name``, and ``name``, ``interface`` and ``public_key`` of ``peers``. Returns interface
-    name
-    to peer name to key, and the peers whose key is not known, a list of ``{"peer", "interface", "remote_interface"}``, the last being the one at the
-    peer's end.
-    Preshared keys stay out of the result: it is printed by Ansible.
+    Parameters:
+        registry: the directory.
+        interfaces: as role ``wireguard`` takes them. Preshared keys stay out of the result: it is printed by Ansible.
+
+    Returns:
+        Key by peer by interface, and the peers whose key is not known: each ``{"peer", "interface", "remote_interface"}``, the last being the one at
+        the peer's end.
+
+    Raises:
+        ValueError: as of `read_keys`.
     """
     known: dict[str, dict[str, str]] = {}
     missing = []
     for interface in interfaces:
         keys = known.setdefault(interface["name"], {})
         for peer in interface.get("peers", []):
-            remote_interface = peer.get("interface") or interface["name"]
-            key = peer.get("public_key") or read_keys(registry, peer["name"]).get(remote_interface)
+            # A peer that has its own key needs no file.
+            recorded = {} if peer.get("public_key") else {peer["name"]: read_keys(registry, peer["name"])}
+            key = peer_key(interface, peer, recorded)
             if key is None:
-                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote_interface})
+                remote = peer.get("interface") or interface["name"]
+                missing.append({"peer": peer["name"], "interface": interface["name"], "remote_interface": remote})
             else:
                 keys[peer["name"]] = key
     return known, missing

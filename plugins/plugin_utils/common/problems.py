@@ -15,11 +15,11 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 
 SECRET = ANY
 _LONGEST_SHOWN = 60
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_NUMBER = re.compile(r"(\d+)")
 
 
 class Pair(NamedTuple):
@@ -209,6 +209,11 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
+def vrf_text(vrf: str) -> str:
+    """Return a VRF as it stands in a sentence. vrf: its name, empty for the default VRF."""
+    return f"VRF {vrf}" if vrf else "the default VRF"
+
+
 def nearest(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the valid word nearest to a mistyped one, or an empty string when none is near: less alike than ``cutoff``, 0 to 1."""
     # Upper and lower case are a slip of the pen as well, so that `core` is near CORE.
@@ -239,12 +244,6 @@ def unknown_key(parent: Place, key: object, valid: Iterable[str]) -> Problem:
     word = key[:100] if isinstance(key, str) else ""
     near = nearest(word, names)
     return replace(unknown(parent.at(key), "unknown key", word, names, "valid keys"), meant=parent.at(near) if near else parent)
-
-
-def natural_order(path: str) -> list[tuple[int, int, str]]:
-    """Return a sort key that puts ``[2]`` before ``[10]``."""
-    # A million digits are no index: the length of the digits orders them as well as their value would.
-    return [(len(part.lstrip("0")), 0, part) if part.isdigit() else (0, 1, part) for part in _NUMBER.split(path)]
 
 
 def report(problems: Iterable[Problem], place: str) -> str:

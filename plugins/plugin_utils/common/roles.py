@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+
+DIRECTORY = Path(__file__).resolve().parents[3] / "roles"
+"""Where they lie, in an installed collection as in a checkout."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,13 @@ class Role:
 
     def is_declared(self, variables: Mapping[str, Any]) -> bool:
         """Say whether a host's variables give the role something to make; one that makes the same everywhere needs none."""
-        if self.absent and variables.get(self.absent[0]) == self.absent[1]:
+        if self.is_taken_away(variables):
             return False
         return not self.declares or any(variables.get(name) for name in self.declares)
+
+    def is_taken_away(self, variables: Mapping[str, Any]) -> bool:
+        """Say whether a person has said in a host's variables that what the role made goes, and the declaration stays."""
+        return bool(self.absent) and variables.get(self.absent[0]) == self.absent[1]
 
     def is_wanted(self, variables: Mapping[str, Any]) -> bool:
         """Say whether what the role has made on a host stays, as its variables are."""

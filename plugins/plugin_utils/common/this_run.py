@@ -11,12 +11,13 @@ import getpass
 import os
 import platform
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -118,15 +119,15 @@ def operator(variables: Mapping[str, Any]) -> str:
     return f"{RUN.user}@{RUN.controller}"
 
 
-def claim(variables: Mapping[str, Any], inventory: str) -> dict[str, Any]:
-    """Return what another run is to know of this one.
+def shown_inventory(variables: Mapping[str, Any]) -> str:
+    """Return the inventory of this run, for people: by its name, or by the working directory where it has none. variables: of any host of the run."""
+    return name_of_run(variables) or str(Path.cwd())
 
-    Parameters:
-        variables: of any host of the run.
-        inventory: its name.
-    """
+
+def claim(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what another run is to know of this one. variables: of any host of the run."""
     process = {"place": RUN.place, "pid": RUN.pid, "ticks": RUN.ticks}
-    return {"run": RUN.run, "by": operator(variables), "since": RUN.since, "inventory": inventory, **process}
+    return {"run": RUN.run, "by": operator(variables), "since": RUN.since, "inventory": shown_inventory(variables), **process}
 
 
 def told(answer: object) -> dict[str, Any]:
@@ -159,13 +160,14 @@ def is_over(other: Mapping[str, Any]) -> bool:
     return found is not None and (found[0] in _ENDED or found[1] != ticks)
 
 
-def partly(run_tags: Sequence[str], skip_tags: Sequence[str], start_at: str | None) -> str:
+def partly(variables: Mapping[str, Any], start_at: str | None) -> str:
     """Return the options by which a run leaves something of this collection out; empty when it does everything.
 
     Parameters:
-        run_tags, skip_tags: as Ansible has them in ``ansible_run_tags`` and ``ansible_skip_tags``.
+        variables: of any host of the run; Ansible puts its tags there.
         start_at: the task that it starts at.
     """
+    run_tags, skip_tags = (variables.get(f"ansible_{kind}_tags") or [] for kind in ("run", "skip"))
     found = [] if "all" in run_tags or not run_tags else [f"--tags {','.join(run_tags)}"]
     skipped = [tag for tag in skip_tags if tag in _TAGS or tag in ROLES]
     found += [f"--skip-tags {','.join(skipped)}"] if skipped else []

@@ -21,6 +21,9 @@ LOOPBACK: Literal["loopback"] = "loopback"
 # The one uplink a node names under `uplink`.
 MAIN_UPLINK = "uplink"
 
+# Keys of the addresses of an uplink or a network.
+ADDRESS_KEYS: Mapping[str, str] = {"ipv4": "address", "ipv6": "address6"}
+
 # So many ids are listed.
 _LISTED = 20
 

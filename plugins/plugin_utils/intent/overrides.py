@@ -27,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.merge import (
     spec_of,
     value_key,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import (
     Place,
     Problem,
@@ -38,7 +39,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check_value
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, failed, plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, failed
 
 OVERRIDES = "xgn_overrides"
 REMOVE, ADD = "remove", "add"

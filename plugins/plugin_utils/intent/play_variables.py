@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
@@ -65,15 +66,3 @@ def failed(error: Exception, value: Any, place: Place, variables: Mapping[str, A
     if whole and whole[1] not in variables:
         return undefined(place, whole[1], variables)
     return Problem(place, f"uses a variable that is not defined: {' '.join(str(getattr(error, 'message', error)).split())}")
-
-
-def plain(value: Any) -> Any:
-    """Return a copy made of Python's own types only, without the tags and laziness of Ansible's."""
-    if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address, parse_prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION, router_id_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, VERSION, router_id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, usable, with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    ADDRESS_KEYS,
     MAIN_UPLINK,
     UNKNOWN,
     Intent,
@@ -23,6 +24,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
     Uplink,
     Vrf,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_addresses import read_address, read_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import known_vrf, read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -122,33 +124,10 @@ class _Reader:
         }
         return settings_of(written, frozenset(chosen))
 
-    def address(self, text: str | None, family: str, path: Place) -> Address | None:
-        """Parse an address of the intent; a mistake becomes a problem."""
-        if text is None:
-            return None
-        try:
-            address = parse_address(text)
-        except AddressError as error:
-            self.problems.add(Problem(path, str(error)))
-            return None
-        if address.version != VERSION[family]:
-            self.problems.add(Problem(path, f"is no {TITLE[family]} address", show(text)))
-            return None
-        return address
-
-    def prefix(self, text: str | None, family: str, path: Place) -> Prefix | None:
-        """Parse a prefix of the intent; a mistake becomes a problem."""
-        if text is None:
-            return None
-        try:
-            prefix = parse_prefix(text)
-        except AddressError as error:
-            self.problems.add(Problem(path, str(error)))
-            return None
-        if prefix.version != VERSION[family]:
-            self.problems.add(Problem(path, f"is no {TITLE[family]} prefix", show(text)))
-            return None
-        return prefix
+    def _addresses(self, entry: Mapping[str, Any], path: Place) -> dict[str, Address]:
+        """Return the addresses of an uplink or a network by family."""
+        found = {family: read_address(entry.get(key), family, path.at(key), self.problems) for family, key in ADDRESS_KEYS.items()}
+        return {family: address for family, address in found.items() if address is not None}
 
     def _vrfs(self) -> dict[str, Vrf]:
         main = self._pools(self.written.get("xgn_pools", {}), Place.of("xgn_pools"))
@@ -166,7 +145,7 @@ class _Reader:
         for name, target in (("links", pools.links), ("loopbacks", pools.loopbacks), ("networks", pools.networks)):
             for family in FAMILIES:
                 here = path.at(name, family)
-                prefix = self.prefix(filled[name].get(family), family, here)
+                prefix = read_prefix(filled[name].get(family), family, here, self.problems)
                 if prefix is not None:
                     target[family] = prefix
         for family in FAMILIES:
@@ -239,7 +218,7 @@ class _Reader:
         if node.asn is None and asn_base and number:
             node.asn = asn_base + number
         for family in FAMILIES:
-            loopback = self.address(entry.get("loopback", {}).get(family), family, path.at("loopback", family))
+            loopback = read_address(entry.get("loopback", {}).get(family), family, path.at("loopback", family), self.problems)
             if loopback is not None:
                 node.loopback[family] = loopback
         node.route_reflector = entry["route_reflector"]
@@ -249,7 +228,7 @@ class _Reader:
             node.router_id = None if unfit else entry["router_id"]
         if "management" in entry:
             family = "ipv6" if ":" in entry["management"] else "ipv4"
-            management = self.address(entry["management"], family, path.at("management"))
+            management = read_address(entry["management"], family, path.at("management"), self.problems)
             node.management = management.bare if management else None
         if "uplink" in entry:
             node.uplinks[MAIN_UPLINK] = self._uplink(path.at("uplink"), entry["uplink"])
@@ -260,15 +239,10 @@ class _Reader:
         return node
 
     def _uplink(self, path: Place, entry: Mapping[str, Any]) -> Uplink:
-        addresses: dict[str, Address] = {}
-        for family, key in (("ipv4", "address"), ("ipv6", "address6")):
-            address = self.address(entry.get(key), family, path.at(key))
-            if address is not None:
-                addresses[family] = address
         return Uplink(
             path,
             entry.get("device"),
-            addresses,
+            self._addresses(entry, path),
             entry["nat"],
             entry.get("public"),
             entry["mtu"],
@@ -281,11 +255,6 @@ class _Reader:
         )
 
     def _network(self, interface: str, path: Place, entry: Mapping[str, Any], vrfs: Mapping[str, Vrf]) -> Network:
-        addresses: dict[str, Address] = {}
-        for family, key in (("ipv4", "address"), ("ipv6", "address6")):
-            address = self.address(entry.get(key), family, path.at(key))
-            if address is not None:
-                addresses[family] = address
         known_vrf(entry.get("vrf"), path.at("vrf"), vrfs, self.problems)
         return Network(
             interface,
@@ -294,7 +263,7 @@ class _Reader:
             entry.get("kind"),
             entry.get("parent"),
             entry.get("vlan"),
-            addresses,
+            self._addresses(entry, path),
             "",
             entry.get("mtu"),
             entry.get("mac"),

@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address, parse_prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, TITLE, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, link_type, types_with, types_with_end
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Pair, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
@@ -28,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
     Vrf,
     WrittenEnd,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_addresses import read_address, read_prefix
 
 Options = Mapping[str, Any]
 # Keys of a link and of its ends that belong to some types only.
@@ -181,23 +181,10 @@ def _end(node: Node, path: Place, written: Mapping[str, Any], intent: Intent, pr
     if "uplink" in written and intent.misses_uplink(node, label):
         problems.add(unknown(path.at("uplink"), f"{show(label)} is no uplink of {node.name}", label, node.uplinks, "valid uplinks"))
     for family in FAMILIES:
-        if family in written:
-            address = _address(written[family], family, path.at(family), problems)
-            if address is not None:
-                end.addresses[family] = address
+        address = read_address(written.get(family), family, path.at(family), problems)
+        if address is not None:
+            end.addresses[family] = address
     return end
-
-
-def _address(text: str, family: str, path: Place, problems: Findings) -> Address | None:
-    try:
-        address = parse_address(text)
-    except AddressError as error:
-        problems.add(Problem(path, str(error)))
-        return None
-    if address.version != VERSION[family]:
-        problems.add(Problem(path, f"is no {TITLE[family]} address", show(text)))
-        return None
-    return address
 
 
 def _settle(link: Link, entry: Options, intent: Intent, problems: Findings) -> None:
@@ -348,17 +335,9 @@ def read_segments(written: Options, options: Options, intent: Intent, problems: 
         gateway = _node(entry["gateway"], path.at("gateway"), intent, problems) if "gateway" in entry else None
         prefixes = {}
         for family in FAMILIES:
-            if family not in entry:
-                continue
-            try:
-                prefix = parse_prefix(entry[family])
-            except AddressError as error:
-                problems.add(Problem(path.at(family), str(error)))
-                continue
-            if prefix.version != VERSION[family]:
-                problems.add(Problem(path.at(family), f"is no {TITLE[family]} prefix", show(entry[family])))
-                continue
-            prefixes[family] = prefix
+            prefix = read_prefix(entry.get(family), family, path.at(family), problems)
+            if prefix is not None:
+                prefixes[family] = prefix
         if gateway is not None and members and gateway not in members and not problems.within(path.at("members")):
             problems.add(
                 Problem(path.at("gateway"), "is not a member", show(gateway.name), f"members: {', '.join(n.name for n in members)}")

@@ -29,7 +29,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.merge import (
     value_of,
     written_at,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, natural_order, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import OVERRIDES, Layer, Rank, reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Problem, natural_order, report
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Problem, report
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import read_intent

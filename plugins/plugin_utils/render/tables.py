@@ -52,7 +52,7 @@ def _row(link: Link) -> list[str]:
     routing = f"bgp ({link.session})" if link.routing == "bgp" else link.routing
     reserve = "" if link.reserve_of is None else str(link.reserve_of)
     return [
-        *(str(link.id), link.type, link.vrf or "main"),
+        *(str(link.id), link.type, link.vrf or "default"),
         *(first.node.name, first.interface, _addresses(first, link), _ports(first, link)),
         *(second.node.name, second.interface, _addresses(second, link), _ports(second, link)),
         *(str(link.mtu), routing, reserve),

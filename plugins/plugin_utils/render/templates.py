@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DIRECTORY
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
-_ROLES = Path(__file__).parents[3] / "roles"
 
 
 class _Environment(Environment):
@@ -28,7 +26,7 @@ class _Environment(Environment):
 @cache
 def _environment(role: str) -> Environment:
     """Return a role's environment, with the settings Ansible's own template action has."""
-    loader = FileSystemLoader(_ROLES / role / "templates")
+    loader = FileSystemLoader(DIRECTORY / role / "templates")
     # The files are configuration, not HTML, so nothing is to be escaped.
     return _Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined, autoescape=False)
 
@@ -55,5 +53,5 @@ def rendered(role: str, name: str, variables: Mapping[str, Any]) -> str:
 def defaults(role: str) -> Mapping[str, Any]:
     """Return the defaults of a role, but for those that are templates themselves: they are given per host."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: dict[str, Any] = yaml.load((_ROLES / role / "defaults" / "main.yml").read_text(encoding="utf-8"), Loader=loader) or {}
+    found: dict[str, Any] = yaml.load((DIRECTORY / role / "defaults" / "main.yml").read_text(encoding="utf-8"), Loader=loader) or {}
     return {name: value for name, value in found.items() if not (isinstance(value, str) and "{{" in value)}

@@ -7,18 +7,18 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jinja2
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DIRECTORY
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import END_MARKS, WIDTHS
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import cuts_of, plot
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import problem_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import duration
 from markupsafe import Markup
 
-ROLE = Path(__file__).resolve().parents[3] / "roles" / "verify"
+ROLE = DIRECTORY / "verify"
 BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 # What the legend says of each kind and state of a link; only of those that are drawn.
 KIND_LEGEND = {

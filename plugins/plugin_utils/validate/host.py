@@ -136,8 +136,3 @@ class Host:
         for address in self.addresses:
             found.setdefault(address.interface, set()).add(address.value.version)
         return found
-
-
-def vrf_text(vrf: str) -> str:
-    """Return a VRF as it stands in a sentence."""
-    return f"VRF {vrf}" if vrf else "the default VRF"

@@ -1,3 +1,5 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a host must bring before a router can be built on it: kernel rules and tools, each with its remedy."""
 
 from __future__ import annotations
@@ -32,6 +34,16 @@ JUDGED = frozenset(
     - {""}
 )
 
+# The variables of a host that the rules look at. Those that it has not count as not given.
+ASKED = frozenset(
+    {
+        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_remove_all"),
+        *("frr_bgp", "sysctl_tcp_l3mdev_accept", "vrf_interfaces", "vrf_vrfs"),
+        *(kind.variable for kind in TUNNELS),
+        *(name for role in ROLES.values() if role.removes for name in (*role.declares, *role.absent[:1], role.remove_all)),
+    }
+)
+
 
 def kernel_version(release: str) -> tuple[int, int]:
     """Major and minor number of a kernel release such as C(6.12.41+deb13-cloud-amd64).
@@ -47,8 +59,7 @@ def kernel_version(release: str) -> tuple[int, int]:
 def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     """Requirements the host does not meet, one sentence each: the rule, what was found, the remedy.
 
-    host: the fact C(xgn_host) of module C(host_facts). variables: the roles' variables of this host; those it does not
-    use may be absent.
+    host: the fact C(xgn_host) of module C(host_facts). variables: those of `ASKED` that this host has.
     """
     problems = []
     if host["os_family"] not in SUPPORTED_FAMILIES:
@@ -75,7 +86,7 @@ def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -
         for role in ROLES.values()
         if needs_yes(recorded.get(role.name, []))
         and not role.is_wanted(variables)
-        and not variables.get(role.remove_all)
+        and not (role.is_taken_away(variables) or variables.get(role.remove_all))
         and role.name not in allowed
     ]
 

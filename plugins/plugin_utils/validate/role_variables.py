@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DIRECTORY, ROLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules import host_problems
 
@@ -20,7 +21,6 @@ CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
 # Where something is on the controller says nothing of a host, nor does what allows or asks for one step of one run.
 _OF_A_RUN = ("_key_registry", "_remove_all", "_rotate_keys")
 # Roles that leave nothing on a host. Of their variables those say something of it that come with its plan.
-_LEAVE_NOTHING = frozenset({"preflight", "frr_build", "failover_test", "verify"})
 _PLANNED = frozenset({"failover_test_paths", "verify_reach", "verify_reserves", "verify_routes", "verify_site"})
 
 
@@ -56,7 +56,10 @@ class RoleSpecs:
         """Tell whether a role's variable says something of a host, and not of a run or of the controller."""
         if name in _PLANNED:
             return True
-        return not (name.endswith(_OF_A_RUN) or name in self.of_steps or self.role_of(name) in _LEAVE_NOTHING)
+        role = self.role_of(name)
+        if role is not None and not ROLES[role].compared:
+            return False
+        return not (name.endswith(_OF_A_RUN) or name in self.of_steps)
 
     def may_be_overridden(self, name: str) -> bool:
         """Tell whether a variable may lie over a plan: not what is said to a run or of the controller, nor what the plan tells of its overrides."""
@@ -74,6 +77,14 @@ class RoleSpecs:
 
 def _holds_secret(spec: Mapping[str, Any]) -> bool:
     return any(inner.get("no_log") or _holds_secret(inner) for inner in spec.get("options", {}).values())
+
+
+def own_role_specs() -> RoleSpecs:
+    """Read the specs of this collection's roles.
+
+    Call it when Ansible loads a plugin, before it forks a worker for each host: what a worker reads is lost with it.
+    """
+    return load_role_specs(DIRECTORY)
 
 
 @lru_cache(maxsize=1)

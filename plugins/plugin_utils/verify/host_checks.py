@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
@@ -40,7 +41,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     State,
     Variables,
     canonical_address,
-    canonical_prefix,
     roles_of,
 )
 

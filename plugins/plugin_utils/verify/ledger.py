@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 from typing import Any, Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
@@ -116,11 +116,6 @@ def _shown(value: object) -> str:
 def canonical_interface(text: str) -> str:
     """Return an address with prefix length in canonical form. Raises ValueError when it is none."""
     return str(ip_interface(text))
-
-
-def canonical_prefix(text: str) -> str:
-    """Return a prefix in canonical form; host bits are cleared. Raises ValueError when it is none."""
-    return str(ip_network(text, strict=False))
 
 
 def canonical_address(text: str) -> str:

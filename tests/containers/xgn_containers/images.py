@@ -46,7 +46,7 @@ class Recipe:
         archive: what lies in the image as a local package archive.
         sources: source packages that lie there, too.
         sources_suite: the suite they are from.
-        mask: systemd units that must not run.
+        mask: systemd units and generators that must not run.
         files: what it shares with the lab's machines, with path, mode and content.
         customise: the script that ends the build.
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 CONTAINERS_DIR = Path(__file__).resolve().parents[1]
 CHECKOUT = CONTAINERS_DIR.parents[1]
 MOLECULE_DIR = CHECKOUT / "molecule"
+CALLBACKS_DIR = CHECKOUT / "tests" / "ansible_callbacks"
 REPORT_DIR = CHECKOUT / "build" / "containers"
 
 

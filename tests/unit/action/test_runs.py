@@ -22,7 +22,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_p
 
 Act = Callable[..., dict[str, Any]]
 PAIR: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
-OTHER = {**claim({}, "mine"), "run": "other", "by": "bob@noc-2", "since": "2026-11-29T03:12:05Z", "place": "another kernel", "left": 3000}
+OTHER = {
+    **claim({"ansible_inventory_sources": ["mine"]}),
+    "run": "other",
+    "by": "bob@noc-2",
+    "since": "2026-11-29T03:12:05Z",
+    "place": "another kernel",
+    "left": 3000,
+}
 
 
 class Machine:
@@ -269,7 +276,7 @@ def test_check_mode_goes_on_and_says_who_is_there(act: Act, machine: Machine, re
 
 
 def test_a_dead_run_of_this_controller_is_replaced_without_a_word(act: Act, machine: Machine, records: Path) -> None:
-    machine.other = {**claim({}, "mine"), "run": "killed", "ticks": RUN.ticks + 1, "left": 3000}
+    machine.other = {**claim({"ansible_inventory_sources": ["mine"]}), "run": "killed", "ticks": RUN.ticks + 1, "left": 3000}
     begun = begin(act, machine, records, variables())
     assert begun["taken"] and begun["held"] == "" and "warnings" not in begun
     assert machine.names() == ["host_facts", "host_facts"]
@@ -535,7 +542,7 @@ def test_an_expired_note_is_told_unless_its_run_is_known_to_be_over(act: Act, ma
 
     (warning,) = late({**OTHER, "left": -120})["warnings"]
     assert "bob@noc-2 has worked there" in warning and "Its note expired 2 minutes ago, so this run has taken it over." in warning
-    assert "warnings" not in late({**claim({}, "mine"), "run": "killed", "ticks": RUN.ticks + 1, "left": -120})
+    assert "warnings" not in late({**claim({"ansible_inventory_sources": ["mine"]}), "run": "killed", "ticks": RUN.ticks + 1, "left": -120})
 
 
 def test_warnings_of_the_modules_are_kept(act: Act, machine: Machine, records: Path) -> None:

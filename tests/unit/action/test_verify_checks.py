@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import verify_samples as samples
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible_collections.xuegao.net.plugins.action.verify_checks import FACT, ActionModule, plain
+from ansible_collections.xuegao.net.plugins.action.verify_checks import FACT, ActionModule
 
 Act = Callable[..., dict[str, Any]]
 VARIABLES, REGISTRY, STATES = samples.network(2)
@@ -88,14 +88,3 @@ def test_cuts_that_were_measured_are_checked_too(act: Act, registry: Path) -> No
         ActionModule, {"key_registry": str(registry)}, of_host(failover_test_results=cuts), answer=lambda *_: {"state": STATES["T1"]}
     )
     assert any("wg1" in name for name in failed(result))
-
-
-def test_plain_values() -> None:
-    class Tagged(str):
-        """A string as Ansible hands it over."""
-
-        __slots__ = ()
-
-    found = plain({Tagged("a"): (Tagged("b"), 1, None, True)})
-    assert found == {"a": ["b", 1, None, True]}
-    assert type(next(iter(found))) is str and type(found["a"][0]) is str

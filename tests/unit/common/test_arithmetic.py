@@ -22,8 +22,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
     parse_prefix,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import EncapsulationError, fit, tcp_mss, tunnel_mtu
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name, natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from hypothesis import given
 from hypothesis import strategies as st
 

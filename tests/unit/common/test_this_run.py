@@ -38,7 +38,7 @@ def test_two_runs_have_two_names() -> None:
 
 @linux
 def test_a_run_of_this_controller_is_over_when_its_process_is_gone() -> None:
-    mine: dict[str, Any] = claim({}, "inventories/hybrid")
+    mine: dict[str, Any] = claim({"ansible_inventory_sources": ["inventories/hybrid"]})
     assert not is_over(mine)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     other = {**mine, "run": "another", "pid": process.pid, "ticks": began(process.pid)}
@@ -54,7 +54,7 @@ def test_a_run_of_this_controller_is_over_when_its_process_is_gone() -> None:
 @linux
 def test_a_process_that_proc_hides_is_not_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mounted with hidepid, /proc shows nobody's processes but one's own: that of a colleague is not dead for that."""
-    other = {**claim({}, ""), "run": "another"}
+    other = {**claim({}), "run": "another"}
     monkeypatch.setattr(this_run, "_process", lambda _pid: None)
     assert not is_over(other), "it can be signalled, and so it is there"
 
@@ -81,7 +81,7 @@ def test_a_process_that_proc_hides_is_not_over(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_a_run_is_not_over_where_that_cannot_be_told(unknown: dict[str, Any]) -> None:
     """Another controller, a container with processes of its own, a system without /proc: there the note expires."""
-    assert not is_over({**claim({}, ""), "pid": 2**22 + 1, **unknown})
+    assert not is_over({**claim({}), "pid": 2**22 + 1, **unknown})
     assert not is_over({"run": "from an older collection"})
 
 
@@ -114,7 +114,7 @@ def test_times_are_utc() -> None:
 def test_a_run_that_leaves_something_out_says_by_what(
     run_tags: list[str], skip_tags: list[str], start_at: str | None, expected: str
 ) -> None:
-    assert partly(run_tags, skip_tags, start_at) == expected
+    assert partly({"ansible_run_tags": run_tags, "ansible_skip_tags": skip_tags}, start_at) == expected
 
 
 def test_an_inventory_is_called_by_its_path(tmp_path: Path) -> None:
@@ -175,4 +175,4 @@ def test_each_tag_of_the_collection_leaves_something_out() -> None:
     texts = [path.read_text(encoding="utf-8") for room in ("roles", "playbooks") for path in (ROOT / room).rglob("*.yml")]
     tags = {tag for text in texts for found in re.findall(r"\btags: *\[([^]]*)]", text) for tag in re.split(", *", found)}
     assert {"frr", "install", "always"} < tags
-    assert [tag for tag in sorted(tags) if not partly(["all"], [tag], None)] == []
+    assert [tag for tag in sorted(tags) if not partly({"ansible_run_tags": ["all"], "ansible_skip_tags": [tag]}, None)] == []

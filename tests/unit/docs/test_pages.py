@@ -53,6 +53,19 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(found), target
 
 
+def test_what_something_new_takes_is_there() -> None:
+    """Each path of the trails, with a name that there is for each that stands for one."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text[text.index("## Where something new begins") :].split("\n## ")[0]
+    table = section[section.index("| new |") :]
+    paths = [word for word in re.findall(r"`([^`]+)`", table) if "/" in word]
+    assert len(paths) > 30
+    for path in paths:
+        named = [path.replace("ROLE", "vrf").replace("SUBJECT", subject) for subject in ("links", "services")]
+        places = [ROOT, ROOT / "plugins" / "plugin_utils"]
+        assert any((place / item).exists() for place in places for item in named), path
+
+
 def test_the_readme_counts_right() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = (ROOT / "inventories" / "hybrid" / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8").count("\n")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import removal, sysctl
+from ansible_collections.xuegao.net.plugins.module_utils import ownership, removal, sysctl
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer
-from ansible_collections.xuegao.net.plugins.modules import kernel_settings
+from ansible_collections.xuegao.net.plugins.modules import kernel_settings, recorded_objects
 
 from .managed_host import Host
 
@@ -101,6 +102,27 @@ def test_a_setting_that_another_record_gives_stays(host: Host, proc: Path, tmp_p
         host.run(kernel_settings, {"path": str(tmp_path / f"{name}.conf"), "record": name, "settings": {key: 1}})
     host.run(kernel_settings, {"path": str(tmp_path / "sysctl.conf"), "record": "sysctl", "settings": {}})
     assert live.read_text(encoding="utf-8") == "1"
+
+
+def test_settings_that_two_records_of_a_role_give_go_with_the_last_and_records_are_read_once(
+    host: Host, proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many settings there are."""
+    settings = {"net.ipv4.ip_forward": 1, "net.ipv4.conf.eth0/100.rp_filter": 2}
+    for name in ("some.a", "some.b", "other"):
+        given = settings if name != "other" else {"net.core.default_qdisc": "fq"}
+        host.run(kernel_settings, {"path": str(tmp_path / f"{name}.conf"), "record": name, "settings": given})
+    read: list[str] = []
+
+    def record(name: str, *rest: Any) -> ownership.Record:
+        read.append(name)
+        return ownership.Record(name, *rest)
+
+    monkeypatch.setattr(removal, "Record", record)
+    host.run(recorded_objects, {"role": "some", "remove_all": True})
+    assert {(proc / sysctl.sysctl_name(key)).read_text(encoding="utf-8") for key in settings} == {"0"}
+    assert (proc / "net/core/default_qdisc").read_text(encoding="utf-8") == "fq"
+    assert sorted(read) == ["other", "some.a", "some.b"]
 
 
 def test_a_former_value_that_the_kernel_refuses_is_said(host: Host, proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, removal, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
 
@@ -38,6 +38,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (openvpn, "UNITS", "units"),
         (sysfs, "NET", "net"),
         (openvpn_tunnels, "PROC", "proc"),
+        (removal, "UNIT_FILES", "units"),
     ):
         (tmp_path / path).mkdir(exist_ok=True)
         monkeypatch.setattr(module, name, str(tmp_path / path))
@@ -272,11 +273,12 @@ def test_a_tunnel_of_the_owners_runs_again_with_his_file(host: Host, root: Path)
     path = Path(openvpn.conf_path(str(TUNNEL["name"]), str(TUNNEL["role"])))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# by hand\n", encoding="utf-8")
-    install(host, root, **{"is-active": "", "is-enabled": "enabled\n"})
+    install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", **{"is-active": "", "is-enabled": "enabled\n"})
     host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
     host.calls.clear()
     host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
-    assert host.changed(*READS) == [f"systemctl stop {UNIT}", "systemctl daemon-reload", f"systemctl start {UNIT}"]
+    done = [call for call in host.changed(*READS) if not call.startswith("systemctl reset-failed")]
+    assert done == [f"systemctl stop {UNIT}", "systemctl daemon-reload", f"systemctl start {UNIT}"]
     assert path.read_text(encoding="utf-8") == "# by hand\n"
 
 
@@ -292,5 +294,11 @@ def test_what_was_ours_and_is_not_listed_goes_with_its_interface(host: Host, roo
     by_hand.write_text("# by hand\n", encoding="utf-8")
     result = host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
     assert result["actions"] == [f"ovpn2: stop, disable and remove {UNIT}; its key file stays"]
-    assert host.changed(*READS) == [f"systemctl disable --now --quiet {UNIT}", "ip link delete dev ovpn2", "systemctl daemon-reload"]
+    assert host.changed(*READS) == [
+        f"systemctl stop {UNIT}",
+        f"systemctl disable {UNIT}",
+        "ip link delete dev ovpn2",
+        "systemctl daemon-reload",
+        f"systemctl reset-failed {UNIT}",
+    ]
     assert (by_hand.exists(), (root / "openvpn/server/ovpn2.conf").exists()) == (True, False)

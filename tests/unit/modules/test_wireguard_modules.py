@@ -124,6 +124,7 @@ CHANGES = (
     "wg set",
     "wg-quick",
     "systemctl restart",
+    "systemctl stop",
     "systemctl enable",
     "systemctl disable",
     "systemctl unmask",
@@ -272,7 +273,7 @@ def test_an_interface_of_the_owners_runs_again_with_his_file(host: Host, etc: Pa
 def test_what_was_ours_and_is_not_listed_goes(host: Host, etc: Path) -> None:
     result = unlisted(host, etc, remove_all=True)
     assert result["actions"] == ["wg9: stop, disable and remove; its key file stays"]
-    assert changes(host) == ["systemctl disable --now --quiet wg-quick@wg9.service"]
+    assert changes(host) == ["systemctl stop wg-quick@wg9.service", "systemctl disable wg-quick@wg9.service"]
     assert [path.name for path in etc.iterdir()] == ["wg8.conf"]
 
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,28 +19,8 @@ from ansible.errors import AnsibleFilterError
 from jinja2.nativetypes import NativeEnvironment
 
 FILTERS = Path(__file__).parents[3] / "plugins" / "filter"
-NAMES = (
-    "dns_anycast_values",
-    "docker_macvlan_values",
-    "failover_test_values",
-    "firewall_values",
-    "frr_values",
-    "gobgp_values",
-    "interface_name",
-    "l2tp_ipsec_values",
-    "link_address",
-    "link_subnet",
-    "openvpn_values",
-    "peer_address",
-    "plan",
-    "prefixes_published",
-    "router_id",
-    "steering_routes",
-    "sysctl_values",
-    "tcp_mss",
-    "tunnel_mtu",
-    "vrf_values",
-)
+# All but the one that needs what a module has read on a host.
+NAMES = sorted({path.stem for path in FILTERS.glob("*.yml")} - {"build_plan"})
 
 
 def environment() -> NativeEnvironment:
@@ -92,3 +75,33 @@ def test_mistakes_are_named(expression: str, message: str) -> None:
     with pytest.raises(AnsibleFilterError) as error:
         environment().from_string(expression).render()
     assert message in str(error.value)
+
+
+# Loads every filter as Ansible does when one is used, and prints what of plugin_utils that has imported.
+LOAD = """
+import importlib, pathlib, sys
+sys.path[:0] = {path!r}
+utils = "ansible_collections.xuegao.net.plugins.plugin_utils."
+for path in pathlib.Path({filters!r}).glob("*.py"):
+    importlib.import_module(f"ansible_collections.xuegao.net.plugins.filter.{{path.stem}}").FilterModule().filters()
+print(*sorted(name.removeprefix(utils) for name in sys.modules if name.startswith(utils)))
+"""
+
+
+def test_loading_all_filters_imports_nothing_that_they_do() -> None:
+    """Each task on each host loads all of them for the one that it uses, and has nothing compiled before."""
+    run = subprocess.run(
+        [sys.executable, "-c", LOAD.format(path=sys.path, filters=str(FILTERS))], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["common", "common.filter_errors"]
+
+
+def test_what_filters_import_late_is_there() -> None:
+    found = [
+        pair
+        for path in FILTERS.glob("*.py")
+        for pair in re.findall(r'late_filter\("(\w+)", "([\w.]+)"\)', path.read_text(encoding="utf-8"))
+    ]
+    assert len(found) > 20
+    for name, room in found:
+        assert callable(getattr(importlib.import_module(f"ansible_collections.xuegao.net.plugins.plugin_utils.{room}"), name)), name

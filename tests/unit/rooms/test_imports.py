@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,12 @@ MAY_IMPORT = {room: frozenset(WAY[:place]) for place, room in enumerate(WAY)} | 
     "validate": frozenset({"common", "frr_build"}),
 }
 FILES = sorted(path for path in UTILS.rglob("*.py"))
+# Files that import Ansible, and what for.
+KNOW_ANSIBLE = {
+    "common/filter_errors.py": "errors of pure functions become those of a filter",
+    "common/host_values.py": "what Ansible hands an action: templates, vaulted values",
+    "render/values/sysctl.py": "a boolean as Ansible reads one",
+}
 
 
 def imported(source: str, module: str) -> Iterator[tuple[int, str]]:
@@ -72,6 +80,25 @@ def test_imports_run_one_way(path: str) -> None:
     assert room in MAY_IMPORT, f"plugins/plugin_utils/{path} is in no room; the rooms are {', '.join(MAY_IMPORT)} ({DECISION})"
     wrong = wrong_imports((UTILS / path).read_text(encoding="utf-8"), path)
     assert not wrong, "\n".join(wrong)
+
+
+def of_ansible(path: str) -> list[str]:
+    """Return what a file, named by its path below plugin_utils, imports of Ansible itself."""
+    source, module = (UTILS / path).read_text(encoding="utf-8"), f"{PLUGINS}.plugin_utils.{path.removesuffix('.py').replace('/', '.')}"
+    return [name for _line, name in imported(source, module) if name.partition(".")[0] == "ansible"]
+
+
+def test_who_knows_ansible_is_named() -> None:
+    """What is pure is tested without Ansible, and works outside of it."""
+    names = [path.relative_to(UTILS).as_posix() for path in FILES]
+    assert {name for name in names if of_ansible(name)} == set(KNOW_ANSIBLE)
+
+
+@pytest.mark.parametrize("module", ["plan.plan", "validate.variable_rules"])
+def test_planner_and_rules_load_nothing_of_ansible(module: str) -> None:
+    """By way of what modules share neither."""
+    code = f"import sys; sys.path[:0] = {sys.path!r}\nimport {PLUGINS}.plugin_utils.{module}\nprint('ansible' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_every_room_is_a_package_with_files() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -92,6 +94,22 @@ def test_one_goes_on_beside_those_after_it(tmp_path: Path) -> None:
     assert table == ["stage", "long", "short", "last", "all"]
 
 
+def test_what_goes_on_beside_the_others_gives_way_to_them(tmp_path: Path) -> None:
+    """Its programs are nicer than those of a stage that has its turn, up to what the kernel knows."""
+    nice = "import os; print(f'nice {os.nice(0)}')"
+    run = subprocess.run(
+        command(tmp_path, stage("beside", nice, beside=True) + stage("turn", nice)),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    beside, turn = (int((tmp_path / f"{name}.log").read_text(encoding="utf-8").split()[1]) for name in ("beside", "turn"))
+    own = os.nice(0)
+    assert (turn, beside) == (own, min(own + 10, 19))
+
+
 def test_figures_are_shown_and_fail_nothing(tmp_path: Path) -> None:
     line = '{"name": "plain path", "value": 1.5, "unit": "s", "pressure": 42.0}'
     code = f"import pathlib; pathlib.Path({str(tmp_path / 'figures.jsonl')!r}).write_text({line!r})"
@@ -113,3 +131,39 @@ def test_pytest_enters_every_directory_of_tests(pytestconfig: pytest.Config) -> 
     folders = {path.parent for path in TESTS.rglob("test_*.py")}
     names = {part for folder in folders for part in folder.relative_to(TESTS).parts}
     assert not [name for name in names if any(fnmatch(name, pattern) for pattern in left_out)]
+
+
+def test_groups_that_leave_traces_on_the_machines_come_behind_those_that_do_not() -> None:
+    """So the former need no boot. What looks at the others' logs is the last of all."""
+    listing = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-p", "no:cacheprovider", "tests/vm/hybrid"]
+    run = subprocess.run(listing, cwd=TESTS.parent, capture_output=True, text=True, timeout=600, check=False)
+    assert run.returncode == 0, run.stdout
+    groups = list(dict.fromkeys(re.findall(r"^tests/vm/hybrid/(\w+)\.py::", run.stdout, re.MULTILINE)))
+    assert set(groups) == {path.stem for path in (TESTS / "vm" / "hybrid").glob("test_*.py")}
+    marked = ["leaves_traces" in (TESTS / "vm" / "hybrid" / f"{group}.py").read_text(encoding="utf-8") for group in groups]
+    last = ["test_reference", "test_secrets"]
+    assert groups[-2:] == last
+    assert marked[:-2] == sorted(marked[:-2]) and not all(marked[:-2]) and any(marked)
+    stages = runpy.run_path(str(PROGRAM))
+    assert {*stages["BY_HAND"], *stages["LIVE"]} <= set(groups)
+
+
+def test_ci_measures_what_the_unit_tests_reach_and_not_in_those_that_try_many_inputs(pytestconfig: pytest.Config) -> None:
+    stages = runpy.run_path(str(PROGRAM))
+    (unit,) = [stage for stage in stages["TEST"] if "tests/unit" in stage.command]
+    assert "--cov" in unit.command
+    assert [stage for stage in stages["CHECK"] if "--cov" in stage.command] == [], "the inner loop is fast"
+    (conftest,) = [
+        plugin
+        for plugin in pytestconfig.pluginmanager.get_plugins()
+        if getattr(plugin, "__file__", "") == str(TESTS / "unit" / "conftest.py")
+    ]
+    marked: list[str] = []
+
+    def item(name: str, tries: bool, *fixtures: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            obj=SimpleNamespace(is_hypothesis_test=tries), fixturenames=fixtures, add_marker=lambda mark: marked.append(f"{name} {mark}")
+        )
+
+    conftest.pytest_collection_modifyitems([item("plain", False, "tmp_path"), item("tries", True), item("counts", False, "lines")])
+    assert marked == ["tries no_cover", "counts no_cover"]

@@ -210,6 +210,19 @@ def test_pings() -> None:
     assert " ".join(live_gather.ping_command(request)) == "ping -n -c 2 -i 0.3 -W 2 -I CORE -I 8.8.4.4 -M do -s 1384 8.8.8.8"
 
 
+@pytest.mark.parametrize(("answers", "received"), [((1, 0), 0), ((1, 1), 1), ((2,), 2), ((0,), 0)])
+def test_a_path_that_changed_between_two_packets_is_asked_once_more(answers: tuple[int, ...], received: int) -> None:
+    """After a boot, say: the first packet takes a reserve that carries more, the second one the tunnel that is back."""
+    left = list(answers)
+
+    def runner(_command: Sequence[str], timeout: float = 30) -> Finished:
+        count = left.pop(0)
+        return Finished(0, f"2 packets transmitted, {count} received", "" if count == 2 else "ping: sendmsg: Message too long")
+
+    found = Gatherer(runner=runner).ping({"id": "over 0", "destination": "8.8.8.8", "size": 1385, "df": True, "count": 2})
+    assert (found["received"], left) == (received, [])
+
+
 def test_kernel_routes_of_one_destination_over_several_hops() -> None:
     text = json.dumps(
         [

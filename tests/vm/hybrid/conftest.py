@@ -25,7 +25,7 @@ from hybrid import converged
 from hybrid.runs import INVENTORY, planned, succeed
 
 # The reference may be emulated, and is slow beside the container scenarios; the search for secrets reads the logs of all others.
-LAST = ("test_reference", "test_second_run")
+LAST = ("test_reference", "test_secrets")
 TIMEOUTS = "net.netfilter.nf_conntrack_udp_timeout net.netfilter.nf_conntrack_udp_timeout_stream"
 LEAVE = "pkill -F /run/branch/bird.pid; ip netns delete branch; ip link delete branch0 2>/dev/null; nft delete table ip branch_nat; rm -r /run/branch; "
 STATE = (
@@ -36,12 +36,20 @@ STATE = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line(
+        "markers", "leaves_traces: a group after which the machines are not as they were; the next one begins with a boot"
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put two files behind everything else of this directory, for what they are; no other order matters."""
+    """Put what leaves traces behind what leaves none, so that only the former need a boot; and two files behind everything, for what they are."""
     here = Path(__file__).parent
 
-    def place(item: pytest.Item) -> tuple[bool, int]:
-        return item.path.parent != here, LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0
+    def place(item: pytest.Item) -> tuple[bool, int, bool]:
+        last = LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0
+        return item.path.parent != here, last, item.get_closest_marker("leaves_traces") is not None
 
     items.sort(key=place)
 
@@ -53,7 +61,7 @@ def state_of(network: Network) -> str:
 
 # Not for the whole session: other machines must not run beside these four.
 @pytest.fixture(scope="package")
-def scenario() -> Iterator[int | None]:
+def scenario(machines: converged.Machines) -> Iterator[int | None]:
     """Exit status of the scenario, None where it did not have to run. The machines are off afterwards, and their disks stay."""
     if RUNNING:
         assert CONNECTION.exists(), f"XGN_HYBRID=running, but no lab {TOPOLOGY!r} is up: {CONNECTION} is missing"
@@ -69,6 +77,8 @@ def scenario() -> Iterator[int | None]:
             network = Network()
             print(f"\n{state_of(network)}")
             network.close()
+        # The snapshot is of the machines as they run now.
+        machines.clean = status == 0
         yield status
     finally:
         converged.lab("down", TOPOLOGY, "--keep")
@@ -91,7 +101,7 @@ def machines() -> converged.Machines:
 def network(scenario: int | None, machines: converged.Machines, request: pytest.FixtureRequest) -> Iterator[Network]:
     """The network as it was converged, with a host behind hq-nfv and one behind cloud-node. Without a network every test fails at once.
 
-    It is brought back, which means a boot, only after a group that has left traces, or in which a test has failed.
+    It is brought back, which means a boot, only after a group that has left traces, or in which a test has failed, and where an earlier run has made it.
     """
     if scenario:
         pytest.fail("the scenario hybrid failed: see test_scenario", pytrace=False)
@@ -101,7 +111,9 @@ def network(scenario: int | None, machines: converged.Machines, request: pytest.
         network.add_probes()
         network.add_hosts()
         failed, before = request.session.testsfailed, converged.traces(network)
+        machines.keys |= network.private_keys()
         yield network
+        machines.keys |= network.private_keys()
         left = list(difflib.unified_diff(before, converged.traces(network), lineterm="", n=0))
         if left:
             print("\n".join(["\nThis group leaves behind:", *left]))

@@ -30,11 +30,11 @@ STEPS = (("destroy",), ("test", "--destroy", "never"))
 STEP_SECONDS = 2400
 # After a boot of all machines at once. A start of FRR that hangs is made anew after 90 s, and after 150 s once more (docs/decisions/0009).
 SETTLE_SECONDS = 600
-# When the same was applied last is no trace of what was done in between.
+# When the same was applied last is no trace of what was done in between, nor is the number of an interface that was made anew, or the queue that it got.
 TRACES = """
 find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' ! -name applied.json -printf '%p %s %T@ %m\\n' 2>/dev/null | sort
-ip -o link show | sed 's/ qlen.*//; s/<[^>]*>//'
-ip -o address show | sed 's/ valid_lft.*//'
+ip -o link show | sed 's/^[0-9]*: //; s/ qdisc [^ ]*//; s/ qlen.*//; s/<[^>]*>//' | sort
+ip -o address show | sed 's/^[0-9]*: //; s/ valid_lft.*//' | sort
 ip rule show; ip -6 rule show
 nft --stateless list ruleset | sha256sum
 vtysh -c 'show running-config' | sha256sum
@@ -45,9 +45,10 @@ docker ps --format '{{.Names}} {{.Image}}' 2>/dev/null || true
 
 @dataclasses.dataclass
 class Machines:
-    """clean: they are as converge left them, so that the next group needs no boot."""
+    """clean: they are as converge left them, so that the next group needs no boot. keys: every private key that was seen on them."""
 
     clean: bool = False
+    keys: set[str] = dataclasses.field(default_factory=set)
 
 
 def inputs() -> str:

@@ -6,11 +6,13 @@ import json
 from functools import partial
 from pathlib import Path
 
+import pytest
 import yaml
 from hybrid_network import Network, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
 
+pytestmark = pytest.mark.leaves_traces
 # One more tunnel between the two sites, of the same worth as the first.
 EQUAL = {
     "id": 60,

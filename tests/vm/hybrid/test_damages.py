@@ -18,6 +18,7 @@ from hybrid_network import CONTAINER, HOSTS, Network, wait_for
 
 from hybrid.runs import changed, play, succeed
 
+pytestmark = pytest.mark.leaves_traces
 CHOICE = int(os.environ.get("XGN_DAMAGES_SEED", SEED))
 GROUPS = sample(os.environ.get("XGN_DAMAGES", ""), CHOICE)
 

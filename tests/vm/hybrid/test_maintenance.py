@@ -12,6 +12,7 @@ from hybrid_network import CONNECTION, Network, Pinger, wait_for
 
 from hybrid.runs import adhoc, changed, play, succeed
 
+pytestmark = pytest.mark.leaves_traces
 # Behind cloud-node, and reached from the host behind hq-nfv.
 APPS = "10.40.0.0/24"
 DESTINATION = "10.40.0.10"

@@ -12,6 +12,7 @@ from hybrid_network import Background, Network, Pinger, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
 
+pytestmark = pytest.mark.leaves_traces
 # OpenVPN and L2TP/IPsec between the sites. WireGuard, link 1, stays and carries the traffic.
 GONE = (2, 6)
 EDGES = ("hq-core", "cloud-edge")

@@ -11,11 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import environment
 from hybrid_network import CONNECTION, ROOT, Network, wait_for
 
 from hybrid.runs import INVENTORY, PLAN, changed, play, succeed
 
+pytestmark = pytest.mark.leaves_traces
 SECONDS = 60
 # Restoring itself: FRR's reload and the start of services, on a busy emulated machine.
 RESTORING = 120

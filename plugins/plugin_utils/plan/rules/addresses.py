@@ -21,7 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     table_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, Intent, Network, Node, Uplink
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import ADDRESS_KEYS, UNKNOWN, Intent, Network, Node, Uplink
 
 
 def vrf_problems(intent: Intent) -> Iterator[Problem]:
@@ -52,7 +52,7 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
                     yield Problem(uplink.path.at("device"), f"is also the device of {devices[uplink.device]}", show(uplink.device))
                 devices.setdefault(uplink.device, uplink.path)
             for family, address in uplink.addresses.items():
-                key = uplink.path.at("address" if family == "ipv4" else "address6")
+                key = uplink.path.at(ADDRESS_KEYS[family])
                 yield from host_address(address, key)
                 # Behind a NAT the same private address may stand at several sites.
                 owner = (uplink.vrf, address.version, address.value)
@@ -141,7 +141,7 @@ def _network(network: Network, intent: Intent) -> Iterator[Problem]:
     # `published: false` may be what a misspelt key says.
     published = network.published and not (network.unsure and intent.reading.explains(network.path.at("published")))
     for family, address in network.addresses.items():
-        path = network.path.at("address" if family == "ipv4" else "address6")
+        path = network.path.at(ADDRESS_KEYS[family])
         if not network.pooled:
             yield from host_address(address, path)
         pool = vrf.pools.networks.get(family) if vrf else None

@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     mac_problems,
     wireguard_key_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 
@@ -55,9 +55,7 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
             names = " and ".join(end.node.name for end in first.ends)
             yield Problem(path, f"joins {names}, not the two nodes of this link", shown)
         elif first.vrf != link.vrf and UNKNOWN not in (first.vrf, link.vrf):
-            yield Problem(
-                path, f"is in VRF {first.vrf or 'main'}, this link in {link.vrf or 'main'}", shown, "a reserve carries the same VRF"
-            )
+            yield Problem(path, f"is in {vrf_text(first.vrf)}, this link in {vrf_text(link.vrf)}", shown, "a reserve carries the same VRF")
 
 
 def address_problems(intent: Intent) -> Iterator[Problem]:

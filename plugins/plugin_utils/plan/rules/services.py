@@ -143,7 +143,7 @@ def steering_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinjection, path: Place) -> Iterator[Problem]:
-    """A way back into the tunnel that leads elsewhere, or in a circle."""
+    """A return path that leads elsewhere than into the tunnel, or in a circle."""
     links = {link.id: link for link in intent.links}
     for key, number in (("link", reinject.link), ("into", reinject.into)):
         if number not in links:

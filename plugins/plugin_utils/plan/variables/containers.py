@@ -7,10 +7,7 @@ Either side holds the other to the plan: the container tells and the gateway tak
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
-    FrrBfdProfile,
     FrrBgp,
     FrrBgpNeighbor,
     FrrBgpNeighborFamily,
@@ -23,11 +20,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     VerifyRoute,
     VerifyVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import drawn_in
 
 # Docker's name for the only interface of a container.
@@ -53,11 +51,17 @@ def gateway_neighbors(container: Container, shared: Context) -> list[tuple[tuple
             "address": address.bare,
             "remote_as": container.asn,
             "description": container.name,
-            **_session_options(container, shared),
+            **_options(container, shared),
             "families": [_policies(family, policy_name(container), policies.PUBLISHED, shared)],
         }
         found.append(((address.version, address.value), entry))
     return found
+
+
+def _options(container: Container, shared: Context) -> SessionOptions:
+    hops = shared.intent.settings.bgp.ttl_security_hops
+    own: SessionOptions = {} if hops is None else {"ttl_security_hops": hops}
+    return own | session_options(container.bfd, shared)
 
 
 def _policies(family: str, inward: str, outward: str, shared: Context) -> FrrBgpNeighborFamily:
@@ -66,47 +70,6 @@ def _policies(family: str, inward: str, outward: str, shared: Context) -> FrrBgp
     if settings.maximum_prefix is not None:
         found["maximum_prefix"] = settings.maximum_prefix
     return found
-
-
-class SessionOptions(TypedDict, total=False):
-    """What not every BGP session has."""
-
-    update_source: str
-    ebgp_multihop: int
-    ttl_security_hops: int
-    password: str
-    bfd_profile: str
-    keepalive: int
-    holdtime: int
-
-
-def _session_options(container: Container, shared: Context) -> SessionOptions:
-    settings, bfd = shared.intent.settings.bgp, shared.intent.settings.bfd
-    entry: SessionOptions = {}
-    if settings.ttl_security_hops is not None:
-        entry["ttl_security_hops"] = settings.ttl_security_hops
-    if settings.password_variable is not None:
-        entry["password"] = secret(settings.password_variable)
-    if bfd.enabled and container.bfd:
-        entry["bfd_profile"] = bfd.profile
-    if settings.keepalive is not None:
-        entry["keepalive"] = settings.keepalive
-    if settings.holdtime is not None:
-        entry["holdtime"] = settings.holdtime
-    return entry
-
-
-def bfd_profiles(shared: Context) -> list[FrrBfdProfile]:
-    """Return the BFD profile of the plan."""
-    bfd = shared.intent.settings.bfd
-    return [
-        {
-            "name": bfd.profile,
-            "detect_multiplier": bfd.detect_multiplier,
-            "receive_interval": bfd.receive_interval,
-            "transmit_interval": bfd.transmit_interval,
-        }
-    ]
 
 
 def container_variables(container: Container, shared: Context) -> HostVariables:
@@ -137,7 +100,7 @@ def container_variables(container: Container, shared: Context) -> HostVariables:
             "address": segment.addresses[gateway.name][family].bare,
             "remote_as": planned(gateway.asn),
             "description": gateway.name,
-            **_session_options(container, shared),
+            **_options(container, shared),
             "families": [_policies(family, policies.PUBLISHED, policy_name(container), shared)],
         }
         for family in container.addresses

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FailoverTestPath,
     FailoverTestPathTunnel,
@@ -40,7 +41,7 @@ def failover_variables(node: Node, shared: Context) -> FailoverTestVariables:
 def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     other = link.other(end)
     name = end.interface
-    address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if _is_address(other.endpoint) else ""
+    address = f"{_FAMILY_WORD[link.outer or 'ipv4']} daddr {other.endpoint} " if other.endpoint and is_address(other.endpoint) else ""
     if link.kind.failover == "gre_header":
         return {"name": name, "protocol": "gre", "match": [f"{address}meta l4proto gre {_in_gre(link)}"]}
     unit, protocol = planned(tunnel_unit(link, end)), link.options.protocol
@@ -63,7 +64,3 @@ def _in_gre(link: Link) -> str:
     """Return what tells a GRE tunnel's header from that of another one between the same addresses: the flag and the key behind it (RFC 2890, 2)."""
     key = link.options.key
     return "@th,2,1 0" if key is None else f"@th,2,1 1 @th,32,32 {key}"
-
-
-def _is_address(endpoint: str | None) -> bool:
-    return endpoint is not None and (":" in endpoint or endpoint.replace(".", "").isdigit())

@@ -20,18 +20,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrStaticRoute,
     FrrVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Bfd, Bgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import (
-    SessionOptions,
-    bfd_profiles,
-    gateway_neighbors,
-    policy,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import hides_steering, reinjection_routes, steering_neighbor
 
 # What FRR takes for a route without one.
@@ -258,24 +253,11 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             "remote_as": planned(other.node.asn),
             "description": other.node.name,
             **options,
-            **_session_options(link, settings, shared.intent.settings.bfd),
+            **session_options(link.options.bfd, shared),
             "families": [policy],
         }
         found.append(((address.version, address.value), entry))
     return found
-
-
-def _session_options(link: Link, settings: Bgp, bfd: Bfd) -> SessionOptions:
-    entry: SessionOptions = {}
-    if settings.password_variable is not None:
-        entry["password"] = secret(settings.password_variable)
-    if bfd.enabled and link.options.bfd:
-        entry["bfd_profile"] = bfd.profile
-    if settings.keepalive is not None:
-        entry["keepalive"] = settings.keepalive
-    if settings.holdtime is not None:
-        entry["holdtime"] = settings.holdtime
-    return entry
 
 
 def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Context, *, with_bgp: bool) -> list[FrrOspf]:

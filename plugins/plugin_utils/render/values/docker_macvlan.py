@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     DockerMacvlanNetworkSubnet,
     HostVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
 # What keeps the daemon away from the network. Forwarding is set by role sysctl before Docker starts, and is nobody else's affair.

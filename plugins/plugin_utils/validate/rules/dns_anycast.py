@@ -13,8 +13,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     host_address_problems,
     name_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import way_back_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
     FAMILY_DEFAULT,
     Host,
-    vrf_text,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import names_of, reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.sysctl import tcp_l3mdev_accept

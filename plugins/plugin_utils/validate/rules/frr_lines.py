@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import OPENING, PLACEHOLDER
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show, unknown
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show, unknown, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, line_problems, twice
 
 _MOST_SECTIONS = 4

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import names_of, reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, twice

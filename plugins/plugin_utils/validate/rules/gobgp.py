@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, bgp_timer_problems
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import (
     asn_problems,
     password_problems,

@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import (
+    entries_of,
+    interface_mtu_problems,
+    made_by_daemon_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, parse_address, twice
 
 _SECRET_LENGTH = 16
@@ -37,20 +40,10 @@ def l2tp_problems(host: Host) -> Iterator[Problem]:
 
 
 def _name(host: Host, tunnel: View) -> Iterator[Problem]:
-    name = tunnel.text("name")
-    if name is None:
-        return
-    yield from name_problems(tunnel.at("name"), name, link_type("l2tp_ipsec").names)
-    if name in host.all_vrfs:
-        yield tunnel.problem("name", "is the name of a VRF", "choose another name for the interface")
-    for other in host.root.views("vrf_interfaces"):
-        if other.text("name") != name:
-            continue
-        for key in ("kind", "mtu", "mac"):
-            if other.given(key):
-                yield other.problem(key, f"does not fit: role l2tp_ipsec makes {name}", "leave the key out here")
+    yield from made_by_daemon_problems(host, tunnel, "l2tp_ipsec", ("kind", "mtu", "mac"))
+    for other in entries_of(host, tunnel.text("name") or ""):
         if not other.flag("dynamic"):
-            yield Problem(other.at("dynamic"), "must be true", hint=f"{name} comes and goes with its session")
+            yield Problem(other.at("dynamic"), "must be true", hint=f"{tunnel.text('name')} comes and goes with its session")
 
 
 def _ends(tunnel: View) -> Iterator[Problem]:

@@ -12,13 +12,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     FAMILY,
     PORTS,
     detection_problems,
-    name_problems,
     ping_restart_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import interface_mtu_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import (
+    entries_of,
+    interface_mtu_problems,
+    made_by_daemon_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, is_host_name, parse_address, twice
 
 # Defaults of the role that rules depend on; a unit test keeps them equal to the argument specs.
@@ -46,19 +49,12 @@ def _transport(tunnel: View) -> str:
 
 
 def _name(host: Host, tunnel: View) -> Iterator[Problem]:
+    yield from made_by_daemon_problems(host, tunnel, "openvpn", ("kind", "mtu"))
     name = tunnel.text("name")
     if name is None:
         return
-    yield from name_problems(tunnel.at("name"), name, link_type("openvpn").names)
-    if name in host.all_vrfs:
-        yield tunnel.problem("name", "is the name of a VRF", "choose another name for the interface")
-    for other in host.root.views("vrf_interfaces"):
-        if other.text("name") != name:
-            continue
-        for key in ("kind", "mtu"):
-            if other.given(key):
-                yield other.problem(key, f"does not fit: role openvpn makes {name}", "leave the key out here")
-        unit = f"openvpn-{tunnel.text('role')}@{name}.service"
+    unit = f"openvpn-{tunnel.text('role')}@{name}.service"
+    for other in entries_of(host, name):
         if other.text("unit") not in (None, unit):
             yield other.problem("unit", f"does not make {name}", f"write {unit}")
     for wireguard in host.root.views("wireguard_interfaces"):

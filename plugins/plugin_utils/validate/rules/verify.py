@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, mtu_range
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf import any_vrf_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, address_problems, network_problems, parse_address
 

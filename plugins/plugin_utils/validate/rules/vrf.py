@@ -19,12 +19,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     table_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, unknown, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
     Host,
     OwnAddress,
-    vrf_text,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
@@ -137,6 +136,32 @@ def interface_mtu_problems(host: Host, view: View, most: int = LARGEST_MTU) -> I
     if mtu is not None:
         families = {FAMILY[version] for version in host.families.get(view.text("name") or "", ())}
         yield from mtu_problems(view.at("mtu"), mtu, families, most=most)
+
+
+def entries_of(host: Host, name: str) -> list[View]:
+    """Return the entries of vrf_interfaces for an interface."""
+    return [view for view in host.root.views("vrf_interfaces") if view.text("name") == name]
+
+
+def made_by_daemon_problems(host: Host, tunnel: View, role: str, keys: tuple[str, ...]) -> Iterator[Problem]:
+    """Report what is wrong with the name of a tunnel that the daemon of another role makes, and with its entries of role vrf.
+
+    Parameters:
+        host: the variables.
+        tunnel: with its ``name``.
+        role: the role whose variable has it.
+        keys: of vrf_interfaces, that belong to the role.
+    """
+    name = tunnel.text("name")
+    if name is None:
+        return
+    yield from name_problems(tunnel.at("name"), name, link_type(role).names)
+    if name in host.all_vrfs:
+        yield tunnel.problem("name", "is the name of a VRF", "choose another name for the interface")
+    for other in entries_of(host, name):
+        for key in keys:
+            if other.given(key):
+                yield other.problem(key, f"does not fit: role {role} makes {name}", "leave the key out here")
 
 
 def _frr_interfaces(host: Host) -> Iterator[Problem]:

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBfdProfile,
     FrrBgp,
@@ -22,7 +23,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Variables,
     Verdict,
     canonical_address,
-    canonical_prefix,
     duration,
     family_of,
     same,
@@ -171,7 +171,7 @@ def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
     ledger.judge(f"{title} address families", command, "bgp", families)
     ledger.judge(f"{title} TCP password", command, "bgp", password)
     source = neighbor.get("update_source")
-    if source and _is_address(source):
+    if source and is_address(source):
         ledger.judge(
             f"{title} source address",
             command,
@@ -258,11 +258,3 @@ def check_static(ledger: Ledger, route: FrrStaticRoute) -> None:
     # Several routes to one prefix differ in their next hops only.
     name = f"Route {vrf} {prefix} static {wanted}"
     ledger.judge(name, f"vtysh -c 'show ip{option} route vrf {vrf} {prefix}'", "rib frr_missed", installed)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

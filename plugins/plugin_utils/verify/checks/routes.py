@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyRoute, VrfDefaultRoute
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, MAIN_TABLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
@@ -15,7 +16,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     Variables,
     Verdict,
-    canonical_prefix,
     family_of,
     tables_of,
 )

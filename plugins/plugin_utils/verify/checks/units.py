@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of
@@ -102,7 +103,7 @@ def running(unit: str, found: Mapping[str, Any] | None) -> Verdict:
 def manager_off(live: Units) -> Verdict:
     """Test that NetworkManager does not run; it would take the interfaces away from the other units."""
     state = live.get(NETWORK_MANAGER, {}).get("ActiveState", "inactive")
-    if state in ("active", "activating", "reloading"):
+    if state in RUNNING:
         return False, f"found {state}, expected it off: it changes interfaces on its own"
     return True, str(state)
 

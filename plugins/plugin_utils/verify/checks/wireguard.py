@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import WireguardInterface, WireguardInterfacePeer
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     Variables,
     Verdict,
-    canonical_prefix,
     duration,
     same,
     same_set,

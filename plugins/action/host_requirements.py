@@ -1,0 +1,33 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action plugin of xuegao.net.host_requirements: judge on the controller whether a host brings what its variables ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, host_requirements
+
+
+class ActionModule(ActionBase):
+    """Judge the host at hand."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the task's result: failed when a requirement is not met."""
+        known = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, known)
+        _checked, options = self.validate_argument_spec(argument_spec={"host": {"type": "dict", "required": True}})
+        given = {name: plain(self._templar.template(known[name])) for name in sorted(ASKED) if name in known}
+        unmet = host_requirements(options["host"], given)
+        result.update(changed=False, msg="Kernel and tools are as the variables ask for.")
+        if unmet:
+            begin = f"{known['inventory_hostname']} does not meet {len(unmet)} requirement(s). Nothing was changed on it."
+            result.update(failed=True, msg="".join(f"{line}\n" for line in (begin, *(f"- {sentence}" for sentence in unmet))))
+        return result

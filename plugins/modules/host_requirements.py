@@ -1,0 +1,45 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin of the same name, which runs on the controller alone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_requirements
+short_description: Check kernel and tools of a host before it is changed
+version_added: 0.1.0
+description:
+  - Compares what module M(xuegao.net.host_facts) has found on a host with what the host's variables ask for - kernel modules for its tunnels and interfaces,
+    systemd, and no NetworkManager that takes interfaces away.
+  - Refuses as well to take away the last object that a role has made on the host, unless C(xgn_remove_all), or the role's own variable, says that this is
+    meant.
+  - Reads the variables of this collection's roles that the host has; those it does not use may be absent. Makes no remote call.
+options:
+  host:
+    description: The fact C(xgn_host).
+    type: dict
+    required: true
+extends_documentation_fragment:
+  - xuegao.net.attributes.no_diff
+author:
+  - xuegao.net maintainers (@xuegao)
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  xuegao.net.host_facts:
+
+- name: Check kernel and tools
+  xuegao.net.host_requirements:
+    host: "{{ xgn_host }}"
+"""
+
+RETURN = r"""
+msg:
+  description: How many requirements are not met, and a line with the remedy for each.
+  returned: always
+  type: str
+  sample: |
+    r1 does not meet 1 requirement(s). Nothing was changed on it.
+    - WireGuard is in the kernel since 5.6; this kernel is 4.19.0-27-amd64. Remedy: install the distribution's current kernel and reboot.
+"""

@@ -1,0 +1,45 @@
+"""Action host_requirements: what a host lacks is refused on the controller, by the host's own variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.xuegao.net.plugins.action.host_requirements import ActionModule
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED
+
+Act = Callable[..., dict[str, Any]]
+FEATURES = dict.fromkeys(JUDGED, "module")
+HOST = {"os_family": "Debian", "systemd": True, "network_manager": False, "kernel": "6.12.41", "kernel_features": FEATURES, "recorded": {}}
+
+
+def judged(act: Act, host: dict[str, Any], **variables: Any) -> dict[str, Any]:
+    return act(ActionModule, {"host": {**HOST, **host}}, {"inventory_hostname": "r1", **variables}, check=True)
+
+
+def test_a_host_that_brings_everything_passes(act: Act) -> None:
+    result = judged(act, {}, wireguard_interfaces=[{"name": "wg0"}])
+    assert result == {"changed": False, "msg": "Kernel and tools are as the variables ask for."}
+
+
+def test_all_that_is_lacking_is_told_at_once(act: Act) -> None:
+    result = judged(act, {"systemd": False, "kernel_features": FEATURES | {"vrf": "missing"}}, vrf_vrfs=[{"name": "CORE", "table": 200}])
+    assert result["failed"]
+    first, *lines = result["msg"].splitlines()
+    assert first == "r1 does not meet 2 requirement(s). Nothing was changed on it."
+    assert set(result) == {"changed", "failed", "msg"}, "printed once"
+    assert [line.split(",")[0] for line in lines] == [
+        "- systemd is not running as PID 1",
+        "- VRF needs the kernel module vrf; this kernel is 6.12.41",
+    ]
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES.values() if role.removes], ids=lambda role: role.name)
+def test_a_roles_last_object_goes_with_a_plain_yes_only(act: Act, role: Any) -> None:
+    host = {"recorded": {role.name: ["unit x.service"]}}
+    assert f"set {role.remove_all}: true" in judged(act, host)["msg"]
+    yes: list[dict[str, Any]] = [{role.remove_all: True}, {"xgn_remove_all": [role.name]}, *([dict([role.absent])] if role.absent else [])]
+    for said in yes:
+        assert "failed" not in judged(act, host, **said), said
