@@ -85,11 +85,12 @@ def _own_rule(path: Place, text: str) -> Iterator[Problem]:
         depth += {"{": 1, "}": -1}.get(character, 0)
         if depth < 0:
             break
-    if not text.strip() or not text.isprintable():
-        yield Problem(path, "is not one line of text", show(text), "write each rule as an entry of the list")
+    if not bare.strip() or not text.isprintable():
+        yield Problem(path, "is no rule of one line", show(text), "write each rule as an entry of the list")
     elif depth or '"' in bare:
         yield Problem(path, "has a bracket or quotation mark without its other half", show(text), "write one whole rule")
-    elif ";" in bare or "#" in bare or bare.split()[0] in _STATEMENTS:
+    # At the end of a line, nft takes the next one for a part of it.
+    elif any(character in bare for character in ";#\\") or bare.split()[0] in _STATEMENTS:
         yield Problem(
             path,
             "is more than a rule",

@@ -72,6 +72,7 @@ MODELLED = (
         _NEIGHBOR + r"(remote-as|description|bfd|password|passive|ebgp-multihop|ttl-security|timers \d|update-source)\b",
         "frr_bgp[].neighbors",
     ),
+    Modelled(_BGP, r"no neighbor \S+\Z", "frr_bgp[].neighbors"),
     Modelled(_FAMILY, r"(no )?network ", "frr_bgp[].networks"),
     Modelled(_FAMILY, r"(no )?redistribute (connected|kernel|ospf|ospf6|static)\b", "frr_bgp[].redistribute"),
     Modelled(_FAMILY, r"(no )?maximum-paths ", "frr_bgp[].maximum_paths"),
@@ -152,7 +153,7 @@ def _section(host: Host, entry: View) -> Iterator[Problem]:
         yield Problem(entry.at("section"), f"has {len(openings)} parts", hint=f"FRR's sections are at most {_MOST_SECTIONS} deep")
     for path, text in openings:
         yield from line_problems(path, text)
-        if text.split(" ")[0] in _COMMANDS or text.startswith("!"):
+        if text.split(" ")[0] in {"no", *_COMMANDS} or text.startswith("!"):
             yield Problem(path, "opens no section", show(text), "write what opens one, for example router bgp 65503 vrf CORE")
     if openings:
         yield from _daemon(host, *openings[0])
@@ -180,8 +181,13 @@ def _line(host: Host, path: Place, text: str, section: list[str]) -> Iterator[Pr
         return
     inner = section[-1] if section else ""
     for opened_in, opening in _OPENING:
-        if (re.match(opened_in, inner) if opened_in else not section) and re.match(opening, plain):
+        if not (re.match(opened_in, inner) if opened_in else not section):
+            continue
+        if re.match(opening, plain):
             yield Problem(path, "opens a section", show(text), "name it in the key section of an entry of its own")
+        # FRR would take all of it from the running configuration before anybody could see that the file says something else.
+        elif re.match(opening, plain.removeprefix("no ")):
+            yield Problem(path, "takes a whole section away", show(text), "take it from what declares it; own lines add")
     for modelled in MODELLED:
         if re.match(modelled.section, inner) and re.match(modelled.line, plain):
             yield Problem(path, "is said by another option", show(text), f"write it there: {modelled.option}")
