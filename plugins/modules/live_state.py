@@ -95,6 +95,10 @@ options:
     description: Read which TCP sockets listen.
     type: bool
     default: false
+  configuration:
+    description: Read FRR's running configuration, wg-quick's files and the names of nft's tables, with a name in place of each secret.
+    type: bool
+    default: false
   boot_plot:
     description: Return the timeline of the boot as SVG.
     type: bool
@@ -189,7 +193,7 @@ state:
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(ownership), C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
-      C(anycast), C(listening) and C(pings), as far as they were asked
+      C(anycast), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
   returned: always
@@ -200,6 +204,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_configuration import gather_configuration
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_frr_lines import gather_frr_lines
@@ -239,6 +244,7 @@ ARGUMENTS = {
     "filter": {"type": "str", "default": ""},
     "anycast": {"type": "bool", "default": False},
     "listening": {"type": "bool", "default": False},
+    "configuration": {"type": "bool", "default": False},
     "boot_plot": {"type": "bool", "default": False},
     "pings": {**DICTS, "options": PING},
     "wait": {"type": "int", "default": 0},
@@ -279,6 +285,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["anycast"] = gather_anycast(gatherer)
     if asked["listening"]:
         state["listening"] = gather_listening(gatherer)
+    if asked["configuration"]:
+        state.update(gather_configuration(gatherer))
     state["ownership"] = gather_ownership(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
