@@ -31,7 +31,7 @@ OWN_CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)*", re.MULTILINE)
 COLLECTION = "Modules, filters, plugins, roles"
 COLLECTION_TITLE = re.compile(r"^Xuegao\.Net\n=+$", re.MULTILINE)
 GUIDES = (
-    "getting-started terms planner overrides validation validation-rules verify troubleshooting filters maintenance steering unmanaged-peers containers"
+    "getting-started terms planner overrides adopt validation validation-rules verify troubleshooting filters maintenance steering unmanaged-peers containers"
     " failover-test way-back frr-from-source architecture lab testing"
 ).split()
 CONTENTS = """

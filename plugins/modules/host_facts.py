@@ -76,6 +76,7 @@ ansible_facts:
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
+        - V(owners) (what somebody else has made under names that a role would write, in the same form),
         - V(settled) (those of the units that run, start at boot, and are as systemd has read them).
       type: dict
     xgn_way_back:
@@ -107,6 +108,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.owners import owners_objects
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -216,6 +218,7 @@ def main() -> None:
     kernel = platform.release()
     packages = installed_packages(module, family)
     systemd = os.path.isdir("/run/systemd/system")
+    known = recorded(module.warn)
     facts: dict[str, Any] = {
         "os_family": family,
         "distribution": release.get("ID", ""),
@@ -229,7 +232,8 @@ def main() -> None:
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": systemd,
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
-        "recorded": recorded(module.warn),
+        "recorded": known,
+        "owners": owners_objects(known),
         "settled": settled_units(module, module.params["units"]) if systemd else [],
     }
     try:

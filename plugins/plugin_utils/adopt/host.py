@@ -11,10 +11,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr import describe_frr
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.interfaces import Links, describe_interfaces, describe_routes, vrfs_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.wireguard import describe_wireguard
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 
 FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
 # What module live_state is asked for.
-ASKED: Mapping[str, Any] = {"frr": False, "vxlan": True, "gre": True, "sysctls": list(FORWARDING), "configuration": True}
+ASKED: Mapping[str, Any] = {
+    "frr": False,
+    "sysctls": list(FORWARDING),
+    "configuration": True,
+    **{kind.name: True for kind in TUNNELS if kind.made_as},
+}
 _OURS = "xgn"
 
 

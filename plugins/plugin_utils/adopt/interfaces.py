@@ -10,12 +10,18 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU, LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, link_type
 
 Links = Mapping[str, Mapping[str, Any]]
 # Kinds that role vrf makes.
 _MADE = ("bridge", "dummy", "macvlan", "vlan")
-_GRE_KINDS = ("gre", "ip6gre")
+# Those of tunnels that options describe: what role vrf makes without a daemon, and WireGuard.
+_TUNNEL_KINDS = frozenset(
+    name
+    for kind in (link_type("wireguard"), *(kind for kind in TUNNELS if kind.made_as))
+    for name in (kind.kernel_kind, kind.kernel_kind_ipv6)
+    if name
+)
 # Of kinds that are described, but these are some program's own.
 _OF_PROGRAMS = re.compile(r"docker\d+|br-[0-9a-f]{12}|virbr\d+|lxcbr\d+|lxdbr\d+|podman\d+|cni\d+")
 # Devices that the kernel makes with a module, for all that are made later.
@@ -87,7 +93,7 @@ def describe_routes(routes: Sequence[Mapping[str, Any]], links: Links, found: De
 
 
 def _is_described(kind: str | None) -> bool:
-    return kind in (None, *_MADE, *_GRE_KINDS, "vxlan", "wireguard")
+    return kind is None or kind in _MADE or kind in _TUNNEL_KINDS
 
 
 def _made(link: Mapping[str, Any], links: Links) -> dict[str, Any]:

@@ -384,6 +384,7 @@ class FrrVariables(TypedDict):
     frr_lines: NotRequired[list[FrrLine]]
     frr_secrets: NotRequired[dict[str, Any]]
     frr_daemons: NotRequired[list[str]]
+    frr_adopt: NotRequired[bool]
     frr_hostname: NotRequired[str]
     frr_forwarding: NotRequired[bool]
     frr_log_level: NotRequired[str]
@@ -689,6 +690,7 @@ class WireguardVariables(TypedDict):
     wireguard_remove_unlisted: NotRequired[bool]
     wireguard_install_method: NotRequired[str]
     wireguard_artifact: NotRequired[str]
+    wireguard_adopt: NotRequired[bool]
     wireguard_remove_all: NotRequired[bool]
 
 

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.owners import refusal as owners_refusal
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
@@ -34,10 +36,13 @@ JUDGED = frozenset(
     - {""}
 )
 
+# Roles that take over what somebody else has made, when that is said.
+_ADOPTED = ("wireguard", "frr")
 # The variables of a host that the rules look at. Those that it has not count as not given.
 ASKED = frozenset(
     {
-        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_remove_all"),
+        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_adopt", "xgn_remove_all"),
+        *(f"{role}_adopt" for role in _ADOPTED),
         *("frr_bgp", "sysctl_tcp_l3mdev_accept", "vrf_interfaces", "vrf_vrfs"),
         *(kind.variable for kind in TUNNELS),
         *(name for role in ROLES.values() if role.removes for name in (*role.declares, *role.absent[:1], role.remove_all)),
@@ -75,7 +80,22 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
             "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
         )
     problems += _kernel_problems(host, variables)
+    problems += _owners_problems(host.get("owners", {}), variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
+
+
+def _owners_problems(owners: Mapping[str, Sequence[str]], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over."""
+    allowed = variables.get("xgn_adopt") or []
+    problems = []
+    for name in _ADOPTED:
+        items = list(owners.get(name, []))
+        if name == "wireguard":
+            listed = {str(entry.get("name")) for entry in variables.get("wireguard_interfaces") or []}
+            items = [item for item in items if PurePath(item.partition(" ")[2]).name.removesuffix(".conf") in listed]
+        if items and ROLES[name].is_wanted(variables) and not (variables.get(f"{name}_adopt") or name in allowed):
+            problems.append(owners_refusal(name, items))
+    return problems
 
 
 def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules
 CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
 """Variables beside those of the roles that the rules read."""
 # Where something is on the controller says nothing of a host, nor does what allows or asks for one step of one run.
-_OF_A_RUN = ("_key_registry", "_remove_all", "_rotate_keys")
+_OF_A_RUN = ("_adopt", "_key_registry", "_remove_all", "_rotate_keys")
 # Roles that leave nothing on a host. Of their variables those say something of it that come with its plan.
 _PLANNED = frozenset({"failover_test_paths", "verify_reach", "verify_reserves", "verify_routes", "verify_site"})
 

@@ -43,3 +43,33 @@ def test_a_roles_last_object_goes_with_a_plain_yes_only(act: Act, role: Any) -> 
     yes: list[dict[str, Any]] = [{role.remove_all: True}, {"xgn_remove_all": [role.name]}, *([dict([role.absent])] if role.absent else [])]
     for said in yes:
         assert "failed" not in judged(act, host, **said), said
+
+
+CONF = "file /etc/wireguard/wg0.conf"
+
+
+@pytest.mark.parametrize(
+    ("owners", "variables", "refused"),
+    [
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}]}, CONF),
+        ({"wireguard": ["interface wg0", "interface wg7"]}, {"wireguard_interfaces": [{"name": "wg0"}]}, "interface wg0"),
+        # What nobody declares is nobody's business here.
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg1"}]}, ""),
+        ({"wireguard": [CONF]}, {}, ""),
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "xgn_adopt": ["frr"]}, CONF),
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "xgn_adopt": ["wireguard"]}, ""),
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "wireguard_adopt": True}, ""),
+        ({"frr": ["file /etc/frr/frr.conf"]}, {}, "file /etc/frr/frr.conf"),
+        ({"frr": ["file /etc/frr/frr.conf"]}, {"xgn_adopt": ["frr"]}, ""),
+    ],
+)
+def test_what_somebody_else_has_made_is_refused_until_it_may_be_taken_over(
+    act: Act, owners: dict[str, list[str]], variables: dict[str, Any], refused: str
+) -> None:
+    result = judged(act, {"owners": owners}, **variables)
+    if not refused:
+        assert "failed" not in result
+    else:
+        (role,) = owners
+        assert f"- {refused} would be rewritten by role {role}, and somebody else has made that. " in result["msg"]
+        assert f"set {role}_adopt: true, or xgn_adopt: [{role}]" in result["msg"] and "wg7" not in result["msg"]
