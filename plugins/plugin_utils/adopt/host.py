@@ -9,7 +9,13 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr import describe_frr
-from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.interfaces import Links, describe_interfaces, describe_routes, vrfs_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.interfaces import (
+    WIREGUARD,
+    Links,
+    describe_interfaces,
+    describe_routes,
+    vrfs_of,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.wireguard import describe_wireguard
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 
@@ -35,17 +41,23 @@ def describe(state: Mapping[str, Any]) -> Description:
         return nothing
 
     links: Links = data("links", {})
-    own = describe_interfaces(links, data("vxlan", {}), data("gre", {}), found)
-    describe_routes(data("routes", []), links, found)
     wireguard = data("wireguard_configuration", {"files": {}, "keys": []})
-    living = {name: link for name, link in links.items() if link["kind"] == "wireguard"}
-    describe_wireguard(data("wireguard", {}) if living else {}, wireguard["files"], wireguard["keys"], links, found)
+    # A host without wg has nothing to be asked for.
+    needed = wireguard["files"] or any(link["kind"] == WIREGUARD for link in links.values())
+    living = data("wireguard", {}) if needed or state["wireguard"]["error"] is None else {}
+    own = describe_interfaces(links, data("vxlan", {}), data("gre", {}), living, found)
+    describe_routes(data("routes", []), links, found)
+    describe_wireguard(living, wireguard["files"], wireguard["keys"], links, found)
     frr = data("frr_configuration", None)
     if frr is not None:
         describe_frr(frr["running"], frr["daemons"], vrfs_of(links), found)
     _addresses(own, links, found)
-    if frr is not None and "0" in data("sysctl", {}).values():
+    forwarding = data("sysctl", {})
+    if set(forwarding.values()) == {"0"}:
         found.variables["sysctl_ip_forward"] = False
+    else:
+        for name in (name for name, value in forwarding.items() if value == "0"):
+            found.leave(f"{name} = 0", "role sysctl switches forwarding of both families on, or with sysctl_ip_forward: false both off")
     for table in data("tables", []):
         family, name = table.split()
         if name.partition("_")[0] != _OURS:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
@@ -26,6 +26,7 @@ _TUNNEL_KINDS = frozenset(
 _OF_PROGRAMS = re.compile(r"docker\d+|br-[0-9a-f]{12}|virbr\d+|lxcbr\d+|lxdbr\d+|podman\d+|cni\d+")
 # Devices that the kernel makes with a module, for all that are made later.
 _OF_THE_KERNEL = frozenset({"gre0", "gretap0", "erspan0", "ip6gre0", "ip6tnl0", "tunl0", "sit0", "ip_vti0", "ip6_vti0"})
+WIREGUARD = link_type("wireguard").kernel_kind
 _UNITS = {kind.kernel_kind: kind.unit for kind in TUNNELS if kind.unit}
 _BY_HAND = ("static", "boot")
 _DEFAULT = ("0.0.0.0/0", "::/0")
@@ -39,18 +40,21 @@ def vrfs_of(links: Links) -> dict[str, str]:
     return {**inside, **{name: name for name in vrfs}}
 
 
-def describe_interfaces(links: Links, vxlans: Mapping[str, Any], gres: Mapping[str, Any], found: Description) -> list[str]:
+def describe_interfaces(
+    links: Links, vxlans: Mapping[str, Any], gres: Mapping[str, Any], wireguards: Collection[str], found: Description
+) -> list[str]:
     """Describe what the kernel has. Returns the names of the interfaces whose addresses are the network's business and not their owner's.
 
     Parameters:
         links, vxlans, gres: parts of the same names of the live state.
+        wireguards: the WireGuard interfaces; one of a program is a tun device to the kernel.
         found: gets the variables, and what they do not say.
     """
     vrfs, entries, described = [], [], []
     by_index = sorted(links, key=lambda name: links[name]["index"] or 0)
     for name in by_index:
         link = links[name]
-        kind, master = link["kind"], link["master"]
+        kind, master = WIREGUARD if name in wireguards else link["kind"], link["master"]
         if name == LOOPBACK_DEVICE or name in _OF_THE_KERNEL:
             continue
         if kind == "vrf":

@@ -328,7 +328,6 @@ def test_what_others_made_is_described_and_what_no_variable_says_is_named() -> N
             {"name": "wg0", "addresses": ["10.8.0.1/24"]},
         ],
         "frr_ospf": [{"vrf": "blue", "router_id": "10.1.0.1", "interfaces": [{"name": "br0", "area": "0"}]}],
-        "sysctl_ip_forward": False,
     }
     assert found.secrets == {"adopted_2": "preshared key of branch on wg0", "adopted_wg9_1": "preshared key of peer1 on wg9"}
     assert [item.what for item in found.left] == [
@@ -344,9 +343,30 @@ def test_what_others_made_is_described_and_what_no_variable_says_is_named() -> N
         "/etc/wireguard/wg0.conf, DNS",
         "/etc/wireguard/wg0.conf, Table = auto",
         "interface wg9",
+        "net.ipv6.conf.all.forwarding = 0",
         "nft table inet filter",
         "nft table ip nat",
     ]
+
+
+def test_a_host_that_forwards_nothing_goes_on_so() -> None:
+    off = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
+    assert describe(state(sysctl=off)).variables == {"sysctl_ip_forward": False}
+
+
+def test_an_interface_of_wireguards_program_is_described_and_one_that_answers_nobody_is_named() -> None:
+    links = {"wg0": link(3, "tun", mtu=1420, addresses=[address("10.8.0.1/24")]), "tun1": link(4, "tun")}
+    live = {"wg0": {"listen_port": 51820, "fwmark": 0, "peers": {}}}
+    found = describe(state(links=links, wireguard=live, wireguard_configuration={"files": {}, "keys": ["wg0"]}))
+    assert found.variables == {
+        "vrf_interfaces": [{"name": "wg0", "unit": "wg-quick@wg0.service"}],
+        "wireguard_interfaces": [{"name": "wg0", "mtu": 1420, "listen_port": 51820, "peers": []}],
+        "frr_interfaces": [{"name": "wg0", "addresses": ["10.8.0.1/24"]}],
+    }
+    assert [item.what for item in found.left] == ["interface tun1"]
+    silent = part(error="wg is not installed")
+    assert describe({**state(), "wireguard": silent}).left == []
+    assert [item.what for item in describe({**state(links={"wg0": link(3, "wireguard")}), "wireguard": silent}).left] == ["command"]
 
 
 def test_a_part_that_cannot_be_read_is_named_and_the_others_are_described() -> None:
