@@ -11,6 +11,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.host import ASKED, describe
+from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import router_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
@@ -38,34 +39,41 @@ class ActionModule(ActionBase):
         if answer.get("failed") or answer.get("unreachable") or "state" not in answer:
             return {**result, **answer, "failed": True, "msg": f"the host could not be read: {answer.get('msg')}"}
         found = describe(answer["state"])
+        router = router_of(answer["state"], found)
         refused = [
             str(problem)
             for problem in variable_problems(found.variables, SPECS)
             if not _is_template(_value_at(found.variables, problem.path))
         ]
         base = Path(options["directory"] or DESCRIPTIONS / name_of_run(known)).absolute()
-        path = base / f"{host}.yml"
+        path = base / "host_vars" / f"{host}.yml"
         text = text_of(host, found, refused)
-        try:
-            changed = not path.is_file() or path.read_text(encoding="utf-8") != text
-            if changed and not self._task.check_mode:
-                base.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise AnsibleError(f"cannot write {path}: {error.strerror or error}") from None
+        changed = written(path, text, write=not self._task.check_mode)
         where = "not written: check mode" if self._task.check_mode else f"written to {path}"
         counts = f"{len(found.variables)} variables, {len(found.secrets)} secrets, {len(found.left)} things left, {len(refused)} mistakes"
         result.update(
             changed=changed,
             msg=f"{host}: {counts}; {where}",
             path=str(path),
-            variables=found.variables,
             left=[str(item) for item in found.left],
             secrets=found.secrets,
+            router={"variables": found.variables, "public_keys": dict(router.public_keys), "uplink": dict(router.uplink)},
             mistakes=refused,
             diff={"prepared": text},
         )
         return result
+
+
+def written(path: Path, text: str, *, write: bool) -> bool:
+    """Write a file of a description; returns whether it was another one. write: not in check mode."""
+    try:
+        changed = not path.is_file() or path.read_text(encoding="utf-8") != text
+        if changed and write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AnsibleError(f"cannot write {path}: {error.strerror or error}") from None
+    return changed
 
 
 def text_of(host: str, found: Description, refused: list[str]) -> str:
@@ -84,8 +92,13 @@ def text_of(host: str, found: Description, refused: list[str]) -> str:
     )
     for title, lines in sections:
         if lines:
-            text += "".join(f"{line}\n" for line in (f"# {title}", *(f"#   {line}" for line in lines)))
+            text += "".join(f"{printable(line)}\n" for line in (f"# {title}", *(f"#   {line}" for line in lines)))
     return text
+
+
+def printable(line: str) -> str:
+    """Return a remark that stays on its line, whatever a host has said."""
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _value_at(value: Any, place: Place) -> Any:

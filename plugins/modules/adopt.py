@@ -17,7 +17,7 @@ description:
 author: xuegao.net maintainers (@xuegao)
 options:
   directory:
-    description: Where to write C(HOST.yml), on the controller. C(build/adopt) below the working directory, and in it the inventory's name, when not given.
+    description: Where to write C(host_vars/HOST.yml), on the controller. C(build/adopt) below the working directory, and in it the inventory's name, when not given.
     type: path
 extends_documentation_fragment:
   - xuegao.net.attributes
@@ -34,8 +34,10 @@ path:
   description: The file.
   returned: success
   type: str
-variables:
-  description: What describes the host. A secret is a template of the variable that its owner gives it.
+router:
+  description:
+    - C(variables) are what describes the host; a secret is a template of the variable that its owner gives it. C(public_keys) of WireGuard by interface,
+      and C(uplink), are for M(xuegao.net.adopt_network).
   returned: success
   type: dict
 left:

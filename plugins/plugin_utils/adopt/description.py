@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+# Of Jinja.
+_OPENINGS = ("{{", "{%", "{#")
 
 
 class Left(NamedTuple):
@@ -45,3 +49,24 @@ class Description:
         """Return the template that stands for a secret of the host. name: what stands for its value in what was read; equal values have one name."""
         self.secrets.setdefault(name, where)
         return "{{ " + name + " }}"
+
+    def without_templates(self) -> None:
+        """Leave what Ansible would take for a template and run on the controller: a host says it, and nobody has read it."""
+        ours = {"{{ " + name + " }}" for name in self.secrets}
+        kept = self._plain(self.variables, ours, ())
+        self.variables = kept if isinstance(kept, dict) else {}
+
+    def _plain(self, value: Any, ours: set[str], keys: tuple[Hashable, ...]) -> Any:
+        """Return a copy without templates; None for one itself."""
+        if isinstance(value, dict):
+            found = {key: self._plain(item, ours, (*keys, key)) for key, item in value.items()}
+            return {key: item for key, item in found.items() if item is not None}
+        if isinstance(value, list):
+            return [item for item in (self._plain(item, ours, keys) for item in value) if item is not None]
+        if isinstance(value, str) and value not in ours and any(opening in value for opening in _OPENINGS):
+            self.leave(
+                " / ".join(map(str, keys)) + f": {value}",
+                "Ansible would take it for a template; write it as an unsafe string, or otherwise",
+            )
+            return None
+        return value

@@ -62,6 +62,7 @@ def describe(state: Mapping[str, Any]) -> Description:
         family, name = table.split()
         if name.partition("_")[0] != _OURS:
             found.leave(f"nft table {family} {name}", "is somebody else's, and is never touched")
+    found.without_templates()
     return found
 
 

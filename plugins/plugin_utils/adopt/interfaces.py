@@ -29,7 +29,7 @@ _OF_THE_KERNEL = frozenset({"gre0", "gretap0", "erspan0", "ip6gre0", "ip6tnl0", 
 WIREGUARD = link_type("wireguard").kernel_kind
 _UNITS = {kind.kernel_kind: kind.unit for kind in TUNNELS if kind.unit}
 _BY_HAND = ("static", "boot")
-_DEFAULT = ("0.0.0.0/0", "::/0")
+DEFAULT = ("0.0.0.0/0", "::/0")
 
 
 def vrfs_of(links: Links) -> dict[str, str]:
@@ -86,7 +86,7 @@ def describe_routes(routes: Sequence[Mapping[str, Any]], links: Links, found: De
         vrf = vrf_of_table.get(route["table"])
         if vrf is None or route["protocol"] not in _BY_HAND:
             continue
-        if route["prefix"] in _DEFAULT and len(route["via"]) == len(route["dev"]) == 1:
+        if route["prefix"] in DEFAULT and len(route["via"]) == len(route["dev"]) == 1:
             defaults.append({"gateway": route["via"][0], "interface": route["dev"][0], "vrf": vrf})
         # That of the kernel's own, which it gives each VRF so that nothing leaves it for another table.
         elif route["type"] == "unicast":

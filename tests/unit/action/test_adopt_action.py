@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleError
-from ansible_collections.xuegao.net.plugins.action.adopt import ActionModule
+from ansible_collections.xuegao.net.plugins.action import adopt_network
+from ansible_collections.xuegao.net.plugins.action.adopt import ActionModule, printable
 
 Act = Callable[..., dict[str, Any]]
 RUNNING = """\
@@ -63,7 +64,7 @@ def adopt(act: Act, directory: Path, **more: Any) -> dict[str, Any]:
 
 def test_a_host_is_described_in_a_file(act: Act, tmp_path: Path) -> None:
     done = adopt(act, tmp_path / "new")
-    path = tmp_path / "new" / "edge.yml"
+    path = tmp_path / "new" / "host_vars" / "edge.yml"
     assert done["path"] == str(path) and done["changed"]
     assert done["msg"] == f"edge: 1 variables, 1 secrets, 2 things left, 3 mistakes; written to {path}"
     text = path.read_text(encoding="utf-8")
@@ -107,3 +108,24 @@ def test_a_directory_that_cannot_be_written_is_told(act: Act, tmp_path: Path) ->
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(AnsibleError, match=r"cannot write .*edge\.yml: "):
         adopt(act, tmp_path / "file")
+
+
+def test_what_several_hosts_are_is_the_beginning_of_an_intent(act: Act, tmp_path: Path) -> None:
+    variables = {"frr_interfaces": [{"name": "lo", "addresses": ["192.0.2.1/32"]}]}
+    routers = {"edge": {"variables": variables, "public_keys": {}, "uplink": {}}}
+    arguments = {"routers": routers, "directory": str(tmp_path)}
+    assert not act(adopt_network.ActionModule, arguments, {}, check=True)["msg"].endswith(str(tmp_path / "intent.yml"))
+    assert not list(tmp_path.iterdir())
+    done = act(adopt_network.ActionModule, arguments, {})
+    assert (done["changed"], done["msg"]) == (True, f"1 nodes, 0 links; written to {tmp_path / 'intent.yml'}")
+    assert yaml.safe_load((tmp_path / "intent.yml").read_text(encoding="utf-8")) == done["intent"]
+    assert done["intent"] == {"xgn_nodes": {"edge": {"id": 1, "loopback": {"ipv4": "192.0.2.1"}}}}
+    assert done["mistakes"] == []
+    # What a person has to add is told as a plan tells it.
+    routers["other"] = {"variables": {"frr_bgp": [{"asn": 23456, "neighbors": []}]}, "public_keys": {}, "uplink": {}}
+    more = act(adopt_network.ActionModule, arguments, {})
+    assert more["mistakes"] and all(problem.startswith("xgn_nodes.") for problem in more["mistakes"])
+
+
+def test_a_remark_stays_on_its_line() -> None:
+    assert printable("nft table inet a\nxgn_x: 1\x1b") == "nft table inet a?xgn_x: 1?"

@@ -7,36 +7,17 @@ from typing import Any
 
 import pytest
 import yaml
+from adopt_samples import GOLDEN, conf_of, routers
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.configuration import TOP, Configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr import describe_frr
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 
-ROOT = Path(__file__).resolve().parents[3]
-GOLDEN = ROOT / "tests" / "golden"
-SPECS = load_role_specs(ROOT / "roles")
+SPECS = load_role_specs(Path(__file__).resolve().parents[3] / "roles")
 # What frr.conf does not say: how it is installed, by which unit, and what is there for reading alone.
 UNSAID = {"frr_hostname", "frr_install_method", "frr_artifact", "frr_after_units", "frr_remove_all", "frr_way_back_seconds", "frr_daemons"}
 OPTIONS = {name: spec for name, spec in SPECS.options_of("frr").items() if name not in UNSAID}
-
-
-def routers() -> list[tuple[str, str]]:
-    """Network and name of each golden host that runs FRR."""
-    found = {(path.parts[-7], path.parts[-5]) for path in GOLDEN.glob("*/expected/*/files/etc/frr/frr.conf")}
-    for index in GOLDEN.glob("*/shared.yml"):
-        names = yaml.safe_load(index.read_text(encoding="utf-8"))
-        found.update((index.parent.name, path.partition("/")[0]) for path in names if path.endswith("/frr.conf"))
-    return sorted(found)
-
-
-def conf_of(network: str, host: str) -> str:
-    path = f"{host}/files/etc/frr/frr.conf"
-    own = GOLDEN / network / "expected" / path
-    if own.is_file():
-        return own.read_text(encoding="utf-8")
-    name: str = yaml.safe_load((GOLDEN / network / "shared.yml").read_text(encoding="utf-8"))[path]
-    return (GOLDEN / "shared" / name).read_text(encoding="utf-8")
 
 
 def comparable(value: Any, name: str = "") -> Any:
