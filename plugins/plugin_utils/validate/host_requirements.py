@@ -89,11 +89,12 @@ def _owners_problems(owners: Mapping[str, Sequence[str]], variables: Mapping[str
     allowed = variables.get("xgn_adopt") or []
     problems = []
     for name in _ADOPTED:
+        taken_over = variables.get(f"{name}_adopt") or name in allowed
         items = list(owners.get(name, []))
         if name == "wireguard":
             listed = {str(entry.get("name")) for entry in variables.get("wireguard_interfaces") or []}
             items = [item for item in items if PurePath(item.partition(" ")[2]).name.removesuffix(".conf") in listed]
-        if items and ROLES[name].is_wanted(variables) and not (variables.get(f"{name}_adopt") or name in allowed):
+        if items and not taken_over and ROLES[name].is_wanted(variables):
             problems.append(owners_refusal(name, items))
     return problems
 
