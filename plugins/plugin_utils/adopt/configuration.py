@@ -9,7 +9,7 @@ import re
 Section = tuple[str, ...]
 TOP: Section = ()
 # What opens a section even where nothing is in it, and older versions of FRR do not say that it ends.
-_ALWAYS = re.compile(r"(?:interface|vrf|router|route-map) \S")
+_ALWAYS = re.compile(r"(?:interface|vrf|router|route-map) \S|line vty")
 _END = re.compile(r"exit(?:-\S+)?|end|!")
 # FRR before 8 names the VRF of an interface, too.
 _INTERFACE = re.compile(r"(interface \S+) vrf \S+")

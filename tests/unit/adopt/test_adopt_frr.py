@@ -77,6 +77,8 @@ exit
 !
 interface eth1
 !
+line vty
+!
 access-list A seq 5 deny any
 !
 end
@@ -89,7 +91,7 @@ end
         (("router bgp 65001", "address-family ipv4 unicast"), ["network 192.0.2.0/24"]),
         (("key chain A", "key 1"), ["key-string <secret adopted_1>"]),
     ]
-    assert configuration.knows(("interface eth1",)) and configuration.knows(("pbr-map EMPTY seq 1",))
+    assert configuration.knows(("line vty",)) and configuration.knows(("interface eth1",)) and configuration.knows(("pbr-map EMPTY seq 1",))
     assert configuration.take(TOP, r"access-list (\S+) .*")[0][1] == "A"
     assert not configuration.take(TOP, r"access-list (\S+) .*")
     assert configuration.take_one(("router bgp 65001",), "bgp .*") and not configuration.take_one(TOP, ".*nfiguration.*")
