@@ -52,7 +52,7 @@ def describe_wireguard(
             why = f"its private key is in no file of /etc/wireguard. Write it to {name}.key there, or a new one is made, which all peers have to learn"
             found.leave(f"interface {name}", why)
         _leave_deeds(name, interface, name in files, found)
-        entry: dict[str, Any] = {"name": name, "mtu": links[name]["mtu"]}
+        entry: dict[str, Any] = {"name": name, **({"mtu": links[name]["mtu"]} if name in links else {})}
         if name not in files or interface.last("listenport"):
             entry["listen_port"] = state["listen_port"]
         if state["fwmark"]:

@@ -112,7 +112,7 @@ def test_a_directory_that_cannot_be_written_is_told(act: Act, tmp_path: Path) ->
 
 def test_what_several_hosts_are_is_the_beginning_of_an_intent(act: Act, tmp_path: Path) -> None:
     variables = {"frr_interfaces": [{"name": "lo", "addresses": ["192.0.2.1/32"]}]}
-    routers = {"edge": {"variables": variables, "public_keys": {}, "uplink": {}}}
+    routers: dict[str, Any] = {"edge": {"variables": variables, "public_keys": {}, "uplink": {}}}
     arguments = {"routers": routers, "directory": str(tmp_path)}
     assert not act(adopt_network.ActionModule, arguments, {}, check=True)["msg"].endswith(str(tmp_path / "intent.yml"))
     assert not list(tmp_path.iterdir())

@@ -263,6 +263,9 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_described() -> N
     found = describe(broken)
     assert found.variables == {}
     assert [str(item) for item in found.left] == ["command: failed to connect to any daemons", "command: not allowed"]
+    live = part({"wg0": {"listen_port": 51820, "fwmark": 0, "peers": {}}})
+    found = describe({**state(), "links": part(error="no ip"), "wireguard": live})
+    assert found.variables == {"wireguard_interfaces": [{"name": "wg0", "listen_port": 51820, "peers": []}]}
 
 
 def test_a_text_that_ansible_would_run_is_left_out() -> None:
