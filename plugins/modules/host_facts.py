@@ -76,6 +76,7 @@ ansible_facts:
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
+        - V(interfaces) (names),
         - V(owners) (what somebody else has made under names that a role would write, in the same form),
         - V(settled) (those of the units that run, start at boot, and are as systemd has read them).
       type: dict
@@ -104,7 +105,7 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import way_back
+from ansible_collections.xuegao.net.plugins.module_utils import sysfs, way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -232,6 +233,7 @@ def main() -> None:
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": systemd,
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
+        "interfaces": sorted(os.listdir(sysfs.NET)) if os.path.isdir(sysfs.NET) else [],
         "recorded": known,
         "owners": owners_objects(known),
         "settled": settled_units(module, module.params["units"]) if systemd else [],

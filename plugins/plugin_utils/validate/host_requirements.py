@@ -13,6 +13,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.owners import refusal a
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
@@ -80,8 +81,29 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
             "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
         )
     problems += _kernel_problems(host, variables)
+    problems += _missing_interfaces(host.get("interfaces", []), variables)
     problems += _owners_problems(host.get("owners", {}), variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
+
+
+def _missing_interfaces(there: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each interface that somebody else has to have made, and has not: role vrf would fail midway. there: those of the host."""
+    entries = [entry for entry in variables.get("vrf_interfaces") or [] if isinstance(entry, Mapping)]
+    made = {entry.get("name") for entry in entries if any(entry.get(key) for key in ("kind", "unit", "dynamic"))}
+    made.update(entry.get("name") for name in ("vrf_vrfs", *(kind.variable for kind in TUNNELS)) for entry in variables.get(name) or [])
+    problems = []
+    for entry in entries if there else ():
+        for key in ("name", "parent"):
+            name = entry.get(key)
+            if name and name not in made and name not in there:
+                # Once each.
+                made.add(name)
+                problems.append(
+                    f"{name} is {'in vrf_interfaces' if key == 'name' else 'the parent of ' + str(entry.get('name'))}, and the host has no such interface "
+                    f"(it has {', '.join(sorted(there, key=natural_order))}). Remedy: correct the name where it is planned or written, or name the unit "
+                    "that makes it (vrf_interfaces[].unit)."
+                )
+    return problems
 
 
 def _owners_problems(owners: Mapping[str, Sequence[str]], variables: Mapping[str, Any]) -> list[str]:

@@ -73,3 +73,28 @@ def test_what_somebody_else_has_made_is_refused_until_it_may_be_taken_over(
         (role,) = owners
         assert f"- {refused} would be rewritten by role {role}, and somebody else has made that. " in result["msg"]
         assert f"set {role}_adopt: true, or xgn_adopt: [{role}]" in result["msg"] and "wg7" not in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}]}, []),
+        (
+            {"vrf_interfaces": [{"name": "eth9", "vrf": "CORE"}, {"name": "eth8"}]},
+            ["eth9 is in vrf_interfaces", "eth8 is in vrf_interfaces"],
+        ),
+        ({"vrf_interfaces": [{"name": "eth9.5", "kind": "vlan", "parent": "eth9"}]}, ["eth9 is the parent of eth9.5"]),
+        ({"vrf_interfaces": [{"name": "eth9"}, {"name": "eth9.5", "kind": "vlan", "parent": "eth9"}]}, ["eth9 is in vrf_interfaces"]),
+        # What a role makes, or a unit, or what comes and goes.
+        ({"vrf_interfaces": [{"name": "br0", "kind": "bridge"}, {"name": "br0.5", "kind": "vlan", "parent": "br0"}]}, []),
+        ({"vrf_interfaces": [{"name": "wg1", "vrf": "CORE"}], "wireguard_interfaces": [{"name": "wg1"}]}, []),
+        ({"vrf_interfaces": [{"name": "tap1", "unit": "taps.service"}, {"name": "ppp0", "dynamic": True}]}, []),
+    ],
+)
+def test_an_interface_that_is_missing_is_named_before_a_role_fails_on_it(act: Act, variables: dict[str, Any], missing: list[str]) -> None:
+    result = judged(act, {"interfaces": ["eth10", "lo", "eth1"]}, **variables)
+    lines = [line[2:] for line in result["msg"].splitlines()[1:]] if "failed" in result else []
+    assert [line.split(",")[0] for line in lines] == missing
+    assert all("(it has eth1, eth10, lo)" in line for line in lines)
+    # Nothing is known of a host that was looked at by an older version.
+    assert "failed" not in judged(act, {}, **variables)
