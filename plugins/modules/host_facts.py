@@ -197,30 +197,15 @@ def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dic
     return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
 
 
-def main() -> None:
-    lock = {
-        "run": {"type": "str", "required": True},
-        "note": {"type": "dict", "default": {}},
-        "seconds": {"type": "int", "required": True},
-        "instead_of": {"type": "str", "default": ""},
-        "by_force": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "commands": {"type": "list", "elements": "str", "default": []},
-            "units": {"type": "list", "elements": "str", "default": []},
-            "confirms": {"type": "bool", "default": True},
-            "lock": {"type": "dict", "options": lock},
-        },
-        supports_check_mode=True,
-    )
+def facts_of(module: AnsibleModule) -> dict[str, Any]:
+    """What is known of the host, whoever works on it."""
     release = os_release()
     family = os_family(release)
     kernel = platform.release()
     packages = installed_packages(module, family)
     systemd = os.path.isdir("/run/systemd/system")
     known = recorded(module.warn)
-    facts: dict[str, Any] = {
+    return {
         "os_family": family,
         "distribution": release.get("ID", ""),
         "distribution_version": release.get("VERSION_ID", ""),
@@ -238,6 +223,26 @@ def main() -> None:
         "owners": owners_objects(known),
         "settled": settled_units(module, module.params["units"]) if systemd else [],
     }
+
+
+def main() -> None:
+    lock = {
+        "run": {"type": "str", "required": True},
+        "note": {"type": "dict", "default": {}},
+        "seconds": {"type": "int", "required": True},
+        "instead_of": {"type": "str", "default": ""},
+        "by_force": {"type": "bool", "default": False},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "commands": {"type": "list", "elements": "str", "default": []},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "confirms": {"type": "bool", "default": True},
+            "lock": {"type": "dict", "options": lock},
+        },
+        supports_check_mode=True,
+    )
+    facts = facts_of(module)
     try:
         has_it, other = taken(module, module.params["lock"])
     except OSError as error:

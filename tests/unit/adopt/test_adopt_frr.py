@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -11,7 +12,9 @@ from adopt_samples import GOLDEN, conf_of, routers
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.configuration import TOP, Configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr import describe_frr
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 
 SPECS = load_role_specs(Path(__file__).resolve().parents[3] / "roles")
@@ -37,12 +40,16 @@ def described(text: str, running: tuple[str, ...] = (), **vrf_of: str) -> Descri
     return found
 
 
+def vrfs(planned: dict[str, Any]) -> dict[str, str]:
+    """VRF by interface, the devices of the VRFs among them."""
+    inside = {entry["name"]: entry["vrf"] for entry in planned.get("vrf_interfaces", []) if "vrf" in entry}
+    return inside | {entry["name"]: entry["name"] for entry in planned.get("vrf_vrfs", [])}
+
+
 @pytest.mark.parametrize(("network", "host"), routers())
 def test_what_the_role_writes_is_what_is_described(network: str, host: str) -> None:
     planned = yaml.safe_load((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
-    vrf_of = {entry["name"]: entry["vrf"] for entry in planned.get("vrf_interfaces", []) if "vrf" in entry}
-    vrf_of |= {entry["name"]: entry["name"] for entry in planned.get("vrf_vrfs", [])}
-    found = described(conf_of(network, host), **vrf_of)
+    found = described(conf_of(network, host), **vrfs(planned))
     assert found.left == []
     wanted = {name: value for name, value in planned.items() if name in OPTIONS}
     assert comparable(with_defaults(found.variables, OPTIONS)) == comparable(with_defaults(wanted, OPTIONS))
@@ -256,3 +263,51 @@ def test_what_a_person_wrote_is_described_and_what_no_variable_says_is_named() -
         "FRR / router bgp 65001 / neighbor eth3",
     ]
     assert all(item.why for item in found.left)
+
+
+def lines_of(text: str) -> dict[Any, list[str]]:
+    """What a configuration says in each section."""
+    return {section: sorted(lines) for section, lines in Configuration(text).rest()}
+
+
+def written(host: str, found: Description) -> str:
+    """The file that the role writes of a description, without what it writes everywhere."""
+    return dict(rendered_files(host, cast(HostVariables, found.variables)))["/etc/frr/frr.conf"]
+
+
+@pytest.mark.parametrize(("network", "host"), routers())
+def test_the_file_of_a_description_is_the_file_that_was_described(network: str, host: str) -> None:
+    planned = yaml.safe_load((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
+    # Without a password's name, which is another one.
+    text = re.sub("<secret [^>]*>", "<secret adopted_1>", conf_of(network, host))
+    assert lines_of(re.sub("<secret [^>]*>", "<secret adopted_1>", written(host, described(text, **vrfs(planned))))) == lines_of(text)
+
+
+def test_the_file_of_what_a_person_wrote_says_the_same() -> None:
+    """But for what is left, what nobody has to say, and what is on without a word."""
+    found = described(BY_HAND, ("zebra", "bgpd", "ospfd", "ripd"))
+    # What the role asks a person for.
+    found.variables["frr_ospf"][0]["router_id"] = "192.0.2.1"
+    before, after = lines_of(BY_HAND), lines_of(written("edge", found))
+    bgp = ("router bgp 65001",)
+    unicast = (*bgp, "address-family ipv4 unicast")
+    more = {(section, line) for section, lines in after.items() for line in lines if line not in before.get(section, [])}
+    assert more == {
+        (bgp, "no bgp default ipv4-unicast"),
+        (unicast, "neighbor 10.0.0.1 activate"),
+        (bgp, "neighbor 10.0.0.1 password <secret bgp default 10.0.0.1>"),
+        (TOP, "ip prefix-list P seq 5 permit 0.0.0.0/0 le 32"),
+        (("router ospf",), "ospf router-id 192.0.2.1"),
+    }
+    gone = {(section, line) for section, lines in before.items() for line in lines if line not in after.get(section, [])}
+    left = {tuple(item.what.split(" / ")[1:]) for item in found.left}
+    assert {
+        (section, line)
+        for section, line in gone
+        if (*section, line) not in left and not any(line.startswith(name[-1]) for name in left if name[:-1] == bgp)
+    } == {
+        (TOP, "frr version 8.4.4"),
+        (TOP, "ip prefix-list P seq 5 permit any"),
+        (bgp, "neighbor 10.0.0.1 password <secret adopted_1>"),
+        (unicast, "no neighbor 10.0.0.5 activate"),
+    }
