@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.action.adopt import DESCRIPTIONS, written
-from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import Router, describe_network
+from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import Router, contradictions, describe_network
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan
@@ -34,12 +34,12 @@ class ActionModule(ActionBase):
         _checked, options = self.validate_argument_spec(
             argument_spec={"routers": {"type": "dict", "required": True}, "directory": {"type": "path"}}
         )
-        intent = describe_network({str(host): Router(**router) for host, router in plain(options["routers"]).items()})
+        routers = {str(host): Router(**router) for host, router in plain(options["routers"]).items()}
+        intent, mistakes = describe_network(routers), contradictions(routers)
         try:
             make_plan(intent)
-            mistakes = []
         except IntentError as error:
-            mistakes = [str(problem) for problem in error.problems]
+            mistakes += [str(problem) for problem in error.problems]
         base = Path(options["directory"] or DESCRIPTIONS / name_of_run(known)).absolute()
         path = base / FILE
         changed = written(path, yaml_text(intent, HEADING), write=not self._task.check_mode)

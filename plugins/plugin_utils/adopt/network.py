@@ -41,7 +41,7 @@ class Router:
         """Return the addresses of an interface that FRR sets, but for those that count on their link only."""
         entries = self.variables.get("frr_interfaces", [])
         found: list[str] = next((entry.get("addresses", []) for entry in entries if entry["name"] == name), [])
-        return [text for text in found if not ip_interface(text).is_link_local]
+        return [text for text in found if _counts(text)]
 
     def vrf_of(self, name: str) -> str:
         """Return the VRF of an interface; empty for the default VRF."""
@@ -84,6 +84,14 @@ class Router:
             if address.network.prefixlen == address.max_prefixlen:
                 found.setdefault(_KEYS[address.version][1], []).append(str(address.ip))
         return {key: addresses[0] for key, addresses in found.items() if len(addresses) == 1}
+
+
+def _counts(text: str) -> bool:
+    """Tell whether a text is an address that others can use. What a host says of itself may be none."""
+    try:
+        return not ip_interface(text).is_link_local
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,19 @@ def describe_network(routers: Mapping[str, Router]) -> dict[str, Any]:
             tables.setdefault(entry["name"], {"table": entry["table"]})
     intent: dict[str, Any] = {"xgn_vrfs": tables, "xgn_nodes": nodes, "xgn_links": list(_links(routers, pairs))}
     return {name: value for name, value in intent.items() if value}
+
+
+def contradictions(routers: Mapping[str, Router]) -> list[str]:
+    """Return what hosts say differently, and an intent says once. routers: by host."""
+    tables: dict[str, dict[int, str]] = {}
+    for host, router in routers.items():
+        for entry in router.variables.get("vrf_vrfs", []):
+            tables.setdefault(entry["name"], {}).setdefault(entry["table"], host)
+    return [
+        f"VRF {name} has table {' and '.join(f'{table} on {host}' for table, host in found.items())}; an intent has one, so describe these hosts without"
+        for name, found in tables.items()
+        if len(found) > 1
+    ]
 
 
 def _node(number: int, router: Router, taken: set[str], *, behind_nat: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from adopt_samples import GOLDEN, address, conf_of, link, made_from
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.host import describe
-from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import Router, describe_network, router_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import Router, contradictions, describe_network, router_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 
@@ -84,7 +84,7 @@ def test_a_host_that_says_little_makes_a_node_of_its_own() -> None:
         frr_interfaces=[
             {"name": "lo", "addresses": ["192.0.2.1/32", "192.0.2.2/32", "2001:db8::1/128"]},
             {"name": "eth1", "addresses": ["198.51.100.1/24", "198.51.100.2/24", "fe80::1/64"]},
-            {"name": "eth2", "addresses": ["fe80::2/64"]},
+            {"name": "eth2", "addresses": ["fe80::2/64", "300.1.1.1/24"]},
         ],
         frr_bgp=[{"asn": 65001, "router_id": "192.0.2.9", "neighbors": []}],
     )
@@ -102,6 +102,14 @@ def test_a_host_that_says_little_makes_a_node_of_its_own() -> None:
         }
     }
     assert describe_network({}) == {}
+
+
+def test_what_hosts_say_differently_and_an_intent_says_once_is_named() -> None:
+    one, other = ({"vrf_vrfs": [{"name": "CORE", "table": table}, {"name": "NFV", "table": 7}]} for table in (10, 200))
+    assert contradictions({"a": router(**one), "b": router(**other), "c": router(**one)}) == [
+        "VRF CORE has table 10 on a and 200 on b; an intent has one, so describe these hosts without"
+    ]
+    assert contradictions({"a": router(**one), "b": router()}) == []
 
 
 def test_tunnels_that_do_not_know_each_other_are_no_link() -> None:
