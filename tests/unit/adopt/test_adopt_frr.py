@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -34,7 +36,7 @@ def comparable(value: Any, name: str = "") -> Any:
     return value
 
 
-def described(text: str, running: tuple[str, ...] = (), **vrf_of: str) -> Description:
+def described(text: str, running: Collection[str] = (), vrf_of: Mapping[str, str] = MappingProxyType({})) -> Description:
     found = Description()
     describe_frr(text, running, vrf_of, found)
     return found
@@ -49,7 +51,7 @@ def vrfs(planned: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize(("network", "host"), routers())
 def test_what_the_role_writes_is_what_is_described(network: str, host: str) -> None:
     planned = yaml.safe_load((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
-    found = described(conf_of(network, host), **vrfs(planned))
+    found = described(conf_of(network, host), vrf_of=vrfs(planned))
     assert found.left == []
     wanted = {name: value for name, value in planned.items() if name in OPTIONS}
     assert comparable(with_defaults(found.variables, OPTIONS)) == comparable(with_defaults(wanted, OPTIONS))
@@ -280,7 +282,7 @@ def test_the_file_of_a_description_is_the_file_that_was_described(network: str, 
     planned = yaml.safe_load((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
     # Without a password's name, which is another one.
     text = re.sub("<secret [^>]*>", "<secret adopted_1>", conf_of(network, host))
-    assert lines_of(re.sub("<secret [^>]*>", "<secret adopted_1>", written(host, described(text, **vrfs(planned))))) == lines_of(text)
+    assert lines_of(re.sub("<secret [^>]*>", "<secret adopted_1>", written(host, described(text, vrf_of=vrfs(planned))))) == lines_of(text)
 
 
 def test_the_file_of_what_a_person_wrote_says_the_same() -> None:
