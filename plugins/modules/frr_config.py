@@ -384,7 +384,10 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
         if changes:
             left = frr.pending(frr.path)
             if left:
-                raise FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
+                raise FrrError(
+                    "FRR took the configuration, yet these lines are left to apply:\n%s\nAn own line has to stand as FRR prints it: "
+                    "under Lines To Delete, where it is in force." % "\n".join(left)
+                )
         return changes + frr.give_policy_again(text)
     except FrrError as error:
         if before == text:

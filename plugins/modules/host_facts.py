@@ -76,6 +76,8 @@ ansible_facts:
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
+        - V(interfaces) (names),
+        - V(owners) (what somebody else has made under names that a role would write, in the same form),
         - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them).
       type: dict
     xgn_way_back:
@@ -103,12 +105,13 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import way_back
+from ansible_collections.xuegao.net.plugins.module_utils import sysfs, way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise, record_of
+from ansible_collections.xuegao.net.plugins.module_utils.owners import owners_objects
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -196,6 +199,34 @@ def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dic
     return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
 
 
+def facts_of(module: AnsibleModule) -> dict[str, Any]:
+    """What is known of the host, whoever works on it."""
+    release = os_release()
+    family = os_family(release)
+    kernel = platform.release()
+    packages = installed_packages(module, family)
+    systemd = os.path.isdir("/run/systemd/system")
+    known = recorded(module.warn)
+    return {
+        "os_family": family,
+        "distribution": release.get("ID", ""),
+        "distribution_version": release.get("VERSION_ID", ""),
+        "machine": platform.machine(),
+        "kernel": kernel,
+        "kernel_features": kernel_features(kernel),
+        "packages": sorted(packages),
+        "artifacts": {name: version for name, version in packages.items() if ARTIFACT_MARK in version},
+        "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
+        "network_manager": os.path.isdir("/run/NetworkManager"),
+        "systemd": systemd,
+        "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
+        "interfaces": sorted(os.listdir(sysfs.NET)) if os.path.isdir(sysfs.NET) else [],
+        "recorded": known,
+        "owners": owners_objects(known),
+        "settled": settled_units(module, module.params["units"]) if systemd else [],
+    }
+
+
 def main() -> None:
     lock = {
         "run": {"type": "str", "required": True},
@@ -213,27 +244,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    release = os_release()
-    family = os_family(release)
-    kernel = platform.release()
-    packages = installed_packages(module, family)
-    systemd = os.path.isdir("/run/systemd/system")
-    facts: dict[str, Any] = {
-        "os_family": family,
-        "distribution": release.get("ID", ""),
-        "distribution_version": release.get("VERSION_ID", ""),
-        "machine": platform.machine(),
-        "kernel": kernel,
-        "kernel_features": kernel_features(kernel),
-        "packages": sorted(packages),
-        "artifacts": {name: version for name, version in packages.items() if ARTIFACT_MARK in version},
-        "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
-        "network_manager": os.path.isdir("/run/NetworkManager"),
-        "systemd": systemd,
-        "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
-        "recorded": recorded(module.warn),
-        "settled": settled_units(module, module.params["units"]) if systemd else [],
-    }
+    facts = facts_of(module)
     try:
         has_it, other = taken(module, module.params["lock"])
     except OSError as error:

@@ -13,6 +13,8 @@ description:
     systemd, and no NetworkManager that takes interfaces away.
   - Refuses as well to take away the last object that a role has made on the host, unless C(xgn_remove_all), or the role's own variable, says that this is
     meant.
+  - Refuses to rewrite what somebody else has made, unless C(xgn_adopt), or the role's own variable, says that it is to be taken over; and interfaces that the
+    variables name, that nothing makes, and that the host has not.
   - Reads the variables of this collection's roles that the host has; those it does not use may be absent. Makes no remote call.
 options:
   host:

@@ -78,6 +78,10 @@ options:
     description: Allow O(interfaces) to be empty although interfaces made earlier would be removed - all tunnels of the host.
     type: bool
     default: false
+  adopt:
+    description: Take over files and living interfaces that somebody else has made. Without it they refuse the call, and nothing is changed.
+    type: bool
+    default: false
   unit_changed:
     description: The caller has just changed a definition of the units.
     type: bool
@@ -115,7 +119,7 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireguard_dump
+from ansible_collections.xuegao.net.plugins.module_utils import owners, wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
@@ -353,6 +357,7 @@ def main() -> None:
             "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            "adopt": {"type": "bool", "default": False},
             "unit_changed": {"type": "bool", "default": False},
             **WAY_BACK,
         },
@@ -372,6 +377,7 @@ def main() -> None:
     ]
     if problems:
         module.fail_json(msg="\n".join(problems))
+    owners.refuse(module, [item["name"] for item in interfaces], host.change.recorded)
     try:
         units = host.units([interface["name"] for interface in interfaces])
         for interface in interfaces:

@@ -15,7 +15,7 @@ ADDRESS = {"firewall-debian12": "192.0.2.12", "firewall-debian13": "192.0.2.13"}
 OTHER = {"firewall-debian12": "firewall-debian13", "firewall-debian13": "firewall-debian12"}
 TCP, UDP = "1-2000,8080", "51820,51821,40000"
 # What is planned; nothing listens on the UDP ports, so that they refuse.
-OPEN = {"tcp": [22, 1194], "udp": [51820]}
+OPEN = {"tcp": [22, 1194, 1200], "udp": [51820]}
 MSS = {4: 1300, 6: 1280}
 JOB_SECONDS = 15
 TIMESTAMPS = 12  # Linux takes the timestamp option off what it puts into a segment
@@ -72,6 +72,19 @@ def test_scan_of_the_public_interface(host: Any) -> None:
         assert json.loads(found) == OPEN
     finally:
         host.check_output("systemctl stop listener.service")
+
+
+def test_own_rules_stand_in_chains_of_their_own(host: Any) -> None:
+    """As the kernel lists them, in their order; what no public interface accepts goes through one before it is dropped."""
+    forward = host.check_output("nft -s list chain inet xgn own_forward")
+    assert "type filter hook forward priority filter; policy accept;" in forward
+    assert forward.index("ct mark set 0x00000064") < forward.index("tcp dport { 1998, 1999 } reject with tcp reset")
+    public = host.check_output("nft -s list chain inet xgn public")
+    assert public.index("tcp dport 22 accept") < public.index("jump own_public") < public.rindex("counter drop")
+    peer = ADDRESS[OTHER[name_of(host)]]
+    assert f'ip saddr {peer} tcp dport 1200 accept comment "for the peer; alone"' in host.check_output(
+        "nft -s list chain inet xgn own_public"
+    )
 
 
 def test_inside_of_a_tunnel_is_open(host: Any) -> None:

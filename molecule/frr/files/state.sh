@@ -2,7 +2,7 @@
 # Print one line that changes when a daemon is started again, the session to neighbor $1 is reset, the OSPF neighbor is lost, or the running
 # configuration or its file changes.
 set -eu
-pids=$(pidof zebra bgpd ospfd ospf6d bfdd staticd watchfrr)
+pids=$(pidof zebra bgpd ospfd ospf6d bfdd isisd staticd watchfrr)
 session=$(vtysh -c "show bgp neighbors $1 json" | python3 -c '
 import json, sys
 (neighbor,) = json.load(sys.stdin).values()

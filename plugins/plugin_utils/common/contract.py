@@ -160,6 +160,13 @@ class FirewallTcpMss(TypedDict):
     ipv6: NotRequired[int]
 
 
+class FirewallOwnChain(TypedDict):
+    """One of firewall_own_chains."""
+
+    chain: str
+    rules: list[str]
+
+
 class FirewallVariables(TypedDict):
     """Role firewall: Packet filter of the public interfaces, and the TCP MSS on the tunnels."""
 
@@ -170,6 +177,7 @@ class FirewallVariables(TypedDict):
     firewall_open_ports: NotRequired[list[FirewallOpenPort]]
     firewall_tcp_mss: NotRequired[FirewallTcpMss]
     firewall_tcp_mss_interfaces: NotRequired[list[str]]
+    firewall_own_chains: NotRequired[list[FirewallOwnChain]]
     firewall_way_back_seconds: NotRequired[int]
     firewall_remove_all: NotRequired[bool]
 
@@ -353,6 +361,13 @@ class FrrOspf6(TypedDict):
     install_route_map: NotRequired[str]
 
 
+class FrrLine(TypedDict):
+    """One of frr_lines."""
+
+    section: NotRequired[list[str]]
+    lines: list[str]
+
+
 class FrrVariables(TypedDict):
     """Role frr: FRRouting - daemons, unit and the whole frr.conf."""
 
@@ -367,6 +382,10 @@ class FrrVariables(TypedDict):
     frr_bgp: NotRequired[list[FrrBgp]]
     frr_ospf: NotRequired[list[FrrOspf]]
     frr_ospf6: NotRequired[list[FrrOspf6]]
+    frr_lines: NotRequired[list[FrrLine]]
+    frr_secrets: NotRequired[dict[str, Any]]
+    frr_daemons: NotRequired[list[str]]
+    frr_adopt: NotRequired[bool]
     frr_hostname: NotRequired[str]
     frr_forwarding: NotRequired[bool]
     frr_log_level: NotRequired[str]
@@ -595,6 +614,7 @@ class VerifyVariables(TypedDict):
     verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]
+    verify_overrides: NotRequired[list[str]]
     verify_handshake_max_age: NotRequired[int]
     verify_wait: NotRequired[int]
     verify_frr_config: NotRequired[bool]
@@ -690,6 +710,7 @@ class WireguardVariables(TypedDict):
     wireguard_remove_unlisted: NotRequired[bool]
     wireguard_install_method: NotRequired[str]
     wireguard_artifact: NotRequired[str]
+    wireguard_adopt: NotRequired[bool]
     wireguard_remove_all: NotRequired[bool]
 
 

@@ -25,6 +25,7 @@ _WORD: Mapping[str, Any] = {
 _BOOLEAN: Mapping[str, Any] = {"type": "bool", "required": True}
 _NAMES: Mapping[str, Any] = {"type": "list", "elements": "str", "required": True}
 _BY_NAME: Mapping[str, Any] = {"type": "dict", "required": True}
+_OBJECTS: Mapping[str, Any] = {**_BY_NAME, "values": {"type": "list", "elements": "str"}}
 
 # Facts of module host_facts, those of the modules that arm the way back, and the one that Ansible adds to the first answer of a host.
 FACTS: Mapping[str, Mapping[str, Any]] = {
@@ -41,7 +42,9 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
             "network_manager": _BOOLEAN,
             "systemd": _BOOLEAN,
             "container": _BOOLEAN,
-            "recorded": {**_BY_NAME, "values": {"type": "list", "elements": "str"}},
+            "recorded": _OBJECTS,
+            "owners": _OBJECTS,
+            "interfaces": _NAMES,
             "settled": _NAMES,
         },
     },

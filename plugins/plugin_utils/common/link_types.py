@@ -109,6 +109,8 @@ class LinkType:
         kernel_since: release of the kernel that brought the module into the tree, where a supported distribution may be older; none for always.
         written_for: what its commands are written for, for the owner of an unmanaged router: ``wg-quick``, ``iproute2``, ``routeros``, ``vyos``. Of the
             others the owner is told in words.
+        fixed: keys of an entry of that list that the other end counts with, beside those that all tunnels have, and the key of the intent that changes each:
+            see `plan/fixed.py`.
         failover: how the test of the failover cuts it; see `plan/variables/failover_test.py`. Empty for a type that cannot be cut.
         width: of its line in a drawing, in points.
         mark: at both ends of that line, an arrow shape of Graphviz; empty for none.
@@ -160,6 +162,7 @@ class LinkType:
     kernel_module_ipv6: str = ""
     kernel_since: tuple[int, int] | None = None
     written_for: tuple[str, ...] = ()
+    fixed: tuple[tuple[str, str], ...] = ()
 
     @property
     def point_to_point(self) -> bool:
@@ -263,6 +266,13 @@ LINK_TYPES: Mapping[str, LinkType] = {
             role="wireguard",
             variable="wireguard_interfaces",
             unit="wg-quick@{name}.service",
+            fixed=(
+                ("listen_port", "{end}.listen_port"),
+                ("peers", "{link}"),
+                ("peers.interface", "{ends}[].interface"),
+                ("peers.public_key", "{ends}[].public_key"),
+                ("peers.preshared_key", "{link}.preshared_key_variable"),
+            ),
             kernel_kind="wireguard",
             kernel_module="wireguard",
             kernel_since=(5, 6),  # commit e7096c131e51
@@ -292,6 +302,15 @@ LINK_TYPES: Mapping[str, LinkType] = {
             role="openvpn",
             variable="openvpn_tunnels",
             unit="openvpn-{side}@{name}.service",
+            fixed=(
+                ("peer", "{ends}"),
+                ("peer_interface", "{ends}[].interface"),
+                ("role", "{ends}"),
+                ("transport", "{link}.transport"),
+                ("family", "{link}.family"),
+                ("listen_port", "{end}.listen_port"),
+                ("underlay_vrf", "{node}.uplink.vrf"),
+            ),
             kernel_kind="tun",
             kernel_module="tun",
             public_key=_fingerprint_problems,
@@ -324,6 +343,16 @@ LINK_TYPES: Mapping[str, LinkType] = {
             # Only the end that initiates has sessions to initiate again.
             later_units=(("lac", "xgn-l2tp-watch.service"),),
             dynamic=True,
+            fixed=(
+                ("peer", "{ends}"),
+                ("role", "{ends}"),
+                ("cipher", "{link}.cipher"),
+                ("ike_version", "{link}.cipher"),
+                ("preshared_key", "{link}.preshared_key_variable"),
+                ("local_address", "{address}"),
+                ("remote_address", "{ends}[].ipv4"),
+                ("ipv6", "xgn_pools.links.ipv6"),
+            ),
             kernel_kind="ppp",
             kernel_module="ppp_generic",
             failover="nat_traversal",
@@ -351,6 +380,13 @@ LINK_TYPES: Mapping[str, LinkType] = {
             role="vxlan",
             variable="vxlan_interfaces",
             made_as="vxlans",
+            fixed=(
+                ("vni", "{link}.vni"),
+                ("local", "{node}.uplink.address"),
+                ("remotes", "{link}"),
+                ("port", "{link}.port"),
+                ("underlay_vrf", "{node}.uplink.vrf"),
+            ),
             clear=True,
             kernel_kind="vxlan",
             kernel_module="vxlan",
@@ -382,6 +418,14 @@ LINK_TYPES: Mapping[str, LinkType] = {
             role="gre",
             variable="gre_interfaces",
             made_as="gre_tunnels",
+            fixed=(
+                ("peer", "{ends}"),
+                ("peer_interface", "{ends}[].interface"),
+                ("local", "{node}.uplink.address"),
+                ("remote", "{ends}[].endpoint"),
+                ("key", "{link}.key"),
+                ("underlay_vrf", "{node}.uplink.vrf"),
+            ),
             kernel_kind="gre",
             kernel_kind_ipv6="ip6gre",
             kernel_module="ip_gre",

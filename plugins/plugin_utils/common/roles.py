@@ -88,7 +88,7 @@ ROLES: Mapping[str, Role] = {
             # Each is a part of frr.conf.
             declares=(
                 *("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_prefix_lists", "frr_route_maps", "frr_bfd_profiles"),
-                *("frr_bgp", "frr_ospf", "frr_ospf6"),
+                *("frr_bgp", "frr_ospf", "frr_ospf6", "frr_lines"),
             ),
             everywhere=True,
             packages=("frr",),
@@ -96,7 +96,7 @@ ROLES: Mapping[str, Role] = {
         Role(
             "firewall",
             optional=True,
-            declares=("firewall_public_interfaces", "firewall_tcp_mss_interfaces"),
+            declares=("firewall_public_interfaces", "firewall_tcp_mss_interfaces", "firewall_own_chains"),
             absent=("firewall_state", "absent"),
             removes=True,
             packages=("nftables",),

@@ -17,7 +17,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.sysctl import settings_
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
@@ -157,10 +158,12 @@ def wireguard_text(host: str, interface: WireguardInterface) -> str:
     name = interface["name"]
     peers = [
         {
+            "allowed_ips": list(EVERYTHING.values()),
             **peer,
             "public_key": shown_peer_key(interface, peer, {}),
             **({"preshared_key": placeholder(f"preshared key of {peer['name']}")} if "preshared_key" in peer else {}),
         }
-        for peer in interface["peers"]
+        for peer in interface.get("peers", [])
     ]
-    return conf_text({**interface, "peers": peers}, placeholder(f"private key of {host} {name}"))
+    mtu = link_type("wireguard").usual_mtu
+    return conf_text({"mtu": mtu, **interface, "peers": peers}, placeholder(f"private key of {host} {name}"))

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.owners import refusal as owners_refusal
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
@@ -34,10 +37,13 @@ JUDGED = frozenset(
     - {""}
 )
 
+# Roles that take over what somebody else has made, when that is said.
+_ADOPTED = ("wireguard", "frr")
 # The variables of a host that the rules look at. Those that it has not count as not given.
 ASKED = frozenset(
     {
-        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_remove_all"),
+        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_adopt", "xgn_remove_all"),
+        *(f"{role}_adopt" for role in _ADOPTED),
         *("frr_bgp", "sysctl_tcp_l3mdev_accept", "vrf_interfaces", "vrf_vrfs"),
         *(kind.variable for kind in TUNNELS),
         *(name for role in ROLES.values() if role.removes for name in (*role.declares, *role.absent[:1], role.remove_all)),
@@ -75,7 +81,44 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
             "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
         )
     problems += _kernel_problems(host, variables)
+    problems += _missing_interfaces(host.get("interfaces", []), variables)
+    problems += _owners_problems(host.get("owners", {}), variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
+
+
+def _missing_interfaces(there: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each interface that somebody else has to have made, and has not: role vrf would fail midway. there: those of the host."""
+    entries = [entry for entry in variables.get("vrf_interfaces") or [] if isinstance(entry, Mapping)]
+    made = {entry.get("name") for entry in entries if any(entry.get(key) for key in ("kind", "unit", "dynamic"))}
+    made.update(entry.get("name") for name in ("vrf_vrfs", *(kind.variable for kind in TUNNELS)) for entry in variables.get(name) or [])
+    problems = []
+    for entry in entries if there else ():
+        for key in ("name", "parent"):
+            name = entry.get(key)
+            if name and name not in made and name not in there:
+                # Once each.
+                made.add(name)
+                problems.append(
+                    f"{name} is {'in vrf_interfaces' if key == 'name' else 'the parent of ' + str(entry.get('name'))}, and the host has no such interface "
+                    f"(it has {', '.join(sorted(there, key=natural_order))}). Remedy: correct the name where it is planned or written, or name the unit "
+                    "that makes it (vrf_interfaces[].unit)."
+                )
+    return problems
+
+
+def _owners_problems(owners: Mapping[str, Sequence[str]], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over."""
+    allowed = variables.get("xgn_adopt") or []
+    problems = []
+    for name in _ADOPTED:
+        taken_over = variables.get(f"{name}_adopt") or name in allowed
+        items = list(owners.get(name, []))
+        if name == "wireguard":
+            listed = {str(entry.get("name")) for entry in variables.get("wireguard_interfaces") or []}
+            items = [item for item in items if PurePath(item.partition(" ")[2]).name.removesuffix(".conf") in listed]
+        if items and not taken_over and ROLES[name].is_wanted(variables):
+            problems.append(owners_refusal(name, items))
+    return problems
 
 
 def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.failover
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_build import build_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_lines import own_line_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_static_routes import route_problems
@@ -56,6 +57,7 @@ _RULES = (
     dns_problems,
     ospf_problems,
     gobgp_problems,
+    own_line_problems,
     build_problems,
     verify_problems,
     failover_problems,

@@ -88,6 +88,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "inbound": bool(known.get("frr_bgp")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
+        "frr_lines": entries_of(known, "frr_lines") if routes else [],
         "gobgp": is_declared("gobgp", known),
         "filter": filter_text(known) if filters else "",
         "anycast": is_declared("dns_anycast", known),

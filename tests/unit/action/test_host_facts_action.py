@@ -12,8 +12,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers imp
 
 FACTS = {
     **dict.fromkeys(("os_family", "distribution", "distribution_version", "machine", "kernel"), "x"),
-    **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded")},
-    **{name: [] for name in ("packages", "settled")},
+    **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded", "owners")},
+    **{name: [] for name in ("packages", "settled", "interfaces")},
     **dict.fromkeys(("network_manager", "systemd", "container"), False),
 }
 

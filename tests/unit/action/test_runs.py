@@ -24,8 +24,8 @@ Act = Callable[..., dict[str, Any]]
 PAIR: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
 FACTS: dict[str, Any] = {
     **dict.fromkeys(("os_family", "distribution", "distribution_version", "machine", "kernel"), "x"),
-    **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded")},
-    **{name: [] for name in ("packages", "settled")},
+    **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded", "owners")},
+    **{name: [] for name in ("packages", "settled", "interfaces")},
     **dict.fromkeys(("network_manager", "systemd", "container"), False),
 }
 OTHER = {

@@ -63,9 +63,35 @@ def test_check_mode_makes_no_key(host: Host, etc: Path) -> None:
 def test_a_key_of_a_file_made_by_hand_stays_the_identity(host: Host, etc: Path) -> None:
     (etc / "wg0.conf").write_text(f"[Interface]\nPrivateKey = {OTHER}\n", encoding="utf-8")
     host.prints("wg", {"pubkey": PUBLIC})
-    assert host.run(wireguard_key, {"interfaces": ["wg0"]})["changed"]
+    refused = host.run(wireguard_key, {"interfaces": ["wg0"]})
+    assert refused["msg"].startswith(f"file {etc / 'wg0.conf'} would be rewritten by role wireguard, and somebody else has made that. ")
+    assert refused["msg"].endswith(" Nothing was changed.") and not (etc / "wg0.key").exists()
+    # Who only asks changes nothing.
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "create": False})["public_keys"] == {"wg0": PUBLIC}
+    host.calls.clear()
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "adopt": True})["changed"]
     assert (etc / "wg0.key").read_text(encoding="utf-8") == OTHER + "\n"
     assert host.calls == ["wg pubkey"]
+
+
+def test_a_living_interface_without_a_file_keeps_its_identity(host: Host, etc: Path, tmp_path: Path) -> None:
+    living(tmp_path)
+    host.prints("wg", {"pubkey": PUBLIC, "show wg0 private-key": OTHER + "\n"})
+    assert "interface wg0 would be rewritten" in host.run(wireguard_key, {"interfaces": ["wg0"]})["msg"]
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "adopt": True})["public_keys"] == {"wg0": PUBLIC}
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == OTHER + "\n"
+    assert "wg genkey" not in host.calls
+    # One that has none gets one.
+    (etc / "wg0.key").unlink()
+    host.prints("wg", {"pubkey": PUBLIC, "show wg0 private-key": "(none)\n", "genkey": PRIVATE + "\n"})
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "adopt": True})["changed"]
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == PRIVATE + "\n"
+
+
+def living(tmp_path: Path) -> None:
+    """A WireGuard interface of the kernel's, whoever made it."""
+    (tmp_path / "net" / "wg0").mkdir(parents=True)
+    (tmp_path / "net" / "wg0" / "uevent").write_text("DEVTYPE=wireguard\nINTERFACE=wg0\n", encoding="utf-8")
 
 
 def test_a_key_that_others_can_read_is_closed(host: Host, etc: Path) -> None:
@@ -238,7 +264,7 @@ def test_a_unit_that_does_not_start_leaves_the_former_file(host: Host, etc: Path
     install(host)
     host.prints("systemctl", {"show": "ActiveState=failed\nUnitFileState=enabled\n", "restart": (1, "failed")})
     host.prints("journalctl", {"": f"RTNETLINK answers\nPrivateKey = {PRIVATE}\n"})
-    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "adopt": True})
     assert "systemctl restart wg-quick@wg0.service: failed\nRTNETLINK answers" in result["msg"]
     assert PRIVATE not in json.dumps(result)
     assert (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
@@ -278,7 +304,15 @@ def test_an_interface_of_the_owners_runs_again_with_his_file(host: Host, etc: Pa
     (etc / "wg0.conf").write_text("# by hand\n", encoding="utf-8")
     install(host)
     host.prints("systemctl", {"show": ENABLED, "is-enabled": "enabled\n"})
-    host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    for check in (True, False):
+        refused = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]}, check=check)
+        assert f"file {etc / 'wg0.conf'} would be rewritten" in refused["msg"] and refused["msg"].endswith("Nothing was changed.")
+    assert changes(host) == [] and (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
+    shown = host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "adopt": True}, check=True)["diff"][0]
+    assert (shown["before"], "PrivateKey = <secret>" in shown["after"]) == ("# by hand\n", True)
+    host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "adopt": True})
+    # Once it is taken over, it is ours.
+    assert not host.run(wireguard_interfaces, {"interfaces": [INTERFACE]}).get("failed")
     host.prints("systemctl", {"show": ENABLED, "start": (1, "failed")})
     assert "failed" in host.run(wireguard_interfaces, {"interfaces": [], "remove_all": True})["msg"]
     # The next run goes on, and takes his file for no leftover of ours.

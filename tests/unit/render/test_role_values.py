@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrStaticRoute,
@@ -22,7 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record impo
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values, socket_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import container_definition, docker_macvlan_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.failover_test import failover_test_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import firewall_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import OWN_CHAINS, firewall_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values, static_route
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.gobgp import gobgp_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import identity_of, l2tp_ipsec_values
@@ -31,6 +32,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl im
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
 from jinja2 import UndefinedError
 
+ROOT = Path(__file__).resolve().parents[3]
 # IFNAMSIZ is 16 with the closing zero.
 LONGEST = "vxlan-cloud-100"
 assert len(LONGEST) == 15
@@ -541,7 +543,7 @@ def test_a_unit_records_what_its_daemon_reads() -> None:
 
 
 def test_firewall_rules_by_family() -> None:
-    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}}
+    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}, "own_chains": [], "jumps": False}
     assert firewall_values({"firewall_public_interfaces": ["eth0"], "firewall_ssh_port": 22})["accepted"] == ["tcp dport 22 accept"]
     values = firewall_values(
         {
@@ -712,3 +714,56 @@ def test_every_template_that_depends_on_variables_is_rendered_in_the_plan() -> N
         if ("{{" in text or "{%" in text) and not included and path.name not in names:
             missing.add(f"{path.parts[-3]}/{path.name}")
     assert missing == NOT_NAMED
+
+
+def test_own_lines_stand_in_their_sections() -> None:
+    values = frr_values(
+        {
+            "frr_lines": [
+                {"lines": ["ip nht resolve-via-default"]},
+                {"section": ["vrf CORE"], "lines": ["ip protocol bgp route-map X"]},
+                {"section": ["router bgp 1", "address-family l2vpn evpn", "vni 100"], "lines": ["rd 1:1", "route-target both 1:1"]},
+            ],
+            "frr_secrets": {"lan": "spring"},
+            "frr_daemons": ["pimd", "bgpd", "pimd"],
+        }
+    )
+    assert values["own_lines"] == [
+        "ip nht resolve-via-default",
+        "!",
+        "vrf CORE",
+        " ip protocol bgp route-map X",
+        "exit-vrf",
+        "!",
+        "router bgp 1",
+        " address-family l2vpn evpn",
+        "  vni 100",
+        "   rd 1:1",
+        "   route-target both 1:1",
+        "  exit-vni",
+        " exit-address-family",
+        "exit",
+        "!",
+    ]
+    assert values["secrets"] == {"lan": "spring"}
+    assert values["daemons"] == ["zebra", "staticd", "bgpd", "pimd"] and values["more_daemons"] == ["pimd"]
+    assert values["optional_daemons"]["bgpd"] == "yes"
+    assert [item["path"] for item in values["own_files"]][-1] == "/etc/frr/pimd.conf"
+    text = dict(rendered_files("r1", {"frr_lines": [{"lines": ["x"]}], "frr_daemons": ["pim6d"]}))["/etc/frr/daemons"]
+    assert 'pim6d=yes\npim6d_options="-A ::1"\n' in text
+
+
+def test_own_chains_stand_beside_those_of_the_role() -> None:
+    chains: Any = [{"chain": "public", "rules": ["accept"]}, {"chain": "srcnat", "rules": ["masquerade"]}]
+    text = filter_text({"firewall_own_chains": chains, "firewall_public_interfaces": ["eth0"]})
+    assert text.index("jump own_public") < text.index("counter drop") < text.index("chain own_public {\n        accept\n    }")
+    assert "chain own_srcnat {\n        type nat hook postrouting priority srcnat; policy accept;\n        masquerade\n    }" in text
+    alone = filter_text({"firewall_own_chains": chains[1:]})
+    assert "own_public" not in alone and "hook input" not in alone and "chain own_srcnat" in alone
+    assert set(OWN_CHAINS) == set(chain_choices())
+
+
+def chain_choices() -> list[str]:
+    specs = yaml.safe_load((ROOT / "roles" / "firewall" / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    found: list[str] = specs["argument_specs"]["main"]["options"]["firewall_own_chains"]["options"]["chain"]["choices"]
+    return found

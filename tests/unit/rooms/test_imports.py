@@ -26,6 +26,8 @@ MAY_IMPORT = {room: frozenset(WAY[:place]) for place, room in enumerate(WAY)} | 
     # Beside verify and render. It judges variables that somebody wrote by hand, so it must not know a plan or an intent: a host without
     # either is judged the same. It asks frr_build what can be built.
     "validate": frozenset({"common", "frr_build"}),
+    # The way back: a running host as the variables that somebody could have written. What is no variable, the rules say.
+    "adopt": frozenset({"common", "validate"}),
 }
 FILES = sorted(path for path in UTILS.rglob("*.py"))
 # Files that import Ansible, and what for.

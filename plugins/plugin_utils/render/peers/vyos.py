@@ -19,7 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     WireguardInterfacePeer,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node
@@ -97,6 +97,10 @@ class _Writer:
                 yield f"GRE tunnel {gre['name']} to {gre['peer']} is not here: {reason}"
         if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
             yield "OSPF is yours to configure"
+        if self.variables.get("frr_lines"):
+            yield "Own lines of frr.conf are not here: they are FRR's"
+        if self.variables.get("firewall_own_chains"):
+            yield "Own rules of the packet filter are not here: they are nft's"
 
     def vrf_lines(self, prefix: str, vrf: str | None) -> Iterator[str]:
         if vrf and not self.old:
@@ -105,6 +109,10 @@ class _Writer:
     def addressed(self, prefix: str, name: str) -> Iterator[str]:
         for address in self.addresses[name].get("addresses", []) if name in self.addresses else ():
             yield f"{prefix} address '{address}'"
+
+    def described(self, prefix: str, name: str) -> Iterator[str]:
+        if text := self.addresses.get(name, {"name": name}).get("description"):
+            yield f"{prefix} description '{text}'"
 
     def uplinks(self) -> Iterator[str]:
         for uplink in self.node.uplinks.values():
@@ -147,18 +155,19 @@ class _Writer:
     def wireguard(self, interface: WireguardInterface) -> Iterator[str]:
         prefix = f"interfaces wireguard {interface['name']}"
         yield from self.addressed(prefix, interface["name"])
-        yield f"{prefix} description '{self.addresses[interface['name']]['description']}'"
-        yield f"{prefix} mtu '{interface['mtu']}'"
+        yield from self.described(prefix, interface["name"])
+        if "mtu" in interface:
+            yield f"{prefix} mtu '{interface['mtu']}'"
         if "listen_port" in interface:
             yield f"{prefix} port '{interface['listen_port']}'"
         # Up to 1.3 the command names a key pair the router made; its name here is that of the node.
         yield f"{prefix} private-key '{self.node.name if self.old else '<private key of ' + self.node.name + '>'}'"
         yield from self.vrf_lines(prefix, self.vrfs.get(interface["name"]))
-        for peer in interface["peers"]:
+        for peer in interface.get("peers", []):
             yield from self.wireguard_peer(f"{prefix} peer {peer['name']}", peer, interface)
 
     def wireguard_peer(self, prefix: str, peer: WireguardInterfacePeer, interface: WireguardInterface) -> Iterator[str]:
-        for allowed in peer["allowed_ips"]:
+        for allowed in peer.get("allowed_ips", EVERYTHING.values()):
             yield f"{prefix} allowed-ips '{allowed}'"
         if "endpoint" in peer:
             address, _colon, port = peer["endpoint"].rpartition(":")
@@ -176,8 +185,9 @@ class _Writer:
         yield from self.addressed(prefix, addressed["name"])
         yield f"{prefix} vni '{interface['vni']}'"
         yield f"{prefix} source-address '{interface['local']}'"
-        yield f"{prefix} port '{interface['port']}'"
-        yield f"{prefix} mtu '{interface['mtu']}'"
+        yield f"{prefix} port '{interface.get('port', VXLAN_PORT)}'"
+        if "mtu" in interface:
+            yield f"{prefix} mtu '{interface['mtu']}'"
         if "mac" in addressed:
             yield f"{prefix} mac '{addressed['mac']}'"
         for remote in interface["remotes"]:
@@ -201,11 +211,12 @@ class _Writer:
         name, ipv6 = tunnel["name"], ":" in tunnel["local"]
         prefix = f"interfaces tunnel {self.tunnels[name]}"
         yield from self.addressed(prefix, name)
-        yield f"{prefix} description '{self.addresses[name]['description']}'"
+        yield from self.described(prefix, name)
         yield f"{prefix} encapsulation '{'ip6gre' if ipv6 else 'gre'}'"
         yield f"{prefix} {'local-ip' if self.old else 'source-address'} '{tunnel['local']}'"
         yield f"{prefix} {'remote-ip' if self.old else 'remote'} '{tunnel['remote']}'"
-        yield f"{prefix} mtu '{tunnel['mtu']}'"
+        if "mtu" in tunnel:
+            yield f"{prefix} mtu '{tunnel['mtu']}'"
         if "key" in tunnel:
             yield f"{prefix} parameters ip key '{tunnel['key']}'"
         if ipv6:
@@ -221,13 +232,23 @@ class _Writer:
         return f"vrf name {vrf} protocols" if vrf and not self.old else "protocols"
 
     def static(self, route: FrrStaticRoute) -> str:
-        word = "route6" if ":" in route["prefix"] else "route"
-        through = "next-hop-interface" if self.old else "interface"
-        line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
-        interface = next((parent for parent, item in self.macvlans.items() if item["name"] == route["interface"]), route["interface"])
+        line = f"{self.protocols(route.get('vrf'))} static {'route6' if ':' in route['prefix'] else 'route'} {route['prefix']}"
+        distance = f" distance '{route['distance']}'" if "distance" in route else ""
+        if route.get("blackhole"):
+            return f"{line} blackhole{distance}"
+        interface = next(
+            (parent for parent, item in self.macvlans.items() if item["name"] == route.get("interface")), route.get("interface", "")
+        )
         interface = self.tunnels.get(interface, interface)
+        if "next_hop" not in route:
+            return f"{line} {'next-hop-interface' if self.old else 'interface'} {interface}{distance}"
+        line = f"{line} next-hop {route['next_hop']}"
+        if distance:
+            return f"{line}{distance}"
         # VyOS finds the VRF of the next hop by the interface or by name, not by both.
-        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{interface}'"
+        if "next_hop_vrf" in route:
+            return f"{line} vrf '{route['next_hop_vrf']}'"
+        return f"{line} {'next-hop-interface' if self.old else 'interface'} '{interface}'" if interface else line
 
     def bfd(self) -> Iterator[str]:
         # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.
@@ -235,9 +256,9 @@ class _Writer:
             return
         for profile in self.variables.get("frr_bfd_profiles", []):
             prefix = f"protocols bfd profile {profile['name']} interval"
-            yield f"{prefix} multiplier '{profile['detect_multiplier']}'"
-            yield f"{prefix} receive '{profile['receive_interval']}'"
-            yield f"{prefix} transmit '{profile['transmit_interval']}'"
+            yield f"{prefix} multiplier '{profile.get('detect_multiplier', 3)}'"
+            yield f"{prefix} receive '{profile.get('receive_interval', 300)}'"
+            yield f"{prefix} transmit '{profile.get('transmit_interval', 300)}'"
 
     def policies(self) -> Iterator[str]:
         for item in self.variables.get("frr_prefix_lists", []):
@@ -272,12 +293,13 @@ class _Writer:
         yield f"{prefix} parameters router-id '{instance['router_id']}'"
         for network in instance.get("networks", []):
             yield f"{prefix} address-family {'ipv6' if ':' in network else 'ipv4'}-unicast network {network}"
-        for neighbor in instance["neighbors"]:
+        for neighbor in instance.get("neighbors", []):
             yield from self.neighbor(f"{prefix} neighbor {neighbor['address']}", neighbor)
 
     def neighbor(self, prefix: str, neighbor: FrrBgpNeighbor) -> Iterator[str]:
         yield f"{prefix} remote-as '{neighbor['remote_as']}'"
-        yield f"{prefix} description '{neighbor['description']}'"
+        if "description" in neighbor:
+            yield f"{prefix} description '{neighbor['description']}'"
         if "update_source" in neighbor:
             yield f"{prefix} update-source '{'lo' if self.old else neighbor['update_source']}'"
         if "ebgp_multihop" in neighbor:
@@ -297,5 +319,5 @@ class _Writer:
                 yield f"{here} maximum-prefix '{family['maximum_prefix']}'"
             yield f"{here} route-map import '{family['route_map_in']}'"
             yield f"{here} route-map export '{family['route_map_out']}'"
-            if "next_hop_self" in family:
+            if family.get("next_hop_self"):
                 yield f"{here} nexthop-self"

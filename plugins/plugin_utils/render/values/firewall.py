@@ -10,7 +10,29 @@ from typing import TypedDict, cast
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 
+# Where the own chains hook in. What any chain of a hook drops is dropped, whatever the others accept.
+_HOOKS = {
+    "public": "",
+    "input": "type filter hook input priority filter; policy accept;",
+    "forward": "type filter hook forward priority filter; policy accept;",
+    "output": "type filter hook output priority filter; policy accept;",
+    "prerouting": "type filter hook prerouting priority mangle; policy accept;",
+    "postrouting": "type filter hook postrouting priority mangle; policy accept;",
+    "dstnat": "type nat hook prerouting priority dstnat; policy accept;",
+    "srcnat": "type nat hook postrouting priority srcnat; policy accept;",
+}
+OWN_CHAINS = tuple(_HOOKS)
+OWN_PREFIX = "own_"
+"""Names of chains of a person begin with it."""
 _SOURCE_WORDS = {"ipv4": "ip saddr", "ipv6": "ip6 saddr"}
+
+
+class OwnChain(TypedDict):
+    """A chain of a person: its name in the table, the line that makes it a base chain or nothing, and its rules."""
+
+    name: str
+    hook: str
+    rules: list[str]
 
 
 class FirewallValues(TypedDict):
@@ -20,12 +42,16 @@ class FirewallValues(TypedDict):
         public_interfaces, tunnels: each name once.
         accepted: the rules of what public interfaces accept, a line each.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.
+        own_chains: those of a person.
+        jumps: whether what public interfaces do not accept goes through one of them.
     """
 
     public_interfaces: list[str]
     accepted: list[str]
     tunnels: list[str]
     tcp_mss: dict[str, int]
+    own_chains: list[OwnChain]
+    jumps: bool
 
 
 def firewall_values(variables: HostVariables) -> FirewallValues:
@@ -38,11 +64,17 @@ def firewall_values(variables: HostVariables) -> FirewallValues:
     given = cast(Mapping[str, int], variables.get("firewall_tcp_mss", {}))
     mss = {family: given[family] for family in FAMILIES if family in given}
     public = variables.get("firewall_public_interfaces", [])
+    own: list[OwnChain] = [
+        {"name": f"{OWN_PREFIX}{entry['chain']}", "hook": _HOOKS[entry["chain"]], "rules": entry["rules"]}
+        for entry in variables.get("firewall_own_chains", [])
+    ]
     return {
         "public_interfaces": list(dict.fromkeys(public)),
         "accepted": list(_accepted(variables)) if public else [],
         "tunnels": list(dict.fromkeys(tunnels)) if mss else [],
         "tcp_mss": mss if tunnels else {},
+        "own_chains": own,
+        "jumps": bool(public) and any(chain["name"] == f"{OWN_PREFIX}public" for chain in own),
     }
 
 

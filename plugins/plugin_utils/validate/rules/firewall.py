@@ -4,16 +4,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS, TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
 WAY_BACK_MIN, WAY_BACK_MAX = 10, 3600
+_QUOTED = re.compile(r'"[^"]*"')
+# What begins no rule but something else in an nft file.
+_STATEMENTS = frozenset(
+    "add chain create define delete destroy flush include insert list policy redefine replace reset table type undefine".split()
+)
 
 
 def firewall_problems(host: Host) -> Iterator[Problem]:
@@ -31,6 +37,7 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
         yield from _entry(entry)
     named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
+    yield from _own_chains(root)
     yield from _mss(host)
     yield from way_back_problems(root, "firewall_way_back_seconds")
 
@@ -52,6 +59,44 @@ def _entry(entry: View) -> Iterator[Problem]:
     yield from entry.in_range("port", *PORTS)
     for path, text in entry.texts("from"):
         yield from network_problems(path, text)
+
+
+def _own_chains(root: View) -> Iterator[Problem]:
+    """Report own rules that leave their chain, and those of a chain that no packet passes."""
+    chains = root.views("firewall_own_chains")
+    yield from twice(((chain.at("chain"), name) for chain in chains if (name := chain.text("chain"))), "chain")
+    for chain in chains:
+        if chain.text("chain") == "public" and not root.texts("firewall_public_interfaces"):
+            yield chain.problem(
+                "chain", "sees no packet, as firewall_public_interfaces lists no interface", "name one, or choose chain input"
+            )
+        if chain.data.get("rules") in ([], ()):
+            yield Problem(chain.at("rules"), "is empty", hint="give it a rule, or remove the entry")
+        for path, text in chain.texts("rules"):
+            yield from _own_rule(path, text)
+
+
+def _own_rule(path: Place, text: str) -> Iterator[Problem]:
+    """Report a rule that is more than one statement of nft: it would end up outside of its chain."""
+    # What stands in quotation marks is a name or a comment.
+    bare = _QUOTED.sub("", text)
+    depth = 0
+    for character in bare:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            break
+    if not bare.strip() or not text.isprintable():
+        yield Problem(path, "is no rule of one line", show(text), "write each rule as an entry of the list")
+    elif depth or '"' in bare:
+        yield Problem(path, "has a bracket or quotation mark without its other half", show(text), "write one whole rule")
+    # At the end of a line, nft takes the next one for a part of it.
+    elif any(character in bare for character in ";#\\") or bare.split()[0] in _STATEMENTS:
+        yield Problem(
+            path,
+            "is more than a rule",
+            show(text),
+            "write one rule an entry, and no definition or comment; nft's word comment keeps a remark",
+        )
 
 
 def _mss(host: Host) -> Iterator[Problem]:

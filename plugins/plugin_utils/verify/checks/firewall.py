@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import firewall_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import ordered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
 
@@ -26,6 +27,13 @@ def check_firewall(ledger: Ledger, variables: Variables) -> None:
     ledger.judge("Firewall table as planned", command, "filter", same_table)
     name = f"Firewall {UNIT} before {NETWORK_PRE}"
     ledger.judge(name, f"systemctl show --property=After {NETWORK_PRE}", "units", lambda live: ordered(UNIT, NETWORK_PRE, live))
+    for chain in firewall_values({"firewall_ssh_port": 22, **variables})["own_chains"]:
+        ledger.judge(
+            f"Firewall own rules of chain {chain['name']}",
+            f"nft list chain inet xgn {chain['name']}",
+            "filter",
+            lambda live, name=chain["name"]: own_rules(name, live),
+        )
     for interface in variables.get("firewall_public_interfaces", []):
         ledger.judge(
             f"Firewall public interface {interface} exists",
@@ -54,6 +62,24 @@ def same_table(found: Mapping[str, str]) -> Verdict:
     lines = [line.strip() for line in difflib.ndiff(live.splitlines(), declared.splitlines()) if line[:2] in ("- ", "+ ")]
     shown = [("found " if line[0] == "-" else "missing ") + " ".join(line[1:].split()) for line in lines[:SHOWN_LINES]]
     return False, "; ".join(shown) + (f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else "")
+
+
+def own_rules(name: str, found: Mapping[str, str]) -> Verdict:
+    """Test that a chain of a person has the rules that it should have, in their order."""
+    live, declared = (_rules_of(name, found[key]) for key in ("live", "declared"))
+    if live is None:
+        return False, f"there is no chain {name}"
+    missing = [rule for rule in declared or [] if rule not in live]
+    if missing:
+        return False, f"missing {'; '.join(missing)}"
+    return live == declared, f"{len(live)} rules, as declared" if live == declared else f"found {'; '.join(live)}"
+
+
+def _rules_of(name: str, table: str) -> list[str] | None:
+    """Return the rules of a chain as nft lists it, without what makes it a base chain."""
+    found = re.search(rf"^\tchain {re.escape(name)} \{{\n(.*?)^\t\}}", table, re.MULTILINE | re.DOTALL)
+    lines = [] if found is None else [line.strip() for line in found[1].splitlines()]
+    return None if found is None else [line for line in lines if line and not line.startswith("type ")]
 
 
 def clamped(family: str, size: int, found: Mapping[str, Any]) -> Verdict:

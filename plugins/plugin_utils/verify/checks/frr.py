@@ -11,7 +11,13 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINE
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBfdProfile, FrrBgp, FrrBgpNeighbor, FrrStaticRoute
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBfdProfile,
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrLine,
+    FrrStaticRoute,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
@@ -48,6 +54,8 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     if variables.get("verify_frr_config", True):
         command = "/usr/lib/frr/frr-reload.py --test /etc/frr/frr.conf"
         ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
+    for entry in variables.get("frr_lines", []):
+        check_own_lines(ledger, entry)
 
 
 def no_difference(lines: list[str]) -> Verdict:
@@ -57,6 +65,18 @@ def no_difference(lines: list[str]) -> Verdict:
     shown = "; ".join(" ".join(line.split()) for line in lines[:6])
     more = f"; and {len(lines) - 6} more" if len(lines) > 6 else ""
     return False, f"{len(lines)} lines differ, expected none (- runs, + is in the file): {shown}{more}"
+
+
+def check_own_lines(ledger: Ledger, entry: FrrLine) -> None:
+    """Check that FRR runs the own lines of a section."""
+    section = entry.get("section", [])
+
+    def run(missing: list[dict[str, Any]]) -> Verdict:
+        lines = next((item["lines"] for item in missing if item["section"] == section), entry["lines"])
+        return not lines, f"FRR does not run {'; '.join(lines)}" if lines else "; ".join(entry["lines"])
+
+    where = " / ".join(section) or "no section"
+    ledger.judge(f"FRR own lines in {where}", "vtysh -c 'show running-config'", "frr_lines", run)
 
 
 def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile], policy: Policy) -> None:
