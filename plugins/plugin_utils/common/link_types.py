@@ -305,6 +305,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             fixed=(
                 ("peer", "{ends}"),
                 ("peer_interface", "{ends}[].interface"),
+                ("peer_fingerprints", "{ends}[].fingerprints"),
                 ("role", "{ends}"),
                 ("transport", "{link}.transport"),
                 ("family", "{link}.family"),

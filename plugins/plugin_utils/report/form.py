@@ -35,6 +35,7 @@ SUMMARY: Mapping[str, Any] = {
         "reachable": _FLAG,
         "asns": {"type": "list", "elements": "int"},
         "router_ids": _TEXTS,
+        "overrides": _TEXTS,
         "addresses": _TEXTS,
         "vrfs": _list_of(
             "name",

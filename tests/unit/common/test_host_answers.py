@@ -27,6 +27,8 @@ TRUE: dict[str, Any] = {
     "systemd": True,
     "container": False,
     "recorded": {"frr": ["file /etc/frr/frr.conf"]},
+    "owners": {"wireguard": ["file /etc/wireguard/wg1.conf"]},
+    "interfaces": ["eth0", "lo"],
     "settled": ["frr.service"],
 }
 

@@ -112,7 +112,7 @@ def test_a_torn_key_is_named_and_kept(host: Host, etc: Path) -> None:
 @pytest.mark.parametrize("text", ["", "torn\n", "\0" * 45])
 def test_a_torn_key_comes_back_from_the_file_that_wg_quick_reads(host: Host, etc: Path, text: str) -> None:
     (etc / "wg0.key").write_text(text, encoding="utf-8")
-    (etc / "wg0.conf").write_text(f"[Interface]\nPrivateKey = {PRIVATE}\n", encoding="utf-8")
+    (etc / "wg0.conf").write_text(f"{wireguard.HEADER}\n[Interface]\nPrivateKey = {PRIVATE}\n", encoding="utf-8")
     host.prints("wg", {"pubkey": PUBLIC})
     told = host.run(wireguard_key, {"interfaces": ["wg0"]}, check=True)
     assert (told["changed"], told["public_keys"], (etc / "wg0.key").read_text(encoding="utf-8")) == (True, {"wg0": PUBLIC}, text)

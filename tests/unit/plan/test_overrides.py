@@ -582,6 +582,7 @@ FREE = set(
     frr_bgp.redistribute frr_bgp.redistribute.route_map frr_bgp.maximum_paths
     frr_bgp.neighbors.description frr_bgp.neighbors.keepalive frr_bgp.neighbors.holdtime frr_bgp.neighbors.ebgp_multihop frr_bgp.neighbors.passive
     frr_bgp.neighbors.families.route_map_in frr_bgp.neighbors.families.route_map_out frr_bgp.neighbors.families.maximum_prefix
+    frr_bgp.neighbors.families.maximum_prefix_restart
     frr_bgp.neighbors.families.next_hop_self frr_bgp.neighbors.families.route_reflector_client
     frr_ospf.interfaces.passive frr_ospf.interfaces.cost frr_ospf.redistribute frr_ospf.redistribute.route_map frr_ospf.install_route_map
     frr_ospf6.interfaces.passive frr_ospf6.interfaces.cost frr_ospf6.redistribute frr_ospf6.redistribute.route_map frr_ospf6.install_route_map
@@ -621,7 +622,7 @@ def test_of_all_that_is_planned_it_is_said_whether_it_may_be_overridden(network:
     """A new option of the planner is either fixed, and by which key of the intent, or free."""
     unsaid = set()
     for variables in PLANS[network].hosts.values():
-        for path, _entries in parts_of(variables):
+        for path, _entries in parts_of({name: value for name, value in variables.items() if SPECS.may_be_overridden(name)}):
             keys = ENTRIES[path[-2]].keys if len(path) > 1 and path[-2] in ENTRIES else ()
             if path not in FIXED and ".".join(path) not in FREE and path[-1] not in keys:
                 unsaid.add(".".join(path))
