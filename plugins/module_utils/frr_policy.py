@@ -150,7 +150,9 @@ def main() -> int:
     """On a host: compare with the file named on the command line, and give again what is missing; 1 when something is still missing."""
 
     def run(command: list[str]) -> tuple[int, str, str]:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=COMMAND_SECONDS, check=False)  # pylint: disable=ansible-bad-function
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=COMMAND_SECONDS, check=False
+        )
         return done.returncode, done.stdout, done.stderr
 
     with open(sys.argv[1], encoding="utf-8") as file:

@@ -84,7 +84,9 @@ class Kernel:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
         arguments = tuple(self.live_names.get(word, word) for word in arguments)
         # There is no AnsibleModule at boot.
-        run = subprocess.run((program, "-json") + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run(  # pylint: disable=ansible-bad-function
+            (program, "-json") + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if run.returncode != 0:
             # `ip route show table N` fails as long as nothing was ever put into table N.
             if "FIB table does not exist" in run.stderr:
@@ -101,7 +103,9 @@ class Kernel:
         self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
             return True
-        run = subprocess.run((program,) + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run(  # pylint: disable=ansible-bad-function
+            (program,) + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if run.returncode != 0 and refusal and refusal in run.stderr:
             self.commands.pop()
             return False

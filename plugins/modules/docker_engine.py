@@ -85,7 +85,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS
 CONFIG = "/etc/docker/daemon.json"
 DROPIN = "/etc/systemd/system/docker.service.d/90-xgn.conf"
 DEFAULT_ROOT = "/var/lib/docker"
-UNIT, SOCKET = "docker.service", "docker.socket"
+UNIT = "docker.service"
+SOCKET = "docker.socket"
 MODE = 0o644
 START_LIMIT_S = 90
 POLL_S = 0.5
