@@ -276,7 +276,11 @@ class ActionModule(ActionBase):
         path = Path(registry) if registry else beside
         if not path.is_dir():
             return {}
-        return {host: in_use(known_keys(path, host, "wireguard", warnings.append, former_name(host, variables))) for host in plan.hosts}
+        try:
+            return {host: in_use(known_keys(path, host, "wireguard", warnings.append, former_name(host, variables))) for host in plan.hosts}
+        except ValueError as error:
+            # A name that would be a file elsewhere.
+            raise AnsibleError(str(error)) from None
 
 
 def _farewell(judged: Judgement, result: Mapping[str, Any]) -> list[str]:

@@ -107,6 +107,10 @@ def test_public_keys_come_from_beside_the_inventory(act: Act, tmp_path: Path) ->
         assert any("T1.txt: expected lines" in line for line in warned), warned
         written = (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
         assert public not in written and "set system login user x" not in written
+    key.unlink()
+    variables["xgn_nodes"]["T1"]["was"] = "../T1"
+    with pytest.raises(AnsibleError, match=r"'\.\./T1' is no name of a host that a file can have"):
+        act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)
 
 
 def rollout(act: Act, tmp_path: Path, written: Any, intent: dict[str, Any] | None = None, **known: Any) -> dict[str, Any]:
