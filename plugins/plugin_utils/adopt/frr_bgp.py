@@ -127,8 +127,10 @@ def _in_family(configuration: Configuration, section: Section, address: str, *, 
     force = " force" if "route_reflector_client" in entry else ""
     if configuration.take_line(section, f"neighbor {address} next-hop-self{force}"):
         entry["next_hop_self"] = True
-    if line := configuration.take_one(section, rf"{begin}maximum-prefix (\d+)"):
+    if line := configuration.take_one(section, rf"{begin}maximum-prefix (\d+)(?: restart (\d+))?"):
         entry["maximum_prefix"] = int(line[1])
+        if line[2]:
+            entry["maximum_prefix_restart"] = int(line[2])
     return entry
 
 

@@ -39,6 +39,8 @@ HOST = {
     "systemd": True,
     "container": False,
     "recorded": {},
+    "owners": {},
+    "interfaces": [],
     "settled": [],
 }
 ARMED = {"armed": True, "seconds": 60, "run": "r1"}
