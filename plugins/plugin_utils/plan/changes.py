@@ -47,15 +47,15 @@ def things(variables: Mapping[str, Any]) -> list[str]:
     """Return what a host's variables have roles make there, in words: tunnels, VRFs, containers, BGP."""
     interfaces = {kind.variable for kind in LINK_TYPES.values()}
     found: list[str] = []
-    seen: set[str] = set()
+    seen: set[Any] = set()
     for key, value in variables.items():
         # Of the routing, its lists and maps say nothing to somebody who wants to know what a host does.
-        if key not in ENTRIES or key not in DECLARING or (key.startswith("frr_") and key != "frr_bgp"):
+        if key not in ENTRIES or key not in DECLARING or not _are_entries(value) or (key.startswith("frr_") and key != "frr_bgp"):
             continue
         # A tunnel's interface stands among those of role vrf, too.
-        here = [item for item in value if key not in interfaces or item["name"] not in seen]
+        here = [item for item in value if key not in interfaces or item.get("name") not in seen]
         found += map(ENTRIES[key].name_of, here)
-        seen.update(item["name"] for item in here if key in interfaces)
+        seen.update(item.get("name") for item in here if key in interfaces)
     return found
 
 
@@ -64,10 +64,15 @@ def _mapping(before: Mapping[str, Any], after: Mapping[str, Any], where: str) ->
         old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
         if old == new or key == IDENTITY:
             continue
-        if key in ENTRIES and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
+        if key in ENTRIES and all(value is _NOTHING or _are_entries(value) for value in (old, new)):
             yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, ENTRIES[key], where)
         else:
             yield f"{where}{key}: {_words(old, new)}"
+
+
+def _are_entries(value: Any) -> bool:
+    """Tell whether a value is a list of entries. Variables that stand with a host itself are compared before they are checked."""
+    return isinstance(value, (list, tuple)) and all(isinstance(item, Mapping) for item in value)
 
 
 def _entries(old: Sequence[Any], new: Sequence[Any], entries: Entries, where: str) -> Iterator[str]:

@@ -246,7 +246,7 @@ def test_a_mistake_ends_it_before_a_host_is_drained(inventory: Inventory) -> Non
     assert status != 0 and turns == []
     assert "xgn_nodes.d: loses its path to b in the default VRF, as a is retired" in said
     status, turns, said = inventory.retire(vrf_vrfs="none")
-    assert status != 0 and turns == [] and "vrf_vrfs" in said
+    assert status != 0 and turns == [] and "vrf_vrfs" in said, said
 
 
 def test_every_role_that_records_something_is_asked_to_remove_it() -> None:
