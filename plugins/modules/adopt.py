@@ -17,7 +17,8 @@ description:
 author: xuegao.net maintainers (@xuegao)
 options:
   directory:
-    description: Where to write C(host_vars/HOST.yml), on the controller. C(build/adopt) below the working directory, and in it the inventory's name, when not given.
+    description: >-
+      Where to write C(host_vars/HOST.yml), on the controller. C(build/adopt) below the working directory, and in it the inventory's name, when not given.
     type: path
 extends_documentation_fragment:
   - xuegao.net.attributes

@@ -47,7 +47,8 @@ def host_summary(
 
     Returns:
         ``host, site, reachable, kernel, os, frr, uptime (s), waited (s), asns, router_ids, vrfs, addresses, tunnels, links, sessions,
-        containers, ospf, boot, failover`` (the cuts), ``overrides`` (sentences) and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or ``unknown`` (not gathered).
+        containers, ospf, boot, failover`` (the cuts), ``overrides`` (sentences) and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or
+        ``unknown`` (not gathered).
     """
     system = state.get("system") or {}
     instances = variables.get("frr_bgp", [])

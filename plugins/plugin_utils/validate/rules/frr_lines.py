@@ -176,7 +176,7 @@ def _instance(host: Host, path: Place, found: re.Match[str]) -> Iterator[Problem
 def _line(host: Host, path: Place, text: str, section: list[str]) -> Iterator[Problem]:
     yield from line_problems(path, text)
     plain = " ".join(text.split())
-    if plain.split(" ")[0] in _COMMANDS or plain.startswith(("!", "#")):
+    if plain.partition(" ")[0] in _COMMANDS or plain.startswith(("!", "#")):
         yield Problem(path, "is no line of a configuration", show(text), "sections are opened and ended by frr_lines[].section")
         return
     inner = section[-1] if section else ""
