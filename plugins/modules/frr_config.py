@@ -345,8 +345,8 @@ def reload(frr: Frr, text: str) -> list[str]:
     """Make the running configuration that of the file, which holds text; returns the lines that were applied.
 
     An interface that lives cannot be deleted from a configuration, and what is configured on it cannot go with it: it is emptied, after which FRR shows
-    it no more. One that is gone must be deleted whole. Of a reload that fails only what it leaves to apply counts, and it is tried again while there is
-    less of it, or an interface has gone meanwhile.
+    it no more. One that is gone must be deleted whole. Of a reload only what it leaves to apply counts, and it is tried again while there is less of it, or
+    an interface has gone meanwhile: a first one leaves C(bfd) behind, which a session still used. Raises FrrError when something stays.
     """
     changes = left = frr.pending(frr.path)
     if changes:
@@ -355,6 +355,7 @@ def reload(frr: Frr, text: str) -> list[str]:
         living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
         frr.let_go([section for section in interfaces_losing(left) if section not in living])
         emptied = "".join("interface %s\nexit\n!\n" % section.split()[0] for section in interfaces_deleted(left) if section in living)
+        failed: FrrError | None = None
         try:
             if emptied:
                 with trial_file(frr, text + emptied) as trial:
@@ -363,12 +364,15 @@ def reload(frr: Frr, text: str) -> list[str]:
                 write(frr, text)
             else:
                 frr.reload("--reload", frr.path)
-            break
-        except FrrError:
+        except FrrError as error:
             # FRR 8 calls it a failure to take out an address that the kernel has lost, and takes it out.
-            before, left = left, frr.pending(frr.path)
-            if len(left) >= len(before) and all(interface_exists(section.split()[0]) for section in living):
-                raise
+            failed = error
+        before, left = left, frr.pending(frr.path)
+        if left and len(left) >= len(before) and (not failed or all(interface_exists(section.split()[0]) for section in living)):
+            raise failed or FrrError(
+                "FRR took the configuration, yet these lines are left to apply:\n%s\nAn own line has to stand as FRR prints it: "
+                "under Lines To Delete, where it is in force." % "\n".join(left)
+            )
     return changes
 
 
@@ -380,15 +384,7 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     if before != text:
         write(frr, text)
     try:
-        changes = reload(frr, text)
-        if changes:
-            left = frr.pending(frr.path)
-            if left:
-                raise FrrError(
-                    "FRR took the configuration, yet these lines are left to apply:\n%s\nAn own line has to stand as FRR prints it: "
-                    "under Lines To Delete, where it is in force." % "\n".join(left)
-                )
-        return changes + frr.give_policy_again(text)
+        return reload(frr, text) + frr.give_policy_again(text)
     except FrrError as error:
         if before == text:
             raise

@@ -469,3 +469,22 @@ def test_a_reload_that_does_not_end_is_stopped_and_told(host: Host, path: Path) 
     assert run(host, path)["msg"].startswith(
         "frr-reload.py --test has not ended within 900 s and was stopped: one of FRR's daemons does not answer"
     )
+
+
+def test_what_one_reload_leaves_behind_the_next_one_takes_away(host: Host, path: Path) -> None:
+    """FRR 10 keeps `bfd` as long as a session uses it, and calls that no failure."""
+    router = Router(host, path, running=TEXT + "bfd\n")
+    reloads: list[list[str]] = []
+
+    def reload(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "--reload" in command:
+            reloads.append(command)
+            if len(reloads) == 1:
+                router.running = "frr version 10\nbfd\n"
+                return 0, "", ""
+        return router.reload(command[2:], data)
+
+    host.program("timeout", reload)
+    path.write_text("frr version 10\nbfd\n", encoding="utf-8")
+    result = host.run(frr_config, {"content": "frr version 10\n", "secrets": SECRETS, "path": str(path)})
+    assert (result["changed"], len(reloads), router.running) == (True, 2, "frr version 10\n")

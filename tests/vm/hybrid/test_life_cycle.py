@@ -126,7 +126,8 @@ def test_a_node_leaves_without_a_trace_and_nobody_else_notices(network: Network,
     assert any(network.on[LEAVES].run(trace).stdout.strip() for trace in TRACES)
     sessions = network.sessions()
     stream = Pinger(network.on["cloud-edge"], "apps", STAYS)
-    run = succeed("retire", "life-retired", *arguments, "--extra-vars", f"xgn_report_dir={tmp_path} verify_boot_plot=false")
+    options = {"xgn_report_dir": str(tmp_path), "verify_boot_plot": False}
+    run = succeed("retire", "life-retired", *arguments, "--extra-vars", json.dumps(options))
     gap = stream.longest_gap()
     figure("a node leaves: longest time without an answer for the others", gap, "s")
     assert gap < LONGEST_GAP_SECONDS

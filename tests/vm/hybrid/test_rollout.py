@@ -16,10 +16,10 @@ from hybrid_network import CONTAINER, Network, Pinger, reset, wait_for
 
 from hybrid.runs import changed, play, succeed
 
-# The network behind the canary, which its neighbor loses, and an address in it that is reached from the host behind hq-nfv.
+# The network behind the canary, to which its neighbors lose the route, and an address in it that is reached from the host behind hq-nfv.
 BEHIND = "10.40.0.0/24"
 DESTINATION = "10.40.0.10"
-CANARY, NEIGHBOR = "cloud-node", "cloud-edge"
+CANARY = "cloud-node"
 ROLLOUT = {"canary": CANARY, "batches": ["100%"], "settle_seconds": 10}
 # How long the neighbors' routes may take to be back. Short here: what is looked for does not come back.
 SECONDS = 15
@@ -67,16 +67,16 @@ def extra(tmp_path: Path) -> Callable[[Variables], str]:
 def test_a_bad_canary_goes_back_and_nobody_else_is_changed(
     network: Network, plan: dict[str, Variables], extra: Callable[[Variables], str]
 ) -> None:
-    """The canary itself misses nothing. Its neighbor does, and what it says sends the canary back."""
+    """All its sessions and routes are there. Only who asks whether its own networks are answered sees that nobody knows the way back to them."""
     node, core = network.on[CANARY], network.on["hq-core"]
     wait_for(partial(network.leaves_by, "hq-core", BEHIND), ["wg1"])
     conf, sessions = node.output("sha256sum /etc/frr/frr.conf"), set(network.sessions())
     stream = Pinger(core, "office", DESTINATION)
     run = play("site", "rollout-bad", "--extra-vars", extra({**silent(plan), "xgn_session_seconds": SECONDS}))
     assert run.returncode != 0
-    assert f"On {NEIGHBOR} this was up before the batch, and is not {SECONDS} s after it" in said(run)
-    assert f"Route CORE {BEHIND} by bgp" in said(run)
-    assert table(run) == {CANARY: "went back", **dict.fromkeys(("hq-core", "hq-nfv", NEIGHBOR, CONTAINER), "untouched")}
+    assert f"On {CANARY} this was up before the batch, and is not {SECONDS} s after it" in said(run)
+    assert "Reach 8.8.8.8 from 10.40.0.1 in VRF CORE: 0 of 3 answered" in said(run)
+    assert table(run) == {CANARY: "went back", **dict.fromkeys(("hq-core", "hq-nfv", "cloud-edge", CONTAINER), "untouched")}
     counts = changed(run)
     assert counts[CANARY] > 0
     assert {host: count for host, count in counts.items() if host != CANARY and count} == {}

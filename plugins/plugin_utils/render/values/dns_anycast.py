@@ -86,7 +86,7 @@ def dns_anycast_values(variables: HostVariables, directory: str = "/etc/unbound/
     addresses = [address.partition("/")[0] for address in variables.get("dns_anycast_addresses", [])]
     interval = variables["dns_anycast_interval"] / _MS_PER_S
     zones = [_zone(zone, addresses) for zone in variables.get("dns_anycast_zones", [])]
-    units = _units(directory, [zone["path"] for zone in zones], vrf is not None)
+    units = _units(directory, [zone["path"] for zone in zones], vrf)
     return {
         "addresses": addresses,
         "guard": {
@@ -105,6 +105,11 @@ def dns_anycast_values(variables: HostVariables, directory: str = "/etc/unbound/
         "units": units,
         "records": {unit["name"]: record_command(unit["restart_on"] + unit["reload_on"]) for unit in units},
     }
+
+
+def index_path(vrf: str) -> str:
+    """Return where the kernel shows the number of a VRF's device. A socket is bound to the device of that number: one that is made again has another."""
+    return f"/sys/class/net/{vrf}/ifindex"
 
 
 def socket_text(address: str, port: int, vrf: str | None = None) -> str:
@@ -133,7 +138,7 @@ def _ssh(listen: Iterable[DnsAnycastSshListen], port: int) -> Ssh:
             {"path": "/etc/ssh/sshd_config.d/10-xgn.conf", "content": rendered("dns_anycast", "sshd.conf.j2", {"addresses": main})}
         )
     for vrf, texts in sockets.items():
-        record = record_command([f"/etc/systemd/system/xgn-ssh-{vrf}.socket"])
+        record = record_command([f"/etc/systemd/system/xgn-ssh-{vrf}.socket", index_path(vrf)])
         printed = {"vrf": vrf, "addresses": texts, "record": record}
         for suffix in (".socket", "@.service"):
             template = f"xgn-ssh{suffix.removeprefix('@')}.j2"
@@ -141,10 +146,10 @@ def _ssh(listen: Iterable[DnsAnycastSshListen], port: int) -> Ssh:
     return {"main": main, "sockets": [f"xgn-ssh-{vrf}.socket" for vrf in sockets], "files": files}
 
 
-def _units(directory: str, zones: list[str], in_vrf: bool) -> list[Unit]:
+def _units(directory: str, zones: list[str], vrf: str | None) -> list[Unit]:
     # Sockets are opened at the start only; everything else a running unbound reads again. The guard is part of unbound's unit, and turns the network
     # away before a restart.
-    opened = [f"{directory}/xgn-interfaces.conf", *(["/etc/systemd/system/xgn-anycast.socket"] if in_vrf else [])]
+    opened = [f"{directory}/xgn-interfaces.conf", *(["/etc/systemd/system/xgn-anycast.socket", index_path(vrf)] if vrf else [])]
     return [
         {
             "name": "unbound.service",
