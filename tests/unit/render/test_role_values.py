@@ -524,6 +524,7 @@ def test_what_each_daemon_reads_once_or_again() -> None:
         "/etc/systemd/system/unbound.service",
         "/etc/unbound/conf.d/xgn-interfaces.conf",
         "/etc/systemd/system/xgn-anycast.socket",
+        "/sys/class/net/CORE/ifindex",
     ]
     assert unbound["reload_on"] == ["/etc/unbound/conf.d/xgn.conf", "/etc/unbound/xgn-a.zone"]
     assert guard["restart_on"] == ["/etc/systemd/system/xgn-anycast.service", "/usr/local/sbin/xgn-anycast"]
