@@ -110,21 +110,21 @@ def rotation(name: str) -> str:
 
 def switch(change: HostChange, name: str) -> bool:
     """Take the next key of a tunnel into use, and keep the one that was; returns whether there was a next one. At no moment is there no key in use."""
-    if rotation(name) != NEXT:
-        return False
-    change.write(key_path(name, FORMER), read_text(key_path(name)), 0o600)
-    change.write(key_path(name), read_text(key_path(name, NEXT)), 0o600)
-    change.remove(key_path(name, NEXT))
-    return True
+    return _exchange(change, name, NEXT, FORMER)
 
 
 def switch_back(change: HostChange, name: str) -> bool:
     """Undo `switch`: the former key is the one in use again, and the other one is the next; returns whether there was a former one."""
-    if rotation(name) != FORMER:
+    return _exchange(change, name, FORMER, NEXT)
+
+
+def _exchange(change: HostChange, name: str, taken: str, kept: str) -> bool:
+    """Take the key taken into use, and keep the one that was as kept; returns whether the rotation stands at taken."""
+    if rotation(name) != taken:
         return False
-    change.write(key_path(name, NEXT), read_text(key_path(name)), 0o600)
-    change.write(key_path(name), read_text(key_path(name, FORMER)), 0o600)
-    change.remove(key_path(name, FORMER))
+    change.write(key_path(name, kept), read_text(key_path(name)), 0o600)
+    change.write(key_path(name), read_text(key_path(name, taken)), 0o600)
+    change.remove(key_path(name, taken))
     return True
 
 

@@ -12,6 +12,11 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 NET = "/sys/class/net"
 
 
+def index_path(name: str) -> str:
+    """Give the file with an interface's number. A socket is bound to the interface of that number: one that is made again has another."""
+    return os.path.join(NET, name, "ifindex")
+
+
 def interface_exists(name: str) -> bool:
     """Say whether there is an interface of this name."""
     return os.path.isdir(os.path.join(NET, name))

@@ -29,6 +29,8 @@ def unnoticed() -> list[int]:
     if not watchfrr.isdigit():
         return []
     seen = set(_ended(watchfrr))
+    if not seen:
+        return []
     return sorted(wait_until(lambda: seen.intersection(_ended(watchfrr)), lambda left: not left, NOTICE_SECONDS, POLL_SECONDS))
 
 

@@ -76,7 +76,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
-from ansible_collections.xuegao.net.plugins.module_utils.sysfs import NET
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import index_path
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
@@ -113,9 +113,8 @@ def sockets_down(module: AnsibleModule) -> list[str]:
     def stands(unit: str) -> bool:
         state = states.get(unit, {})
         files = [item for item in module.params["files"] if item["path"].endswith("/" + unit)]
-        # A socket is bound to the number of a VRF's device, which is another one when the VRF was made again.
         devices = [device for item in files for device in BOUND.findall(item["content"])]
-        own = [*(item["path"] for item in files), *(os.path.join(NET, device, "ifindex") for device in devices)]
+        own = [*(item["path"] for item in files), *map(index_path, devices)]
         read = state.get("NeedDaemonReload") != "yes" and not read_otherwise(unit, own)
         return read and all(state.get(key) == value for key, value in right.items())
 

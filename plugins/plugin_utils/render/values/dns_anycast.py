@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import TypedDict
 
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import index_path
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastSshListen, DnsAnycastZone, HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.module_input import File, Unit
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
@@ -105,11 +106,6 @@ def dns_anycast_values(variables: HostVariables, directory: str = "/etc/unbound/
         "units": units,
         "records": {unit["name"]: record_command(unit["restart_on"] + unit["reload_on"]) for unit in units},
     }
-
-
-def index_path(vrf: str) -> str:
-    """Return where the kernel shows the number of a VRF's device. A socket is bound to the device of that number: one that is made again has another."""
-    return f"/sys/class/net/{vrf}/ifindex"
 
 
 def socket_text(address: str, port: int, vrf: str | None = None) -> str:
