@@ -40,8 +40,8 @@ STOP = threading.Event()
 SHOWING = threading.Lock()
 # What is shown last has not ended its line, as a row of dots has not.
 IN_A_LINE = threading.Event()
-# How much of a failed test's message its line at the end shows, in characters.
-MESSAGE_LENGTH = 500
+# How much of a failed test's message is shown at the end, in characters: its beginning, and its end, where a log says what went wrong.
+BEGINNING, END = 500, 1500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Stage:
 
 @dataclasses.dataclass
 class Outcome:
-    """Counts and duration (seconds) of a stage, and one line for each of its tests that failed."""
+    """Counts and duration (seconds) of a stage, and a line for each way in which its tests failed."""
 
     passed: int
     failed: int
@@ -87,6 +87,8 @@ PROGRAMS = ("roles/dns_anycast/files", "roles/gobgp/files")
 UNIT = Stage("unit", ("pytest", "-q", "--numprocesses=auto", "--dist=worksteal", "tests/unit"), pytest=True, minutes=15)
 # The same tests, measured, a third slower. What to measure, and how much of it has to be reached, is in pyproject.toml.
 COVERAGE = dataclasses.replace(UNIT, name="coverage", command=(*UNIT.command, "--cov"), minutes=20)
+# With the table of files in a file: a page that shows the beginning and the end of a run has no room for it.
+MEASURED = dataclasses.replace(COVERAGE, command=(*COVERAGE.command, "--cov-report=markdown:build/test/coverage.md"))
 
 CHECK = (
     # It keeps one processor busy for as long as all others of these together.
@@ -150,7 +152,7 @@ TEST = (
     # Beside the checks, as ansible-lint is.
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=60, beside=True),
     # CI holds the tests to what they have to reach.
-    *(COVERAGE if stage is UNIT else stage for stage in CHECK),
+    *(MEASURED if stage is UNIT else stage for stage in CHECK),
     Stage("browser", ("pytest", "-q", "tests/browser"), pytest=True),
     # Where there is no KVM this one emulates: nothing runs beside it but what gives way.
     pair("reference pair", "XGN_PAIR=keep", "reference", minutes=35),
@@ -190,13 +192,24 @@ def counts(report: Path) -> tuple[int, int, int]:
 
 
 def failures(report: Path) -> tuple[str, ...]:
-    """Name and beginning of the message of each failed test of a JUnit file."""
-    lines = []
+    """What failed of a JUnit file, a line for each test and its message; tests that say the same share one. What most tests say comes first.
+
+    The reason why so many failed stands with few of them, and is read where a terminal or a CI's page ends.
+    """
+    said: dict[str, list[str]] = {}
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         for problem in (*case.findall("failure"), *case.findall("error")):
             message = " ".join((problem.get("message") or problem.text or "").split())
-            lines.append(f"{case.get('classname')}: {case.get('name')}: {message[:MESSAGE_LENGTH]}")
-    return tuple(lines)
+            said.setdefault(message, []).append(f"{case.get('classname')}: {case.get('name')}")
+    return tuple(
+        f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {shortened(message)}"
+        for message, names in sorted(said.items(), key=lambda item: -len(item[1]))
+    )
+
+
+def shortened(message: str) -> str:
+    """Return the beginning and the end of a long message."""
+    return message if len(message) <= BEGINNING + END else f"{message[:BEGINNING]} […] {message[-END:]}"
 
 
 def show(source: IO[bytes], log: IO[bytes], prefix: bytes) -> None:

@@ -66,6 +66,24 @@ def test_the_tests_of_a_pytest_stage_are_counted(tmp_path: Path) -> None:
     assert re.fullmatch(r"failed: some: \S*test_some: test_c: AssertionError: sums assert 1 == 2", failed), failed
 
 
+def test_the_reason_of_many_failures_is_said_last(tmp_path: Path) -> None:
+    """Tests that fail for the same reason share a line; of a long message the end is shown, too."""
+    tests = tmp_path / "test_some.py"
+    tests.write_text(
+        "import pytest\ndef test_reason(): assert False, 'it begins' + 'x' * 9000 + 'the network is gone'\n"
+        "@pytest.mark.parametrize('n', range(3))\ndef test_a(n): pytest.fail('see test_reason', pytrace=False)\n",
+        encoding="utf-8",
+    )
+    stages = f"stages.Stage('some', ({sys.executable!r}, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', {str(tests)!r}), pytest=True),"
+    run = subprocess.run(command(tmp_path, stages), capture_output=True, text=True, timeout=600, check=False)
+    many, reason, closing = run.stdout.splitlines()[-3:]
+    assert closing == "0 passed, 4 failed, 0 skipped", run.stdout
+    assert re.fullmatch(r"failed: some: \S*test_some: test_a\[0\] and 2 more: Failed: see test_reason", many), many
+    assert "test_reason: AssertionError: it begins" in reason
+    assert "the network is gone" in reason
+    assert len(reason) < 2500
+
+
 def test_interrupted_it_still_counts(tmp_path: Path) -> None:
     stages = stage("good", "pass") + stage("hangs", HANG) + stage("never", "print('never')")
     process = subprocess.Popen(command(tmp_path, stages), stdout=subprocess.PIPE, text=True)

@@ -31,6 +31,8 @@ STEPS = (("destroy",), ("test", "--destroy", "never"))
 STEP_SECONDS = 2400
 # After a boot of all machines at once. A start of FRR that hangs is made anew after 90 s, and after 150 s once more (docs/decisions/0009).
 SETTLE_SECONDS = 600
+# Ansible's word for a task that failed, and molecule's for a step that did.
+FAILURE = re.compile(r"^fatal: \[|^failed: \[|^ERROR|^CRITICAL|^\[ERROR\]")
 # What `state_of` shows.
 LOOKED_AT = (
     "journalctl --no-pager --boot --priority=warning --lines=60",
@@ -100,6 +102,21 @@ def make() -> int:
     shutil.copytree(PLAN, KEPT_PLAN, symlinks=True)
     RECORD.write_text(json.dumps({"inputs": made_of, "sessions": sessions}, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def what_failed(log: str) -> str:
+    """Return the lines of the scenario's log that name a failure, each behind the step and the task it belongs to; the end of the log where none does."""
+    told: list[str] = []
+    step = task = ""
+    for line in log.splitlines():
+        if " Executing" in line:
+            step = line
+        elif line.startswith("TASK ["):
+            task = line
+        elif FAILURE.search(line):
+            told += [part for part in (step, task) if part not in told]
+            told.append(line)
+    return "\n".join(told) or log[-8000:]
 
 
 def bring_back() -> None:

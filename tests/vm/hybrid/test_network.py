@@ -11,6 +11,7 @@ from controller import LOGS
 from figures import figure
 from hybrid_network import CONTAINER, HOSTS, Network, Pinger, Shell, reset, wait_for
 
+from hybrid import converged
 from hybrid.runs import report
 
 OFFICE, APPS = "10.10.0.10", "10.40.0.10"
@@ -25,7 +26,7 @@ def test_scenario(scenario: int | None, logged: None) -> None:
     """From bare hosts: converge, reboot of all four, and every check of verify passes."""
     if scenario is None:
         pytest.skip("the network was converged by an earlier run of the same files; XGN_HYBRID=bare makes it anew")
-    assert scenario == 0, (LOGS / "vm-hybrid-scenario.log").read_text(encoding="utf-8")[-8000:]
+    assert scenario == 0, converged.what_failed((LOGS / "vm-hybrid-scenario.log").read_text(encoding="utf-8"))
 
 
 def test_every_subject_was_checked(logged: None) -> None:
