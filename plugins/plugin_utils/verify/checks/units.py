@@ -126,19 +126,20 @@ def check_times(ledger: Ledger, units: list[str], pairs: list[tuple[str, str]]) 
     live: Units = ledger.state["units"]["data"]
     finished = ledger.state["boot"]["data"]["finished"]
     times = {unit: int(live.get(unit, {}).get("ActiveEnterTimestampMonotonic", 0)) for unit in units}
-    later = [unit for unit, time in times.items() if finished and time > finished]
+    # Whoever was started again by Restart= shows the time of that; what waited for the first attempt did wait.
+    again = {unit for unit in units if int(live.get(unit, {}).get("NRestarts", 0))}
+    later = [unit for unit, time in times.items() if finished and time > finished and unit not in again]
     if later:
         ledger.skip(name, f"started after the boot was finished, so this boot says nothing: {', '.join(later)}", command)
         return
     stopped = [unit for unit, time in times.items() if time == 0]
-    # Whoever was started again by Restart= shows the time of that; what waited for the first attempt did wait.
-    again = {unit for unit in units if int(live.get(unit, {}).get("NRestarts", 0))}
     wrong = [f"{second} at {seconds(times[second])} before {first} at {seconds(times[first])}"
              for first, second in pairs if first in times and first not in again and times[first] > times[second] > 0]  # fmt: skip
     if stopped or wrong:
         ledger.add(name, "failed", command, "; ".join(wrong + [f"{unit} was not started" for unit in stopped]))
     else:
-        ledger.add(name, "passed", command, ", ".join(f"{unit} {seconds(time)}" for unit, time in times.items()))
+        told = [f"{unit} {'started again at ' * (unit in again)}{seconds(time)}" for unit, time in times.items()]
+        ledger.add(name, "passed", command, ", ".join(told))
 
 
 def seconds(monotonic: int) -> str:
