@@ -199,7 +199,9 @@ def failures(report: Path) -> tuple[str, ...]:
     said: dict[str, list[str]] = {}
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         for problem in (*case.findall("failure"), *case.findall("error")):
-            message = " ".join((problem.get("message") or problem.text or "").split())
+            # pytest shortens the message of a failed assertion; the lines that it marks with E in the text are whole.
+            marked = [line[1:] for line in (problem.text or "").splitlines() if line.startswith("E ")]
+            message = " ".join((" ".join(marked) or problem.get("message") or problem.text or "").split())
             said.setdefault(message, []).append(f"{case.get('classname')}: {case.get('name')}")
     return tuple(
         f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {shortened(message)}"
