@@ -94,8 +94,8 @@ class Qemu(Hypervisor):
         _qemu_img(files, "create", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(files.overlay))
 
     def to_raw(self, files: VmPaths, image: Image, target: Path) -> None:
-        """Write the overlay and what is below it."""
-        _qemu_img(files, "convert", "-f", "qcow2", "-O", "raw", str(files.overlay), str(target))
+        """Write the overlay and what is below it: an image, which machines of other labs use at the same time."""
+        _qemu_img(files, "convert", "--force-share", "-f", "qcow2", "-O", "raw", str(files.overlay), str(target))
 
     def from_raw(self, files: VmPaths, image: Image, source: Path) -> None:
         """Make an overlay that holds what differs from the image."""

@@ -86,4 +86,4 @@ def _is_wireguard(name: str) -> bool:
 
 def _devices() -> list[str]:
     """Give the living WireGuard interfaces; one of wireguard-go, a program, looks like any tun device and is not among them."""
-    return [name for name in map(os.path.basename, glob.glob(os.path.join(glob.escape(sysfs.NET), "*"))) if _is_wireguard(name)]
+    return list(filter(_is_wireguard, sysfs.interface_names()))

@@ -17,6 +17,11 @@ def index_path(name: str) -> str:
     return os.path.join(NET, name, "ifindex")
 
 
+def interface_names() -> list[str]:
+    """Give the interfaces there are. Where the kernel can bond, a file lies beside them: bonding_masters."""
+    return sorted(filter(interface_exists, os.listdir(NET))) if os.path.isdir(NET) else []
+
+
 def interface_exists(name: str) -> bool:
     """Say whether there is an interface of this name."""
     return os.path.isdir(os.path.join(NET, name))

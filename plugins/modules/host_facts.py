@@ -220,7 +220,7 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": systemd,
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
-        "interfaces": sorted(os.listdir(sysfs.NET)) if os.path.isdir(sysfs.NET) else [],
+        "interfaces": sysfs.interface_names(),
         "recorded": known,
         "owners": owners_objects(known),
         "settled": settled_units(module, module.params["units"]) if systemd else [],

@@ -50,8 +50,14 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         (tmp_path / "net" / name).mkdir(parents=True)
         (tmp_path / "net" / name / "uevent").write_text(text, encoding="utf-8")
+    # A kernel that can bond has this beside the interfaces.
+    (tmp_path / "net" / "bonding_masters").write_text("bond0\n", encoding="utf-8")
     (tmp_path / "frr.conf").write_text(CONFIGURED, encoding="utf-8")
     return tmp_path
+
+
+def test_a_list_of_bonds_is_no_interface(places: Path) -> None:
+    assert sysfs.interface_names() == ["eth0", "ours", "wg1", "wg2"]
 
 
 def test_all_that_is_owners_is_found(places: Path) -> None:
