@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -58,7 +59,8 @@ class Qemu(Hypervisor):
             "-m", str(vm.memory_mib), "-smp", "1", "-nodefaults", "-no-user-config", "-display", "none",
             "-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", KERNEL_ARGUMENTS,
             # Losing the disk with the controller's power is fine for a lab, and not waiting for it is far faster.
-            "-drive", f"if=none,id=root,format=qcow2,cache=unsafe,file={_escaped(files.overlay)}",
+            # The image below it is only read; a lock on it would not bear UML's own, in another lab.
+            "-drive", f"if=none,id=root,format=qcow2,cache=unsafe,backing.file.locking=off,file={_escaped(files.overlay)}",
             "-device", f"virtio-blk-pci,drive=root,addr={ROOT_DISK_SLOT:#x}",
             "-drive", f"if=none,id=seed,format=raw,readonly=on,file={_escaped(files.seed)}",
             "-device", f"virtio-blk-pci,drive=seed,addr={SEED_DISK_SLOT:#x}",
@@ -95,12 +97,15 @@ class Qemu(Hypervisor):
 
     def to_raw(self, files: VmPaths, image: Image, target: Path) -> None:
         """Write the overlay and what is below it: an image, which machines of other labs use at the same time."""
-        _qemu_img(files, "convert", "--force-share", "-f", "qcow2", "-O", "raw", str(files.overlay), str(target))
+        source = f"driver=qcow2,file.driver=file,file.filename={_escaped(files.overlay)},backing.file.locking=off"
+        _qemu_img(files, "convert", "--image-opts", "-O", "raw", source, str(target))
 
     def from_raw(self, files: VmPaths, image: Image, source: Path) -> None:
-        """Make an overlay that holds what differs from the image."""
-        options = ["-f", "raw", "-O", "qcow2", "-F", "raw", "-B", str(image.disk)]
+        """Make an overlay that holds what differs from the image, which machines of other labs use at the same time."""
+        unlocked = {"driver": "raw", "file": {"driver": "file", "filename": str(image.disk), "locking": "off"}}
+        options = ["-f", "raw", "-O", "qcow2", "-F", "raw", "-B", f"json:{json.dumps(unlocked)}"]
         _qemu_img(files, "convert", *options, str(source), str(files.overlay))
+        _qemu_img(files, "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(files.overlay))
 
     def pause(self, files: VmPaths) -> None:
         """Stop the processor; QEMU writes its own buffers out when it does."""
