@@ -23,8 +23,8 @@ APPS = "10.40.0.0/24"
 # hq-core's own network, which the host behind cloud-node reaches without the node that leaves.
 STAYS = "8.8.4.4"
 ANYCAST = "1.1.1.1/32"
-# Nothing of the node that leaves is on the way: what is lost is a moment of emulated processors that do something else.
-LONGEST_GAP_SECONDS = 3.0
+# Nothing of the node that leaves is on the way. A path that is cut loses ten packets in each second; a busy machine answers late, and answers.
+LOST_AT_MOST = 10
 # What was there of ours, each with a command that prints nothing once it is gone.
 TRACES = (
     "ls -d /var/lib/xgn /etc/systemd/system/frr.service /etc/systemd/system/gobgpd.service 2>/dev/null",
@@ -128,9 +128,10 @@ def test_a_node_leaves_without_a_trace_and_nobody_else_notices(network: Network,
     stream = Pinger(network.on["cloud-edge"], "apps", STAYS)
     options = {"xgn_report_dir": str(tmp_path), "verify_boot_plot": False}
     run = succeed("retire", "life-retired", *arguments, "--extra-vars", json.dumps(options))
-    gap = stream.longest_gap()
-    figure("a node leaves: longest time without an answer for the others", gap, "s")
-    assert gap < LONGEST_GAP_SECONDS
+    others = stream.stream()
+    assert others is not None
+    figure("a node leaves: longest time without an answer for the others", others.gap, "s")
+    assert others.lost <= LOST_AT_MOST, others
     table = said(run.stdout)
     assert f"{LEAVES} (id 2) leaves the network." in table and "No other node carries 10.10.0.0/24, fd00:10::/64: that is lost." in table
     assert [trace for trace in TRACES if network.on[LEAVES].run(trace).stdout.strip()] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from figures import figure
 from hybrid_network import Background, Network, Pinger, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
@@ -20,8 +21,8 @@ RESOLVERS = ("hq-nfv", "cloud-edge")
 # Of its objects only the filter goes, which needs no yes beside that of the intent: the run that the others refuse takes it.
 FILTER_ONLY = "cloud-node"
 ANYCAST = "1.1.1.1/32"
-# Neither link is the one in use: what is lost is a moment of emulated processors that do something else.
-LONGEST_GAP_SECONDS = 3.0
+# Neither link is the one in use. A path that is cut loses ten packets in each second; a busy machine answers late, and answers.
+LOST_AT_MOST = 10
 YES = json.dumps({"xgn_remove_all": ["openvpn", "l2tp_ipsec", "dns_anycast"]})
 # What was on each host, and must not be after it.
 INTERFACES = {"ovpn2", "l2tp6"}
@@ -105,10 +106,11 @@ def test_all_of_it_goes_while_the_traffic_of_the_others_runs(network: Network, r
     watched = [Background(network.on[host], "ip -o monitor route") for host in EDGES]
     pinger = Pinger(core, "office", "10.40.0.10")
     run = succeed("site", "removal", "--extra-vars", f"@{reduced}", "--extra-vars", YES)
-    gap = pinger.longest_gap()
+    stream = pinger.stream()
     routes = [line for background in watched for line in background.stop()]
-    print(f"\nlongest time without an answer while two links, a service and the filter went: {gap:.1f} s")
-    assert gap < LONGEST_GAP_SECONDS
+    assert stream is not None
+    figure("two links, a service and the filter go: longest time without an answer", stream.gap, "s")
+    assert stream.lost <= LOST_AT_MOST, stream
     # A route of the main table has no word for its table.
     fallen = [
         line for line in routes if not line.startswith("Deleted") and re.search(r"dev (ovpn2|l2tp6)\b", line) and " table " not in line
