@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -90,6 +91,15 @@ def conf_text(interface: dict[str, Any], private: str) -> str:
 def without_secrets(text: str) -> str:
     """The same text with its keys put out of sight, fit for a diff."""
     return take_out(text, SECRETS, unknown=ANY)
+
+
+# What both ends need not have at the same time: timers and prefixes of a peer, and a peer that is new beside the others.
+HARMLESS = re.compile(r"^(?:(?:allowed_ips|persistent_keepalive) of peer |peer .* is missing$)")
+
+
+def interrupts(differences: Sequence[str]) -> bool:
+    """Say whether one of these differences, as `drift` tells them, parts an interface from its peers until both ends have it."""
+    return any(not HARMLESS.match(difference) for difference in differences)
 
 
 def drift(interface: dict[str, Any], private: str, live: Interface) -> list[str]:

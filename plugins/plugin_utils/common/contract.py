@@ -545,6 +545,7 @@ class OpenvpnVariables(TypedDict):
     openvpn_key_registry: NotRequired[str]
     openvpn_remove_unlisted: NotRequired[bool]
     openvpn_remove_all: NotRequired[bool]
+    openvpn_drain_seconds: NotRequired[int]
 
 
 class PreflightNodeLink(TypedDict):
@@ -712,6 +713,7 @@ class WireguardVariables(TypedDict):
     wireguard_artifact: NotRequired[str]
     wireguard_adopt: NotRequired[bool]
     wireguard_remove_all: NotRequired[bool]
+    wireguard_drain_seconds: NotRequired[int]
 
 
 class HostVariables(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import ownership, sysfs, wireguard
+from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, ownership, sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.modules import wireguard_interfaces, wireguard_key
 
 from .managed_host import Host
@@ -216,6 +218,40 @@ def test_drift_is_repaired_in_place(host: Host, etc: Path, tmp_path: Path) -> No
     result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
     assert result["actions"] == ["wg0: synchronise (persistent_keepalive of peer T1)", "wg0: MTU 1500, declared 1412"]
     assert [call.split()[:3] for call in changes(host)][1:] == [["wg", "syncconf", "wg0"], ["ip", "link", "set"]]
+
+
+@pytest.mark.parametrize(
+    ("declared", "drained"),
+    [
+        ({}, []),
+        ({"mtu": 1400}, []),
+        ({"peers": [{**NEIGHBOR, "persistent_keepalive": 5}]}, []),
+        ({"peers": [NEIGHBOR, {"name": "T3", "public_key": PUBLIC}]}, []),
+        ({"listen_port": 51821}, ["wg0"]),
+        ({"peers": [{**NEIGHBOR, "preshared_key": OTHER}]}, ["wg0"]),
+        ({"peers": [{**NEIGHBOR, "public_key": PUBLIC}]}, ["wg0"]),
+    ],
+)
+def test_what_interrupts_a_tunnel_drains_it_first(
+    host: Host, etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: dict[str, Any], drained: list[str]
+) -> None:
+    """A change that both ends need not have at once lets the traffic be."""
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump())
+    seen: list[tuple[list[str], int]] = []
+
+    @contextmanager
+    def record(_module: object, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
+        assert not [call for call in changes(host) if call.startswith("wg syncconf")]
+        seen.append((interfaces, seconds))
+        yield ["wg0: drain"] if interfaces else []
+
+    monkeypatch.setattr(frr_drain, "drained", record)
+    result = host.run(wireguard_interfaces, {"interfaces": [{**INTERFACE, **declared}], "drain_seconds": 7})
+    assert seen == [(drained, 7)]
+    assert ("wg0: drain" in result["actions"]) == bool(drained)
 
 
 def test_check_mode_only_tells(host: Host, etc: Path, tmp_path: Path) -> None:
