@@ -110,6 +110,7 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if is_declared("firewall", variables):
         yield "/etc/xgn/firewall.nft", filter_text(variables)
+        yield "/usr/local/sbin/xgn-firewall", filter_text(variables, "xgn-firewall.j2")
     yield from _made_files(values)
     # A container has the roles that it names, any other host has this one with the defaults at least.
     if "sysctl" in variables.get("verify_roles", ("sysctl",)):
@@ -147,10 +148,10 @@ def _openvpn(variables: Variables) -> OpenvpnValues:
     return openvpn_values(_with_defaults("openvpn", variables), fingerprints)
 
 
-def filter_text(variables: Variables) -> str:
-    """Return the file of role firewall."""
+def filter_text(variables: Variables, template: str = "firewall.nft.j2") -> str:
+    """Return the file of role firewall, or what another of its templates prints."""
     values = firewall_values(_with_defaults("firewall", variables))
-    return rendered("firewall", "firewall.nft.j2", {"__firewall_values": values})
+    return rendered("firewall", template, {"__firewall_values": values})
 
 
 def wireguard_text(host: str, interface: WireguardInterface) -> str:

@@ -17,7 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import NETWORK_PRE, check_firewall
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import BEFORE, check_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
@@ -76,7 +76,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     asks_frr = routes or bool(expect["routes"])
     return {
         "sysctls": list(sysctl_values(known)) if "sysctl" in roles_of(known) else [],
-        "units": [*units, NETWORK_MANAGER, ONLINE, *([NETWORK_PRE] if filters else [])],
+        "units": [*units, NETWORK_MANAGER, ONLINE, *(BEFORE if filters else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],

@@ -544,7 +544,8 @@ def test_a_unit_records_what_its_daemon_reads() -> None:
 
 
 def test_firewall_rules_by_family() -> None:
-    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}, "own_chains": [], "jumps": False}
+    nothing: dict[str, Any] = {"public_interfaces": [], "accepted": [], "fallback": [], "tunnels": [], "tcp_mss": {}, "own_chains": [], "jumps": False}
+    assert firewall_values({}) == {**nothing, "proof": "table inet xgn"}
     assert firewall_values({"firewall_public_interfaces": ["eth0"], "firewall_ssh_port": 22})["accepted"] == ["tcp dport 22 accept"]
     values = firewall_values(
         {
@@ -698,7 +699,6 @@ def test_defaults_that_are_templates_are_left_out() -> None:
 NOT_NAMED = {
     "dns_anycast/xgn-ssh.service.j2",
     "dns_anycast/xgn-ssh.socket.j2",
-    "firewall/xgn-firewall.service.j2",
     "verify/report.html.j2",
     "vrf/xgn-interface.j2",
 }

@@ -40,7 +40,7 @@ def state() -> dict[str, Any]:
     return {
         "filter": part({"live": TABLE, "declared": TABLE}),
         "links": part({"eth0": {}}),
-        "units": part({"network-pre.target": {"After": ["xgn-firewall.service"]}}),
+        "units": part({target: {"After": ["xgn-firewall.service"]} for target in ("network-pre.target", "sysinit.target")}),
         "anycast": part({"1.1.1.1/32": {"set": True, "answered": True}}),
         "listening": part(["192.0.2.1:22", "[fd00::1]%CORE:22"]),
     }
@@ -57,6 +57,7 @@ def test_healthy() -> None:
     assert list(found) == [
         "Firewall table as planned",
         "Firewall xgn-firewall.service before network-pre.target",
+        "Firewall xgn-firewall.service before sysinit.target",
         "Firewall public interface eth0 exists",
         "Firewall MSS ipv4 1300 in both directions",
         "DNS 1.1.1.1 answers",
@@ -82,6 +83,16 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
         lambda live: live["filter"]["data"].update(live=""),
         "Firewall table as planned",
         "there is no table inet xgn, so nothing is filtered",
+    ),
+    "fallback": (
+        lambda live: live["filter"]["data"].update(live="table inet xgn {\n\tchain fallback {\n\t}\n}\n"),
+        "Firewall table as planned",
+        "the fallback is loaded: /etc/xgn/firewall.nft and its copy are broken, and from outside only SSH is accepted; site repairs it",
+    ),
+    "behind sockets": (
+        lambda live: live["units"]["data"]["sysinit.target"].update(After=[]),
+        "Firewall xgn-firewall.service before sysinit.target",
+        "After= of sysinit.target does not name xgn-firewall.service",
     ),
     "misspelt interface": (
         lambda live: live["links"].update(data={}),
@@ -127,7 +138,7 @@ def test_what_is_asked_for() -> None:
     assert "iifname @tunnels" in asked["filter"]
     assert (asked["anycast"], asked["listening"]) == (True, True)
     assert asked["units"][:3] == ["xgn-firewall.service", "unbound.service", "xgn-anycast.service"]
-    assert "network-pre.target" in asked["units"]
+    assert {"network-pre.target", "sysinit.target"} < set(asked["units"])
     nothing = gather_arguments({})
     assert (nothing["filter"], nothing["anycast"], nothing["listening"]) == ("", False, False)
 

@@ -41,6 +41,8 @@ class FirewallValues(TypedDict):
     Attributes:
         public_interfaces, tunnels: each name once.
         accepted: the rules of what public interfaces accept, a line each.
+        fallback: those of them that stay where the file cannot be loaded: SSH.
+        proof: what nft lists once the file is loaded whole.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.
         own_chains: those of a person.
         jumps: whether what public interfaces do not accept goes through one of them.
@@ -48,6 +50,8 @@ class FirewallValues(TypedDict):
 
     public_interfaces: list[str]
     accepted: list[str]
+    fallback: list[str]
+    proof: str
     tunnels: list[str]
     tcp_mss: dict[str, int]
     own_chains: list[OwnChain]
@@ -70,7 +74,9 @@ def firewall_values(variables: HostVariables) -> FirewallValues:
     ]
     return {
         "public_interfaces": list(dict.fromkeys(public)),
-        "accepted": list(_accepted(variables)) if public else [],
+        "accepted": [*_ssh(variables), *_accepted(variables)] if public else [],
+        "fallback": list(_ssh(variables)) if public else [],
+        "proof": "chain inet xgn public" if public else "table inet xgn",
         "tunnels": list(dict.fromkeys(tunnels)) if mss else [],
         "tcp_mss": mss if tunnels else {},
         "own_chains": own,
@@ -78,8 +84,11 @@ def firewall_values(variables: HostVariables) -> FirewallValues:
     }
 
 
-def _accepted(variables: HostVariables) -> Iterator[str]:
+def _ssh(variables: HostVariables) -> Iterator[str]:
     yield from _rules(f"tcp dport {variables['firewall_ssh_port']}", variables.get("firewall_ssh_from", []))
+
+
+def _accepted(variables: HostVariables) -> Iterator[str]:
     for entry in variables.get("firewall_open_ports", []):
         prefixes = entry.get("from", [])
         if entry["protocol"] == "esp":

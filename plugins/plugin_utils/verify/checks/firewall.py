@@ -15,7 +15,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
 
 UNIT = "xgn-firewall.service"
-NETWORK_PRE = "network-pre.target"
+BEFORE = ("network-pre.target", "sysinit.target")
+"""What the filter is loaded before: the first interface, and whatever listens, sockets of systemd's included."""
+FALLBACK = "\tchain fallback {"
 SHOWN_LINES = 4
 
 
@@ -25,8 +27,13 @@ def check_firewall(ledger: Ledger, variables: Variables) -> None:
         return
     command = "nft list table inet xgn"
     ledger.judge("Firewall table as planned", command, "filter", same_table)
-    name = f"Firewall {UNIT} before {NETWORK_PRE}"
-    ledger.judge(name, f"systemctl show --property=After {NETWORK_PRE}", "units", lambda live: ordered(UNIT, NETWORK_PRE, live))
+    for target in BEFORE:
+        ledger.judge(
+            f"Firewall {UNIT} before {target}",
+            f"systemctl show --property=After {target}",
+            "units",
+            lambda live, t=target: ordered(UNIT, t, live),
+        )
     for chain in firewall_values({"firewall_ssh_port": 22, **variables})["own_chains"]:
         ledger.judge(
             f"Firewall own rules of chain {chain['name']}",
@@ -59,6 +66,8 @@ def same_table(found: Mapping[str, str]) -> Verdict:
         return True, f"{len(live.splitlines())} lines, as declared"
     if not live:
         return False, "there is no table inet xgn, so nothing is filtered"
+    if FALLBACK in live:
+        return False, "the fallback is loaded: /etc/xgn/firewall.nft and its copy are broken, and from outside only SSH is accepted; site repairs it"
     lines = [line.strip() for line in difflib.ndiff(live.splitlines(), declared.splitlines()) if line[:2] in ("- ", "+ ")]
     shown = [("found " if line[0] == "-" else "missing ") + " ".join(line[1:].split()) for line in lines[:SHOWN_LINES]]
     return False, "; ".join(shown) + (f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else "")
