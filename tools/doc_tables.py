@@ -93,7 +93,7 @@ def placeholders(variables: Mapping[str, Any]) -> dict[str, str]:
         found.update({item["name"]: word for item in variables.get(name, []) if item["name"] not in found or word == "VRF"})
     for item in variables.get("docker_macvlan_networks", []):
         found[item["parent"]] = "INTERFACE"
-    found.update(dict.fromkeys(variables.get("firewall_public_interfaces", []), "INTERFACE"))
+    found.update(dict.fromkeys(variables.get("firewall_trusted_interfaces", []), "INTERFACE"))
     if variables.get("dns_anycast_interface"):
         found[variables["dns_anycast_interface"]] = "INTERFACE"
     return found

@@ -46,6 +46,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, read_wish, torn_apart
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import misspelt as misspelt_rollout
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import ssh_from_everywhere
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs, role_variables, variable_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
@@ -112,6 +113,7 @@ class ActionModule(ActionBase):
         warnings = (
             sentences([*needed, *others, *(unmatched(plan.hosts, known, variables, judged.retired) if known else ())]) + judged.warnings
         )
+        warnings += sentences(ssh_from_everywhere(plan.hosts))
         warnings += told([*overridden.remarks, *_unused(plan, layers, known)])
         refused = judged.refused
         if wish is not None:

@@ -16,6 +16,8 @@ OTHER = {"firewall-debian12": "firewall-debian13", "firewall-debian13": "firewal
 TCP, UDP = "1-2000,8080", "51820,51821,40000"
 # What is planned; nothing listens on the UDP ports, so that they refuse.
 OPEN = {"tcp": [22, 1194, 1200], "udp": [51820]}
+# What is open to everybody, in IPv6, too.
+TO_ALL = {"tcp": [1194], "udp": []}
 MSS = {4: 1300, 6: 1280}
 JOB_SECONDS = 15
 TIMESTAMPS = 12  # Linux takes the timestamp option off what it puts into a segment
@@ -44,7 +46,7 @@ def test_file_and_unit(host: Any) -> None:
     assert unit.is_enabled
     assert unit.is_running
     before = host.check_output("systemctl show --property=Before --value xgn-firewall.service").split()
-    assert "network-pre.target" in before
+    assert {"network-pre.target", "sysinit.target"} <= set(before)
     verified = host.run("systemd-analyze verify --man=no xgn-firewall.service")
     assert (verified.rc, verified.stderr) == (0, "")
 
@@ -74,10 +76,61 @@ def test_scan_of_the_public_interface(host: Any) -> None:
         host.check_output("systemctl stop listener.service")
 
 
+def test_scan_in_ipv6(host: Any) -> None:
+    """What is open by an IPv4 prefix is closed in IPv6, and the rest is as in IPv4."""
+    address = json.loads(host.check_output("ip -json -6 address show dev eth0 scope link"))[0]["addr_info"][0]["local"]
+    assert json.loads(peer_of(host).check_output("python3 /root/scan.py %s %s %s", f"{address}%eth0", TCP, UDP)) == TO_ALL
+
+
+def test_a_renamed_interface_is_public(host: Any) -> None:
+    """What no list names is closed, whoever it was before."""
+    host.check_output("python3 /root/mss.py")
+    host.check_output("ip link set tun9 down && ip link set tun9 name new9 && ip link set new9 up")
+    try:
+        assert json.loads(host.check_output("ip netns exec far python3 /root/scan.py 10.9.2.1 %s %s", TCP, UDP)) == TO_ALL
+        # Nothing is forwarded to it or from it, either.
+        for space, address in (("lan", "10.9.2.2"), ("far", "10.9.1.2")):
+            assert json.loads(host.check_output(f"ip netns exec {space} python3 /root/scan.py {address} 1-100 53")) == {
+                "tcp": [],
+                "udp": [],
+            }
+    finally:
+        host.check_output("ip link delete new9")
+
+
+def test_only_what_is_planned_is_forwarded(host: Any) -> None:
+    """A stranger who routes by this host gets nowhere, but to a port that somebody forwards; bridges of others are theirs."""
+    host.check_output("python3 /root/mss.py")
+    peer, own = peer_of(host), ADDRESS[name_of(host)]
+    peer.check_output(f"ip route replace 10.9.2.0/24 via {own}")
+    host.check_output(
+        "nft -f - <<'END'\ntable ip published {\nchain pre {\ntype nat hook prerouting priority dstnat;\n"
+        'iifname "eth0" tcp dport 8443 dnat to 10.9.2.2:8443\n}\n}\nEND'
+    )
+    try:
+        assert json.loads(peer.check_output("python3 /root/scan.py 10.9.2.2 1-100,8443 53")) == {"tcp": [], "udp": []}
+        assert json.loads(peer.check_output(f"python3 /root/scan.py {own} 8442-8444 53")) == {"tcp": [8443], "udp": []}
+        found = json.loads(host.check_output("ip netns exec lan python3 /root/scan.py 10.9.2.2 1-100 53"))
+        assert found == {"tcp": [*range(1, 101)], "udp": [53]}
+        # A bridge as Docker makes it, with a container behind it.
+        host.check_output(
+            "ip netns add box && ip link add box0 type bridge && ip link add box1 master box0 type veth peer name eth0 netns box && "
+            "ip address add 10.9.3.1/24 dev box0 && ip link set box0 up && ip link set box1 up && ip -n box link set eth0 up && "
+            "ip -n box address add 10.9.3.2/24 dev eth0 && ip -n box route add default via 10.9.3.1"
+        )
+        peer.check_output(f"ip route replace 10.9.3.0/24 via {own}")
+        target = ADDRESS[OTHER[name_of(host)]]
+        assert json.loads(host.check_output(f"ip netns exec box python3 /root/scan.py {target} 1194 53"))["tcp"] == [1194]
+        assert json.loads(host.check_output("ip netns exec box python3 /root/scan.py 10.9.2.2 1-100 53")) == {"tcp": [], "udp": []}
+    finally:
+        host.run("nft delete table ip published; ip link delete box0; ip netns delete box")
+        peer.run("ip route delete 10.9.2.0/24; ip route delete 10.9.3.0/24")
+
+
 def test_own_rules_stand_in_chains_of_their_own(host: Any) -> None:
     """As the kernel lists them, in their order; what no public interface accepts goes through one before it is dropped."""
     forward = host.check_output("nft -s list chain inet xgn own_forward")
-    assert "type filter hook forward priority filter; policy accept;" in forward
+    assert "jump own_forward" in host.check_output("nft -s list chain inet xgn forward")
     assert forward.index("ct mark set 0x00000064") < forward.index("tcp dport { 1998, 1999 } reject with tcp reset")
     public = host.check_output("nft -s list chain inet xgn public")
     assert public.index("tcp dport 22 accept") < public.index("jump own_public") < public.rindex("counter drop")
@@ -88,7 +141,7 @@ def test_own_rules_stand_in_chains_of_their_own(host: Any) -> None:
 
 
 def test_inside_of_a_tunnel_is_open(host: Any) -> None:
-    """What is no public interface is not filtered: every port answers there."""
+    """What a trusted interface brings is not filtered: every port answers there."""
     host.check_output("python3 /root/mss.py")
     found = host.check_output("ip netns exec far python3 /root/scan.py 10.9.2.1 %s %s", TCP, UDP)
     assert [len(json.loads(found)[kind]) for kind in ("tcp", "udp")] == [2001, 3]

@@ -142,6 +142,18 @@ class FailoverTestVariables(TypedDict):
     failover_test_wire: NotRequired[FailoverTestWire]
 
 
+FirewallForward = TypedDict(
+    "FirewallForward",
+    {
+        "vrf": NotRequired[str],
+        "interface": NotRequired[str],
+        "from": NotRequired[list[str]],
+        "to": list[str],
+    },
+)
+"""One of firewall_forward."""
+
+
 FirewallOpenPort = TypedDict(
     "FirewallOpenPort",
     {
@@ -168,10 +180,11 @@ class FirewallOwnChain(TypedDict):
 
 
 class FirewallVariables(TypedDict):
-    """Role firewall: Packet filter of the public interfaces, and the TCP MSS on the tunnels."""
+    """Role firewall: Packet filter of what is not trusted, and the TCP MSS on the tunnels."""
 
     firewall_state: NotRequired[str]
-    firewall_public_interfaces: NotRequired[list[str]]
+    firewall_trusted_interfaces: NotRequired[list[str]]
+    firewall_forward: NotRequired[list[FirewallForward]]
     firewall_ssh_from: NotRequired[list[str]]
     firewall_ssh_port: NotRequired[int]
     firewall_open_ports: NotRequired[list[FirewallOpenPort]]

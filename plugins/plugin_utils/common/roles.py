@@ -76,6 +76,14 @@ ROLES: Mapping[str, Role] = {
     item.name: item
     for item in (
         Role("preflight", compared=False, everywhere=True),
+        Role(
+            "firewall",
+            optional=True,
+            declares=("firewall_trusted_interfaces", "firewall_tcp_mss_interfaces", "firewall_own_chains"),
+            absent=("firewall_state", "absent"),
+            removes=True,
+            packages=("nftables",),
+        ),
         Role("sysctl", everywhere=True),
         Role("wireguard", declares=("wireguard_interfaces",), removes=True, packages=("wireguard-tools",)),
         Role("openvpn", optional=True, declares=("openvpn_tunnels",), removes=True, packages=("openvpn",)),
@@ -92,14 +100,6 @@ ROLES: Mapping[str, Role] = {
             ),
             everywhere=True,
             packages=("frr",),
-        ),
-        Role(
-            "firewall",
-            optional=True,
-            declares=("firewall_public_interfaces", "firewall_tcp_mss_interfaces", "firewall_own_chains"),
-            absent=("firewall_state", "absent"),
-            removes=True,
-            packages=("nftables",),
         ),
         Role(
             "docker_macvlan",

@@ -124,12 +124,13 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
     managed: dict[str, HostVariables] = {}
     peers: dict[str, HostVariables] = {}
     for node in intent.nodes.values():
+        made, routed = vrf.vrf_variables(node, shared), frr.frr_variables(node, shared)
         variables: HostVariables = {
             **preflight.node_variables(node, shared),
             **sysctl.sysctl_variables(node, shared),
             **wireguard.wireguard_variables(node, shared),
-            **vrf.vrf_variables(node, shared),
-            **frr.frr_variables(node, shared),
+            **made,
+            **routed,
             **openvpn.openvpn_variables(node, shared),
             **l2tp_ipsec.l2tp_variables(node, shared),
             **vxlan.vxlan_variables(node, shared),
@@ -137,7 +138,7 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
             **docker_macvlan.docker_variables(node, shared),
             **gobgp.gobgp_variables(node, shared),
             **dns_anycast.dns_variables(node, shared),
-            **firewall.firewall_variables(node, shared, mss),
+            **firewall.firewall_variables(node, shared, mss, made, routed),
             **verify.verify_variables(node, shared),
             **failover_test.failover_variables(node, shared),
         }

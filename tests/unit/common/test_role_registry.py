@@ -107,4 +107,4 @@ def test_a_run_that_installs_takes_longer() -> None:
     assert lacks_packages({"ansible_facts": {"xgn_host": {"packages": ["wireguard-tools"]}}}), (
         "site installs FRR on every host, whatever it declares"
     )
-    assert not lacks_packages({"ansible_facts": host, "firewall_public_interfaces": ["eth0"], "firewall_state": "absent"})
+    assert not lacks_packages({"ansible_facts": host, "firewall_trusted_interfaces": ["eth0"], "firewall_state": "absent"})

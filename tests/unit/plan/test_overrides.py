@@ -571,7 +571,8 @@ FREE = set(
     dns_anycast_allow_from dns_anycast_forwarders dns_anycast_ssh_listen dns_anycast_zones dns_anycast_zones.records
     failover_test_paths failover_test_paths.source failover_test_paths.destination failover_test_paths.tunnels failover_test_paths.tunnels.protocol
     failover_test_paths.tunnels.match failover_test_paths.tunnels.unit failover_test_paths.tunnels.port
-    firewall_public_interfaces firewall_ssh_from firewall_open_ports firewall_open_ports.from firewall_tcp_mss_interfaces
+    firewall_trusted_interfaces firewall_forward firewall_forward.from firewall_forward.to firewall_ssh_from
+    firewall_open_ports firewall_open_ports.from firewall_tcp_mss_interfaces
     frr_after_units frr_interfaces.description frr_interfaces.link_detect
     frr_static_routes frr_static_routes.next_hop_vrf
     frr_prefix_lists frr_prefix_lists.entries frr_prefix_lists.entries.action frr_prefix_lists.entries.prefix frr_prefix_lists.entries.ge

@@ -112,7 +112,7 @@ docker_macvlan_after_units: [QDOCKERAFTER.service]
 docker_macvlan_images: [{name: QIMAGE, archive: /QARCHIVE}]
 docker_macvlan_networks: [{name: QNETWORK, parent: QVXLAN, subnets: [{subnet: 10.100.0.0/24}]}]
 docker_macvlan_containers: [{name: QCONTAINER, image: QIMAGE, network: QNETWORK, ipv4: 10.100.0.9}]
-firewall_public_interfaces: [QNIC]
+firewall_trusted_interfaces: [QNIC]
 firewall_ssh_from: [192.0.2.0/24]
 firewall_tcp_mss_interfaces: [QWG]
 firewall_tcp_mss: {ipv4: 1300}

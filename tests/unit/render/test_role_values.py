@@ -544,9 +544,9 @@ def test_a_unit_records_what_its_daemon_reads() -> None:
 
 
 def test_firewall_rules_by_family() -> None:
-    nothing: dict[str, Any] = {"public_interfaces": [], "accepted": [], "fallback": [], "tunnels": [], "tcp_mss": {}, "own_chains": [], "jumps": False}
-    assert firewall_values({}) == {**nothing, "proof": "table inet xgn"}
-    assert firewall_values({"firewall_public_interfaces": ["eth0"], "firewall_ssh_port": 22})["accepted"] == ["tcp dport 22 accept"]
+    nothing = firewall_values({})
+    assert {key for key, value in nothing.items() if value} == {"inside", "proof"} and nothing["proof"] == "table inet xgn"
+    assert firewall_values({"firewall_trusted_interfaces": ["wg1"], "firewall_ssh_port": 22})["fallback"] == ["tcp dport 22 accept"]
     values = firewall_values(
         {
             "firewall_ssh_port": 2222,
@@ -556,7 +556,7 @@ def test_firewall_rules_by_family() -> None:
                 {"protocol": "udp", "port": 51821},
                 {"protocol": "gre"},
             ],
-            "firewall_public_interfaces": ["eth0", LONGEST, "eth0"],
+            "firewall_trusted_interfaces": ["wg1", LONGEST, "wg1"],
             "firewall_tcp_mss_interfaces": ["wg1", "wg1"],
             "firewall_tcp_mss": {"ipv6": 1340, "ipv4": 1360},
         }
@@ -569,8 +569,58 @@ def test_firewall_rules_by_family() -> None:
         "udp dport 51821 accept",
         "meta l4proto gre accept",
     ]
-    assert values["public_interfaces"] == ["eth0", LONGEST]
+    assert values["trusted"] == ["lo", "wg1", LONGEST]
     assert (values["tunnels"], list(values["tcp_mss"].items())) == (["wg1"], [("ipv4", 1360), ("ipv6", 1340)])
+
+
+def test_ssh_from_everywhere_is_limited_where_it_is() -> None:
+    def limited(*prefixes: str) -> list[str]:
+        values = firewall_values({"firewall_trusted_interfaces": ["lo"], "firewall_ssh_port": 22, "firewall_ssh_from": list(prefixes)})
+        rules = [rule for rule in values["accepted"] if "limit rate over" in rule]
+        assert len(rules) == len(values["limited"]) and values["accepted"][: len(rules)] == rules
+        assert not any("limit" in rule for rule in values["fallback"])
+        return list(values["limited"])
+
+    assert limited() == ["ipv4", "ipv6"]
+    assert limited("192.0.2.0/24") == []
+    assert limited("192.0.2.0/24", "::/0") == ["ipv6"]
+    assert limited("0.0.0.0/0") == ["ipv4"]
+
+
+def test_what_is_forwarded() -> None:
+    values = firewall_values(
+        {
+            "firewall_trusted_interfaces": ["wg1", "lo"],
+            "firewall_ssh_port": 22,
+            "firewall_forward": [
+                {"vrf": "CORE", "to": ["wg1", "eth1.10"]},
+                {"to": ["eth0"]},
+                {"vrf": "CORE", "interface": "eth2", "from": ["192.0.2.0/24", "2001:db8::/32"], "to": ["eth0"]},
+            ],
+        }
+    )
+    assert values["forwarded"] == [
+        'iifname "CORE" meta sdifname @trusted oifname { "wg1", "eth1.10" } accept',
+        'iifname @trusted oifname { "eth0" } accept',
+        'ip saddr { 192.0.2.0/24 } iifname "CORE" meta sdifname "eth2" oifname { "eth0" } accept',
+        'ip6 saddr { 2001:db8::/32 } iifname "CORE" meta sdifname "eth2" oifname { "eth0" } accept',
+        'iifname . oifname { "wg1" . "wg1" } accept',
+    ]
+    assert (values["vrfs"], values["inside"]) == (["CORE"], "@trusted iifname != @vrfs")
+
+
+def test_the_fallback_is_the_filter_without_the_tunnels() -> None:
+    variables: Any = {
+        "firewall_trusted_interfaces": ["wg1"],
+        "firewall_ssh_from": ["192.0.2.0/24"],
+        "firewall_open_ports": [{"protocol": "udp", "port": 51820}],
+        "firewall_own_chains": [{"chain": "public", "rules": ["tcp dport 80 accept"]}, {"chain": "forward", "rules": ["counter"]}],
+    }
+    program = filter_text(variables, "xgn-firewall.j2")
+    assert "nft list chain inet xgn public" in program and "chain fallback {" in program
+    assert "192.0.2.0/24" in program and "51820" not in program and "own_" not in program and "set trusted {" in program
+    # Nothing is filtered, so nothing can be opened.
+    assert "chain" not in filter_text({"firewall_own_chains": [{"chain": "output", "rules": ["counter"]}]}, "xgn-firewall.j2")
 
 
 def test_the_mss_needs_interfaces_and_a_size() -> None:
@@ -756,8 +806,8 @@ def test_own_lines_stand_in_their_sections() -> None:
 
 def test_own_chains_stand_beside_those_of_the_role() -> None:
     chains: Any = [{"chain": "public", "rules": ["accept"]}, {"chain": "srcnat", "rules": ["masquerade"]}]
-    text = filter_text({"firewall_own_chains": chains, "firewall_public_interfaces": ["eth0"]})
-    assert text.index("jump own_public") < text.index("counter drop") < text.index("chain own_public {\n        accept\n    }")
+    text = filter_text({"firewall_own_chains": chains, "firewall_trusted_interfaces": ["wg1"]})
+    assert text.index("jump own_public") < text.index("        counter drop\n") < text.index("chain own_public {\n        accept\n    }")
     assert "chain own_srcnat {\n        type nat hook postrouting priority srcnat; policy accept;\n        masquerade\n    }" in text
     alone = filter_text({"firewall_own_chains": chains[1:]})
     assert "own_public" not in alone and "hook input" not in alone and "chain own_srcnat" in alone

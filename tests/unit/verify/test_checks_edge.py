@@ -17,8 +17,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks impo
 VARIABLES = cast(
     HostVariables,
     {
-        "verify_roles": ["firewall", "dns_anycast"],
-        "firewall_public_interfaces": ["eth0"],
+        "verify_roles": ["firewall", "dns_anycast", "vrf"],
+        "firewall_trusted_interfaces": ["eth0", "l2tp6"],
+        "vrf_interfaces": [{"name": "l2tp6", "dynamic": True}],
         "firewall_tcp_mss": {"ipv4": 1300, "ipv6": None},
         "firewall_tcp_mss_interfaces": ["wg1"],
         "dns_anycast_addresses": ["1.1.1.1/32"],
@@ -58,7 +59,7 @@ def test_healthy() -> None:
         "Firewall table as planned",
         "Firewall xgn-firewall.service before network-pre.target",
         "Firewall xgn-firewall.service before sysinit.target",
-        "Firewall public interface eth0 exists",
+        "Firewall trusted interface eth0 exists",
         "Firewall MSS ipv4 1300 in both directions",
         "DNS 1.1.1.1 answers",
         "DNS 1.1.1.1 set while it answers",
@@ -96,8 +97,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
     ),
     "misspelt interface": (
         lambda live: live["links"].update(data={}),
-        "Firewall public interface eth0 exists",
-        "no such interface, so nothing is filtered for it",
+        "Firewall trusted interface eth0 exists",
+        "no such interface; one that was renamed is public",
     ),
     "too late": (
         lambda live: live["units"]["data"]["network-pre.target"].update(After=[]),
@@ -137,7 +138,7 @@ def test_what_is_asked_for() -> None:
     asked = gather_arguments(VARIABLES)
     assert "iifname @tunnels" in asked["filter"]
     assert (asked["anycast"], asked["listening"]) == (True, True)
-    assert asked["units"][:3] == ["xgn-firewall.service", "unbound.service", "xgn-anycast.service"]
+    assert asked["units"][:4] == ["xgn-firewall.service", "interface.service", "unbound.service", "xgn-anycast.service"]
     assert {"network-pre.target", "sysinit.target"} < set(asked["units"])
     nothing = gather_arguments({})
     assert (nothing["filter"], nothing["anycast"], nothing["listening"]) == ("", False, False)

@@ -63,7 +63,7 @@ VARIABLES = cast(
             {"chain": "public", "rules": ["tcp dport 9100 accept", "tcp dport 9101 accept"]},
             {"chain": "forward", "rules": ["counter"]},
         ],
-        "firewall_public_interfaces": [],
+        "firewall_trusted_interfaces": [],
         "verify_overrides": ["frr_log_level: informational becomes <b>debugging</b> (xgn_overrides)"],
     },
 )

@@ -31,9 +31,9 @@ NOT_PLANNED = "203.0.113.1/32"
 Variables = dict[str, Any]
 
 
-def wrong_filter(plan: Variables) -> Variables:
+def wrong_filter(_plan: Variables) -> Variables:
     """SSH from nowhere, on the NIC that it comes in by."""
-    return {"firewall_public_interfaces": [*plan["firewall_public_interfaces"], "mgmt0"], "firewall_ssh_from": [NOT_PLANNED]}
+    return {"firewall_ssh_from": [NOT_PLANNED]}
 
 
 def wrong_vrf(plan: Variables) -> Variables:

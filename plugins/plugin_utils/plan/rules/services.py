@@ -178,8 +178,6 @@ def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinj
 def firewall_problems(intent: Intent) -> Iterator[Problem]:
     """Prefixes that are none, and an MSS that some link cannot carry."""
     settings = intent.settings.firewall
-    if settings is None:
-        return
     for index, text in enumerate(settings.ssh_from):
         try:
             parse_prefix(text)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES, LOOPBACK_DEVICE
 
 # Where the own chains hook in. What any chain of a hook drops is dropped, whatever the others accept.
 _HOOKS = {
@@ -24,7 +24,13 @@ _HOOKS = {
 OWN_CHAINS = tuple(_HOOKS)
 OWN_PREFIX = "own_"
 """Names of chains of a person begin with it."""
+# Passed on the way through a chain of the role's, where there is a filter.
+_PASSED = ("public", "forward")
 _SOURCE_WORDS = {"ipv4": "ip saddr", "ipv6": "ip6 saddr"}
+_ADDRESS_WORDS = {"ipv4": "ipv4_addr", "ipv6": "ipv6_addr"}
+# A household has a /64 of IPv6.
+_SOURCES = {"ipv4": "ip saddr", "ipv6": "ip6 saddr & ffff:ffff:ffff:ffff::"}
+SSH_RATE, SSH_BURST = "30/minute", 60
 
 
 class OwnChain(TypedDict):
@@ -39,53 +45,100 @@ class FirewallValues(TypedDict):
     """What `firewall_values` returns.
 
     Attributes:
-        public_interfaces, tunnels: each name once.
+        trusted: the interfaces that are, each once, `LOOPBACK_DEVICE` first; empty where nothing is filtered.
+        vrfs: the VRFs that are forwarded in.
+        inside: as nft matches neither the one nor the other.
         accepted: the rules of what public interfaces accept, a line each.
         fallback: those of them that stay where the file cannot be loaded: SSH.
+        limited: the families in which SSH may be reached from everywhere, by the word for their addresses in nft.
+        forwarded: the rules of what is forwarded, a line each.
         proof: what nft lists once the file is loaded whole.
+        tunnels: each name once.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.
         own_chains: those of a person.
-        jumps: whether what public interfaces do not accept goes through one of them.
+        own_public, own_forward: whether one of them is passed before the role drops what it accepts nowhere.
     """
 
-    public_interfaces: list[str]
+    trusted: list[str]
+    vrfs: list[str]
+    inside: str
     accepted: list[str]
     fallback: list[str]
+    limited: dict[str, str]
+    forwarded: list[str]
     proof: str
     tunnels: list[str]
     tcp_mss: dict[str, int]
     own_chains: list[OwnChain]
-    jumps: bool
+    own_public: bool
+    own_forward: bool
 
 
 def firewall_values(variables: HostVariables) -> FirewallValues:
-    """Return what the template of role firewall prints.
+    """Return what the templates of role firewall print.
 
     Parameters:
-        variables: those of the role; what is not given counts as empty, but for ``firewall_ssh_port`` where there is a public interface.
+        variables: those of the role; what is not given counts as empty, but for ``firewall_ssh_port`` where an interface is trusted.
     """
     tunnels = variables.get("firewall_tcp_mss_interfaces", [])
     given = cast(Mapping[str, int], variables.get("firewall_tcp_mss", {}))
     mss = {family: given[family] for family in FAMILIES if family in given}
-    public = variables.get("firewall_public_interfaces", [])
+    listed = variables.get("firewall_trusted_interfaces", [])
+    filters = bool(listed)
+    trusted = list(dict.fromkeys([LOOPBACK_DEVICE, *listed])) if filters else []
+    vrfs = list(dict.fromkeys(vrf for entry in variables.get("firewall_forward", []) if (vrf := entry.get("vrf")))) if filters else []
+    chains = {entry["chain"]: entry["rules"] for entry in variables.get("firewall_own_chains", [])}
     own: list[OwnChain] = [
-        {"name": f"{OWN_PREFIX}{entry['chain']}", "hook": _HOOKS[entry["chain"]], "rules": entry["rules"]}
-        for entry in variables.get("firewall_own_chains", [])
+        {"name": f"{OWN_PREFIX}{name}", "hook": "" if filters and name in _PASSED else _HOOKS[name], "rules": rules}
+        for name, rules in chains.items()
     ]
+    limited = _limited(variables) if filters else {}
     return {
-        "public_interfaces": list(dict.fromkeys(public)),
-        "accepted": [*_ssh(variables), *_accepted(variables)] if public else [],
-        "fallback": list(_ssh(variables)) if public else [],
-        "proof": "chain inet xgn public" if public else "table inet xgn",
+        "trusted": trusted,
+        "vrfs": vrfs,
+        "inside": "@trusted iifname != @vrfs" if vrfs else "@trusted",
+        "accepted": [*_limits(variables, limited), *_ssh(variables), *_accepted(variables)] if filters else [],
+        "fallback": list(_ssh(variables)) if filters else [],
+        "limited": limited,
+        "forwarded": list(_forwarded(variables, trusted)) if filters else [],
+        "proof": "chain inet xgn public" if filters else "table inet xgn",
         "tunnels": list(dict.fromkeys(tunnels)) if mss else [],
         "tcp_mss": mss if tunnels else {},
         "own_chains": own,
-        "jumps": bool(public) and any(chain["name"] == f"{OWN_PREFIX}public" for chain in own),
+        "own_public": filters and "public" in chains,
+        "own_forward": filters and "forward" in chains,
     }
 
 
 def _ssh(variables: HostVariables) -> Iterator[str]:
     yield from _rules(f"tcp dport {variables['firewall_ssh_port']}", variables.get("firewall_ssh_from", []))
+
+
+def _limited(variables: HostVariables) -> dict[str, str]:
+    prefixes = variables.get("firewall_ssh_from", [])
+    return {family: _ADDRESS_WORDS[family] for family in FAMILIES if not prefixes or EVERYTHING[family] in prefixes}
+
+
+def _limits(variables: HostVariables, limited: Iterable[str]) -> Iterator[str]:
+    """Yield the rules that drop the connections to SSH of who makes too many: an address of IPv4, a network of IPv6."""
+    for family in limited:
+        source = f"{{ {_SOURCES[family]} limit rate over {SSH_RATE} burst {SSH_BURST} packets }}"
+        yield f"tcp dport {variables['firewall_ssh_port']} ct state new add @ssh_{family} {source} counter drop"
+
+
+def _forwarded(variables: HostVariables, trusted: list[str]) -> Iterator[str]:
+    for entry in variables.get("firewall_forward", []):
+        device, prefixes = entry.get("interface"), entry.get("from", [])
+        source = "@trusted" if device is None else f'"{device}"'
+        vrf = entry.get("vrf")
+        # What arrives in a VRF comes from the VRF's device.
+        arrival = f'iifname "{vrf}" meta sdifname {source}' if vrf else f"iifname {source}"
+        names = "{ %s }" % ", ".join(f'"{name}"' for name in entry["to"])
+        yield from _rules(f"{arrival} oifname {names}", prefixes)
+    # Frames within a bridge come by where br_netfilter is loaded.
+    pairs = ", ".join(f'"{name}" . "{name}"' for name in trusted if name != LOOPBACK_DEVICE)
+    if pairs:
+        yield f"iifname . oifname {{ {pairs} }} accept"
 
 
 def _accepted(variables: HostVariables) -> Iterator[str]:

@@ -25,9 +25,9 @@ _STATEMENTS = frozenset(
 def firewall_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of the packet filter: names, prefixes, ports, and an MSS that its tunnels cannot carry."""
     root = host.root
-    for key in ("firewall_public_interfaces", "firewall_tcp_mss_interfaces"):
+    for key in ("firewall_trusted_interfaces", "firewall_tcp_mss_interfaces"):
         for path, name in root.texts(key):
-            yield from name_problems(path, name)
+            yield from name_problems(path, name, existing=key == "firewall_trusted_interfaces")
         yield from twice(root.texts(key), "interface")
     for path, text in root.texts("firewall_ssh_from"):
         yield from network_problems(path, text)
@@ -37,6 +37,7 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
         yield from _entry(entry)
     named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
+    yield from _trust(root)
     yield from _own_chains(root)
     yield from _mss(host)
     yield from way_back_problems(root, "firewall_way_back_seconds")
@@ -61,14 +62,49 @@ def _entry(entry: View) -> Iterator[Problem]:
         yield from network_problems(path, text)
 
 
+def _trust(root: View) -> Iterator[Problem]:
+    """Report a VRF that is trusted, and forwarding that cannot be."""
+    entries = root.views("firewall_forward")
+    vrfs = {view.text("name") for view in root.views("vrf_vrfs")} | {entry.text("vrf") for entry in entries}
+    trusted = dict(reversed([(name, path) for path, name in root.texts("firewall_trusted_interfaces")]))
+    for name, path in trusted.items():
+        if name in vrfs:
+            hint = "list those of its interfaces that are; what the host sends to itself in the VRF is accepted without"
+            yield Problem(path, "is a VRF, whose public interfaces would be trusted, too", show(name), hint)
+    if entries and not trusted:
+        yield Problem(
+            root.at("firewall_forward"),
+            "does nothing, as firewall_trusted_interfaces lists no interface and so nothing is filtered",
+            hint="list lo there, or leave this out",
+        )
+    yield from twice(((entry.path, f"{entry.text('interface') or 'trusted interfaces'}{_in_vrf(entry)}") for entry in entries), "origin")
+    for entry in entries:
+        for key in ("vrf", "interface"):
+            if (named := entry.text(key)) is not None:
+                yield from name_problems(entry.at(key), named)
+        if (device := entry.text("interface")) and device in trusted:
+            yield entry.problem("interface", "is trusted, and stands for a public one here", f"leave it out; see {trusted[device]}")
+        for path, text in entry.texts("from"):
+            yield from network_problems(path, text)
+        if entry.data.get("to") in ([], ()):
+            yield Problem(entry.at("to"), "is empty", hint="name an interface, or remove the entry")
+        yield from twice(entry.texts("to"), "interface")
+        for path, name in entry.texts("to"):
+            yield from name_problems(path, name)
+
+
+def _in_vrf(entry: View) -> str:
+    return f" in VRF {entry.text('vrf')}" if entry.text("vrf") else ""
+
+
 def _own_chains(root: View) -> Iterator[Problem]:
     """Report own rules that leave their chain, and those of a chain that no packet passes."""
     chains = root.views("firewall_own_chains")
     yield from twice(((chain.at("chain"), name) for chain in chains if (name := chain.text("chain"))), "chain")
     for chain in chains:
-        if chain.text("chain") == "public" and not root.texts("firewall_public_interfaces"):
+        if chain.text("chain") == "public" and not root.texts("firewall_trusted_interfaces"):
             yield chain.problem(
-                "chain", "sees no packet, as firewall_public_interfaces lists no interface", "name one, or choose chain input"
+                "chain", "sees no packet, as firewall_trusted_interfaces lists no interface", "name one, or choose chain input"
             )
         if chain.data.get("rules") in ([], ()):
             yield Problem(chain.at("rules"), "is empty", hint="give it a rule, or remove the entry")

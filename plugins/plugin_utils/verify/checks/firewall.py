@@ -41,13 +41,16 @@ def check_firewall(ledger: Ledger, variables: Variables) -> None:
             "filter",
             lambda live, name=chain["name"]: own_rules(name, live),
         )
-    for interface in variables.get("firewall_public_interfaces", []):
-        ledger.judge(
-            f"Firewall public interface {interface} exists",
-            f"ip link show dev {interface}",
-            "links",
-            lambda live, i=interface: (i in live, "found" if i in live else "no such interface, so nothing is filtered for it"),
-        )
+    # What comes and goes with its session is judged by the checks of its tunnel.
+    fleeting = {item["name"] for item in variables.get("vrf_interfaces", []) if item.get("dynamic")}
+    for interface in variables.get("firewall_trusted_interfaces", []):
+        if interface not in fleeting:
+            ledger.judge(
+                f"Firewall trusted interface {interface} exists",
+                f"ip link show dev {interface}",
+                "links",
+                lambda live, i=interface: (i in live, "found" if i in live else "no such interface; one that was renamed is public"),
+            )
     if variables.get("firewall_tcp_mss_interfaces"):
         for family, size in sorted((variables.get("firewall_tcp_mss") or {}).items()):
             if size is not None:
@@ -67,7 +70,10 @@ def same_table(found: Mapping[str, str]) -> Verdict:
     if not live:
         return False, "there is no table inet xgn, so nothing is filtered"
     if FALLBACK in live:
-        return False, "the fallback is loaded: /etc/xgn/firewall.nft and its copy are broken, and from outside only SSH is accepted; site repairs it"
+        return (
+            False,
+            "the fallback is loaded: /etc/xgn/firewall.nft and its copy are broken, and from outside only SSH is accepted; site repairs it",
+        )
     lines = [line.strip() for line in difflib.ndiff(live.splitlines(), declared.splitlines()) if line[:2] in ("- ", "+ ")]
     shown = [("found " if line[0] == "-" else "missing ") + " ".join(line[1:].split()) for line in lines[:SHOWN_LINES]]
     return False, "; ".join(shown) + (f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else "")
