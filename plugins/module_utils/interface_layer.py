@@ -26,7 +26,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils import (
     interface_gre,
     interface_mac,
-    interface_networkd,
+    interface_managers,
     interface_tunnel,
     interface_vxlan,
 )
@@ -161,8 +161,8 @@ def apply(
     """Bring the kernel in line with the declared state.
 
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
-    "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; tunnels as in
-    interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it
+    "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}], "addressed": names of interfaces that FRR
+    gives their addresses}, MTU in bytes; tunnels as in interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it
     has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's. only: handle this one interface and
     its VRF. dry_run: change nothing.
 
@@ -175,6 +175,8 @@ def apply(
 
 def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None) -> tuple[list[str], list[str]]:
     links = kernel.links()
+    if only is None and any(declared.values()):
+        _tell_managers(kernel, links, declared, previous is not None)
     made = _made_here(declared)
     indexes = _indexes()
     _give_names_back(kernel, links, made, indexes)
@@ -216,8 +218,6 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
             _ensure_interface(kernel, links, interface)
             if interface["name"] in _without_ports(declared):
                 _look_for_duplicates(kernel, links, interface["name"], False)
-            if interface.get("bridge") or interface.get("vrf"):
-                _keep_master(kernel, links[interface["name"]])
     for name, vrf, up in others:
         if name in links and not links[name]["master"]:
             _put_back(kernel, links[name], name, vrf, up)
@@ -233,6 +233,32 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
     if not kernel.dry_run:
         _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing
+
+
+def _tell_managers(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], tidy: bool) -> None:
+    """Tell the host's network managers what is not theirs, and have them read it, before anything is changed: see interface_managers.
+
+    tidy: take away what they were told before and need no more.
+    """
+    interfaces = interface_managers.interfaces_of(declared, [item["name"] for _part, item in tunnels_of(declared)])
+    routes = []
+    if interfaces.nics and interface_managers.NETWORKD in interface_managers.running():
+        routes = kernel.read("-6", "route", "show", "table", "all", "proto", "ra")
+    files = interface_managers.wanted(interfaces, links, {route["dev"] for route in routes if "dev" in route})
+    new = [file for file in files if interface_managers.differs(file)]
+    old = interface_managers.stale(files, interfaces, links) if tidy else []
+    kernel.commands += ["write %s" % file.path for file in new] + ["remove %s" % file.path for file in old]
+    if not kernel.dry_run:
+        for file in new:
+            interface_managers.write(file)
+        for file in old:
+            interface_managers.remove(file)
+    readers = interface_managers.Readers()
+    commands = readers.commands([*files, *old], {file.path for file in [*new, *old]})
+    for program, *arguments in commands:
+        kernel.change(*arguments, program=program)
+    if commands and not kernel.dry_run:
+        readers.keep(files)
 
 
 def tunnels_of(declared: dict[str, Any]) -> list[tuple[interface_tunnel.Part, dict[str, Any]]]:
@@ -557,18 +583,6 @@ def _ensure_interface(kernel: Kernel, links: dict[str, Any], interface: dict[str
 def _lies_elsewhere(link: dict[str, Any], interface: dict[str, Any]) -> bool:
     keys = ("parent", "vlan") if link["kind"] == "vlan" else ("parent",)
     return any(link[key] != interface[key] for key in keys)
-
-
-def _keep_master(kernel: Kernel, link: dict[str, Any]) -> None:
-    """See interface_networkd. An interface made a moment ago is none that networkd configures yet."""
-    path = interface_networkd.network_file(link["index"]) if link.get("index") else None
-    drop_in = interface_networkd.needed(path) if path else None
-    if drop_in is None:
-        return
-    kernel.commands.append("write %s" % drop_in)
-    if not kernel.dry_run:
-        # Not told to read it now: it would configure a NIC again that carries traffic. It reads it at its next start.
-        interface_networkd.write(drop_in)
 
 
 def _add_command(interface: dict[str, Any]) -> tuple[str, ...]:

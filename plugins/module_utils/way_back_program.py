@@ -67,6 +67,9 @@ MADE_LIVE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("/etc/swanctl/", TUNNELS, ("systemctl", "reload", "strongswan.service")),
     ("/etc/xl2tpd/", TUNNELS, ("systemctl", "restart", "xl2tpd.service")),
     ("/etc/ppp/xgn-", TUNNELS, ("systemctl", "restart", "xl2tpd.service")),
+    # Before the routes and rules that such a start takes away are set again.
+    ("/etc/systemd/network", LINKS - 1, ("systemctl", "restart", "systemd-networkd.service")),
+    ("/etc/NetworkManager/", LINKS - 1, ("systemctl", "restart", "NetworkManager.service")),
     ("/etc/frr/daemons", FRR - 1, ("systemctl", "reload", "frr.service")),
     ("/etc/docker/daemon.json", SERVICES, ("systemctl", "reload", "docker.service")),
     ("/etc/unbound/", SERVICES, ("systemctl", "restart", "unbound.service")),

@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Writes the declared state to a file and brings the kernel in line with it, changing only what differs.
   - What was declared before and no longer is, is taken down.
+  - Tells the network managers that run on the host what is not theirs, and has them read it, before anything is changed.
   - Shows in check mode which C(ip) commands it would run.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -84,6 +85,11 @@ options:
       vrf:
         description: VRF of the route; the default VRF when not given.
         type: str
+  addressed:
+    description: Interfaces that FRR gives their addresses. A network manager is told to leave these addresses alone.
+    type: list
+    elements: str
+    default: []
   vxlans:
     description:
       - VXLAN interfaces. Their VRF or bridge stands in O(interfaces).
@@ -274,6 +280,7 @@ ARGUMENTS = {
     "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
     "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+    "addressed": {"type": "list", "elements": "str", "default": []},
     "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
@@ -293,6 +300,9 @@ def declared_state(params: dict[str, Any]) -> dict[str, Any]:
     for key in (*layer.TUNNELS, "default_routes"):
         if params[key]:
             declared[key] = given(params[key])
+    # Of interest to network managers only, and nothing that is made here.
+    if params["addressed"] and any(declared.values()):
+        declared["addressed"] = sorted(set(params["addressed"]))
     return declared
 
 
@@ -366,9 +376,10 @@ def was_found(change: HostChange, name: str) -> bool:
 def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[str]) -> None:
     """Tell the way back what is about to be tried; predicted: the commands."""
     for command in predicted:
-        # A drop-in for networkd is the one file that the layer writes itself, at boot too.
-        if command.startswith("write "):
-            change.way_back.keep(command.split(" ", 1)[1])
+        # What network managers are told is all that the layer writes itself, at boot too; a setting of the kernel's goes with its interface.
+        verb, _blank, path = command.partition(" ")
+        if verb in ("write", "remove") and path.startswith("/"):
+            change.way_back.keep(path)
     tried = json.loads(json.dumps(declared))
     for name, (_section, item) in objects_of(tried).items():
         if was_found(change, name):

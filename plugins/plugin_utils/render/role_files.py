@@ -107,6 +107,9 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         for kind in TUNNELS:
             if kind.made_as and entries_of(variables, kind.variable):
                 declared[kind.made_as] = entries_of(variables, kind.variable)
+        addressed = sorted({item["name"] for item in variables.get("frr_interfaces", []) if "addresses" in item})
+        if addressed:
+            declared["addressed"] = addressed
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if is_declared("firewall", variables):
         yield "/etc/xgn/firewall.nft", filter_text(variables)
