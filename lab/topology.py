@@ -24,6 +24,8 @@ MEMORY_MIB_RANGE = range(256, 65537)
 MTU_RANGE = range(68, 65536)
 # QEMU's q35 machine has free PCI slots for this many wire NICs beside the disks and the management NIC.
 MAX_NICS = 24
+# What can configure a machine's NICs. The image has to have its package; the first one is in all of them.
+MANAGERS = ("networkd", "netplan", "ifupdown", "NetworkManager")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,10 @@ class Nic:
 
 @dataclass(frozen=True)
 class Vm:
-    """A virtual machine; its wire NICs are eth0, eth1, ... in this order. ``position`` counts the machines of a topology from 0."""
+    """A virtual machine; its wire NICs are eth0, eth1, ... in this order.
+
+    ``position`` counts the machines of a topology from 0. ``manager`` is the network manager that configures the NICs.
+    """
 
     name: str
     image: str
@@ -55,6 +60,7 @@ class Vm:
     management_mac: str
     nics: tuple[Nic, ...] = ()
     position: int = 0
+    manager: str = "networkd"
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,7 @@ class _Reader:
         return Topology(self.name, vms, wires, tuple(dict.fromkeys(map(str, archives))))
 
     def vm(self, path: str, name: str, position: int, data: object, wires: Mapping[str, Conditions]) -> Vm:
-        entry = self.mapping(path, data, required=("image",), optional=("memory_mib", "nics"))
+        entry = self.mapping(path, data, required=("image",), optional=("memory_mib", "manager", "nics"))
         image = entry.get("image", "")
         if "image" in entry and image not in self.images:
             self.error(f"{path}.image", image, f"there are: {', '.join(sorted(self.images))}")
@@ -172,9 +178,12 @@ class _Reader:
         if len(nic_list) > MAX_NICS:
             self.error(f"{path}.nics", len(nic_list), f"at most {MAX_NICS} fit")
         nics = tuple(self.nic(f"{path}.nics[{i}]", name, i, nic, wires) for i, nic in enumerate(nic_list))
+        manager = entry.get("manager", MANAGERS[0])
+        if manager not in MANAGERS:
+            self.error(f"{path}.manager", manager, f"there are: {', '.join(MANAGERS)}")
         management = derived_mac(self.name, name, "management")
         self.unique(self.macs, management, path, "MAC address of the management NIC")
-        return Vm(name, str(image), memory, management, nics, position)
+        return Vm(name, str(image), memory, management, nics, position, str(manager))
 
     def nic(self, path: str, vm: str, index: int, data: object, wires: Mapping[str, Conditions]) -> Nic:
         entry = self.mapping(path, data, required=("wire",), optional=("mac", "mtu", "addresses", "routes"))

@@ -31,7 +31,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks impo
 )
 
 SPECS = own_role_specs()
-OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "verify")
+# Of preflight: whether NetworkManager may run.
+OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "preflight", "verify")
 FACT = "xgn_verify"
 
 

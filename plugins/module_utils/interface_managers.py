@@ -247,7 +247,9 @@ def _drop_ins(nics: Mapping[str, Mapping[str, Any]], links: Mapping[str, Any], f
         parts = ["\n".join(["[%s]" % name, *dict.fromkeys(told[name])]) for name in ("Link", "Network") if told[name]]
         parts += told["Route"]
         if parts:
-            texts[path] = "\n\n".join([MARK + ": what the network, and not the host, says of these interfaces.\n" + parts[0], *parts[1:]]) + "\n"
+            texts[path] = (
+                "\n\n".join([MARK + ": what the network, and not the host, says of these interfaces.\n" + parts[0], *parts[1:]]) + "\n"
+            )
     return texts
 
 

@@ -130,9 +130,14 @@ class Gatherer:
         return part("sysctl " + " ".join(keys), data=values)
 
     def units(self, names: Sequence[str], verify: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Give parts ``units``, ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""
+        """Give parts ``units``, ``managed_by_nm`` (state by device), ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""
         result: dict[str, dict[str, Any]] = {}
         result["units"] = self.read(show_command(names, UNIT_PROPERTIES), parse.parse_units)
+        managers = (result["units"]["data"] or {}).get("NetworkManager.service", {})
+        result["managed_by_nm"] = part("nmcli device", data={})
+        if managers.get("ActiveState") == "active":
+            command = ["nmcli", "--terse", "--escape", "no", "--fields", "DEVICE,STATE", "device"]
+            result["managed_by_nm"] = self.read(command, parse.parse_nm_devices)
         finish = "FinishTimestampMonotonic"
         result["boot"] = self.read(
             show_command([], finish),

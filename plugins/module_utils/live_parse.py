@@ -170,6 +170,11 @@ def parse_wireguard(text: str, now: float) -> dict[str, dict[str, Any]]:
     }
 
 
+def parse_nm_devices(text: str) -> dict[str, str]:
+    """Read `nmcli --terse --escape no --fields DEVICE,STATE device`: the state by device. A name may hold a colon, a state does not."""
+    return {device: state for device, colon, state in (line.rpartition(":") for line in text.splitlines()) if colon}
+
+
 def parse_units(text: str) -> dict[str, dict[str, Any]]:
     """Read `systemctl show UNIT...`: the properties by unit; ``After`` is a list, monotonic timestamps are int microseconds."""
     units: dict[str, dict[str, Any]] = {}

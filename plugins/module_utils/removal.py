@@ -27,7 +27,10 @@ UNIT_FILES = "/etc/systemd/system/"
 # a test holds the two together.
 STAGES = (("wg-quick@", TUNNELS), ("openvpn-", TUNNELS), ("strongswan.", TUNNELS), ("xl2tpd.", TUNNELS), ("interface.", INTERFACES))
 # Which network manager has to read that a file of ours is gone. networkd is not started again: FRR's routes may be there still, and it would take them.
-TOLD = (("/etc/systemd/network/", ("networkctl", "reload")), ("/etc/NetworkManager/", ("systemctl", "try-restart", "NetworkManager.service")))
+TOLD = (
+    ("/etc/systemd/network/", ("networkctl", "reload")),
+    ("/etc/NetworkManager/", ("systemctl", "try-restart", "NetworkManager.service")),
+)
 NOT_SHOWN = "(not shown: only root may read this file)\n"
 
 

@@ -75,6 +75,7 @@ ansible_facts:
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
+        - V(time) (its clock, seconds since 1970),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
         - V(interfaces) (names),
         - V(owners) (what somebody else has made under names that a role would write, in the same form),
@@ -102,6 +103,7 @@ applied:
 
 import os
 import platform
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -219,6 +221,7 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": systemd,
+        "time": time.time(),
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
         "interfaces": sorted(os.listdir(sysfs.NET)) if os.path.isdir(sysfs.NET) else [],
         "recorded": known,

@@ -131,6 +131,26 @@ def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:
     return found
 
 
+def missing_packages(variables: Mapping[str, Any]) -> list[str]:
+    """Return the packages that the archives of a Debian host have to have, as its roles lack them; beside them what Ansible needs to install any.
+
+    Parameters:
+        variables: as of `lacks_packages`. A role that does not take its package from the archives lacks nothing.
+    """
+    facts = (variables.get("ansible_facts") or {}).get("xgn_host") or {}
+    if facts.get("os_family") != "Debian":
+        return []
+    there = set(facts["packages"])
+    names = [
+        role.packages[0]
+        for role in ROLES.values()
+        if role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables))
+    ]
+    if variables.get("frr_install_method", "package") != "package":
+        names = [name for name in names if name != "frr"]
+    return [*names, *(["python3-apt"] if names and "python3-apt" not in there else [])]
+
+
 def lacks_packages(variables: Mapping[str, Any]) -> bool:
     """Say whether a run has to install something on a host, which takes long.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -17,6 +18,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order im
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
+# How far a clock may be off, in s. A run on many hosts asks minutes after it has looked.
+CLOCK_SECONDS = 600
 
 # Which kernels have a feature, by the release that brought it into the tree.
 MPLS_USABLE = (4, 5)  # FRR's installation guide
@@ -62,10 +65,11 @@ def kernel_version(release: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any], now: float | None = None) -> list[str]:
     """Requirements the host does not meet, one sentence each: the rule, what was found, the remedy.
 
-    host: the fact C(xgn_host) of module C(host_facts). variables: those of `ASKED` that this host has.
+    host: the fact C(xgn_host) of module C(host_facts). variables: those of `ASKED` that this host has. now: the controller's clock, in s since 1970; the
+    host's is not judged without it.
     """
     problems = []
     if host["os_family"] not in SUPPORTED_FAMILIES:
@@ -80,10 +84,38 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
             "NetworkManager runs and takes interfaces that belong to VRFs. Remedy: move the uplink to systemd-networkd or ifupdown, then "
             "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
         )
+    problems += _clock_problems(host, now)
     problems += _kernel_problems(host, variables)
     problems += _missing_interfaces(host.get("interfaces", []), variables)
     problems += _owners_problems(host.get("owners", {}), variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
+
+
+def _clock_problems(host: Mapping[str, Any], now: float | None) -> list[str]:
+    """Return a sentence where the host's clock is far from the controller's: certificates, archives and WireGuard's handshakes go by it."""
+    if now is None or "time" not in host or abs(host["time"] - now) <= CLOCK_SECONDS:
+        return []
+    ahead = host["time"] - now
+    there, here = (f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC" for seconds in (host["time"], now))
+    return [
+        f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the controller's (there {there}, here {here}): peers refuse WireGuard "
+        "handshakes that look old, and certificates and package archives look expired or not yet valid. Remedy: set the clock that is wrong (`date`), and "
+        "run a time service such as systemd-timesyncd."
+    ]
+
+
+def archive_problems(candidates: Mapping[str, str | None], error: str = "") -> list[str]:
+    """Return a sentence for each package that has to be installed and that no archive of the host has.
+
+    candidates: version by name, None for none, as of module ``package_candidates``. error: what apt said of archives that it could not read.
+    """
+    said = f" apt says: {' '.join(error.split())}" if error else ""
+    return [
+        f"package {name} has to be installed{' (Ansible needs it to install any other)' if name == 'python3-apt' else ''}, and no archive that this host "
+        f"reaches has it. Remedy: give it an archive (/etc/apt/sources.list, sources.list.d), or install the package by hand.{said}"
+        for name, version in candidates.items()
+        if version is None
+    ]
 
 
 def _missing_interfaces(there: Sequence[str], variables: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, lacks_packages
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, lacks_packages, missing_packages
 
 ROOT = Path(__file__).resolve().parents[3]
 INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
@@ -108,3 +108,15 @@ def test_a_run_that_installs_takes_longer() -> None:
         "site installs FRR on every host, whatever it declares"
     )
     assert not lacks_packages({"ansible_facts": host, "firewall_public_interfaces": ["eth0"], "firewall_state": "absent"})
+
+
+def test_what_a_host_lacks_is_named_with_what_ansible_needs_to_install_it() -> None:
+    def named(*packages: str, family: str = "Debian", **variables: Any) -> list[str]:
+        return missing_packages({"ansible_facts": {"xgn_host": {"os_family": family, "packages": list(packages)}}, **variables})
+
+    assert named("frr", "python3") == []
+    assert named("frr", gobgp_asn=65001) == ["gobgpd", "python3-apt"]
+    assert named("python3-apt", docker_macvlan_networks=[{}]) == ["frr", "docker.io"]
+    # That one is built from source.
+    assert named("python3-apt", frr_install_method="source") == []
+    assert named(family="RedHat") == [] and missing_packages({}) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, archive_problems, host_requirements
 
 HOST: dict[str, Any] = {"os_family": "Debian", "systemd": True, "network_manager": False}
 FEATURES = dict.fromkeys(JUDGED, "module")
@@ -87,3 +87,21 @@ def test_rule_is_named_with_kernel_and_remedy(kernel: str, variables: dict[str, 
 )
 def test_kernel_that_will_do(kernel: str, variables: dict[str, Any]) -> None:
     assert unmet(kernel, variables) == []
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(-86400, "86400 s behind"), (3600, "3600 s ahead of"), (60, "")])
+def test_a_clock_that_is_off_is_told(ahead: float, words: str) -> None:
+    now = 1_700_000_000.0
+    host = HOST | {"kernel": "6.12.0", "kernel_features": FEATURES, "time": now + ahead}
+    told = host_requirements(host, {}, now)
+    assert [words in line and "Remedy: set the clock" in line for line in told] == ([True] if words else [])
+    assert host_requirements(host, {}) == []
+
+
+def test_a_package_that_no_archive_has_is_named() -> None:
+    told = archive_problems({"frr": "10.3-1", "gobgpd": None, "python3-apt": None}, "W: Failed to fetch\n  http://archive.example.org")
+    assert [line.split()[1] for line in told] == ["gobgpd", "python3-apt"]
+    assert "Ansible needs it to install any other" in told[1] and told[0].endswith(
+        "apt says: W: Failed to fetch http://archive.example.org"
+    )
+    assert archive_problems({}) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import verify_samples as samples
@@ -397,6 +397,25 @@ def test_a_fault_fails_its_check(change: Callable[[State], Any], name: str, word
     problems = failed(checks_of(state))
     assert name in problems
     assert words in problems[name]
+
+
+@pytest.mark.parametrize(
+    ("managed", "words"),
+    [
+        ({"eth0": "connected", "wg0": "unmanaged", "CORE": "unmanaged"}, ""),
+        ({"eth0": "connected", "wg0": "connected (externally)"}, "it manages wg0 (connected (externally)), expected unmanaged"),
+    ],
+)
+def test_a_network_manager_that_may_run_leaves_ours_alone(managed: dict[str, str], words: str) -> None:
+    state = deepcopy(STATES["T1"])
+    data(state, "units").update({"NetworkManager.service": {"ActiveState": "active"}})
+    state["managed_by_nm"] = {"command": "nmcli device", "data": managed, "error": None}
+    problems = failed(checks_of(state, cast(HostVariables, {**VARIABLES["T1"], "preflight_allow_network_manager": True})))
+    assert ("NetworkManager leaves our interfaces alone" in problems) is bool(words)
+    assert words in "".join(problems.values())
+    data(state, "units").pop("NetworkManager.service")
+    problems = failed(checks_of(state, cast(HostVariables, {**VARIABLES["T1"], "preflight_allow_network_manager": True})))
+    assert "NetworkManager leaves our interfaces alone" not in problems
 
 
 def test_each_check_has_a_fault() -> None:

@@ -33,7 +33,9 @@ class Managers:
         self.started: dict[str, tuple[str, float]] = {}
         self.routes: list[dict[str, Any]] = []
         monkeypatch.setattr(interface_managers, "ROOT", str(root))
-        monkeypatch.setattr(interface_managers, "_started", lambda units: {unit: self.started[unit] for unit in units if unit in self.started})
+        monkeypatch.setattr(
+            interface_managers, "_started", lambda units: {unit: self.started[unit] for unit in units if unit in self.started}
+        )
         monkeypatch.setattr(interface_layer.Kernel, "read", lambda _kernel, *arguments: list(self.routes))
         monkeypatch.setattr(subprocess, "run", self._run)
 

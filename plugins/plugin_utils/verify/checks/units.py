@@ -61,11 +61,23 @@ def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
 
 
 def check_units(ledger: Ledger, variables: Variables) -> None:
-    """Check that the units are enabled and active, in order, without a cycle, and that NetworkManager is not in charge."""
+    """Check that the units are enabled and active, in order, without a cycle, and that NetworkManager is not in charge of what is ours."""
     units = expected_units(variables)
     for unit in units:
         ledger.judge(f"Unit {unit} enabled and active", f"systemctl status {unit}", "units", lambda live, u=unit: running(u, live.get(u)))
-    ledger.judge("Unit NetworkManager.service not running", f"systemctl is-active {NETWORK_MANAGER}", "units", manager_off)
+    if variables.get("preflight_allow_network_manager"):
+        names = {item["name"] for item in variables.get("vrf_vrfs", [])}
+        names |= {item["name"] for item in variables.get("vrf_interfaces", []) if item.get("vrf") or item.get("bridge") or item.get("kind")}
+        names |= {item["name"] for kind in TUNNELS for item in _entries(kind, variables)}
+        command = "nmcli --terse --fields DEVICE,STATE device"
+        ledger.judge(
+            "NetworkManager leaves our interfaces alone",
+            command,
+            "units managed_by_nm",
+            lambda live, managed: manager_leaves(live, managed, names),
+        )
+    else:
+        ledger.judge("Unit NetworkManager.service not running", f"systemctl is-active {NETWORK_MANAGER}", "units", manager_off)
     for first, second in boot_pairs(variables):
         ledger.judge(
             f"Boot order {first} before {second}",
@@ -106,6 +118,17 @@ def manager_off(live: Units) -> Verdict:
     if state in RUNNING:
         return False, f"found {state}, expected it off: it changes interfaces on its own"
     return True, str(state)
+
+
+def manager_leaves(live: Units, managed: Mapping[str, str], names: set[str]) -> Verdict:
+    """Test that a NetworkManager that may run manages none of the named interfaces. managed: state by device, as nmcli(1) prints it."""
+    if live.get(NETWORK_MANAGER, {}).get("ActiveState", "inactive") not in RUNNING:
+        return True, "it does not run"
+    # It shows what somebody else has set up as `connected (externally)`, and leaves it until somebody activates a connection on it.
+    taken = sorted(f"{name} ({managed[name]})" for name in names if managed.get(name, "unmanaged") != "unmanaged")
+    if taken:
+        return False, f"it manages {', '.join(taken)}, expected unmanaged: site tells it so (/etc/NetworkManager/conf.d/90-xgn.conf)"
+    return True, f"unmanaged: {', '.join(sorted(name for name in names if name in managed))}"
 
 
 def ordered(first: str, second: str, live: Units) -> Verdict:
