@@ -1,4 +1,4 @@
-"""Run the stages of `make unit`, `make coverage`, `make check`, `make test` or `make live` one after the other and count what passed.
+"""Run the stages of `make unit`, `make coverage`, `make check`, `make test`, `make live` or `make managers` one after the other and count what passed.
 
 Each stage shows its output as it runs and leaves it in build/test/NAME.log. A stage that is a pytest run counts by its tests, any other as one.
 A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. Some go on
@@ -124,14 +124,22 @@ BY_HAND = ("test_reference",)
 # Groups that take a run of `site` after the other. `make test` takes one of them, another with another commit; `make live` takes them all.
 LIVE = ("test_life_cycle", "test_maintenance", "test_removal", "test_rollout", "test_way_back")
 
+# Systems of tests/vm/managers that were seen passing. `make test` takes one of them, chosen like the group above; `make managers` takes every system.
+SEEN_SYSTEMS: tuple[str, ...] = ()
 
-def left_out() -> tuple[str, ...]:
-    """Which groups `make test` leaves out: all but one of LIVE, the one that belongs to this commit, so that two runs of one commit are the same."""
+
+def commit_number() -> int:
+    """The commit as a number, so that two runs of one commit are the same; 0 outside of a checkout."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
         commit = ""
-    sample = LIVE[int(commit or "0", 16) % len(LIVE)]
+    return int(commit or "0", 16)
+
+
+def left_out() -> tuple[str, ...]:
+    """Which groups `make test` leaves out: all but one of LIVE, the one that belongs to this commit."""
+    sample = LIVE[commit_number() % len(LIVE)]
     return (*BY_HAND, *(name for name in LIVE if name != sample))
 
 
@@ -146,6 +154,12 @@ def pair(name: str, variable: str, marked: str, minutes: float) -> Stage:
     return Stage(name, command, pytest=True, minutes=minutes)
 
 
+def managers(*systems: str, minutes: float) -> Stage:
+    """A run of the matrix of network managers on these systems; without any on those of XGN_SYSTEM, or all."""
+    chosen = ("env", f"XGN_SYSTEM={','.join(systems)}") if systems else ()
+    return Stage("network managers", (*chosen, "pytest", "-v", "-s", "tests/vm/managers"), pytest=True, minutes=minutes)
+
+
 TEST = (
     # Beside the checks, as ansible-lint is.
     Stage("collection", ("pytest", "-q", "tests/collection"), pytest=True, minutes=60, beside=True),
@@ -158,6 +172,7 @@ TEST = (
     # processors busy.
     Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
     pair("pair of machines", "XGN_PAIR=kept", "not reference", minutes=20),
+    *(managers(SEEN_SYSTEMS[commit_number() % len(SEEN_SYSTEMS)], minutes=20) for _one in SEEN_SYSTEMS[:1]),
     # From bare hosts, though an earlier run may have left the network.
     hybrid(
         "tests/vm/hybrid",
@@ -166,6 +181,7 @@ TEST = (
     ),
 )
 
+MANAGERS_TEST = (managers(minutes=180),)
 LIVE_TEST = (hybrid(*(f"tests/vm/hybrid/{name}.py" for name in LIVE)),)
 
 
@@ -330,13 +346,16 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run the stages of the verb given on the command line; exit 1 when one failed."""
-    stages = {"unit": (UNIT,), "coverage": (COVERAGE,), "check": CHECK, "test": TEST, "live": LIVE_TEST}[sys.argv[1]]
+    stages = {"unit": (UNIT,), "coverage": (COVERAGE,), "check": CHECK, "test": TEST, "live": LIVE_TEST, "managers": MANAGERS_TEST}[
+        sys.argv[1]
+    ]
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, interrupt)
     FIGURES.unlink(missing_ok=True)
     started = time.monotonic()
-    outcomes = run_all(stages, TOTAL_MINUTES * 60)
+    # CI runs none of the matrix by this verb.
+    outcomes = run_all(stages, MANAGERS_TEST[0].minutes * 60 if stages is MANAGERS_TEST else TOTAL_MINUTES * 60)
     elapsed = time.monotonic() - started
     print_figures()
     print(f"\n{'stage':<20} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")

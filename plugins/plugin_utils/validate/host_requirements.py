@@ -82,7 +82,7 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any], now
     if host["network_manager"] and not variables.get("preflight_allow_network_manager", False):
         problems.append(
             "NetworkManager runs and takes interfaces that belong to VRFs. Remedy: move the uplink to systemd-networkd or ifupdown, then "
-            "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
+            "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true, and role vrf tells it to leave them unmanaged."
         )
     problems += _clock_problems(host, now)
     problems += _kernel_problems(host, variables)
@@ -97,11 +97,12 @@ def _clock_problems(host: Mapping[str, Any], now: float | None) -> list[str]:
         return []
     ahead = host["time"] - now
     there, here = (f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC" for seconds in (host["time"], now))
-    return [
+    sentence = (
         f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the controller's (there {there}, here {here}): peers refuse WireGuard "
         "handshakes that look old, and certificates and package archives look expired or not yet valid. Remedy: set the clock that is wrong (`date`), and "
         "run a time service such as systemd-timesyncd."
-    ]
+    )
+    return [sentence]
 
 
 def archive_problems(candidates: Mapping[str, str | None], error: str = "") -> list[str]:
