@@ -46,6 +46,7 @@ EXTRA: tuple[dict[str, Any], ...] = (
         "frr_ospf6": [{"router_id": "192.0.2.1", "interfaces": [{"name": "eth9", "area": "0.0.0.0"}]}],
         "frr_lines": [{"section": ["router isis 9"], "lines": ["is-type level-1"]}],
         "firewall_own_chains": [{"chain": "input", "rules": ["accept"]}],
+        "preflight_allow_network_manager": True,
     },
 )
 NETWORK_STATE: dict[str, Any] = {"pings": {"data": []}}
