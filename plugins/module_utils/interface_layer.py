@@ -241,7 +241,7 @@ def _tell_managers(kernel: Kernel, links: dict[str, Any], declared: dict[str, An
     tidy: take away what they were told before and need no more.
     """
     interfaces = interface_managers.interfaces_of(declared, [item["name"] for _part, item in tunnels_of(declared)])
-    routes = []
+    routes: list[Any] = []
     if interfaces.nics and interface_managers.NETWORKD in interface_managers.running():
         routes = kernel.read("-6", "route", "show", "table", "all", "proto", "ra")
     files = interface_managers.wanted(interfaces, links, {route["dev"] for route in routes if "dev" in route})

@@ -207,7 +207,7 @@ def test_nothing_goes_while_networkd_has_not_come_to_all_nics(managers: Managers
 
 def test_network_manager_leaves_ours_alone_and_calls_for_the_rest(managers: Managers) -> None:
     managers.network_manager()
-    declared = {
+    declared: dict[str, Any] = {
         "vrfs": [CORE],
         "interfaces": [{"name": "eth1", "vrf": "CORE"}, {"name": "wg0", "vrf": "CORE", "unit": "wg-quick@wg0.service"}],
         "default_routes": [{"gateway": "192.0.2.1", "interface": "eth0"}],

@@ -8,16 +8,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
-
 from controller import environment
-from systems import EARLY, INVENTORY, RESULTS, ROOT, SYSTEMS, Pair, events_of, keep, table
+from network_managers import EARLY, INVENTORY, RESULTS, ROOT, SYSTEMS, Pair, events_of, keep, table
 
 CHOSEN = tuple(filter(None, os.environ.get("XGN_SYSTEM", "").split(","))) or (*SYSTEMS, *EARLY)
 LOGS = ROOT / "build" / "test"
@@ -29,55 +24,53 @@ def play(pair: Pair, playbook: str, *arguments: str) -> subprocess.CompletedProc
     command = ["ansible-playbook", "--inventory", str(INVENTORY), "--inventory", str(pair.connection), f"xuegao.net.{playbook}", "--diff"]
     own = [
         "--extra-vars",
-        f"xgn_plan_directory={LOGS}/managers-{pair.system}",
+        f"xgn_plan_directory={LOGS}/managers-{pair.name}",
         "--extra-vars",
-        f"wireguard_key_registry={LOGS}/keys-{pair.system}",
+        f"wireguard_key_registry={LOGS}/keys-{pair.name}",
     ]
     run = subprocess.run(
         [*command, *own, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=RUN_SECONDS, check=False
     )
-    (LOGS / f"managers-{pair.system}-{playbook}.log").write_text(run.stdout + run.stderr, encoding="utf-8")
+    (LOGS / f"managers-{pair.name}-{playbook}.log").write_text(run.stdout + run.stderr, encoding="utf-8")
     return run
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+def system(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """The machines of one system, bare, with the network built once and no boot since."""
     LOGS.mkdir(parents=True, exist_ok=True)
     machines = Pair(request.param)
-    if machines.system in EARLY and (machines.system not in os.environ.get("XGN_SYSTEM", "")) and os.environ.get("XGN_EARLY") == "0":
-        pytest.skip("XGN_EARLY=0")
     machines.lab("down", machines.topology)
     try:
         machines.lab("up", machines.topology)
         run = play(machines, "site")
         if run.returncode != 0:
-            pytest.fail(f"site on {machines.system}: {run.stdout[-4000:]}{run.stderr[-2000:]}", pytrace=False)
+            pytest.fail(f"site on {machines.name}: {run.stdout[-4000:]}{run.stderr[-2000:]}", pytrace=False)
         yield machines
     finally:
         if not os.environ.get("XGN_KEEP"):
             machines.lab("down", machines.topology)
 
 
-def test_what_the_roles_made_stays(pair: Pair) -> None:
+def test_what_the_roles_made_stays(system: Pair) -> None:
     """Each event on a machine that has not booted since; the boot is the last one."""
     lost = []
-    for event, command in events_of(pair.system).items():
-        outcome, detail = pair.outcome(event, command)
-        keep(pair.system, event, outcome, detail)
-        print(f"{pair.system}: {event}: {outcome} {detail}", flush=True)
+    for event, command in events_of(system.name).items():
+        outcome, detail = system.outcome(event, command)
+        keep(system.name, event, outcome, detail)
+        print(f"{system.name}: {event}: {outcome} {detail}", flush=True)
         if outcome == "lost":
             lost.append(f"{event}: {detail}")
     print("\n".join(table(json.loads(RESULTS.read_text(encoding="utf-8")))))
-    if lost and pair.system in EARLY:
+    if lost and system.name in EARLY:
         pytest.xfail("an early warning, no failure: " + "; ".join(lost))
     assert not lost, "\n".join(lost)
 
 
-def test_the_next_run_changes_nothing_and_verify_is_content(pair: Pair) -> None:
+def test_the_next_run_changes_nothing_and_verify_is_content(system: Pair) -> None:
     """As after any of these events on a host of somebody's."""
-    run = play(pair, "site")
+    run = play(system, "site")
     assert run.returncode == 0, run.stdout[-4000:]
     assert "changed=0" in run.stdout and run.stdout.count("changed=0") == 2, run.stdout[-2000:]
-    verified = play(pair, "verify", "--extra-vars", f"verify_report_directory={LOGS}/managers-{pair.system}-report")
+    verified = play(system, "verify", "--extra-vars", f"verify_report_directory={LOGS}/managers-{system.name}-report")
     assert verified.returncode == 0, verified.stdout[-4000:]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
-INVENTORY = Path(__file__).resolve().parent / "inventory"
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = ROOT / "tests" / "vm" / "managers" / "inventory"
 RESULTS = ROOT / "build" / "managers.json"
 HOSTS = ("left", "right")
 # What becomes of a machine is seen on this one, and of its sessions on the other, too.
@@ -148,7 +148,7 @@ class Pair:
     """The two machines of a system."""
 
     def __init__(self, system: str) -> None:
-        self.system = system
+        self.name = system
         self.topology = f"managers-{system}"
         self.connection = ROOT / "build" / "lab" / self.topology / "connection.yml"
 
@@ -181,7 +181,7 @@ class Pair:
                 return found
             last = found
             time.sleep(POLL_SECONDS)
-        raise AssertionError(f"{self.system}: no settled state after {BACK_SECONDS} s: {last}")
+        raise AssertionError(f"{self.name}: no settled state after {BACK_SECONDS} s: {last}")
 
     def outcome(self, event: str, command: str) -> tuple[str, str]:
         """Let something happen, and say what became of the machine: kept, back or lost, and the particulars."""
