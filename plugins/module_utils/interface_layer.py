@@ -162,7 +162,8 @@ def apply(
 
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
     "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}], "addressed": names of interfaces that FRR
-    gives their addresses}, MTU in bytes; tunnels as in interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it
+    gives their addresses}, MTU in bytes; tunnels as in interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces.
+    previous is what was declared before; what it
     has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's. only: handle this one interface and
     its VRF. dry_run: change nothing.
 

@@ -72,5 +72,5 @@ def test_the_next_run_changes_nothing_and_verify_is_content(system: Pair) -> Non
     run = play(system, "site")
     assert run.returncode == 0, run.stdout[-4000:]
     assert "changed=0" in run.stdout and run.stdout.count("changed=0") == 2, run.stdout[-2000:]
-    verified = play(system, "verify", "--extra-vars", f"verify_report_directory={LOGS}/managers-{system.name}-report")
+    verified = play(system, "verify", "--extra-vars", f"xgn_report_dir={LOGS}/managers-{system.name}-report")
     assert verified.returncode == 0, verified.stdout[-4000:]
