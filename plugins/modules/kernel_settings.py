@@ -109,8 +109,7 @@ def going_on_to_listen(settings: dict[str, str], left: list[str], file: str) -> 
     """Return what has to be set before a host forwards IPv6, so that it goes on hearing the routers that gave it addresses and a default route.
 
     Else the kernel drops these at once and takes no others. left: keys that are somebody else's. file: what sets the values at boot now; what stands
-    there stays, as an advertisement may just
-    not have come yet.
+    there stays, as an advertisement may just not have come yet.
     """
     forwards = {sysctl_path(key): value for key, value in settings.items()}.get(sysctl_path(FORWARDING))
     if forwards != "1":
