@@ -59,8 +59,7 @@ class Qemu(Hypervisor):
             "-m", str(vm.memory_mib), "-smp", "1", "-nodefaults", "-no-user-config", "-display", "none",
             "-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", KERNEL_ARGUMENTS,
             # Losing the disk with the controller's power is fine for a lab, and not waiting for it is far faster.
-            # The image below it is only read; a lock on it would not bear UML's own, in another lab.
-            "-drive", f"if=none,id=root,format=qcow2,cache=unsafe,backing.file.locking=off,file={_escaped(files.overlay)}",
+            "-drive", f"if=none,id=root,format=qcow2,cache=unsafe,file={_escaped(files.overlay)}",
             "-device", f"virtio-blk-pci,drive=root,addr={ROOT_DISK_SLOT:#x}",
             "-drive", f"if=none,id=seed,format=raw,readonly=on,file={_escaped(files.seed)}",
             "-device", f"virtio-blk-pci,drive=seed,addr={SEED_DISK_SLOT:#x}",
@@ -93,19 +92,16 @@ class Qemu(Hypervisor):
 
     def make_disk(self, files: VmPaths, image: Image) -> None:
         """Make an empty overlay over the image."""
-        _qemu_img(files, "create", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(files.overlay))
+        _qemu_img(files, "create", "-f", "qcow2", "-F", "raw", "-b", _below(image), str(files.overlay))
 
     def to_raw(self, files: VmPaths, image: Image, target: Path) -> None:
-        """Write the overlay and what is below it: an image, which machines of other labs use at the same time."""
-        source = f"driver=qcow2,file.driver=file,file.filename={_escaped(files.overlay)},backing.file.locking=off"
-        _qemu_img(files, "convert", "--image-opts", "-O", "raw", source, str(target))
+        """Write the overlay and what is below it."""
+        _qemu_img(files, "convert", "-f", "qcow2", "-O", "raw", str(files.overlay), str(target))
 
     def from_raw(self, files: VmPaths, image: Image, source: Path) -> None:
-        """Make an overlay that holds what differs from the image, which machines of other labs use at the same time."""
-        unlocked = {"driver": "raw", "file": {"driver": "file", "filename": str(image.disk), "locking": "off"}}
-        options = ["-f", "raw", "-O", "qcow2", "-F", "raw", "-B", f"json:{json.dumps(unlocked)}"]
+        """Make an overlay that holds what differs from the image."""
+        options = ["-f", "raw", "-O", "qcow2", "-F", "raw", "-B", _below(image)]
         _qemu_img(files, "convert", *options, str(source), str(files.overlay))
-        _qemu_img(files, "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(files.overlay))
 
     def pause(self, files: VmPaths) -> None:
         """Stop the processor; QEMU writes its own buffers out when it does."""
@@ -118,6 +114,11 @@ class Qemu(Hypervisor):
     def wire_port(self, files: VmPaths, index: int) -> dict[str, str]:
         """Return a pair of datagram sockets."""
         return {"socket": str(files.port_socket(index)), "peer": str(files.nic_socket(index))}
+
+
+def _below(image: Image) -> str:
+    """Return what an overlay's header says of the image below it: it is only read, and without a lock, which would not bear UML's own in another lab."""
+    return "json:" + json.dumps({"driver": "raw", "file": {"driver": "file", "filename": str(image.disk), "locking": "off"}})
 
 
 def _qemu_img(files: VmPaths, verb: str, *arguments: str) -> None:
