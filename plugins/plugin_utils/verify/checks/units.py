@@ -138,7 +138,7 @@ def check_times(ledger: Ledger, units: list[str], pairs: list[tuple[str, str]]) 
     if stopped or wrong:
         ledger.add(name, "failed", command, "; ".join(wrong + [f"{unit} was not started" for unit in stopped]))
     else:
-        told = [f"{unit} {'started again at ' * (unit in again)}{seconds(time)}" for unit, time in times.items()]
+        told = [f"{unit} {'started again at ' if unit in again else ''}{seconds(time)}" for unit, time in times.items()]
         ledger.add(name, "passed", command, ", ".join(told))
 
 
