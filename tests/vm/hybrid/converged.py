@@ -10,15 +10,15 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TextIO
+from typing import Any, TextIO
 
 from controller import LOGS, environment, first_look
 from figures import figure
 from hybrid_network import ROOT, TOPOLOGY, Network, wait_for
 
-from hybrid.runs import PLAN
+from hybrid.runs import PLAN, REPORT
 
 SNAPSHOT = "converged"
 STATE = ROOT / "build" / "lab" / TOPOLOGY
@@ -87,6 +87,8 @@ def make() -> int:
     """Run the scenario, and keep what it has made; returns the exit status of its last step."""
     # Before it runs: whoever edits a file meanwhile gets no snapshot of it.
     made_of = inputs()
+    # What an earlier run has found says nothing of this one.
+    shutil.rmtree(REPORT, ignore_errors=True)
     with (LOGS / "vm-hybrid-scenario.log").open("w", encoding="utf-8") as log:
         for step in STEPS:
             if status := _run_step(step, log):
@@ -104,8 +106,11 @@ def make() -> int:
     return 0
 
 
-def what_failed(log: str) -> str:
-    """Return the lines of the scenario's log that name a failure, each behind the step and the task it belongs to; the end of the log where none does."""
+def what_failed(log: str, checks: Sequence[Mapping[str, Any]]) -> str:
+    """Return what names a failure of the scenario; the end of its log where nothing does.
+
+    Of the log its lines, each behind the step and the task it belongs to; of the report's checks, if it came to verify, those that failed.
+    """
     told: list[str] = []
     step = task = ""
     for line in log.splitlines():
@@ -116,6 +121,7 @@ def what_failed(log: str) -> str:
         elif FAILURE.search(line):
             told += [part for part in (step, task) if part not in told]
             told.append(line)
+    told += [f"{check['host']}: {check['name']}: {check['detail']}" for check in checks if check["status"] == "failed"]
     return "\n".join(told) or log[-8000:]
 
 

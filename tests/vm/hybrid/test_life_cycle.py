@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from figures import figure
-from hybrid_network import Network, Pinger, reset, wait_for
+from hybrid_network import LOST_AT_MOST, Network, Pinger, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
 
@@ -23,8 +23,6 @@ APPS = "10.40.0.0/24"
 # hq-core's own network, which the host behind cloud-node reaches without the node that leaves.
 STAYS = "8.8.4.4"
 ANYCAST = "1.1.1.1/32"
-# Nothing of the node that leaves is on the way. A path that is cut loses ten packets in each second; a busy machine answers late, and answers.
-LOST_AT_MOST = 10
 # What was there of ours, each with a command that prints nothing once it is gone.
 TRACES = (
     "ls -d /var/lib/xgn /etc/systemd/system/frr.service /etc/systemd/system/gobgpd.service 2>/dev/null",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from figures import figure
-from hybrid_network import Background, Network, Pinger, reset, wait_for
+from hybrid_network import LOST_AT_MOST, Background, Network, Pinger, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, play, succeed
 
@@ -21,8 +21,6 @@ RESOLVERS = ("hq-nfv", "cloud-edge")
 # Of its objects only the filter goes, which needs no yes beside that of the intent: the run that the others refuse takes it.
 FILTER_ONLY = "cloud-node"
 ANYCAST = "1.1.1.1/32"
-# Neither link is the one in use. A path that is cut loses ten packets in each second; a busy machine answers late, and answers.
-LOST_AT_MOST = 10
 YES = json.dumps({"xgn_remove_all": ["openvpn", "l2tp_ipsec", "dns_anycast"]})
 # What was on each host, and must not be after it.
 INTERFACES = {"ovpn2", "l2tp6"}
