@@ -17,7 +17,7 @@ PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansibl
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down unit coverage check test live campaign bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
+.PHONY: help demo demo-down unit coverage check test live containers managers campaign bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
@@ -26,7 +26,9 @@ help:
 	@echo 'make coverage    the unit tests, and which lines and branches of plugins they reach'
 	@echo 'make check       lint, types, unit tests, golden files (before each commit)'
 	@echo 'make test        everything CI runs'
-	@echo 'make live        every group of tests that changes the running network; make test takes one of them'
+	@echo 'make live        every group of tests of the running hybrid network, and the way of a plain user; make test takes some of them, others with another commit'
+	@echo 'make containers  every role on Debian 12 and 13 in containers; make test takes half of the long ones, the other half with another commit'
+	@echo 'make managers    what network managers do to a router, on eleven systems, an hour; build/managers.json (XGN_SYSTEM=trixie-netplan: one of them)'
 	@echo 'make campaign    every fault that a network lives through, hours; make test takes a sample (XGN_FAULTS=wire: those of a kind, or by a part of their name)'
 	@echo 'make bench       figures, also in build/bench.json'
 	@echo 'make docs        the HTML site in build/docs/html, and the generated pages written anew'
@@ -94,6 +96,12 @@ test: setup-test
 
 live: setup-demo
 	@$(BIN)/python tools/stages.py live
+
+containers: setup-test
+	@$(BIN)/python tools/stages.py containers
+
+managers: setup-demo
+	@$(BIN)/python tools/stages.py managers
 
 campaign: setup-demo
 	@$(BIN)/python tests/vm/campaign.py

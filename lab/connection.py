@@ -22,17 +22,7 @@ def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, 
     """
     return {
         "all": {
-            "hosts": {
-                name: {
-                    "ansible_host": "127.0.0.1",
-                    "ansible_port": port,
-                    "ansible_user": "root",
-                    "ansible_ssh_private_key_file": str(paths.client_key),
-                    "ansible_ssh_common_args": " ".join(_host_key_options(paths)),
-                    "ansible_python_interpreter": "/usr/bin/python3",
-                }
-                for name, port in ports.items()
-            },
+            "hosts": _hosts(paths, ports),
             "vars": {
                 **{variable: str(paths.record(variable)) for variable in RECORDS},
                 # Emulated machines on a busy controller; the default is for real ones.
@@ -45,10 +35,38 @@ def inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, 
 
 def write_inventory(paths: LabPaths, ports: Mapping[str, int], archives: Mapping[str, Path] = MappingProxyType({})) -> None:
     """Write `inventory` to the lab's connection.yml, all at once."""
-    fresh = paths.connection.with_name(paths.connection.name + ".new")
-    text = yaml.safe_dump(inventory(paths, ports, archives), sort_keys=False, width=1000)
-    fresh.write_text("# Written by python -m lab up; do not edit.\n" + text, encoding="utf-8")
-    fresh.rename(paths.connection)
+    _write(paths.connection, inventory(paths, ports, archives))
+
+
+def write_on_the_wire(paths: LabPaths, ports: Mapping[str, int]) -> None:
+    """Write the inventory of the machines that the controller reaches over the wire it stands on; none without such a place."""
+    if ports:
+        _write(paths.on_the_wire, {"all": {"hosts": _hosts(paths, ports)}})
+    else:
+        paths.on_the_wire.unlink(missing_ok=True)
+
+
+def _hosts(paths: LabPaths, ports: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "ansible_host": "127.0.0.1",
+            "ansible_port": port,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(paths.client_key),
+            "ansible_ssh_common_args": " ".join(_host_key_options(paths)),
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
+        for name, port in ports.items()
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write an inventory, all at once."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(
+        "# Written by python -m lab up; do not edit.\n" + yaml.safe_dump(content, sort_keys=False, width=1000), encoding="utf-8"
+    )
+    fresh.rename(path)
 
 
 def ssh_command(paths: LabPaths, port: int) -> list[str]:

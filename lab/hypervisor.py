@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import process
 from lab.image import Image
 from lab.paths import VmPaths
 from lab.topology import Vm
 
 DESCRIPTOR = "{descriptor}"
+START_LIMIT_S = 20.0
+POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -90,3 +96,36 @@ class Hypervisor(ABC):
     def management_ports(self, files: VmPaths) -> list[dict[str, str]]:
         """Return the ports of the wire between the machine and its management network, where that is one of the wire process's."""
         return []
+
+
+def start_part(part: Part, log: Path, marker: str) -> bool:
+    """Start a program, and wait until its process id is written down; tell whether it lives then.
+
+    Parameters:
+        part: the program.
+        log: where its errors go.
+        marker: text that only its own command line has, see `process.find`.
+    """
+    with contextlib.ExitStack() as stack:
+        connection = None
+        if part.socket is not None:
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            connection.connect(str(part.socket))
+        descriptor = "" if connection is None else str(connection.fileno())
+        child = process.start_detached(
+            [argument.replace(DESCRIPTOR, descriptor) for argument in part.command],
+            log,
+            output=part.output,
+            pid_file=None if part.writes_pid else part.pid_file,
+            descriptors=() if connection is None else (connection.fileno(),),
+        )
+    deadline = time.monotonic() + START_LIMIT_S
+    while child.poll() is None:
+        if process.is_running(part.pid_file, marker):
+            return True
+        if time.monotonic() > deadline:
+            child.kill()
+            child.wait()
+            return False
+        time.sleep(POLL_S)
+    return False

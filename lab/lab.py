@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lab import accel, image, keys, preflight, process, snapshot, vm, wire_client
+from lab import accel, controller, image, keys, preflight, process, snapshot, vm, wire_client
 from lab.build import take_lock
-from lab.connection import write_inventory
+from lab.connection import write_inventory, write_on_the_wire
 from lab.errors import LabError
 from lab.hypervisor import Hypervisor
 from lab.parallel import in_parallel
 from lab.paths import LABS_DIR, RECORDS, LabPaths, VmPaths, lab_paths
+from lab.ports import free_port
 from lab.probe import wait_for_ssh
 from lab.progress import Progress
 from lab.recipe import ArchiveRecipe, Recipe
@@ -86,10 +87,11 @@ def up(
                 progress.done(name, "stopped, its wires were made anew")
 
     ports = _start_all(topology, images, accelerator.hypervisor, kernels, paths, progress)
-    host_keys = [(port, keys.public_key(paths.vm(name).host_key)) for name, port in ports.items()]
-    paths.known_hosts.write_text(keys.known_hosts(host_keys), encoding="ascii")
+    on_the_wire = controller.ensure(topology, paths, anew=started, taken=ports.values())
+    _tell_ways(paths, ports, on_the_wire)
     in_parallel({name: _waiter(name, port, paths, progress) for name, port in ports.items()})
-    write_inventory(paths, ports, {name: image.archive_of(recipe, cache) for name, recipe in archives.items()})
+    hosts = {name: port for name, port in ports.items() if topology.vms[name].managed}
+    write_inventory(paths, hosts, {name: image.archive_of(recipe, cache) for name, recipe in archives.items()})
     progress.done("lab", f"up; inventory: {os.path.relpath(paths.connection)}")
 
 
@@ -107,6 +109,7 @@ def down(paths: LabPaths, keep: bool, progress: Progress) -> None:
         if not keep:
             vm.remove(paths.vm(name))
         progress.done(name, "switched off" if keep else "removed")
+    controller.stop(paths)
     if wire_client.stop_wires(paths):
         progress.done("wires", "stopped")
     shutil.rmtree(paths.runtime, ignore_errors=True)
@@ -165,10 +168,20 @@ def restore(topology: Topology, kernels: Path, paths: LabPaths, name: str, progr
     in_parallel({machine: _ender(paths.vm(machine)) for machine in hypervisors})
     snapshot.put_back(paths, name, hypervisors)
     paths.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not wire_client.ensure_wires(topology, paths, next(iter(hypervisors.values()))):
+    anew = wire_client.ensure_wires(topology, paths, next(iter(hypervisors.values())))
+    ports = {name: record.ssh_port for name in hypervisors if (record := vm.read_record(paths.vm(name))) is not None}
+    _tell_ways(paths, ports, controller.ensure(topology, paths, anew, ports.values()))
+    if not anew:
         for wire in topology.wires:
             wire_client.request(paths.wire_control, {"wire": wire, "clear": True})
     progress.done("lab", "disks are back")
+
+
+def _tell_ways(paths: LabPaths, ports: Mapping[str, int], on_the_wire: Mapping[str, int]) -> None:
+    """Write the machines' host keys for the ports that lead to them, and the inventory of those that the controller reaches over a wire."""
+    host_keys = [(port, keys.public_key(paths.vm(name).host_key)) for name, port in (*ports.items(), *on_the_wire.items())]
+    paths.known_hosts.write_text(keys.known_hosts(host_keys), encoding="ascii")
+    write_on_the_wire(paths, on_the_wire)
 
 
 def _hypervisors(topology: Topology, kernels: Path, paths: LabPaths) -> dict[str, Hypervisor]:
@@ -235,16 +248,24 @@ def _start_all(
         taken = {*ports.values(), *_other_ports(paths, name)}
         if record is None or not record.definition.same_disk(definition):
             vm.create(files, images[machine.image], seed, hypervisor)
-            record = vm.Record(definition, vm.free_port(taken))
+            _forget(paths, name)
+            record = vm.Record(definition, free_port(taken))
         elif record.definition.hypervisor != hypervisor.name:
             progress.step(name, f"converting its disk from {record.definition.hypervisor.upper()}'s form")
             vm.convert(files, images[machine.image], accel.hypervisor(record.definition.hypervisor, kernels), hypervisor)
         elif not hypervisor.disk(files).is_file():
             hypervisor.make_disk(files, images[machine.image])
+            _forget(paths, name)
         record = vm.Record(definition, record.ssh_port)
         ports[name] = vm.start(machine, files, images[machine.image], hypervisor, record, taken)
         progress.step(name, "started")
     return ports
+
+
+def _forget(paths: LabPaths, name: str) -> None:
+    """Remove what is recorded of a machine whose disk is new: it is another host, with other keys."""
+    for variable in RECORDS:
+        (paths.record(variable) / f"{name}.txt").unlink(missing_ok=True)
 
 
 def _recorded_vms(paths: LabPaths) -> set[str]:

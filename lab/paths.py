@@ -134,6 +134,31 @@ class LabPaths:
         """The Ansible inventory with the connection variables."""
         return self.state / "connection.yml"
 
+    @property
+    def on_the_wire(self) -> Path:
+        """The Ansible inventory of the machines that the controller reaches over a wire; it goes behind `connection`."""
+        return self.state / "on_the_wire.yml"
+
+    @property
+    def controller(self) -> Path:
+        """Which ports lead to which machine over the wire that the controller stands on, and the program that does it."""
+        return self.state / "controller.json"
+
+    @property
+    def controller_pid(self) -> Path:
+        """The process id of the program that stands on that wire."""
+        return self.state / "controller.pid"
+
+    @property
+    def controller_log(self) -> Path:
+        """What it says."""
+        return self.state / "controller.log"
+
+    @property
+    def controller_socket(self) -> Path:
+        """The wire process's socket for it."""
+        return self.runtime / "controller"
+
     def record(self, variable: str) -> Path:
         """Directory in which the product may record something of this lab's hosts; variable: one of RECORDS."""
         return self.state / RECORDS[variable]

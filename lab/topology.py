@@ -24,6 +24,10 @@ MEMORY_MIB_RANGE = range(256, 65537)
 MTU_RANGE = range(68, 65536)
 # QEMU's q35 machine has free PCI slots for this many wire NICs beside the disks and the management NIC.
 MAX_NICS = 24
+# libslirp's network is a /24, whatever it is told.
+CONTROLLER_PREFIX_LENGTH = 24
+# What can configure a machine's NICs. The image has to have its package; the first one is in all of them.
+MANAGERS = ("networkd", "netplan", "cloud-init", "ifupdown", "NetworkManager")
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,28 @@ class Route:
 
 @dataclass(frozen=True)
 class Nic:
-    """A machine's port on a wire. Without addresses the lab only brings it up."""
+    """A machine's port on a wire. Without addresses the lab only brings it up.
+
+    With ``dynamic`` its manager asks for an address by DHCP, and takes one, and a default route, from router advertisements. One that ``provides`` answers
+    DHCP, and advertises itself as router, in the networks of its addresses; its image has to have dnsmasq.
+    """
 
     wire: str
     mac: str
     mtu: int = 1500
     addresses: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
+    dynamic: bool = False
+    provides: bool = False
 
 
 @dataclass(frozen=True)
 class Vm:
-    """A virtual machine; its wire NICs are eth0, eth1, ... in this order. ``position`` counts the machines of a topology from 0."""
+    """A virtual machine; its wire NICs are eth0, eth1, ... in this order.
+
+    ``position`` counts the machines of a topology from 0. ``manager`` is the network manager that configures the NICs. One that is not ``managed``
+    stands in no inventory: a neighbor of the network, as a provider is.
+    """
 
     name: str
     image: str
@@ -55,6 +69,17 @@ class Vm:
     management_mac: str
     nics: tuple[Nic, ...] = ()
     position: int = 0
+    manager: str = "networkd"
+    managed: bool = True
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The controller's own place on a wire: ``address`` with its prefix, and there the address of each machine that it can reach, by name."""
+
+    wire: str
+    address: str
+    reaches: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,7 @@ class Topology:
     vms: Mapping[str, Vm]
     wires: Mapping[str, Conditions] = field(default_factory=dict)
     archives: tuple[str, ...] = ()
+    controller: Controller | None = None
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -141,7 +167,7 @@ class _Reader:
         self.addresses: dict[tuple[str, str], str] = {}
 
     def topology(self, data: object) -> Topology:
-        top = self.mapping("(top)", data, required=("vms",), optional=("wires", "archives"))
+        top = self.mapping("(top)", data, required=("vms",), optional=("wires", "archives", "controller"))
         wires = {
             key: self.conditions(f"wires.{key}", value)
             for key, value in self.named(top.get("wires") or {}, "wires", WIRE_PATTERN, WIRE_RULE).items()
@@ -160,10 +186,40 @@ class _Reader:
         for index, archive in enumerate(archives):
             if archive not in self.known_archives:
                 self.error(f"archives[{index}]", archive, f"there are: {', '.join(sorted(self.known_archives)) or 'none'}")
-        return Topology(self.name, vms, wires, tuple(dict.fromkeys(map(str, archives))))
+        controller = self.controller("controller", top["controller"], vms, wires) if "controller" in top else None
+        return Topology(self.name, vms, wires, tuple(dict.fromkeys(map(str, archives))), controller)
+
+    def controller(self, path: str, data: object, vms: Mapping[str, Vm], wires: Mapping[str, Conditions]) -> Controller | None:
+        entry = self.mapping(path, data, required=("wire", "address"), optional=())
+        wire = entry.get("wire", "")
+        if "wire" in entry and wire not in wires:
+            self.error(f"{path}.wire", wire, f"there are: {', '.join(sorted(wires)) or 'no wires'}")
+        text = entry.get("address", "")
+        where = f"{path}.address"
+        if "address" not in entry:
+            return None
+        interface = self.address(where, text, ipaddress.IPv4Interface, "an IPv4 address with prefix such as 100.1.1.9/24")
+        if interface is None:
+            return None
+        if interface.network.prefixlen != CONTROLLER_PREFIX_LENGTH:
+            self.error(where, text, f"must have the prefix length {CONTROLLER_PREFIX_LENGTH}")
+            return None
+        if (other := self.addresses.setdefault((str(wire), str(interface.ip)), where)) != where:
+            self.error(where, text, f"is also {other} on the same wire")
+        found = {
+            vm.name: str(own.ip)
+            for vm in vms.values()
+            for nic in vm.nics
+            if nic.wire == wire
+            for own in map(ipaddress.ip_interface, nic.addresses)
+            if own.ip in interface.network
+        }
+        if not found and wire in wires:
+            self.error(where, text, f"no machine on wire {wire} has an address in its network")
+        return Controller(str(wire), str(interface), found)
 
     def vm(self, path: str, name: str, position: int, data: object, wires: Mapping[str, Conditions]) -> Vm:
-        entry = self.mapping(path, data, required=("image",), optional=("memory_mib", "nics"))
+        entry = self.mapping(path, data, required=("image",), optional=("memory_mib", "manager", "managed", "nics"))
         image = entry.get("image", "")
         if "image" in entry and image not in self.images:
             self.error(f"{path}.image", image, f"there are: {', '.join(sorted(self.images))}")
@@ -172,12 +228,16 @@ class _Reader:
         if len(nic_list) > MAX_NICS:
             self.error(f"{path}.nics", len(nic_list), f"at most {MAX_NICS} fit")
         nics = tuple(self.nic(f"{path}.nics[{i}]", name, i, nic, wires) for i, nic in enumerate(nic_list))
+        manager = entry.get("manager", MANAGERS[0])
+        if manager not in MANAGERS:
+            self.error(f"{path}.manager", manager, f"there are: {', '.join(MANAGERS)}")
+        managed = self.boolean(f"{path}.managed", entry.get("managed", True))
         management = derived_mac(self.name, name, "management")
         self.unique(self.macs, management, path, "MAC address of the management NIC")
-        return Vm(name, str(image), memory, management, nics, position)
+        return Vm(name, str(image), memory, management, nics, position, str(manager), managed)
 
     def nic(self, path: str, vm: str, index: int, data: object, wires: Mapping[str, Conditions]) -> Nic:
-        entry = self.mapping(path, data, required=("wire",), optional=("mac", "mtu", "addresses", "routes"))
+        entry = self.mapping(path, data, required=("wire",), optional=("mac", "mtu", "addresses", "routes", "dynamic", "provides"))
         wire = entry.get("wire", "")
         if "wire" in entry and wire not in wires:
             self.error(f"{path}.wire", wire, f"there are: {', '.join(sorted(wires)) or 'no wires'}")
@@ -203,7 +263,13 @@ class _Reader:
             self.route(f"{path}.routes[{i}]", item, interfaces)
             for i, item in enumerate(self.sequence(f"{path}.routes", entry.get("routes", [])))
         )
-        return Nic(str(wire), str(mac), mtu, tuple(str(interface) for interface in interfaces), routes)
+        dynamic = self.boolean(f"{path}.dynamic", entry.get("dynamic", False))
+        if dynamic and (interfaces or routes):
+            self.error(f"{path}.dynamic", dynamic, "excludes addresses and routes, which come from others")
+        provides = self.boolean(f"{path}.provides", entry.get("provides", False))
+        if provides and not interfaces:
+            self.error(f"{path}.provides", provides, "needs addresses, in whose networks it gives some to others")
+        return Nic(str(wire), str(mac), mtu, tuple(str(interface) for interface in interfaces), routes, dynamic, provides)
 
     def route(self, path: str, data: object, interfaces: list[Any]) -> Route:
         entry = self.mapping(path, data, required=("to", "via"), optional=())
@@ -267,6 +333,11 @@ class _Reader:
             self.error(path, value, f"must be an integer from {valid[0]} to {valid[-1]}")
             return valid[0]
         return value
+
+    def boolean(self, path: str, value: object) -> bool:
+        if not isinstance(value, bool):
+            self.error(path, value, "must be true or false")
+        return value is True
 
     def address(self, path: str, value: object, parse: Callable[[str], Any], rule: str) -> Any:
         try:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import shutil
-import socket
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from lab import process
 from lab.errors import LabError
-from lab.hypervisor import DESCRIPTOR, Hypervisor, Part
+from lab.hypervisor import Hypervisor, start_part
 from lab.image import Image
 from lab.paths import VmPaths
+from lab.ports import free_port, is_free
 from lab.topology import Vm
 
-START_LIMIT_S = 20.0
 START_ATTEMPTS = 3
-POLL_S = 0.05
 LOG_LINES = 15
 # QEMU's word for a port that another program took between our look and its start.
 PORT_TAKEN = "Could not set up host forwarding rule"
@@ -135,30 +131,6 @@ def remove(files: VmPaths) -> bool:
     return ran
 
 
-def is_free(port: int) -> bool:
-    """Tell whether nobody listens on a TCP port of 127.0.0.1. The program that leads to the ssh of User Mode Linux says nothing when somebody does."""
-    with socket.socket() as probe:
-        # Connections that ended a moment ago are nobody.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-            probe.listen()
-        except OSError:
-            return False
-    return True
-
-
-def free_port(taken: Iterable[int]) -> int:
-    """Return a TCP port of 127.0.0.1 that is free now and not in ``taken``."""
-    refused = set(taken)
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in refused:
-            return port
-
-
 def start(vm: Vm, files: VmPaths, image: Image, hypervisor: Hypervisor, record: Record, taken: Iterable[int]) -> int:
     """Start the machine and return the port that leads to its ssh; the recorded one if it is free.
 
@@ -183,7 +155,7 @@ def start(vm: Vm, files: VmPaths, image: Image, hypervisor: Hypervisor, record: 
             port = free_port(refused)
         write_record(files, Record(record.definition, port))
         files.log.unlink(missing_ok=True)
-        failed = next((part for part in hypervisor.parts(vm, files, image, port) if not _started(part, files)), None)
+        failed = next((part for part in hypervisor.parts(vm, files, image, port) if not start_part(part, files.log, files.marker)), None)
         if failed is None:
             return port
         power_off(files)
@@ -192,30 +164,3 @@ def start(vm: Vm, files: VmPaths, image: Image, hypervisor: Hypervisor, record: 
         refused.add(port)
         port = free_port(refused)
     raise LabError(f"{vm.name}: {failed.title if failed else ''} does not start:", process.tail(files.log, LOG_LINES))
-
-
-def _started(part: Part, files: VmPaths) -> bool:
-    """Start a program, and wait until its process id is written down; tell whether it lives then."""
-    with contextlib.ExitStack() as stack:
-        connection = None
-        if part.socket is not None:
-            connection = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-            connection.connect(str(part.socket))
-        descriptor = "" if connection is None else str(connection.fileno())
-        child = process.start_detached(
-            [argument.replace(DESCRIPTOR, descriptor) for argument in part.command],
-            files.log,
-            output=part.output,
-            pid_file=None if part.writes_pid else part.pid_file,
-            descriptors=() if connection is None else (connection.fileno(),),
-        )
-    deadline = time.monotonic() + START_LIMIT_S
-    while child.poll() is None:
-        if process.is_running(part.pid_file, files.marker):
-            return True
-        if time.monotonic() > deadline:
-            child.kill()
-            child.wait()
-            return False
-        time.sleep(POLL_S)
-    return False

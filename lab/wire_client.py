@@ -32,6 +32,8 @@ def wire_config(topology: Topology, paths: LabPaths, hypervisor: Hypervisor) -> 
         management[vm.name] = hypervisor.management_ports(files)
         for index, nic in enumerate(vm.nics):
             wires[nic.wire]["ports"].append(hypervisor.wire_port(files, index))
+    if topology.controller is not None:
+        wires[topology.controller.wire]["ports"].append({"socket": str(paths.controller_socket)})
     return {"control": str(paths.wire_control), "pid_file": str(paths.wire_pid), "wires": wires, "management": management}
 
 

@@ -31,8 +31,8 @@ OWN_CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)*", re.MULTILINE)
 COLLECTION = "Modules, filters, plugins, roles"
 COLLECTION_TITLE = re.compile(r"^Xuegao\.Net\n=+$", re.MULTILINE)
 GUIDES = (
-    "getting-started terms planner validation validation-rules verify troubleshooting filters maintenance life-cycle steering unmanaged-peers containers"
-    " failover-test way-back rollout frr-from-source architecture lab testing"
+    "getting-started terms planner overrides adopt validation validation-rules verify troubleshooting filters maintenance life-cycle steering"
+    " unmanaged-peers uplinks containers failover-test way-back network-managers rollout frr-from-source architecture lab testing"
 ).split()
 CONTENTS = """
 ```{{toctree}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib
 import re
 import sys
@@ -23,9 +24,12 @@ if str(ROOT / ".collections") not in sys.path:
     sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import ETHERNET_MTU  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.fixed import FIXED, Hold  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan  # noqa: E402
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs  # noqa: E402
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check, Ledger, Status  # noqa: E402
 
 UTILS = ROOT / "plugins" / "plugin_utils"
@@ -40,6 +44,9 @@ EXTRA: tuple[dict[str, Any], ...] = (
         "wireguard_interfaces": [{"name": "wg9", "fwmark": 1, "peers": []}],
         "frr_interfaces": [{"name": "eth9", "addresses": []}],
         "frr_ospf6": [{"router_id": "192.0.2.1", "interfaces": [{"name": "eth9", "area": "0.0.0.0"}]}],
+        "frr_lines": [{"section": ["router isis 9"], "lines": ["is-type level-1"]}],
+        "firewall_own_chains": [{"chain": "input", "rules": ["accept"]}],
+        "preflight_allow_network_manager": True,
     },
 )
 NETWORK_STATE: dict[str, Any] = {"pings": {"data": []}}
@@ -87,7 +94,8 @@ def placeholders(variables: Mapping[str, Any]) -> dict[str, str]:
         found.update({item["name"]: word for item in variables.get(name, []) if item["name"] not in found or word == "VRF"})
     for item in variables.get("docker_macvlan_networks", []):
         found[item["parent"]] = "INTERFACE"
-    found.update(dict.fromkeys(variables.get("firewall_public_interfaces", []), "INTERFACE"))
+    for name in ("trusted", "strict", "loose"):
+        found.update(dict.fromkeys(variables.get(f"firewall_{name}_interfaces", []), "INTERFACE"))
     if variables.get("dns_anycast_interface"):
         found[variables["dns_anycast_interface"]] = "INTERFACE"
     return found
@@ -109,6 +117,8 @@ NUMBERS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(?<=VLAN NUMBER on )\S+", "INTERFACE"),
     (r"^Interface VRF\b|(?<=^ip address show dev )VRF\b", lambda found: found[0].replace("VRF", "INTERFACE")),
     (r"^SSH listens on \S+", "SSH listens on ADDRESS:PORT"),
+    (r"(?<=^FRR own lines in ).*", "SECTION"),
+    (r"\bown_\w+", "CHAIN"),
     (r"\bby (bgp|ospf6?|static|connected)$", "by PROTOCOL"),
     (r"(?<=^Kernel )\S+|(?<=^sysctl )\S+", "KEY"),
     (r"(?<=Unit )(?!NetworkManager)\S+(?= enabled)|(?<=status )\S+\.service|(?<=Boot order )\S+|(?<=After )\S+", "UNIT"),
@@ -205,8 +215,15 @@ RULES: Mapping[str, tuple[str, ...]] = {
         "plugin_utils/common/addresses.py",
         "plugin_utils/common/interface_names.py",
     ),
-    "intent": ("plugin_utils/intent/*.py", "plugin_utils/plan/*.py", "plugin_utils/plan/rules/*.py"),
+    "intent": (
+        "plugin_utils/intent/*.py",
+        "plugin_utils/plan/*.py",
+        "plugin_utils/plan/rules/*.py",
+        "plugin_utils/plan/variables/*.py",
+        "action/plan.py",
+    ),
     "variables": ("plugin_utils/validate/*.py", "plugin_utils/validate/rules/*.py", "action/validate.py"),
+    "hosts": ("plugin_utils/common/host_answers.py", "plugin_utils/common/key_registry.py", "plugin_utils/report/form.py"),
 }
 # What makes a mistake: by name, the places of the message, of the remedy, and of the keyword that is the remedy instead.
 MAKERS: Mapping[str, tuple[int, int]] = {"Problem": (1, 3), "problem": (1, 2), "unknown": (1, 4), "_mismatch": (3, 4)}
@@ -524,6 +541,59 @@ def _sizes(kind: LinkType, family: str) -> str:
     if kind.roams and unasked != set(sizes.values()):
         return f"{', '.join(map(str, unasked))}; {', '.join(map(str, sizes.values()))} with `family: {family}`"
     return ", ".join(f"{size} (`{variant}`)" if variant else str(size) for variant, size in sizes.items())
+
+
+# ---- overrides -------------------------------------------------------------------------------------------------------
+
+# What stands in the table for what `fixed.option_of` finds in an intent.
+FIXED_WORDS = {
+    "link": "xgn_links[]",
+    "end": "xgn_links[].ends[]",
+    "ends": "xgn_links[].ends",
+    "node": "xgn_nodes.NODE",
+    "peer": "xgn_nodes.NEIGHBOR",
+    "site": "xgn_sites.SITE",
+    "steering": "xgn_services.steering.NODE",
+    "docker": "xgn_services.docker.NAME",
+    "of_vrf": "xgn_vrfs.NAME",
+    "name": "NAME",
+    "address": "xgn_links[].ends[].ipv4, xgn_nodes.NODE.networks.NAME, xgn_nodes.NODE.loopback",
+    "kind": "xgn_nodes.NODE.networks.NAME.kind",
+    "parent": "xgn_nodes.NODE.networks.NAME.parent, xgn_links[].ends[].device",
+    "vlan": "xgn_nodes.NODE.networks.NAME.vlan, xgn_links[].vlan",
+    "mtu": "xgn_nodes.NODE.uplink.mtu, xgn_nodes.NODE.networks.NAME.mtu, xgn_links[].mtu",
+    "vrf": "xgn_nodes.NODE.uplink.vrf, xgn_nodes.NODE.networks.NAME.vrf, xgn_links[].vrf",
+}
+
+
+def override_keys() -> str:
+    """The first table of docs/overrides.md: what tells the entries of each list apart."""
+    lines = ["| list | an entry is told from the others by |", "|---|---|"]
+    for path, spec in _lists(load_role_specs(ROOT / "roles").options, ""):
+        name = path.rpartition(".")[2]
+        known = [f"`{key}`" for key in ENTRIES[name].keys if key in spec["options"]]
+        lines.append(f"| `{path}` | {', '.join(known)} |")
+    return "\n".join(lines)
+
+
+def _lists(options: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, spec in options.items():
+        if spec.get("type") == "list" and spec.get("elements") == "dict":
+            yield f"{prefix}{name}", spec
+            yield from _lists(spec["options"], f"{prefix}{name}[].")
+
+
+def fixed_options() -> str:
+    """The second table of docs/overrides.md: what the intent decides, and by which key."""
+    specs: Mapping[str, Any] = {"options": load_role_specs(ROOT / "roles").options}
+    lines = ["| of the plan | stays | change in its place |", "|---|---|---|"]
+    for path, fixed in FIXED.items():
+        spec = functools.reduce(lambda found, key: found["options"][key], path, specs)
+        what = "what is planned; more may be added" if spec["type"] == "list" else "as planned"
+        what = {Hold.CLOSED: "what is planned, and no more", Hold.KEPT: "one of them; it may be another"}.get(fixed.hold, what)
+        option = ", ".join(f"`{text}`" for text in fixed.option.format(**FIXED_WORDS).split(", "))
+        lines.append(f"| `{'.'.join(path)}` | {what} | {option} |")
+    return "\n".join(lines)
 
 
 # ---- filters ---------------------------------------------------------------------------------------------------------

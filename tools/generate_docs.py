@@ -92,6 +92,7 @@ def pages() -> dict[Path, str]:
             ),
             (docs / "filters.md", [doc_tables.filter_examples()]),
             (docs / "planner.md", [doc_tables.link_types()]),
+            (docs / "overrides.md", [doc_tables.override_keys(), doc_tables.fixed_options()]),
         )
     }
 

@@ -1,4 +1,5 @@
-"""Run the stages of `make unit`, `make coverage`, `make check`, `make test` or `make live` one after the other and count what passed.
+"""Run the stages of `make unit`, `make coverage`, `make check`, `make test`, `make live`, `make containers` or `make managers` one
+after the other and count what passed.
 
 Each stage shows its output as it runs and leaves it in build/test/NAME.log. A stage that is a pytest run counts by its tests, any other as one.
 A stage that does not end within its limit is ended, so that a hang costs one stage; the same goes for all stages together. Some go on
@@ -28,6 +29,8 @@ RESULTS = ROOT / "build" / "test"
 BIN = ROOT / ".venv" / "bin"
 # CI ends a run after 90 minutes without a word, set-up included.
 TOTAL_MINUTES = 82.0
+# No group of the hybrid network begins in the last of these minutes: what one takes on a slow machine.
+GROUP_MINUTES = 15.0
 # From the polite request to the end by force: time to remove virtual machines and containers.
 GRACE_SECONDS = 120.0
 TAIL_LINES = 40
@@ -84,7 +87,10 @@ class Interrupted(Exception):
 PROGRAMS = ("roles/dns_anycast/files", "roles/gobgp/files")
 
 # On all processors. An idle one takes tests over from a busy one, since a few of them take as long as a hundred others.
-UNIT = Stage("unit", ("pytest", "-q", "--numprocesses=auto", "--dist=worksteal", "tests/unit"), pytest=True, minutes=15)
+_PARALLEL = ("pytest", "-q", "--numprocesses=auto", "--dist=worksteal", "tests/unit")
+UNIT = Stage("unit", (*_PARALLEL, "-m", "not starts_ansible"), pytest=True, minutes=15)
+# Unit tests that start Ansible's programs: each of them takes as long as hundreds of the others.
+PLAYBOOKS = Stage("playbooks", (*_PARALLEL, "-m", "starts_ansible"), pytest=True, minutes=30, beside=True)
 # The same tests, measured, a third slower. What to measure, and how much of it has to be reached, is in pyproject.toml.
 COVERAGE = dataclasses.replace(UNIT, name="coverage", command=(*UNIT.command, "--cov"), minutes=20)
 # With the table of files in a file: a page that shows the beginning and the end of a run has no room for it.
@@ -102,11 +108,14 @@ CHECK = (
         ("j2lint", "roles", "--ignore", "jinja-statements-indentation", "single-statement-per-line", "jinja-variable-lower-case"),
     ),
     UNIT,
+    PLAYBOOKS,
     Stage("plugin docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "self", ".")),
     Stage("changelog", ("antsibull-changelog", "lint")),
 )
 
-# Container scenarios seen passing as a whole, the longest first. The others are run by hand: docs/testing.md.
+# Container scenarios seen passing as a whole, the longest first. The others are run by hand: docs/testing.md. `make test` takes half of the first LONG, the
+# other half with another commit; `make containers` takes them all.
+LONG = 6
 PROVEN = (
     "dns_anycast",
     "docker_macvlan",
@@ -118,34 +127,68 @@ PROVEN = (
     "vxlan",
     "vrf",
     "sysctl",
+    "adopt",
     "preflight",
 )
 
 # Groups of the hybrid network that are run by hand, for their time.
 BY_HAND = ("test_reference",)
-# Groups that take a run of `site` after the other. `make test` takes one of them, another with another commit; `make live` takes them all.
-LIVE = ("test_life_cycle", "test_maintenance", "test_removal", "test_rollout", "test_way_back")
+# Groups of which `make test` takes every other, and those between with another commit. What a commit leaves out here it has among the container scenarios.
+HALVED = ("test_dns", "test_branch", "test_firewall", "test_docker", "test_steering", "test_system_container")
+# Groups that take a run of `site` after the other. `make live` takes every group.
+LIVE = ("test_life_cycle", "test_maintenance", "test_on_the_wire", "test_removal", "test_rollout", "test_way_back")
+
+# Systems of tests/vm/managers that were seen passing; `make managers` takes every system.
+SEEN_SYSTEMS: tuple[str, ...] = ()
 
 
-def left_out() -> tuple[str, ...]:
-    """Which groups `make test` leaves out: all but one of LIVE, the one that belongs to this commit, so that two runs of one commit are the same."""
+# From a tarball to a verified network, as a plain user.
+PEOPLE = Stage("people", ("pytest", "-v", "-s", "tests/vm/people"), pytest=True, minutes=20)
+
+
+def commit_number() -> int:
+    """The commit as a number, so that two runs of one commit are the same; 0 outside of a checkout."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
         commit = ""
-    sample = LIVE[int(commit or "0", 16) % len(LIVE)]
-    return (*BY_HAND, *(name for name in LIVE if name != sample))
+    return int(commit or "0", 16)
 
 
-def hybrid(*arguments: str, before: tuple[str, ...] = ()) -> Stage:
-    """A run of some of the hybrid network's groups. before: what stands before pytest."""
-    return Stage("hybrid network", (*before, "pytest", "-v", "-s", "--durations=15", *arguments), pytest=True, minutes=70)
+def sample() -> str:
+    """Give the one that `make test` takes of all that would be too long for it, another with another commit: a group of LIVE, a system, or the plain user's way."""
+    choice = (*LIVE, PEOPLE.name, *SEEN_SYSTEMS)
+    return choice[commit_number() % len(choice)]
+
+
+def left_out() -> tuple[str, ...]:
+    """Which groups `make test` leaves out: half of HALVED, and of LIVE all but what the sample is."""
+    return (*BY_HAND, *HALVED[commit_number() % 2 :: 2], *(name for name in LIVE if name != sample()))
+
+
+def in_containers() -> tuple[str, ...]:
+    """Which container scenarios `make test` takes: the short ones, and of the long ones every other, these with one commit and those with another."""
+    return (*PROVEN[commit_number() % 2 : LONG : 2], *PROVEN[LONG:])
+
+
+def hybrid(leaves_out: tuple[str, ...], minutes: float, before: tuple[str, ...] = ()) -> Stage:
+    """A run of the hybrid network's groups but these. before: what stands before pytest."""
+    ignored = [f"--ignore=tests/vm/hybrid/{name}.py" for name in leaves_out]
+    return Stage(
+        "hybrid network", (*before, "pytest", "-v", "-s", "--durations=15", "tests/vm/hybrid", *ignored), pytest=True, minutes=minutes
+    )
 
 
 def pair(name: str, variable: str, marked: str, minutes: float) -> Stage:
     """A run of some of the pair's tests: the reference, which leaves its machines, or those that go on with them."""
     command = ("env", variable, "pytest", "-v", "-s", "--durations=8", "-m", marked, "tests/vm/test_t1_t2.py")
     return Stage(name, command, pytest=True, minutes=minutes)
+
+
+def managers(*systems: str, minutes: float) -> Stage:
+    """A run of the matrix of network managers on these systems; without any on those of XGN_SYSTEM, or all."""
+    chosen = ("env", f"XGN_SYSTEM={','.join(systems)}") if systems else ()
+    return Stage("network managers", (*chosen, "pytest", "-v", "-s", "tests/vm/managers"), pytest=True, minutes=minutes)
 
 
 TEST = (
@@ -158,17 +201,18 @@ TEST = (
     pair("reference pair", "XGN_PAIR=keep", "reference", minutes=35),
     # They wait for what happens in containers, and the machines of the pair and of the hybrid network wait for routing: together they keep two
     # processors busy.
-    Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=60, beside=True),
-    pair("pair of machines", "XGN_PAIR=kept", "not reference", minutes=20),
-    # From bare hosts, though an earlier run may have left the network.
-    hybrid(
-        "tests/vm/hybrid",
-        *(f"--ignore=tests/vm/hybrid/{name}.py" for name in left_out()),
-        before=("env", "XGN_HYBRID=bare"),
+    Stage(
+        "containers", ("python", "tests/containers", "run", *in_containers()), junit="build/containers/junit.xml", minutes=60, beside=True
     ),
+    pair("pair of machines", "XGN_PAIR=kept", "not reference", minutes=20),
+    *((PEOPLE,) if sample() == PEOPLE.name else (managers(sample(), minutes=20),) if sample() in SEEN_SYSTEMS else ()),
+    # From bare hosts, though an earlier run may have left the network.
+    hybrid(left_out(), minutes=70, before=("env", "XGN_HYBRID=bare")),
 )
 
-LIVE_TEST = (hybrid(*(f"tests/vm/hybrid/{name}.py" for name in LIVE)),)
+MANAGERS_TEST = (managers(minutes=180),)
+CONTAINERS_TEST = (Stage("containers", ("python", "tests/containers", "run", *PROVEN), junit="build/containers/junit.xml", minutes=90),)
+LIVE_TEST = (hybrid(BY_HAND, minutes=240), PEOPLE)
 
 
 def environment() -> dict[str, str]:
@@ -292,13 +336,15 @@ def run(stage: Stage, seconds: float) -> Outcome:
     print(f"\n=== {stage.name}: {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
     status = execute(command, log, seconds, f"{stage.name} | " if stage.beside else "")
+    ended: tuple[str, ...] = ()
     if status is None:
-        print(f"\n=== {stage.name}: ended, because it took more than {seconds / 60:.0f} minutes. The last lines of its log:", flush=True)
+        ended = (f"ended, because it took more than {seconds / 60:.0f} minutes",)
+        print(f"\n=== {stage.name}: {ended[0]}. The last lines of its log:", flush=True)
         print("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]), flush=True)
     passed, failed, skipped = counts(report) if report.exists() else (int(status == 0), 0, 0)
     if status != 0 and failed == 0:
         failed = 1
-    return Outcome(passed, failed, skipped, time.monotonic() - started, failures(report) if report.exists() else ())
+    return Outcome(passed, failed, skipped, time.monotonic() - started, (*(failures(report) if report.exists() else ()), *ended))
 
 
 def run_all(stages: Sequence[Stage], seconds: float) -> list[Outcome]:
@@ -310,8 +356,9 @@ def run_all(stages: Sequence[Stage], seconds: float) -> list[Outcome]:
         if STOP.is_set():
             return Outcome(0, 1, 0, 0)
         if left <= 0:
-            print(f"\n=== {stage.name}: not run, because all stages together took more than {seconds / 60:.0f} minutes", flush=True)
-            return Outcome(0, 1, 0, 0)
+            why = f"not run, because all stages together took more than {seconds / 60:.0f} minutes"
+            print(f"\n=== {stage.name}: {why}", flush=True)
+            return Outcome(0, 1, 0, 0, (why,))
         try:
             return run(stage, min(stage.minutes * 60, left))
         except Interrupted:
@@ -345,13 +392,25 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run the stages of the verb given on the command line; exit 1 when one failed."""
-    stages = {"unit": (UNIT,), "coverage": (COVERAGE,), "check": CHECK, "test": TEST, "live": LIVE_TEST}[sys.argv[1]]
+    stages = {
+        "unit": (UNIT,),
+        "coverage": (COVERAGE,),
+        "check": CHECK,
+        "test": TEST,
+        "live": LIVE_TEST,
+        "containers": CONTAINERS_TEST,
+        "managers": MANAGERS_TEST,
+    }[sys.argv[1]]
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, interrupt)
     FIGURES.unlink(missing_ok=True)
     started = time.monotonic()
-    outcomes = run_all(stages, TOTAL_MINUTES * 60)
+    # CI runs one verb; the others are not bound by its time.
+    minutes = TOTAL_MINUTES if stages is TEST else sum(stage.minutes for stage in stages)
+    # tests/vm/hybrid/conftest.py reads it: the clock is the machine's, not this process's.
+    os.environ["XGN_BEGIN_UNTIL"] = str(started + (minutes - GROUP_MINUTES) * 60)
+    outcomes = run_all(stages, minutes * 60)
     elapsed = time.monotonic() - started
     print_figures()
     print(f"\n{'stage':<20} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")

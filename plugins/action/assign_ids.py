@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import known_record, recorded_hosts
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
@@ -36,6 +37,8 @@ class ActionModule(ActionBase):
             argument_spec={"files": {"type": "list", "elements": "path"}, "applied": {"type": "path"}}
         )
         variables = task_vars or {}
+        # The intent has no names but xgn_*.
+        refuse_facts_as_variables(variables, ())
         raw, _unread = intent_of(variables, self._templar.template, FAILURES)
         intent, _problems = check_intent(raw)
         applied = applied_of_run(variables, options["applied"])

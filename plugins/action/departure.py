@@ -19,9 +19,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     this_moment,
     write_record,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import forget_keys, registry_file
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import identity
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
+
+VARIABLES = own_role_specs().options
 
 
 class ActionModule(ActionBase):
@@ -36,6 +40,8 @@ class ActionModule(ActionBase):
         """Return C(changed) when something was noted or struck out, and C(msg)."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # It writes on the controller.
+        refuse_facts_as_variables(known, VARIABLES)
         _checked, options = self.validate_argument_spec(
             argument_spec={
                 "hosts": {"type": "list", "elements": "str", "required": True},

@@ -11,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
+VARIABLES = own_role_specs().options
 # The measurement has begun by then, and has seen the network whole.
 SETTLE_SECONDS = 5
 COMMAND_SECONDS = 60
@@ -33,6 +36,8 @@ class ActionModule(ActionBase):
         """Measure and cut at the same time; what was cut is restored whatever happens to the measurement."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # The commands run on the controller.
+        refuse_facts_as_variables(known, VARIABLES)
         validation, given = self.validate_argument_spec(SPEC)
         if self._task.check_mode:
             return {**result, "changed": True}

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, archive_problems, host_requirements
 
 
 class ActionModule(ActionBase):
@@ -23,9 +24,17 @@ class ActionModule(ActionBase):
         """Return the task's result: failed when a requirement is not met."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
-        _checked, options = self.validate_argument_spec(argument_spec={"host": {"type": "dict", "required": True}})
+        refuse_facts_as_variables(known, ASKED)
+        _checked, options = self.validate_argument_spec(
+            argument_spec={
+                "host": {"type": "dict", "required": True},
+                "candidates": {"type": "dict", "default": {}},
+                "archives_error": {"type": "str", "default": ""},
+            }
+        )
         given = {name: plain(self._templar.template(known[name])) for name in sorted(ASKED) if name in known}
         unmet = host_requirements(options["host"], given)
+        unmet += archive_problems(options["candidates"], options["archives_error"])
         result.update(changed=False, msg="Kernel and tools are as the variables ask for.")
         if unmet:
             begin = f"{known['inventory_hostname']} does not meet {len(unmet)} requirement(s). Nothing was changed on it."

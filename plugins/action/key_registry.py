@@ -11,15 +11,28 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
+    KINDS,
+    ChangedKeysError,
     in_use,
     keys_of,
     record_keys,
     registry_file,
     resolve_peers,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
+
+SPECS = own_role_specs()
+
+
+def _accepted(loader: Any) -> list[str]:
+    """Return the hosts whose keys somebody has accepted. On the command line only: a host itself may have a say in any other variable of its."""
+    given = load_extra_vars(loader).get("xgn_accept_keys") or []
+    return given.replace(",", " ").split() if isinstance(given, str) else [str(name) for name in given]
 
 
 class ActionModule(ActionBase):
@@ -36,8 +49,10 @@ class ActionModule(ActionBase):
         validation, arguments = self.validate_argument_spec(
             {
                 "path": {"type": "path", "required": True},
+                "kind": {"type": "str", "choices": list(KINDS), "required": True},
                 "host": {"type": "str"},
                 "record": {"type": "dict"},
+                "accept": {"type": "bool", "default": False},
                 "resolve": {"type": "list", "elements": "dict"},
                 "must_resolve": {"type": "bool", "default": False},
             },
@@ -45,40 +60,49 @@ class ActionModule(ActionBase):
             required_one_of=[("record", "resolve")],
             required_by={"record": ["host"]},
         )
+        refuse_facts_as_variables(task_vars or {}, SPECS.options)
         registry = Path(arguments["path"]).expanduser()
         warnings: list[str] = []
         former = partial(former_name, variables=task_vars or {})
         try:
             if arguments["record"] is not None:
-                result.update(self._record(registry, arguments["host"], arguments["record"], warnings, former))
+                result.update(self._record(registry, arguments, warnings, former))
             else:
-                result.update(self._resolve(registry, arguments["resolve"], arguments["must_resolve"], warnings, former))
-        except OSError as error:
+                result.update(self._resolve(registry, arguments, warnings, former))
+        except ChangedKeysError as error:
+            raise AnsibleActionFail(str(error)) from error
+        except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
         if warnings:
             result["warnings"] = list(dict.fromkeys(warnings))
         return result
 
-    def _record(
-        self, registry: Path, host: str, keys: dict[str, str | list[str] | None], warnings: list[str], former: Callable[[str], str]
-    ) -> dict[str, Any]:
-        known = {name: keys_of(written) for name, written in keys.items() if written}
-        before, after = record_keys(registry, host, known, warnings.append, not self._task.check_mode, former(host))
+    def _record(self, registry: Path, arguments: dict[str, Any], warnings: list[str], former: Callable[[str], str]) -> dict[str, Any]:
+        host = arguments["host"]
+        told = {name: keys_of(written) for name, written in arguments["record"].items() if written}
+        before, after = record_keys(
+            registry,
+            host,
+            told,
+            arguments["kind"],
+            warnings.append,
+            accepted=arguments["accept"] or host in _accepted(self._loader),
+            write=not self._task.check_mode,
+            former=former(host),
+        )
         path = str(registry_file(registry, host))
         return {
             "changed": before != after,
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(
-        self, registry: Path, interfaces: list[dict[str, Any]], must_resolve: bool, warnings: list[str], former: Callable[[str], str]
-    ) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, interfaces, warnings.append, former)
+    def _resolve(self, registry: Path, arguments: dict[str, Any], warnings: list[str], former: Callable[[str], str]) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, arguments["resolve"], arguments["kind"], warnings.append, former)
         if missing and self._task.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:
                 known[item["interface"]][item["peer"]] = [UNKNOWN_KEY]
-        elif missing and must_resolve:
+        elif missing and arguments["must_resolve"]:
             lines = [f"- peer {item['peer']}, interface {item['remote_interface']}" for item in missing]
             raise AnsibleActionFail(
                 "No public key is known for:\n"

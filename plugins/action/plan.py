@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import MissingLibraryError
@@ -27,22 +27,28 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     unsealed,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, simple
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, is_encrypted, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, known_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import OVERRIDES, Layer, Resolver, is_layer, misspelt, read_layers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures, intent_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.life_cycle import Judgement, Run, former_records, judge
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import Catalog, Found, is_reference, with_overrides
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import sentences as told
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, Plan, make_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, misspelt, read_wish, torn_apart
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import VARIABLE, Wish, make_rollout, read_wish, torn_apart
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import misspelt as misspelt_rollout
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import ssh_from_everywhere
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import write_plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs, role_variables, variable_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.sealed_variables import sealed_variables
 
 SPECS = own_role_specs()
@@ -80,27 +86,35 @@ class ActionModule(ActionBase):
             }
         )
         variables = task_vars or {}
+        # What one host says would be the intent of all.
+        refuse_facts_as_variables(variables, SPECS.options)
+        known = variables.get("hostvars") or {}
         result["changed"] = False
         wish, wrong = _wish(options["rollout"], variables)
+        layers, mistakes = self._layers(known)
         try:
             intent, unread = intent_of(variables, self._templar.template, FAILURES)
-            plan = make_plan(intent, unread)
+            bare = make_plan(intent, unread)
         except IntentError as error:
             # Who uses them cannot be known without a plan.
             needed, others = _undefined_names(intent, {}, variables)
-            return {**result, **_refused([*error.problems, *wrong]), "warnings": sentences([*needed, *others])}
+            return {**result, **_refused(sentences([*error.problems, *wrong]), told(mistakes)), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
             return {**result, "failed": True, "msg": str(error)}
+        overridden = with_overrides(bare, layers, self._catalog(known))
+        plan = overridden.plan
+        mistakes += overridden.mistakes
         needed, others = _undefined_names(intent, plan.hosts, variables)
-        if wrong or (needed and options["needs_secrets"]):
-            return {**result, **_refused([*wrong, *(needed if options["needs_secrets"] else ())])}
-        known = variables.get("hostvars")
+        if wrong or mistakes or (needed and options["needs_secrets"]):
+            return {**result, **_refused(sentences([*wrong, *(needed if options["needs_secrets"] else ())]), told(mistakes))}
         applied = applied_of_run(variables, options["applied"])
         records, unreadable = _records(applied, plan)
         judged = judge(plan, records, _run(options, variables))
         warnings = (
             sentences([*needed, *others, *(unmatched(plan.hosts, known, variables, judged.retired) if known else ())]) + judged.warnings
         )
+        warnings += sentences(ssh_from_everywhere(plan.hosts))
+        warnings += told([*overridden.remarks, *_unused(plan, layers, known)])
         refused = judged.refused
         if wish is not None:
             hosts = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
@@ -111,10 +125,10 @@ class ActionModule(ActionBase):
                 first = ", ".join(rollout.batches[0].hosts + rollout.batches[0].containers)
                 warnings.append(f"{VARIABLE.at('canary')}: {wish.canary} is not in this run, so {first} goes first")
         if refused:
-            return {**result, **_refused(refused), "warnings": warnings}
+            return {**result, **_refused(sentences(refused)), "warnings": warnings}
         if self._task.diff or judged.retirement:
             warnings += unreadable
-            changes, words = self._compare(applied, plan, records, judged, variables, warnings)
+            changes, words = self._compare(applied, plan, bare, records, judged, variables, warnings)
             result.update(changes=changes, **({"diff": {"prepared": words}} if self._task.diff else {}))
         if not self._task.diff:
             warnings += judged.told
@@ -141,20 +155,67 @@ class ActionModule(ActionBase):
             together=judged.together,
             farewell=_farewell(judged, result),
         )
+        result["overrides"] = {host: [f"{item.sentence} ({item.layer})" for item in found] for host, found in plan.overrides.items()}
         where = "not written: check mode" if self._task.check_mode else f"written to {current}"
         result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}"
         return result
 
+    def _layers(self, known: Mapping[str, Any]) -> tuple[dict[str, list[Layer]], list[Found]]:
+        """Return the overrides of each host of the inventory that has any, and every mistake of form."""
+        of_the_run = load_extra_vars(self._loader)
+        options = {name: spec for name, spec in SPECS.options.items() if SPECS.may_be_overridden(name)}
+        layers: dict[str, list[Layer]] = {}
+        mistakes: list[Found] = []
+        for host in known:
+            own = _variables_of(host, known)
+            refuse_facts_as_variables({**own, "inventory_hostname": host}, SPECS.options)
+            if not any(map(is_layer, own)):
+                mistakes += [Found(host, problem) for problem in misspelt(own)]
+                continue
+            values = self._values(own, known)
+            found, problems = read_layers(own, of_the_run, options, Resolver(values.resolved, values.is_vaulted, FAILURES, own))
+            mistakes += [Found(host, problem) for problem in problems]
+            if found:
+                layers[host] = found
+        return layers, mistakes
+
+    def _catalog(self, known: Mapping[str, Any]) -> Catalog:
+        """Return what the overrides are judged by."""
+        beside: dict[str, dict[str, Any]] = {}
+
+        def judge(host: str, variables: Mapping[str, Any]) -> Findings:
+            if host not in beside:
+                own = _variables_of(host, known)
+                values = self._values(own, known)
+                resolved = {name: _value(values, value) for name, value in role_variables(own, SPECS).items()}
+                beside[host] = {name: value for name, value in resolved.items() if value != UNRESOLVED}
+            return variable_problems({**beside[host], **variables}, SPECS)
+
+        return Catalog(
+            SPECS.options, SPECS.defaults, judge, lambda host, name, value: _has_another(_variables_of(host, known), name, value)
+        )
+
+    def _values(self, own: Mapping[str, Any], known: Mapping[str, Any]) -> HostValues:
+        return HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
+
     def _compare(
-        self, directory: Path, plan: Plan, records: Mapping[str, Record], judged: Judgement, variables: dict[str, Any], warnings: list[str]
+        self,
+        directory: Path,
+        plan: Plan,
+        bare: Plan,
+        records: Mapping[str, Record],
+        judged: Judgement,
+        variables: dict[str, Any],
+        warnings: list[str],
     ) -> tuple[dict[str, list[str]], str]:
-        """Compare with what each host last applied. Returns the changes by host, and all of it in words."""
+        """Compare with what each host last applied. Returns the changes by host, and all of it in words. bare: the plan without its overrides."""
         known = variables.get("hostvars") or {}
         seal = seal_of(directory, make=False)
         former = former_records(plan, records)
         renamed = {node.name: node.was for node in plan.intent.nodes.values()}
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
+        planned: dict[str, Any] = {}
         # Hosts whose secrets cannot be compared, and those that are in the inventory no more.
         hidden: list[str] = []
         left: list[str] = []
@@ -166,6 +227,8 @@ class ActionModule(ActionBase):
                 name = host if host in records else renamed.get(host) or host
                 after[host], unknown = self._after(host, plan.hosts.get(host, {}), known, seal, name)
                 hidden += [host] if unknown else []
+                if host in plan.overrides:
+                    planned[host], _unknown = self._after(host, bare.hosts[host], known, seal, name)
             if record is None:
                 continue
             if host not in after:
@@ -177,14 +240,15 @@ class ActionModule(ActionBase):
                     hidden.append(host)
                 if host in hidden:
                     before[host], after[host] = unsealed(before[host]), unsealed(after[host])
+                    planned.update({host: unsealed(planned[host])} if host in planned else {})
                 if host not in known:
                     # A slice of the inventory: what stands with the host itself is not known here, so it is no change.
                     before[host] = {name: value for name, value in before[host].items() if name in after[host]}
-        changes = plan_changes(before, after)
+        changes = plan_changes(before, after, planned)
         shown = {host: record for host in after if (record := former.get(host) or records.get(host))} | {
             host: records[host] for host in left
         }
-        words = in_words(shown, [*plan.hosts], changes, [host for host in hidden if host in before], judged.told)
+        words = in_words(shown, [*plan.hosts], changes, [host for host in hidden if host in before], judged.told, plan.overrides)
         # Said once. `site` reads the plan in check mode, too, and is to leave everything there as it is.
         if known and not self._task.check_mode and not context.CLIARGS.get("check"):
             warnings += _put_away(directory, left)
@@ -200,7 +264,7 @@ class ActionModule(ActionBase):
         own = _variables_of(host, known)
         extra = load_extra_vars(self._loader)
         given = {**own, **{name: value for name, value in planned.items() if name not in extra}}
-        values = HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
+        values = self._values(own, known)
         unknown: list[str] = []
 
         def resolve(name: str, value: Any) -> Any:
@@ -214,7 +278,11 @@ class ActionModule(ActionBase):
         path = Path(registry) if registry else beside
         if not path.is_dir():
             return {}
-        return {host: in_use(known_keys(path, host, warnings.append, former_name(host, variables))) for host in plan.hosts}
+        try:
+            return {host: in_use(known_keys(path, host, "wireguard", warnings.append, former_name(host, variables))) for host in plan.hosts}
+        except ValueError as error:
+            # A name that would be a file elsewhere.
+            raise AnsibleError(str(error)) from None
 
 
 def _farewell(judged: Judgement, result: Mapping[str, Any]) -> list[str]:
@@ -256,7 +324,7 @@ def _wish(written: object, variables: Mapping[str, Any]) -> tuple[Wish | None, l
     """Return what is wished of a rollout, None where there is to be none, and the mistakes in it."""
     # What an inventory says is taken back by `--extra-vars xgn_rollout=`; an empty dictionary has all its defaults.
     if written is None or written is False or written == "":
-        return None, [] if written is None else list(misspelt(variables))
+        return None, [] if written is None else list(misspelt_rollout(variables))
     known = (variables.get("groups") or {}).get("all") or variables.get("ansible_play_hosts_all") or ()
     return read_wish(plain(written), {str(name) for name in known} - _containers(variables))
 
@@ -293,9 +361,12 @@ def _resolved(value: Any, values: HostValues, own: Mapping[str, Any], unknown: l
     if isinstance(value, (list, tuple)):
         return [_resolved(item, values, own, unknown) for item in value]
     name = value.removeprefix("{{ ").removesuffix(" }}") if isinstance(value, str) else ""
-    if not name or value != secret(name):
+    if is_reference(value):
+        found = _value(values, trust_as_template(value))
+    elif not name or value != secret(name):
         return simple(value)
-    found = _value(values, own[name]) if name in own else UNRESOLVED
+    else:
+        found = _value(values, own[name]) if name in own else UNRESOLVED
     if found == UNRESOLVED:
         unknown.append(name)
     return found
@@ -312,10 +383,39 @@ def _put_away(directory: Path, hosts: Sequence[str]) -> list[str]:
     return found
 
 
-def _refused(problems: Sequence[Problem]) -> dict[str, Any]:
+def _refused(of_intent: Sequence[str], of_overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return what the task answers: the mistakes stand in ``problems`` alone, so that they are printed once."""
-    lines = sentences(problems)
-    return {"failed": True, "msg": counted(len(lines), "the intent"), "problems": [f"{line}\n" for line in lines]}
+    where = "the intent and its overrides" if of_intent and of_overrides else "the overrides" if of_overrides else "the intent"
+    lines = [*of_intent, *of_overrides]
+    return {"failed": True, "msg": counted(len(lines), where), "problems": [f"{line}\n" for line in lines]}
+
+
+def _has_another(own: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Tell whether a host has a variable of its own that says something else than the plan. One that is encrypted is not read for that."""
+    if own.get(name) is None:
+        return False
+    try:
+        return is_encrypted(own[name]) or simple(own[name]) != value
+    except AnsibleError:
+        # A part of it is encrypted.
+        return True
+
+
+def _unused(plan: Plan, layers: Mapping[str, Sequence[Layer]], known: Mapping[str, Any]) -> Iterator[Found]:
+    """Return what to say of variables that stand with a host and do nothing: the plan's count, and only a host of the plan has overrides."""
+    used = {layer.name for host, found in layers.items() if host in plan.hosts for layer in found}
+    for host in known:
+        if host in plan.hosts:
+            own = _variables_of(host, known)
+            for name, value in plan.hosts[host].items():
+                if _has_another(own, name, value):
+                    text = "stands among the host's own variables and does nothing, as the plan has another value"
+                    yield Found(host, Problem(Place.of(name), text, hint=f"write it in {OVERRIDES}, and it lies over the plan"))
+        else:
+            for layer in layers.get(host, ()):
+                if layer.name not in used:
+                    text = "lies over nothing: the host is no node of the plan"
+                    yield Found(host, Problem(Place.of(layer.name), text, hint="give it the roles' variables themselves"))
 
 
 def _undefined_names(

@@ -14,6 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
@@ -21,8 +22,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.failover import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.html_page import render_page
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.text import junit_xml, terminal_table
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import graph_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import unreachable
 
+VARIABLES = own_role_specs().options
 FACT = "xgn_verify"
 # Below the working directory; behind it the inventory's name.
 REPORTS = Path("build", "report")
@@ -48,6 +51,8 @@ class ActionModule(ActionBase):
         """Write C(report.html), C(report.json), C(junit.xml) and what was measured of failovers; print the tables; fail if a check failed."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # It writes on the controller.
+        refuse_facts_as_variables(known, VARIABLES)
         validation, arguments = self.validate_argument_spec(SPEC)
         meta = {
             "title": arguments["title"],

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.rollout import (
     DONE,
     LOOKED_AT,
@@ -21,6 +22,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.rollout import (
     turn_of,
     turns_of,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
+
+VARIABLES = own_role_specs().options
 
 
 class ActionModule(ActionBase):
@@ -35,6 +39,8 @@ class ActionModule(ActionBase):
         """Return a result that is shown: C(msg) holds the table."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # What a host says does not let the next batch begin.
+        refuse_facts_as_variables(known, VARIABLES)
         _checked, options = self.validate_argument_spec(
             argument_spec={
                 "plan": {"type": "dict", "required": True},

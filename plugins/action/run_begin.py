@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,11 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import (
+    checked_facts,
+    refuse_facts_as_variables,
+    with_clock_offset,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
@@ -48,6 +54,7 @@ class ActionModule(ActionBase):
                 "directory": {"type": "path"},
             }
         )
+        refuse_facts_as_variables(known, SPECS.options)
         host = str(known["inventory_hostname"])
         directory = applied_of_run(known, options["directory"])
         # What run_end gives back, so that a later step knows which beginning it ended.
@@ -137,8 +144,17 @@ class ActionModule(ActionBase):
         return answer
 
     def _call(self, arguments: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+        asked = time.time()
         answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_facts", module_args=arguments, task_vars=known)
-        return {**answer, "other": told(answer.get("other")), "applied": told(answer.get("applied"))}
+        facts = with_clock_offset(checked_facts(str(known["inventory_hostname"]), answer.get("ansible_facts")), asked, time.time())
+        taken = answer.get("taken") is True
+        return {
+            **answer,
+            "ansible_facts": facts,
+            "taken": taken,
+            "other": told(answer.get("other")),
+            "applied": told(answer.get("applied")),
+        }
 
 
 def _what(applies: str, known: Mapping[str, Any]) -> str:

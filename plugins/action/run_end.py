@@ -23,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     write_record,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import forget_keys
@@ -48,6 +49,8 @@ class ActionModule(ActionBase):
         """Return C(changed) when something was recorded, and C(msg)."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # It writes on the controller.
+        refuse_facts_as_variables(known, SPECS.options)
         _checked, options = self.validate_argument_spec(
             argument_spec={
                 "begun": {"type": "dict", "default": {}},

@@ -9,7 +9,11 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import note_later, this_moment
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
+
+VARIABLES = own_role_specs().options
 
 
 class ActionModule(ActionBase):
@@ -24,6 +28,8 @@ class ActionModule(ActionBase):
         """Return a result that is never changed: nothing was changed on the host."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        # It writes on the controller.
+        refuse_facts_as_variables(known, VARIABLES)
         _checked, options = self.validate_argument_spec(
             argument_spec={"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
         )

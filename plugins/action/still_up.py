@@ -12,13 +12,15 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check
 
-OPTIONS = own_role_specs().options_of(*(role.name for role in COMPARED), "verify")
+SPECS = own_role_specs()
+OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "verify")
 # Nothing that others could take away; what is not read counts as not up, before and after.
 NOT_READ: dict[str, Any] = {
     "sysctls": [],
@@ -54,6 +56,7 @@ class ActionModule(ActionBase):
         """Return C(up) and C(reached); with C(before), fail and return C(lost) when some of it is not up in the end."""
         known = task_vars or {}
         result: dict[str, Any] = super().run(tmp, known)
+        refuse_facts_as_variables(known, SPECS.options)
         _checked, options = self.validate_argument_spec(
             {
                 "host": {"type": "str", "required": True},
@@ -103,9 +106,13 @@ class ActionModule(ActionBase):
             return [], f"the live state of {host} cannot be read: {error.message}"
         if answer.get("unreachable"):
             return [], f"{host} cannot be reached: {answer.get('msg')}"
-        if answer.get("failed") or "state" not in answer:
+        if answer.get("failed") or not isinstance(answer.get("state"), dict):
             return [], f"the live state of {host} cannot be read: {answer.get('msg') or answer.get('module_stderr')}"
-        return host_checks(host, variables, answer["state"]), ""
+        try:
+            return host_checks(host, variables, answer["state"]), ""
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # What is read of the host is taken for what its module returns.
+            return [], f"{host} answers with a live state of another form than it must have: {type(error).__name__} {error}"
 
 
 def passed(checks: list[Check]) -> set[str]:

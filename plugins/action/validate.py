@@ -9,10 +9,13 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
 from ansible.plugins.action import ActionBase
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import host_without_node
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, named_variables, undefined
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import is_layer
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import is_intent
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import is_reference
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
     form_problems,
     own_role_specs,
@@ -42,6 +45,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, options = self.validate_argument_spec(argument_spec={"plan": {"type": "str", "choices": PLANS, "default": "none"}})
         variables = task_vars or {}
+        # Facts of an earlier run may be kept in a cache.
+        refuse_facts_as_variables(variables, SPECS.options)
         host = str(variables.get("inventory_hostname", "this host"))
         unresolved: dict[Place, list[Problem]] = {}
         templated = {
@@ -54,6 +59,8 @@ class ActionModule(ActionBase):
         # What a rule says about a value that could not be resolved, or about something in it, follows from that.
         problems = [problem for reasons in unresolved.values() for problem in reasons]
         problems += [problem for problem in found if not _below(problem.path, unresolved)]
+        if options["plan"] == "none":
+            problems += _without_plan(variables)
         if options["plan"] == "others" and (stranger := host_without_node(host, variables)):
             problems.append(stranger)
         result["changed"] = False
@@ -89,12 +96,20 @@ def _reasons(error: AnsibleError, value: Any, path: Place, variables: Mapping[st
             # What the plan took over from the intent is corrected there.
             places = [place for place, name in named_variables(_intent_of(variables)) if name == whole[1]] or [path]
             return [undefined(place, whole[1], variables) for place in places]
-        return [Problem(path, f"uses a variable that is not defined: {_one_line(error)}")]
+        hint = f"that stands at {value.strip('{ }')}" if is_reference(value) else ""
+        return [Problem(path, f"uses a variable that is not defined: {_one_line(error)}", hint=hint)]
     if SPECS.may_hold_secret(path):
         return [
             Problem(path, "cannot be templated or decrypted", hint="it may hold a secret, so see the details with ansible.builtin.debug")
         ]
     return [Problem(path, f"cannot be templated: {_one_line(error)}")]
+
+
+def _without_plan(variables: Mapping[str, Any]) -> list[Problem]:
+    """Return the problem of overrides where there is nothing that they could lie over."""
+    hint = "give the host the roles' variables themselves"
+    names = sorted(name for name in variables if is_layer(name) and variables[name])
+    return [Problem(Place.of(name), "lies over nothing: there is no xgn_nodes, so nothing is planned", hint=hint) for name in names]
 
 
 def _intent_of(variables: Mapping[str, Any]) -> dict[str, Any]:

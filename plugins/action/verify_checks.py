@@ -12,11 +12,13 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError, refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, read_accepted
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import drawn_without_result, host_summary
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.form import refuse_cuts, refuse_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import FACT as FAILOVER_FACT
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.failover_test import failover_checks
@@ -28,7 +30,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks impo
     unreachable,
 )
 
-OPTIONS = own_role_specs().options_of(*(role.name for role in COMPARED), "verify")
+SPECS = own_role_specs()
+# Of preflight: whether NetworkManager may run.
+OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "preflight", "verify")
 FACT = "xgn_verify"
 
 
@@ -64,16 +68,28 @@ class ActionModule(ActionBase):
         # The roles' own task has checked them.
         variables = cast(HostVariables, with_defaults(given, OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
-        accepted = self._registry(arguments["key_registry"], [host, *peers], variables_of_task)
+        accepted = self._registry(arguments["key_registry"], "wireguard", [host, *peers], variables_of_task)
         registry = {name: in_use(known) for name, known in accepted.items()}
-        tunnels = variables.get("openvpn_tunnels", [])
-        fingerprints = self._registry(arguments["openvpn_key_registry"], [host, *(item["peer"] for item in tunnels)], variables_of_task)
+        others = [item["peer"] for item in variables.get("openvpn_tunnels", [])]
+        fingerprints = self._registry(arguments["openvpn_key_registry"], "openvpn", [host, *others], variables_of_task)
         state, problem = self._gather(variables, variables_of_task)
-        checks = unreachable(host, problem) if problem else host_checks(host, variables, state, registry, fingerprints)
-        checks = redact(checks, secrets_of(variables, OPTIONS))
         cuts = plain(variables_of_task.get(FAILOVER_FACT) or [])
-        checks += failover_checks(host, cuts)
-        summary = host_summary(host, groups, variables, state, registry, cuts)
+        checks = []
+        try:
+            refuse_facts_as_variables(variables_of_task, SPECS.options)
+            refuse_cuts(host, cuts)
+            checks = [] if problem else host_checks(host, variables, state, registry, fingerprints)
+            summary = host_summary(host, groups, variables, state, registry, cuts)
+            refuse_summary(host, summary)
+        except HostAnswerError as error:
+            problem = error.message
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # What is read of the host is taken for what its module returns; the other reports go on.
+            problem = f"{host} answers with a live state of another form than it must have: {type(error).__name__} {error}"
+        if problem:
+            checks, cuts = unreachable(host, problem), []
+            summary = host_summary(host, groups, variables, {}, registry)
+        checks = redact(checks, secrets_of(variables, OPTIONS)) + failover_checks(host, cuts)
         return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
 
     def _gather(self, variables: HostVariables, task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -86,12 +102,12 @@ class ActionModule(ActionBase):
             return {}, f"the live state could not be read: {error.message}"
         if answer.get("unreachable"):
             return {}, f"not reachable: {answer.get('msg')}"
-        if answer.get("failed") or "state" not in answer:
+        if answer.get("failed") or not isinstance(answer.get("state"), dict):
             return {}, f"the live state could not be read: {answer.get('msg') or answer.get('module_stderr')}"
         return dict(answer["state"]), ""
 
     @staticmethod
-    def _registry(directory: str | None, names: list[str], task_vars: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    def _registry(directory: str | None, kind: str, names: list[str], task_vars: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
         """Read the public keys of some hosts; a file that cannot be read is as good as none."""
         if directory is None:
             return {}
@@ -99,7 +115,7 @@ class ActionModule(ActionBase):
         registry: dict[str, dict[str, list[str]]] = {}
         for name in dict.fromkeys(names):
             try:
-                registry[name] = read_accepted(path, name, former_name(name, task_vars))
+                registry[name] = read_accepted(path, name, kind, former_name(name, task_vars))
             except (OSError, ValueError):
                 registry[name] = {}
         return registry

@@ -11,19 +11,29 @@ configuration only: frr.conf says how it is without, so a reload, a restart, a r
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner, output
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import frr_sessions
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, Runner, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
+
+FRR_CONF = "/etc/frr/frr.conf"
+POLL_S = 1.0
 
 # RFC 2328: LSInfinity is 0xffffff; FRR takes one less for what is redistributed. RFC 6987: MaxLinkMetric.
 EXTERNAL_METRIC = 0xFFFFFF - 1
 LINK_METRIC = 0xFFFF
 MAP_PREFIX = "XGN-DRAIN-"
+# What the name of a route map begins with that asks the one of before, for what comes in.
+DRAINED_IN = MAP_PREFIX + "IN-"
 # ospf6d has the command of the stub router since RFC 6987's predecessor (RFC 3137) was written down in it.
 STUB_ROUTER = {"ospf": "max-metric router-lsa administrative", "ospf6": "stub-router administrative"}
 
@@ -38,15 +48,19 @@ OSPF = re.compile(r"^router (?P<protocol>ospf6?)(?: vrf \S+)?$")
 FAMILY = re.compile(r"^ address-family (?P<family>ipv[46] unicast)$")
 ACTIVATED = re.compile(r"^ {2}neighbor (?P<address>\S+) activate$")
 POLICY = re.compile(r"^ {2}neighbor (?P<address>\S+) route-map (?P<name>\S+) (?P<direction>in|out)$")
+LIMIT = re.compile(r"^ {2}neighbor (?P<address>\S+) maximum-prefix (?P<limit>.+)$")
 REDISTRIBUTE = re.compile(r"^ redistribute (?P<source>\S+)(?: metric \d+)?(?P<rest>.*)$")
 
 
 @dataclass
 class Family:
-    """What an address family of one BGP instance says of its neighbors: those that are activated, and their policies by neighbor and direction."""
+    """What an address family of one BGP instance says of its neighbors: those that are activated, their policies by neighbor and direction, and the words
+    behind ``maximum-prefix``.
+    """
 
     activated: set[str] = field(default_factory=set)
     policies: dict[tuple[str, str], str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,11 +89,13 @@ def bgp_instances(text: str) -> list[Instance]:
         elif line == " exit-address-family":
             family = None
         elif family is not None:
-            activated, policy = ACTIVATED.match(line), POLICY.match(line)
+            activated, policy, limit = ACTIVATED.match(line), POLICY.match(line), LIMIT.match(line)
             if activated:
                 family.activated.add(activated["address"])
             elif policy:
                 family.policies[policy["address"], policy["direction"]] = policy["name"]
+            elif limit:
+                family.limits[limit["address"]] = limit["limit"]
     return found
 
 
@@ -292,3 +308,50 @@ def rate(interfaces: list[str], seconds: float) -> int:
     before, started = passed(interfaces), time.monotonic()
     time.sleep(seconds)
     return round((passed(interfaces) - before) / (time.monotonic() - started))
+
+
+def wait_until_idle(interfaces: list[str], idle: int, seconds: int) -> int:
+    """Wait until no more than idle packets a second pass; returns how many pass in the end, 0 when the traffic has moved."""
+    left = wait_until(lambda: rate(interfaces, POLL_S), lambda found: found <= idle, seconds, 0)
+    return left if left > idle else 0
+
+
+def routes(module: AnsibleModule) -> bool:
+    """Say whether this host has an FRR to drain."""
+    return module.get_bin_path("vtysh") is not None and os.path.exists(FRR_CONF)
+
+
+@contextmanager
+def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
+    """Keep traffic off links while they are interrupted, and end that when their sessions are back, or have not come in time.
+
+    Gives a line for each link, for people; empty where nothing was drained: without an FRR that runs, without a session over the links, with seconds 0, in
+    check mode, or where somebody has drained something already, whose drain it would end. seconds: how long to wait for the traffic to move, and for the
+    sessions. Raises CommandError when FRR refuses what ends the drain.
+    """
+    router = Router(module.run_command)
+    commands: list[str] = []
+    over: list[tuple[str, str]] = []
+    told: list[str] = []
+    if interfaces and seconds and not module.check_mode and routes(module):
+        try:
+            running = router.running()
+            if not end_commands(running, read_text(FRR_CONF)):
+                over = router.neighbors_over(running, interfaces)
+                commands = link_commands(running, over, interfaces)
+        except CommandError:
+            # One that does not answer sends nothing another way; what is wrong with it, role frr says.
+            commands = []
+    if not commands:
+        yield told
+        return
+    before = frr_sessions.established(module) & {"%s %s" % neighbor for neighbor in over}
+    try:
+        router.configure(commands)
+        left = wait_until_idle(interfaces, router.idle_rate({address for _vrf, address in over}), seconds)
+        way = "has no other way: %d packets a second still pass" % left if left else "goes another way meanwhile"
+        told += ["%s: drain; traffic %s" % (name, way) for name in interfaces]
+        yield told
+        frr_sessions.wait_for(module, before, seconds)
+    finally:
+        router.configure(end_commands(router.running(), read_text(FRR_CONF)))

@@ -51,6 +51,19 @@ def policy_of(text: str) -> dict[str, list[str]]:
     return found
 
 
+def of_route_map(policy: dict[str, list[str]], name: str) -> dict[str, list[str]]:
+    """Give of a policy the entries of one route map and the lines of the prefix lists that it names, as `policy_of` does."""
+    entries = {first: inside for first, inside in policy.items() if first.startswith("route-map %s " % name)}
+    # ` match ip address prefix-list NAME` names the lines that begin with `ip prefix-list NAME `.
+    lists = tuple(
+        "%s prefix-list %s " % (line.split()[1], line.split()[-1])
+        for inside in entries.values()
+        for line in inside
+        if line.startswith(COMMON)
+    )
+    return {first: inside for first, inside in policy.items() if first in entries or first.startswith(lists)}
+
+
 def lacking(text: str, own: str) -> list[str]:
     """Give what a daemon's own configuration lacks of the policy in text, a line each."""
     has = policy_of(own)
@@ -137,7 +150,9 @@ def main() -> int:
     """On a host: compare with the file named on the command line, and give again what is missing; 1 when something is still missing."""
 
     def run(command: list[str]) -> tuple[int, str, str]:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)  # pylint: disable=ansible-bad-function
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=COMMAND_SECONDS, check=False
+        )
         return done.returncode, done.stdout, done.stderr
 
     with open(sys.argv[1], encoding="utf-8") as file:

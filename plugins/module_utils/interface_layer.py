@@ -26,7 +26,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils import (
     interface_gre,
     interface_mac,
-    interface_networkd,
+    interface_managers,
     interface_tunnel,
     interface_vxlan,
 )
@@ -49,11 +49,16 @@ SPARE_RULE_PREFERENCE = LOCAL_RULE_PREFERENCE - 1
 
 # The kernel makes the rule that asks the VRFs with the first of them, and never again: Linux' vrf_add_fib_rules() in drivers/net/vrf.c.
 L3MDEV_RULE_PREFERENCE = 1000
+# Packets of the host's own that have a VRF's mark are looked up in its table, behind the rule that asks the VRFs: WireGuard has one socket for all of them.
+MARK_RULE_PREFERENCE = 1010
 # Of rules and routes that somebody gave by hand; a network manager has another, and brings its own back.
 BY_HAND = ("boot", "unspec", None)
 
 # Whether an interface looks for a duplicate of an IPv6 address before it uses it; Documentation/networking/ip-sysctl.rst.
 ACCEPT_DAD = "/proc/sys/net/ipv6/conf/%s/accept_dad"
+
+# Whether an interface hears router advertisements: 0 never, 1 as long as the host does not forward, 2 always; ibid.
+ACCEPT_RA = "/proc/sys/net/ipv6/conf/%s/accept_ra"
 
 FAMILIES = ("-4", "-6")
 
@@ -84,7 +89,9 @@ class Kernel:
         """Parsed output of `ip -json ARGUMENTS`; an empty list where the kernel has no such object. program: ip or bridge."""
         arguments = tuple(self.live_names.get(word, word) for word in arguments)
         # There is no AnsibleModule at boot.
-        run = subprocess.run((program, "-json") + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run(  # pylint: disable=ansible-bad-function
+            (program, "-json") + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if run.returncode != 0:
             # `ip route show table N` fails as long as nothing was ever put into table N.
             if "FIB table does not exist" in run.stderr:
@@ -101,7 +108,9 @@ class Kernel:
         self.commands.append(" ".join((program,) + arguments))
         if self.dry_run:
             return True
-        run = subprocess.run((program,) + arguments, capture_output=True, text=True, check=False)  # pylint: disable=ansible-bad-function
+        run = subprocess.run(  # pylint: disable=ansible-bad-function
+            (program,) + arguments, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if run.returncode != 0 and refusal and refusal in run.stderr:
             self.commands.pop()
             return False
@@ -140,7 +149,7 @@ class Kernel:
 @contextlib.contextmanager
 def exclusive() -> Iterator[None]:
     """Wait until nobody else reads and changes interfaces through this layer: at a boot several tunnels come up at the same time."""
-    with open(LOCK_FILE, "w") as lock:
+    with open(LOCK_FILE, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -157,8 +166,9 @@ def apply(
     """Bring the kernel in line with the declared state.
 
     declared and previous: {"vrfs": [{"name", "table"}], "interfaces": [{"name", "kind", "parent", "vlan", "vrf", "bridge", "mtu",
-    "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}]}, MTU in bytes; tunnels as in
-    interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces. previous is what was declared before; what it
+    "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}], "addressed": names of interfaces that FRR
+    gives their addresses}, MTU in bytes; tunnels as in interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces.
+    previous is what was declared before; what it
     has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's. only: handle this one interface and
     its VRF. dry_run: change nothing.
 
@@ -171,6 +181,8 @@ def apply(
 
 def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | None, only: str | None) -> tuple[list[str], list[str]]:
     links = kernel.links()
+    if only is None and any(declared.values()):
+        _tell_managers(kernel, links, declared, previous is not None)
     made = _made_here(declared)
     indexes = _indexes()
     _give_names_back(kernel, links, made, indexes)
@@ -195,6 +207,8 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         _ensure_vrf(kernel, links, vrf)
     if vrfs:
         _move_local_rules(kernel, made_vrf)
+    if only is None:
+        _ensure_mark_rules(kernel, declared.get("vrfs", []), (previous or {}).get("vrfs", []))
     for part, tunnel in tunnels:
         if part.must_be_made_again(links, tunnel):
             kernel.delete(links, tunnel["name"])
@@ -210,10 +224,10 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
                 missing.append(needed)
         else:
             _ensure_interface(kernel, links, interface)
+            if interface.get("hears_routers"):
+                _hear_routers(kernel, interface["name"])
             if interface["name"] in _without_ports(declared):
                 _look_for_duplicates(kernel, links, interface["name"], False)
-            if interface.get("bridge") or interface.get("vrf"):
-                _keep_master(kernel, links[interface["name"]])
     for name, vrf, up in others:
         if name in links and not links[name]["master"]:
             _put_back(kernel, links[name], name, vrf, up)
@@ -229,6 +243,46 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
     if not kernel.dry_run:
         _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing
+
+
+def _tell_managers(kernel: Kernel, links: dict[str, Any], declared: dict[str, Any], tidy: bool) -> None:
+    """Tell the host's network managers what is not theirs, and have them read it, before anything is changed: see interface_managers.
+
+    tidy: take away what they were told before and need no more.
+    """
+    interfaces, files = _told(kernel, links, declared)
+    new = [file for file in files if interface_managers.differs(file)]
+    old = interface_managers.stale(files, interfaces, links) if tidy else []
+    kernel.commands += ["write %s" % file.path for file in new] + ["remove %s" % file.path for file in old]
+    if not kernel.dry_run:
+        for file in new:
+            interface_managers.write(file)
+        for file in old:
+            interface_managers.remove(file)
+    readers = interface_managers.Readers()
+    commands = readers.commands([*files, *old], {file.path for file in [*new, *old]})
+    for program, *arguments in commands:
+        kernel.change(*arguments, program=program)
+    if commands and not kernel.dry_run:
+        readers.keep(files)
+
+
+def _told(
+    kernel: Kernel, links: dict[str, Any], declared: dict[str, Any]
+) -> tuple[interface_managers.Interfaces, list[interface_managers.File]]:
+    """The declared interfaces as network managers see them, and the files that tell the managers of them."""
+    interfaces = interface_managers.interfaces_of(declared, [item["name"] for _part, item in tunnels_of(declared)])
+    routes: list[Any] = []
+    if interfaces.nics and interface_managers.NETWORKD in interface_managers.running():
+        routes = kernel.read("-6", "route", "show", "table", "all", "proto", "ra")
+    return interfaces, interface_managers.wanted(interfaces, links, {route["dev"] for route in routes if "dev" in route})
+
+
+def told(declared: dict[str, Any]) -> dict[str, str | None]:
+    """Text by path of the files that tell network managers of what is declared; None for a drop-in, which follows what lives at each boot."""
+    kernel = Kernel(dry_run=True)
+    files = _told(kernel, kernel.links(), declared)[1] if any(declared.values()) else []
+    return {file.path: None if os.path.basename(file.path) == interface_managers.DROP_IN else file.text for file in files}
 
 
 def tunnels_of(declared: dict[str, Any]) -> list[tuple[interface_tunnel.Part, dict[str, Any]]]:
@@ -500,6 +554,47 @@ def _move_local_rules(kernel: Kernel, made_vrf: bool) -> None:
                 kernel.change(family, "rule", "delete", "preference", str(place), "table", "local")
 
 
+def _hear_routers(kernel: Kernel, name: str) -> None:
+    """Let a NIC hear routers although the host forwards, also after it was made anew, or ifupdown has set it up again.
+
+    Where it hears none, a network manager does in the kernel's stead, or its owner wants it so.
+    """
+    path = ACCEPT_RA % name
+    try:
+        with open(path, encoding="ascii") as setting:
+            if setting.read().strip() != "1":
+                return
+    except OSError:
+        # A kernel without IPv6.
+        return
+    kernel.commands.append("write 2 to %s" % path)
+    if not kernel.dry_run:
+        with open(path, "w", encoding="ascii") as setting:
+            setting.write("2")
+
+
+def _ensure_mark_rules(kernel: Kernel, declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:
+    """Have the packets with the mark of a VRF looked up in its table, and no others. As rules of the kernel's, as in `_move_local_rules`.
+
+    What finds no way there ends in the table's unreachable route. At our preference a rule for a table of these VRFs is ours.
+    """
+    wanted = {(item["fwmark"], str(item["table"])) for item in declared if "fwmark" in item}
+    tables = {str(item["table"]) for item in (*declared, *previous)}
+    if not wanted and not any("fwmark" in item for item in previous):
+        return
+    for family in FAMILIES:
+        found = []
+        # By number, as somebody may have named tables.
+        for rule in kernel.read("-N", "-details", family, "rule", "show"):
+            if rule.get("priority") == MARK_RULE_PREFERENCE and "fwmark" in rule and str(rule.get("table")) in tables:
+                found.append((int(str(rule["fwmark"]), 0), str(rule["table"])))
+        for mark, table in sorted(wanted - set(found)):
+            words = ("preference", str(MARK_RULE_PREFERENCE), "fwmark", str(mark), "table", table, "protocol", "kernel")
+            kernel.change(family, "rule", "add", *words)
+        for mark, table in sorted(set(found) - wanted):
+            kernel.change(family, "rule", "delete", "preference", str(MARK_RULE_PREFERENCE), "fwmark", str(mark), "table", table)
+
+
 def _restore_local_rules(kernel: Kernel) -> None:
     """Put `lookup local` back to where the kernel has it, since no VRF is left that it could answer in."""
     for family in FAMILIES:
@@ -555,18 +650,6 @@ def _lies_elsewhere(link: dict[str, Any], interface: dict[str, Any]) -> bool:
     return any(link[key] != interface[key] for key in keys)
 
 
-def _keep_master(kernel: Kernel, link: dict[str, Any]) -> None:
-    """See interface_networkd. An interface made a moment ago is none that networkd configures yet."""
-    path = interface_networkd.network_file(link["index"]) if link.get("index") else None
-    drop_in = interface_networkd.needed(path) if path else None
-    if drop_in is None:
-        return
-    kernel.commands.append("write %s" % drop_in)
-    if not kernel.dry_run:
-        # Not told to read it now: it would configure a NIC again that carries traffic. It reads it at its next start.
-        interface_networkd.write(drop_in)
-
-
 def _add_command(interface: dict[str, Any]) -> tuple[str, ...]:
     name, kind = interface["name"], str(interface.get("kind"))
     if kind == "vlan":
@@ -590,9 +673,15 @@ def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> 
         if item.get("metric", 0) == metric
     ]
     # Of several with one metric the kernel takes the first.
-    if found[:1] != [(route["gateway"], route["interface"])]:
-        arguments = ("via", route["gateway"], "dev", route["interface"], "table", str(table), "metric", str(metric))
-        kernel.change(family, "route", "replace", "default", *arguments)
+    wanted = (route["gateway"], route["interface"])
+    end = ("table", str(table), "metric", str(metric))
+    if wanted in found:
+        # The kernel replaces none by one that it has already.
+        for gateway, device in found[: found.index(wanted)]:
+            kernel.change(family, "route", "delete", "default", *(("via", gateway) if gateway else ()), "dev", str(device), *end)
+    else:
+        onlink = ("onlink",) if route.get("onlink") else ()
+        kernel.change(family, "route", "replace", "default", "via", route["gateway"], "dev", route["interface"], *end, *onlink)
 
 
 def _delete_routes_by_hand(kernel: Kernel, tables: Mapping[str, Any], default_routes: list[dict[str, Any]]) -> None:
@@ -616,7 +705,7 @@ def load(path: str = STATE_FILE) -> dict[str, Any]:
     """The declared state in path; empty when there is no such file. Raises InterfaceLayerError when it is no JSON."""
     if not os.path.exists(path):
         return {}
-    with open(path) as stream:
+    with open(path, encoding="utf-8") as stream:
         try:
             declared: dict[str, Any] = json.load(stream)
         except ValueError as error:

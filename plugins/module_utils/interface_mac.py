@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 BUSY = "Device or resource busy"
+PRESENT = "File exists"
 # Of routes that are worth a return: set by hand, by a network manager, by DHCP or from router advertisements.
 PROTOCOLS = ("boot", "static", "dhcp", "ra")
 KEEP = "/proc/sys/net/ipv6/conf/%s/keep_addr_on_down"
@@ -33,7 +34,8 @@ def change(kernel: Any, links: dict[str, Any], name: str, mac: str) -> None:
         finally:
             kernel.change("link", "set", "dev", name, "up")
         for route in routes:
-            kernel.change(*route)
+            # A network manager that saw the NIC come up may have been first.
+            kernel.attempt(PRESENT, *route)
     finally:
         for each, value in kept.items():
             _keep_addresses(each, value)
@@ -55,7 +57,8 @@ def _routes(kernel: Any, name: str) -> list[tuple[str, ...]]:
             arguments = [
                 family,
                 "route",
-                "replace",
+                # Behind those that are there: of several with one metric the first is used, and each is as good as before.
+                "append",
                 route["dst"],
                 "dev",
                 name,

@@ -130,9 +130,15 @@ class Gatherer:
         return part("sysctl " + " ".join(keys), data=values)
 
     def units(self, names: Sequence[str], verify: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Give parts ``units``, ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""
+        """Give parts ``units``, ``managed_by_nm`` (state by device), ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""
         result: dict[str, dict[str, Any]] = {}
         result["units"] = self.read(show_command(names, UNIT_PROPERTIES), parse.parse_units)
+        known = result["units"]["data"]
+        result["managed_by_nm"] = part("nmcli device", data={})
+        # Where nobody can say that it does not run, it is asked.
+        if known is None or known.get("NetworkManager.service", {}).get("ActiveState") == "active":
+            command = ["nmcli", "--terse", "--escape", "no", "--fields", "DEVICE,STATE", "device"]
+            result["managed_by_nm"] = self.read(command, parse.parse_nm_devices)
         finish = "FinishTimestampMonotonic"
         result["boot"] = self.read(
             show_command([], finish),
@@ -228,6 +234,14 @@ class Gatherer:
             text = done.problem or last_line(done.err or done.out) or f"exit status {done.rc}"
             return part(line, error=frr_parse.hide_secrets(text))
         return part(line, data=frr_parse.parse_reload_test(done.out) + self.lacking_policy(path))
+
+    def running_config(self, reader: Callable[[str], Any]) -> dict[str, Any]:
+        """Read FRR's running configuration with ``reader``; of the text itself nothing is kept, since it holds passwords."""
+        return self.read(["vtysh", "-c", "show running-config"], reader, "vtysh -c 'show running-config'", timeout=60)
+
+    def inbound(self) -> dict[str, Any]:
+        """Give what BGP neighbors may bring. See `live_parse_frr.parse_inbound`."""
+        return self.read(["vtysh", "-d", "bgpd", "-c", "show running-config"], frr_parse.parse_inbound)
 
     def ask(self, command: list[str]) -> tuple[int, str, str]:
         """Run a command as AnsibleModule.run_command does."""

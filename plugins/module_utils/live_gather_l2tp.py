@@ -12,6 +12,11 @@ from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gath
 # One line a section in the raw output: `l2tp3: #1, ESTABLISHED, IKEv2, …` and, indented, `l2tp3: #2, reqid 1, INSTALLED, TRANSPORT-in-UDP, …`.
 _IKE = re.compile(r"^(\S+): #\d+, (\S+), (IKEv[12]),")
 _CHILD = re.compile(r"^\s+(\S+): #\d+, reqid \d+, (\S+), (\S+), (.*)$")
+# In and out, each in its hook.
+_GUARD = tuple(
+    re.compile(rf"hook {hook} .*\n\s+udp {port} 1701 {words} missing counter (packets \d+ bytes \d+ )?drop\n")
+    for hook, port, words in (("input", "dport", "meta ipsec"), ("output", "sport", "rt ipsec"))
+)
 
 
 def gather_l2tp(gatherer: Gatherer) -> dict[str, dict[str, Any]]:
@@ -19,7 +24,7 @@ def gather_l2tp(gatherer: Gatherer) -> dict[str, dict[str, Any]]:
     guard = ["nft", "list", "table", "inet", "xgn_l2tp"]
     return {
         "ipsec": gatherer.read(["swanctl", "--list-sas"], parse_sas),
-        "l2tp_guard": gatherer.read(guard, lambda text: text.count("udp") >= 2 and text.count("drop") >= 2),
+        "l2tp_guard": gatherer.read(guard, lambda text: all(rule.search(text) for rule in _GUARD)),
     }
 
 

@@ -96,7 +96,8 @@ def parse_kernel_routes(text: str, version: int) -> list[dict[str, Any]]:
     routes = []
     for item in json_objects(text):
         kind = ROUTE_TYPES.get(str(item.get("type", "1")))
-        if kind is None:
+        # The kernel shows a route from an advertisement for some time after its end, and does not use it.
+        if kind is None or int(item.get("expires", 0)) < 0:
             continue
         hops = item.get("nexthops") or [item]
         # ip(8) leaves out what everything has that is set by hand.
@@ -123,7 +124,8 @@ def via_of(hop: dict[str, Any]) -> str:
 def parse_rules(text: str) -> list[dict[str, Any]]:
     """Read `ip -N -json -details rule show`, in the kernel's order.
 
-    Each rule has ``priority, l3mdev (bool), table (int or None), kernel`` (bool: its protocol) and ``every`` (bool: for every packet).
+    Each rule has ``priority, l3mdev (bool), table (int or None), kernel`` (bool: its protocol), ``every`` (bool: for every packet)
+    and ``mark`` (of the packets that it is for, as a whole; None for any).
     """
     rules = []
     for item in json_objects(text):
@@ -136,6 +138,7 @@ def parse_rules(text: str) -> list[dict[str, Any]]:
                 # RTPROT_KERNEL (linux/rtnetlink.h)
                 "kernel": str(item.get("protocol", "kernel")) in ("2", "kernel"),
                 "every": is_for_all(item),
+                "mark": int(str(item["fwmark"]), 0) if "fwmark" in item and "fwmask" not in item else None,
             }
         )
     return sorted(rules, key=lambda rule: rule["priority"])
@@ -168,6 +171,11 @@ def parse_wireguard(text: str, now: float) -> dict[str, dict[str, Any]]:
         }
         for name, interface in wireguard_dump.parse_all(text).items()
     }
+
+
+def parse_nm_devices(text: str) -> dict[str, str]:
+    """Read `nmcli --terse --escape no --fields DEVICE,STATE device`: the state by device. A name may hold a colon, a state does not."""
+    return {device: state for device, colon, state in (line.rpartition(":") for line in text.splitlines()) if colon}
 
 
 def parse_units(text: str) -> dict[str, dict[str, Any]]:

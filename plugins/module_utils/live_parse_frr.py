@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
+from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN, bgp_instances
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, take_out
 
 
@@ -101,6 +103,33 @@ def parse_own_entry(text: str) -> dict[str, bool]:
         "valid": any(bool(path.get("valid")) for path in own),
         "advertised": bool(entry.get("advertisedTo")),
     }
+
+
+def parse_inbound(text: str) -> dict[str, Any]:
+    """Read `show running-config` of bgpd itself: what each neighbor may bring, and how much.
+
+    ``neighbors`` is a list of ``vrf, address, family (ipv4 or ipv6), route_map, limit`` (both None where there is none), ``policy`` has the lines of the
+    route maps that are named there and of their prefix lists, as `frr_policy.policy_of` returns them. Nothing else of the text is kept: it holds passwords.
+    """
+    neighbors = [
+        {
+            "vrf": instance.vrf,
+            "address": address,
+            "family": name.split()[0],
+            "route_map": family.policies.get((address, "in")),
+            "limit": family.limits.get(address),
+        }
+        for instance in bgp_instances(text)
+        for name, family in instance.families.items()
+        for address in sorted(family.activated)
+    ]
+    everything = policy_of(text)
+    policy: dict[str, list[str]] = {}
+    for name in sorted({str(item["route_map"]) for item in neighbors if item["route_map"]}):
+        policy.update(of_route_map(everything, name))
+        # That of a drain asks the one before it.
+        policy.update(of_route_map(everything, name.removeprefix(DRAINED_IN)))
+    return {"neighbors": neighbors, "policy": policy}
 
 
 def parse_bfd(text: str) -> list[dict[str, Any]]:

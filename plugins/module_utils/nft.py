@@ -5,14 +5,26 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.xuegao.net.plugins.module_utils.commands import Runner
 
 # A network namespace of its own takes the rules and is gone with the shell. Without counters (-s) the listing is the same at any time.
 _IN_A_NAMESPACE = 'nft -f "$1" && nft -s list table $2'
 
 
+# A set as it is listed, and what is in it.
+_SET = re.compile(r"^\tset \S+ \{\n.*?^\t\}\n", re.MULTILINE | re.DOTALL)
+_ELEMENTS = re.compile(r"^\t\telements = \{.*?\}\n", re.MULTILINE | re.DOTALL)
+
+
 class NftError(Exception):
     """nft refused; the text is what it said."""
+
+
+def _declared_part(listing: str) -> str:
+    """Return a listing without what packets have put into sets, such as who has connected how often."""
+    return _SET.sub(lambda found: _ELEMENTS.sub("", found[0]) if "flags dynamic" in found[0] else found[0], listing)
 
 
 def live_table(name: str, run: Runner) -> str:
@@ -27,7 +39,7 @@ def live_table(name: str, run: Runner) -> str:
     """
     status, out, err = run(["nft", "-s", "list", "table", *name.split()])
     if status == 0:
-        return out
+        return _declared_part(out)
     if "No such file or directory" in err:
         return ""
     raise NftError((err or out).strip())

@@ -25,7 +25,19 @@ from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import
 UNIT_FILES = "/etc/systemd/system/"
 # Beginning of a unit's name, and the stage at which a way back starts it again; the others are services. A module cannot ask the registry of link types:
 # a test holds the two together.
-STAGES = (("wg-quick@", TUNNELS), ("openvpn-", TUNNELS), ("strongswan.", TUNNELS), ("xl2tpd.", TUNNELS), ("interface.", INTERFACES))
+STAGES = (
+    ("wg-quick@", TUNNELS),
+    ("openvpn-", TUNNELS),
+    ("strongswan.", TUNNELS),
+    ("xgn-l2tp-guard.", TUNNELS),
+    ("xl2tpd.", TUNNELS),
+    ("interface.", INTERFACES),
+)
+# Which network manager has to read that a file of ours is gone. networkd is not started again: FRR's routes may be there still, and it would take them.
+TOLD = (
+    ("/etc/systemd/network/", ("networkctl", "reload")),
+    ("/etc/NetworkManager/", ("systemctl", "try-restart", "NetworkManager.service")),
+)
 NOT_SHOWN = "(not shown: only root may read this file)\n"
 
 
@@ -90,10 +102,15 @@ class Removal:
                 take(change, name)
                 self._forget(change, kind, name)
         stale = False
+        there = [path for _change, path in by_kind["file"] if os.path.lexists(path)]
         for change, path in by_kind["file"]:
             stale = self._file(change, path) or stale
         if not self.module.check_mode:
             self._start_again(units, stale)
+            for begin, command in TOLD:
+                if any(path.startswith(begin) for path in there) and self.module.get_bin_path(command[0]):
+                    # One that does not run has nothing to read.
+                    self.module.run_command(list(command))
 
     def _start_again(self, units: list[tuple[HostChange, str, dict[str, Any]]], stale: bool) -> None:
         """Start what ran before, and strike all out. units: as `_stop` returns them; stale: files of units have changed."""

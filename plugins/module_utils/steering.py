@@ -261,7 +261,9 @@ def run_client(words: tuple[str, ...]) -> tuple[int, str]:
     """Exit status and output of one call. Raises SteeringError when there is no client."""
     command = ("gobgp", "--target", "unix://" + SOCKET) + words
     try:
-        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+        run = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False
+        )
     except FileNotFoundError as error:
         raise SteeringError("gobgp is not installed. Remedy: apply role gobgp, or install the package gobgpd") from error
     except subprocess.TimeoutExpired:

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 
 # Where the kernel shows its settings.
 PROC = "/proc/sys"
+IPV6_ROUTES = "/proc/net/ipv6_route"
+# RTF_ADDRCONF of Linux' include/uapi/linux/ipv6_route.h.
+FROM_ADVERTISEMENT = 0x00040000
+FORWARDING = "net.ipv6.conf.all.forwarding"
 
 
 def sysctl_name(key: str) -> str:
@@ -35,6 +39,24 @@ def sysctl_value(key: str) -> str:
     """
     with open(sysctl_path(key), encoding="utf-8") as stream:
         return " ".join(stream.read().split())
+
+
+def router_listeners(table: str = IPV6_ROUTES) -> list[str]:
+    """Give the interfaces for which the kernel itself has routes from router advertisements, sorted; a manager that listens in its stead adds others.
+
+    table: the file of the kernel's IPv6 routes; its columns are those of Linux' rt6_info_route() in net/ipv6/route.c.
+    """
+    try:
+        with open(table, encoding="ascii") as stream:
+            rows = [line.split() for line in stream]
+    except OSError:
+        return []
+    return sorted({row[9] for row in rows if len(row) == 10 and int(row[8], 16) & FROM_ADVERTISEMENT})
+
+
+def accepts_when_forwarding(interface: str) -> str:
+    """Give the key that lets an interface hear router advertisements although its host forwards (accept_ra 2): Documentation/networking/ip-sysctl.rst."""
+    return "net/ipv6/conf/%s/accept_ra" % interface
 
 
 def settings_text(settings: Mapping[str, str]) -> str:

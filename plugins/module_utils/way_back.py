@@ -44,7 +44,8 @@ RequiresMountsFor=%(base)s
 ConditionPathExists=%(base)s/armed/journal
 ConditionPathExists=!%(run)s/deadline
 After=local-fs.target
-Before=sysinit.target systemd-sysctl.service systemd-networkd.service network-pre.target nftables.service xgn-firewall.service shutdown.target
+Before=sysinit.target systemd-sysctl.service systemd-networkd.service network-pre.target nftables.service xgn-firewall.service
+Before=xgn-l2tp-guard.service shutdown.target
 Conflicts=shutdown.target
 
 [Service]

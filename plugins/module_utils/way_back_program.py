@@ -67,6 +67,9 @@ MADE_LIVE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("/etc/swanctl/", TUNNELS, ("systemctl", "reload", "strongswan.service")),
     ("/etc/xl2tpd/", TUNNELS, ("systemctl", "restart", "xl2tpd.service")),
     ("/etc/ppp/xgn-", TUNNELS, ("systemctl", "restart", "xl2tpd.service")),
+    # Before the routes and rules that such a start takes away are set again.
+    ("/etc/systemd/network", LINKS - 1, ("systemctl", "restart", "systemd-networkd.service")),
+    ("/etc/NetworkManager/", LINKS - 1, ("systemctl", "restart", "NetworkManager.service")),
     ("/etc/frr/daemons", FRR - 1, ("systemctl", "reload", "frr.service")),
     ("/etc/docker/daemon.json", SERVICES, ("systemctl", "reload", "docker.service")),
     ("/etc/unbound/", SERVICES, ("systemctl", "restart", "unbound.service")),
@@ -105,7 +108,7 @@ def run(command: Sequence[str]) -> tuple[int, str, str]:
     limit = RELOAD_S if command[0] in RELOAD_PROGRAMS else COMMAND_S
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function
-            list(command), capture_output=True, text=True, errors="replace", timeout=limit, check=False
+            list(command), capture_output=True, encoding="utf-8", errors="replace", timeout=limit, check=False
         )
     except FileNotFoundError:
         return 127, "", "%s is not installed" % command[0]

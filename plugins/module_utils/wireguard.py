@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -64,6 +65,8 @@ def conf_text(interface: dict[str, Any], private: str) -> str:
 
     No Address: FRR sets it once the interface is in its VRF. Table = off: routing is FRR's business. interface:
     name, listen_port, mtu (bytes), fwmark and peers as role C(wireguard) takes them, every peer with its public key.
+
+    Raises WireGuardError for a value that would begin a line of its own: wg-quick runs what some lines say.
     """
     lines = [HEADER, "[Interface]", "PrivateKey = " + private]
     if interface.get("listen_port") is not None:
@@ -80,12 +83,23 @@ def conf_text(interface: dict[str, Any], private: str) -> str:
             lines.append("Endpoint = " + peer["endpoint"])
         if peer.get("persistent_keepalive") is not None:
             lines.append("PersistentKeepalive = %d" % peer["persistent_keepalive"])
+    if any(len(line.splitlines()) > 1 for line in lines):
+        raise WireGuardError("%s was not changed: a value of its interface or of a peer holds a line break." % interface["name"])
     return "\n".join(lines) + "\n"
 
 
 def without_secrets(text: str) -> str:
     """The same text with its keys put out of sight, fit for a diff."""
     return take_out(text, SECRETS, unknown=ANY)
+
+
+# What both ends need not have at the same time: timers and prefixes of a peer, and a peer that is new beside the others.
+HARMLESS = re.compile(r"^(?:(?:allowed_ips|persistent_keepalive) of peer |peer .* is missing$)")
+
+
+def interrupts(differences: Sequence[str]) -> bool:
+    """Say whether one of these differences, as `drift` tells them, parts an interface from its peers until both ends have it."""
+    return any(not HARMLESS.match(difference) for difference in differences)
 
 
 def drift(interface: dict[str, Any], private: str, live: Interface) -> list[str]:

@@ -48,6 +48,11 @@ options:
         description: Leave the content of a file that exists; only owner and mode are set.
         type: bool
         default: false
+      adopt:
+        description:
+          - Take the file over whatever somebody else has configured there. Otherwise such a file refuses the call, as long as nothing is in O(record).
+        type: bool
+        default: true
   absent:
     description: Files that must not exist.
     type: list
@@ -105,10 +110,13 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import owners
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.nft import NftError
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import role_of
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -153,6 +161,7 @@ class Comparison:
         self.texts: dict[str, str | None] = {}
         self.change = HostChange(module, module.params["record"])
         self.removal = Removal(module)
+        self._refuse_owners()
         self.gone = [path for path in module.params["absent"] if os.path.lexists(path)]
         self.diffs: list[dict[str, str]] = []
         refusals = [refusal for item in module.params["files"] for refusal in self._compare(item)]
@@ -164,6 +173,14 @@ class Comparison:
         given |= {(kind, name) for kind in ("unit", "table") for name in module.params[kind + "s"]}
         recorded = self.change.recorded
         self.unlisted = [key for key in recorded if key not in given and key[1] not in self.gone]
+
+    def _refuse_owners(self) -> None:
+        """Fail where somebody else has configured a file that is not to be taken over."""
+        paths = [item["path"] for item in self.module.params["files"] if not item["adopt"]]
+        found = ["%s %s" % item for path in paths for item in owners.owners_file(path, self.change.recorded)]
+        if found:
+            role = role_of(self.module.params["record"] or "")
+            self.module.fail_json(msg=owners.refusal(role, found) + " Nothing was written.")
 
     def changed_paths(self) -> list[str]:
         """Files that differ in any way."""
@@ -233,8 +250,9 @@ def main() -> None:
         "mode": {"type": "str", "default": "0644"},
         "validate": {"type": "str"},
         "keep": {"type": "bool", "default": False},
+        "adopt": {"type": "bool", "default": True},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},

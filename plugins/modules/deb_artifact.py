@@ -73,9 +73,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.frr_sessions import established, wait_for
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 
-ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 INSTALL = [
     *("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"),
     *("--option", "Dpkg::Options::=--force-confold", "--option", "Dpkg::Options::=--force-confdef"),
@@ -215,7 +216,7 @@ def install_and_restart(module: AnsibleModule, what: list[str], former: str | No
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "package": {"type": "str", "required": True},
             "version": {"type": "str"},

@@ -120,6 +120,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.build_process import Builder, BuildError, end_on_signal
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
 MIB = 1024 * 1024
 
@@ -220,7 +221,7 @@ def check_depends(module: AnsibleModule, tree: str) -> None:
     Raises:
         BuildError: with the names of what is missing.
     """
-    status, out, err = module.run_command(["dpkg-checkbuilddeps"], cwd=tree, environ_update={"LC_ALL": "C.UTF-8"})
+    status, out, err = module.run_command(["dpkg-checkbuilddeps"], cwd=tree)
     if status:
         missing = (err or out).strip().replace("dpkg-checkbuilddeps: error: ", "")
         raise BuildError("what the build needs is not installed: %s. Remedy: run role frr_build again, which installs it." % missing)
@@ -289,7 +290,7 @@ def main() -> None:
         "checksum": {"type": "str", "default": ""},
         "directory": {"type": "str", "default": ""},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "package": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},

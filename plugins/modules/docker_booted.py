@@ -42,13 +42,13 @@ states:
 
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import BOOTED, systemd_state
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "containers": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 180},

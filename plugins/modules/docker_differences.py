@@ -135,9 +135,9 @@ engine:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name, loaded_images
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
 GROUPS = ("images", "networks", "create", "start", "restart", "unlisted_containers", "unlisted_networks")
 
@@ -229,7 +229,7 @@ def main() -> None:
 
     containers = items(name="str", hash="str", image="str")
     containers["options"]["interfaces"] = {"type": "int", "default": 1}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "images": items(name="str", sha256="str"),
             "networks": items(name="str", hash="str"),

@@ -74,6 +74,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.removal import shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -285,7 +286,7 @@ class Engine:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "config": {"type": "dict", "required": True},
             "dropin": {"type": "str", "required": True},

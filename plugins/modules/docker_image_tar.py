@@ -64,9 +64,9 @@ sha256:
 
 import json
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name, loaded_images
 from ansible_collections.xuegao.net.plugins.module_utils.files import write_atomically
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.image_archive import ArchiveError, Contents, plain_tar, read_archive
 
 LABEL = "net.xuegao.archive"
@@ -102,7 +102,7 @@ def perform(docker: Docker, action: str, name: str, src: str, contents: Contents
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "name": {"type": "str", "required": True},
             "src": {"type": "path", "required": True},

@@ -93,6 +93,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import Prober, longest_silence, lost_between
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -224,7 +225,7 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "tunnel": {"type": "str", "required": True},
             "method": {"type": "str", "choices": ["packets", "daemon", "outside"], "required": True},

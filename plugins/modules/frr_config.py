@@ -94,7 +94,9 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown, interfaces_deleted, interfaces_losing
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
+from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import given_first, replacing
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import interfaces_made
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
@@ -253,15 +255,23 @@ class Frr:
         """Give the kernel time to show the addresses; returns those that are still missing when it is over."""
         return wait_until(lambda: self.lost_addresses(addresses), lambda lost: not lost, ADDRESS_SECONDS, POLL_SECONDS)
 
-    def keep_running(self) -> None:
+    def running(self) -> str:
+        """The running configuration, with its secrets; an empty text when vtysh fails: what it says then may quote some."""
+        status, out, _err = self.module.run_command([self.vtysh, "-c", "show running-config no-header"])
+        return str(out) if status == 0 else ""
+
+    def keep(self, running: str) -> None:
         """Keep the running configuration for a way back, once in a run: it may have lines that somebody gave by hand, and that stand in no file."""
         change = HostChange(self.module)
         change.about_to()
-        if change.way_back.has_begun and not os.path.exists(os.path.join(program.armed(), program.FRR_RUNNING)):
-            # Not what it says: that may quote passwords.
-            status, out, _err = self.module.run_command([self.vtysh, "-c", "show running-config no-header"])
-            if status == 0:
-                change.way_back.text(program.FRR_RUNNING, out)
+        if running and change.way_back.has_begun and not os.path.exists(os.path.join(program.armed(), program.FRR_RUNNING)):
+            change.way_back.text(program.FRR_RUNNING, running)
+
+    def give_first(self, lines: list[tuple[str, ...]], text: str) -> None:
+        """Put in force what the coming reload adds in place of something. What FRR refuses of it the reload tells of."""
+        if lines:
+            with trial_file(self, given_first(lines, text)) as trial:
+                self.module.run_command([self.vtysh, "-f", trial])
 
     def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
         """Take each lost address out of FRR and put it in again. Raises FrrError when the kernel still lacks one."""
@@ -344,12 +354,15 @@ def reload(frr: Frr, text: str) -> list[str]:
     """Make the running configuration that of the file, which holds text; returns the lines that were applied.
 
     An interface that lives cannot be deleted from a configuration, and what is configured on it cannot go with it: it is emptied, after which FRR shows
-    it no more. One that is gone must be deleted whole. Of a reload only what it leaves to apply counts, and it is tried again while there is less of it, or
-    an interface has gone meanwhile: a first one leaves C(bfd) behind, which a session still used. Raises FrrError when something stays.
+    it no more. One that is gone must be deleted whole. What replaces something is in force before that is taken away. Of a reload only what it leaves to
+    apply counts, and it is tried again while there is less of it, or an interface has gone meanwhile: a first one leaves C(bfd) behind, which a session
+    still used. Raises FrrError when something stays.
     """
     changes = left = frr.pending(frr.path)
     if changes:
-        frr.keep_running()
+        running = frr.running()
+        frr.keep(running)
+        frr.give_first(replacing(changes, running), text)
     while left:
         living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
         frr.let_go([section for section in interfaces_losing(left) if section not in living])
@@ -368,7 +381,10 @@ def reload(frr: Frr, text: str) -> list[str]:
             failed = error
         before, left = left, frr.pending(frr.path)
         if left and len(left) >= len(before) and (not failed or all(interface_exists(section.split()[0]) for section in living)):
-            raise failed or FrrError("FRR took the configuration, yet these lines are left to apply:\n" + "\n".join(left))
+            raise failed or FrrError(
+                "FRR took the configuration, yet these lines are left to apply:\n%s\nAn own line has to stand as FRR prints it: "
+                "under Lines To Delete, where it is in force." % "\n".join(left)
+            )
     return changes
 
 
@@ -445,7 +461,7 @@ def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "content": {"type": "str", "required": True},
             "secrets": {"type": "dict", "default": {}, "no_log": True},

@@ -93,10 +93,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, frr_sessions
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
-
-FRR_CONF = "/etc/frr/frr.conf"
-POLL_S = 1.0
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
 
 def drain(module: AnsibleModule, router: frr_drain.Router) -> dict[str, Any]:
@@ -116,8 +113,7 @@ def drain(module: AnsibleModule, router: frr_drain.Router) -> dict[str, Any]:
     if commands:
         router.configure(commands)
     started = time.monotonic()
-    left = wait_until(lambda: frr_drain.rate(interfaces, POLL_S), lambda found: found <= idle, module.params["seconds"], 0)
-    result["packets_per_s"] = left if left > idle else 0
+    result["packets_per_s"] = frr_drain.wait_until_idle(interfaces, idle, module.params["seconds"])
     result["waited_s"] = round(time.monotonic() - started, 1)
     return result
 
@@ -129,7 +125,7 @@ def end(module: AnsibleModule, router: frr_drain.Router) -> dict[str, Any]:
         if missing:
             text = "after %d s these BGP sessions are not back: %s. What was drained stays drained, so that traffic keeps to its other way."
             module.fail_json(msg=text % (module.params["seconds"], ", ".join(sorted(missing))), missing=sorted(missing))
-    configured = read_text(FRR_CONF)
+    configured = read_text(frr_drain.FRR_CONF)
     commands = frr_drain.end_commands(router.running(), configured)
     if commands and not module.check_mode:
         router.configure(commands)
@@ -142,7 +138,7 @@ def end(module: AnsibleModule, router: frr_drain.Router) -> dict[str, Any]:
 
 def main() -> None:
     strings: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "state": {"type": "str", "choices": ["drained", "normal"], "required": True},
             "interfaces": strings,
@@ -151,7 +147,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if module.get_bin_path("vtysh") is None or not os.path.exists(FRR_CONF):
+    if not frr_drain.routes(module):
         module.exit_json(changed=False, commands=[], sessions=[], packets_per_s=0, waited_s=0.0)
     unknown = [name for name in module.params["interfaces"] if not os.path.exists(os.path.join(frr_drain.NET, name))]
     if unknown:

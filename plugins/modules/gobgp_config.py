@@ -80,6 +80,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import steering
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -199,7 +200,7 @@ def steer(module: AnsibleModule) -> list[str]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, secrets = module.params["path"], module.params["secrets"]
     try:
         # The quotes stand in the template.

@@ -109,6 +109,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import steering
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
 LARGEST = 2**32 - 1
 
@@ -202,7 +203,7 @@ def main() -> None:
         "large_communities": texts,
         "persistent": {"type": "bool", "default": False},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "routes": {"type": "list", "elements": "dict", "default": [], "options": options},
             "all": {"type": "bool", "default": False},

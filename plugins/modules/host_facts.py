@@ -75,7 +75,14 @@ ansible_facts:
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
+        - V(time) (its clock, seconds since 1970), V(clock_offset) (by how many seconds that is ahead of the controller's, which the controller adds),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
+        - V(interfaces) (names), V(networkd) (names of those that systemd-networkd configures),
+        - V(listeners) (V(protocol), V(address) and V(port) of the sockets that wait for others, without those of the loopback and of clients),
+        - V(others_behind) (names of the interfaces that are up and behind which others are, which are bridges, tunnels, and
+          networks from which the host forwards, but for those of a default route),
+        - V(filtered) (whether the packet filter of role firewall is in force),
+        - V(owners) (what somebody else has made under names that a role would write, in the same form),
         - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them).
       type: dict
     xgn_way_back:
@@ -100,14 +107,19 @@ applied:
 
 import os
 import platform
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import way_back
+from ansible_collections.xuegao.net.plugins.module_utils import sysfs, way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.interface_managers import network_file
+from ansible_collections.xuegao.net.plugins.module_utils.listeners import listeners, others_behind
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise, record_of
+from ansible_collections.xuegao.net.plugins.module_utils.owners import owners_objects
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -185,6 +197,14 @@ def settled_units(module: AnsibleModule, units: list[str]) -> list[str]:
     return [unit for unit in units if found.get(unit) == wanted and not read_otherwise(unit, record_of(unit))]
 
 
+def is_filtered(module: AnsibleModule, known: dict[str, list[str]]) -> bool:
+    """Whether the packet filter is in force. A table that only sets the MSS has not this chain; a host without a record has no table, and loads no module."""
+    if "table inet xgn" not in known.get("firewall", []) or module.get_bin_path("nft") is None:
+        return False
+    status, _out, _err = module.run_command(["nft", "list", "chain", "inet", "xgn", "public"])
+    return bool(status == 0)
+
+
 def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dict[str, Any] | None]:
     """Take the host for a run; in check mode tell who has it. Returns whether the run has it, and what another run said of itself. Raises OSError."""
     if lock is None:
@@ -195,29 +215,16 @@ def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dic
     return take(note, lock["seconds"], lock["instead_of"], lock["by_force"])
 
 
-def main() -> None:
-    lock = {
-        "run": {"type": "str", "required": True},
-        "note": {"type": "dict", "default": {}},
-        "seconds": {"type": "int", "required": True},
-        "instead_of": {"type": "str", "default": ""},
-        "by_force": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "commands": {"type": "list", "elements": "str", "default": []},
-            "units": {"type": "list", "elements": "str", "default": []},
-            "confirms": {"type": "bool", "default": True},
-            "lock": {"type": "dict", "options": lock},
-        },
-        supports_check_mode=True,
-    )
+def facts_of(module: AnsibleModule) -> dict[str, Any]:
+    """What is known of the host, whoever works on it."""
     release = os_release()
     family = os_family(release)
     kernel = platform.release()
     packages = installed_packages(module, family)
     systemd = os.path.isdir("/run/systemd/system")
-    facts: dict[str, Any] = {
+    known = recorded(module.warn)
+    names = sysfs.interface_names()
+    return {
         "os_family": family,
         "distribution": release.get("ID", ""),
         "distribution_version": release.get("VERSION_ID", ""),
@@ -229,10 +236,38 @@ def main() -> None:
         "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
         "network_manager": os.path.isdir("/run/NetworkManager"),
         "systemd": systemd,
+        "time": time.time(),
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),
-        "recorded": recorded(module.warn),
+        "interfaces": names,
+        "listeners": listeners(),
+        # That role sysctl lets a host forward says nothing of networks of its owner's.
+        "others_behind": others_behind(forwarding="sysctl" not in known),
+        "filtered": is_filtered(module, known),
+        "recorded": known,
+        "owners": owners_objects(known),
+        "networkd": [name for name in names if network_file(sysfs.interface_index(name))],
         "settled": settled_units(module, module.params["units"]) if systemd else [],
     }
+
+
+def main() -> None:
+    lock = {
+        "run": {"type": "str", "required": True},
+        "note": {"type": "dict", "default": {}},
+        "seconds": {"type": "int", "required": True},
+        "instead_of": {"type": "str", "default": ""},
+        "by_force": {"type": "bool", "default": False},
+    }
+    module = host_module(
+        argument_spec={
+            "commands": {"type": "list", "elements": "str", "default": []},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "confirms": {"type": "bool", "default": True},
+            "lock": {"type": "dict", "options": lock},
+        },
+        supports_check_mode=True,
+    )
+    facts = facts_of(module)
     try:
         has_it, other = taken(module, module.params["lock"])
     except OSError as error:

@@ -52,8 +52,8 @@ applied:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.applied import is_same, read_applied, write_applied
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import LOCK, leaving, look
 
 
@@ -70,7 +70,7 @@ def keep(record: dict[str, Any] | None, write: bool) -> tuple[bool, OSError | No
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"run": {"type": "str"}, "record": {"type": "dict"}}, supports_check_mode=True)
+    module = host_module(argument_spec={"run": {"type": "str"}, "record": {"type": "dict"}}, supports_check_mode=True)
     run, record = module.params["run"], module.params["record"]
     changed, mine = False, True
     failure: OSError | None = None

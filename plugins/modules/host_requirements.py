@@ -10,15 +10,27 @@ short_description: Check kernel and tools of a host before it is changed
 version_added: 0.1.0
 description:
   - Compares what module M(xuegao.net.host_facts) has found on a host with what the host's variables ask for - kernel modules for its tunnels and interfaces,
-    systemd, and no NetworkManager that takes interfaces away.
+    systemd, no NetworkManager that takes interfaces away, a clock that is right, and archives that have what is missing.
   - Refuses as well to take away the last object that a role has made on the host, unless C(xgn_remove_all), or the role's own variable, says that this is
     meant.
+  - Refuses to rewrite what somebody else has made, unless C(xgn_adopt), or the role's own variable, says that it is to be taken over; and interfaces that the
+    variables name, that nothing makes, and that the host has not.
+  - Refuses a host whose first packet filter would close ports that are listened on, or what comes from bridges and tunnels that no plan knows, and names
+    each, unless C(firewall_close) says that they may be closed.
   - Reads the variables of this collection's roles that the host has; those it does not use may be absent. Makes no remote call.
 options:
   host:
     description: The fact C(xgn_host).
     type: dict
     required: true
+  candidates:
+    description: Packages that the host lacks, with the version that its archives have, as M(xuegao.net.package_candidates) tells; null for none.
+    type: dict
+    default: {}
+  archives_error:
+    description: What apt said of archives that it could not read.
+    type: str
+    default: ''
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 author:
@@ -31,7 +43,7 @@ EXAMPLES = r"""
 
 - name: Check kernel and tools
   xuegao.net.host_requirements:
-    host: "{{ xgn_host }}"
+    host: "{{ ansible_facts.xgn_host }}"
 """
 
 RETURN = r"""

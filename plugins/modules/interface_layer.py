@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Writes the declared state to a file and brings the kernel in line with it, changing only what differs.
   - What was declared before and no longer is, is taken down.
+  - Tells the network managers that run on the host what is not theirs, and has them read it, before anything is changed.
   - Shows in check mode which C(ip) commands it would run.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -29,6 +30,9 @@ options:
           - Routing table. With another one the VRF is deleted and made again, with all that is in it - the kernel cannot change it.
         type: int
         required: true
+      fwmark:
+        description: Firewall mark of packets of the host's own that are routed in the VRF, whichever socket they come from.
+        type: int
   interfaces:
     description: The interfaces.
     type: list
@@ -67,6 +71,12 @@ options:
       dynamic:
         description: The interface may be absent, such as a PPP interface while its peer is away.
         type: bool
+      hears_routers:
+        description: The NIC has its IPv6 default route from router advertisements, and systemd-networkd is told to go on hearing them.
+        type: bool
+      asks_dhcp:
+        description: The NIC has its IPv4 default route from a DHCP server. Nothing is made of it; C(verify) looks for the route.
+        type: bool
   default_routes:
     description: Default routes that take the place of those there are.
     type: list
@@ -84,6 +94,14 @@ options:
       vrf:
         description: VRF of the route; the default VRF when not given.
         type: str
+      onlink:
+        description: The gateway is a neighbor on the interface although no subnet of the interface has its address.
+        type: bool
+  addressed:
+    description: Interfaces that FRR gives their addresses. A network manager is told to leave these addresses alone.
+    type: list
+    elements: str
+    default: []
   vxlans:
     description:
       - VXLAN interfaces. Their VRF or bridge stands in O(interfaces).
@@ -221,17 +239,18 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_tunnel, interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_managers, interface_tunnel, interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import command_note
 from ansible_collections.xuegao.net.plugins.module_utils.way_back_program import INTERFACES
 
-VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}}
+VRF = {"name": {"type": "str", "required": True}, "table": {"type": "int", "required": True}, "fwmark": {"type": "int"}}
 INTERFACE = {
     "name": {"type": "str", "required": True},
     "kind": {"type": "str", "choices": ["bridge", "dummy", "macvlan", "vlan"]},
@@ -243,8 +262,15 @@ INTERFACE = {
     "mac": {"type": "str"},
     "unit": {"type": "str"},
     "dynamic": {"type": "bool"},
+    "hears_routers": {"type": "bool"},
+    "asks_dhcp": {"type": "bool"},
 }
-ROUTE = {"gateway": {"type": "str", "required": True}, "interface": {"type": "str", "required": True}, "vrf": {"type": "str"}}
+ROUTE = {
+    "gateway": {"type": "str", "required": True},
+    "interface": {"type": "str", "required": True},
+    "vrf": {"type": "str"},
+    "onlink": {"type": "bool"},
+}
 VXLAN = {
     "name": {"type": "str", "required": True},
     "vni": {"type": "int", "required": True},
@@ -273,6 +299,7 @@ ARGUMENTS = {
     "vrfs": {"type": "list", "elements": "dict", "default": [], "options": VRF},
     "interfaces": {"type": "list", "elements": "dict", "default": [], "options": INTERFACE},
     "default_routes": {"type": "list", "elements": "dict", "default": [], "options": ROUTE},
+    "addressed": {"type": "list", "elements": "str", "default": []},
     "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
@@ -288,10 +315,13 @@ def given(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def declared_state(params: dict[str, Any]) -> dict[str, Any]:
     """What is to be, as the program reads it at boot."""
-    declared = {"vrfs": params["vrfs"], "interfaces": given(params["interfaces"])}
+    declared = {"vrfs": given(params["vrfs"]), "interfaces": given(params["interfaces"])}
     for key in (*layer.TUNNELS, "default_routes"):
         if params[key]:
             declared[key] = given(params[key])
+    # Of interest to network managers only, and nothing that is made here.
+    if params["addressed"] and any(declared.values()):
+        declared["addressed"] = list(dict.fromkeys(params["addressed"]))
     return declared
 
 
@@ -365,9 +395,10 @@ def was_found(change: HostChange, name: str) -> bool:
 def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[str]) -> None:
     """Tell the way back what is about to be tried; predicted: the commands."""
     for command in predicted:
-        # A drop-in for networkd is the one file that the layer writes itself, at boot too.
-        if command.startswith("write "):
-            change.way_back.keep(command.split(" ", 1)[1])
+        # What network managers are told is all that the layer writes itself, at boot too; a setting of the kernel's goes with its interface.
+        verb, _blank, path = command.partition(" ")
+        if verb in ("write", "remove") and path.startswith("/"):
+            change.way_back.keep(path)
     tried = json.loads(json.dumps(declared))
     for name, (_section, item) in objects_of(tried).items():
         if was_found(change, name):
@@ -376,8 +407,17 @@ def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[s
     change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", place))
 
 
-def strike_out(change: HostChange, declared: dict[str, Any]) -> None:
-    """Strike out what is no longer declared, since it is gone."""
+def own_told(change: HostChange, told: dict[str, str | None]) -> None:
+    """Take the files into the record that tell network managers what is not theirs, before they are written; `save` has to follow."""
+    for path, text in told.items():
+        change.own_file(path, text)
+
+
+def strike_out(change: HostChange, declared: dict[str, Any], told: dict[str, str | None]) -> None:
+    """Strike out what is no longer declared, since it is gone. told: files for network managers; one that nobody has to read any more is gone, too."""
+    for path in change.recorded_names("file"):
+        if path not in told and path != change.module.params["path"] and not os.path.lexists(interface_managers.ROOT + path):
+            change.disown("file", path)
     for name in change.recorded_names("interface"):
         if name not in objects_of(declared):
             change.disown("interface", name)
@@ -407,7 +447,7 @@ def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> d
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, declared = module.params["path"], declared_state(module.params)
     text = printed(declared)
     change = HostChange(module, "vrf.layer")
@@ -422,7 +462,9 @@ def main() -> None:
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]
         if predicted or not (module.check_mode or is_as_declared(path, text, 0o644)):
             lay_way_back(change, declared, predicted)
+        told = {} if module.check_mode else layer.told(declared)
         if not module.check_mode:
+            own_told(change, told)
             change.save()
         commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
     except layer.InterfaceLayerError as error:
@@ -441,7 +483,7 @@ def main() -> None:
         change.save()
         if file_differs:
             change.write(path, text, 0o644)
-        strike_out(change, declared)
+        strike_out(change, declared, told)
     module.exit_json(
         changed=bool(commands) or file_differs,
         commands=commands,

@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Writes one sysctl.d(5) file and sets each live value that differs from it.
   - With O(record), a setting that is no longer given has its former value again, unless somebody else has changed it since.
+  - Where a host is to forward IPv6, each interface for which the kernel has a route from a router advertisement gets C(accept_ra) 2 first, as the kernel
+    would drop these routes, and hear no more routers. A key of O(settings) or O(left) stands above that.
   - Reads every value back; a value the kernel does not keep is an error.
 author: xuegao.net maintainers (@xuegao)
 options:
@@ -26,6 +28,13 @@ options:
     required: true
   left:
     description: Keys that are somebody else's business now. They are no longer recorded, and keep the value that they have.
+    type: list
+    elements: str
+    default: []
+  hears_routers:
+    description:
+      - Interfaces that get C(accept_ra) 2 as well, whether the kernel has such a route or not yet.
+      - One whose C(accept_ra) is 0 is left alone, as a network manager that listens in the kernel's stead sets that.
     type: list
     elements: str
     default: []
@@ -55,13 +64,18 @@ live_changed:
 """
 
 import os
+import re
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import (
+    FORWARDING,
+    accepts_when_forwarding,
+    router_listeners,
     settings_text,
     sysctl_name,
     sysctl_path,
@@ -72,10 +86,14 @@ from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS
 # Settings that name a kernel module, and how the module's name begins.
 MODULES = {"net/ipv4/tcp_congestion_control": "tcp_", "net/core/default_qdisc": "sch_"}
 
+# A line of ours for an interface that hears router advertisements.
+LISTENS = re.compile(r"net/ipv6/conf/\S+/accept_ra = 2")
+
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
     "settings": {"type": "dict", "required": True},
     "left": {"type": "list", "elements": "str", "default": []},
+    "hears_routers": {"type": "list", "elements": "str", "default": []},
     "record": {"type": "str"},
     **WAY_BACK,
 }
@@ -93,6 +111,28 @@ def load_module_of(module: AnsibleModule, key: str, value: str) -> None:
 def former(live: str, wanted: str) -> dict[str, str] | None:
     """What to put back one day; nothing where the value was the same before, or an older version of this collection has set it."""
     return {"value": live} if live != wanted else None
+
+
+def listening_itself(interfaces: list[str]) -> list[str]:
+    """Return the interfaces on which the kernel hears routers: where a manager does in its stead, accept_ra is 0; one that is not there yet has no value."""
+    keys = {name: accepts_when_forwarding(name) for name in interfaces}
+    return [name for name, key in keys.items() if os.path.exists(sysctl_path(key)) and sysctl_value(key) != "0"]
+
+
+def going_on_to_listen(settings: dict[str, str], left: list[str], file: str, declared: list[str]) -> dict[str, str]:
+    """Return what has to be set before a host forwards IPv6, so that it goes on hearing the routers that gave it addresses and a default route.
+
+    Else the kernel drops these at once and takes no others. left: keys that are somebody else's. file: what sets the values at boot now; what stands
+    there stays, as an advertisement may just not have come yet. declared: interfaces of which one is to come.
+    """
+    forwards = {sysctl_path(key): value for key, value in settings.items()}.get(sysctl_path(FORWARDING))
+    if forwards != "1":
+        return {}
+    given = {sysctl_path(key) for key in (*settings, *left)}
+    kept = [line.partition(" = ")[0] for line in file.splitlines() if LISTENS.fullmatch(line)]
+    names = dict.fromkeys([*router_listeners(), *listening_itself(declared)])
+    keys = [*kept, *(accepts_when_forwarding(name) for name in names)]
+    return {key: "2" for key in keys if sysctl_path(key) not in given and os.path.exists(sysctl_path(key))}
 
 
 def names_as_given(change: HostChange, settings: dict[str, str]) -> list[str]:
@@ -128,8 +168,10 @@ def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, be
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
+    listening = going_on_to_listen(settings, module.params["left"], read_text(module.params["path"]), module.params["hears_routers"])
+    settings = {**listening, **settings}
     unknown = sorted(key for key in settings if not os.path.exists(sysctl_path(key)))
     if unknown:
         module.fail_json(
@@ -140,7 +182,8 @@ def main() -> None:
     before = read_text(module.params["path"])
     file_differs = not is_as_declared(module.params["path"], text, 0o644)
     live = {key: sysctl_value(key) for key in settings}
-    drifted = sorted(key for key in settings if live[key] != settings[key])
+    # Before the host forwards: at that moment the kernel drops what it heard.
+    drifted = sorted((key for key in settings if live[key] != settings[key]), key=lambda key: (key not in listening, key))
     change, removal = HostChange(module, module.params["record"]), Removal(module)
     recorded = names_as_given(change, settings)
     try:

@@ -49,8 +49,8 @@ down:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import l2tp_watch
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 POLL_S = 0.5
@@ -80,7 +80,7 @@ def initiate(names: list[str]) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "patience": {"type": "int", "default": 6},

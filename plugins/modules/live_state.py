@@ -70,10 +70,19 @@ options:
     type: list
     elements: dict
     default: []
+  inbound:
+    description: Read the filters of what BGP neighbors bring, as bgpd itself has them.
+    type: bool
+    default: false
   frr_config:
     description: Compare FRR's running configuration with its file (C(frr-reload.py --test)).
     type: bool
     default: false
+  frr_lines:
+    description: Own lines to look for in FRR's running configuration, each entry with C(section) and C(lines).
+    type: list
+    elements: dict
+    default: []
   gobgp:
     description: Ask GoBGP and look at what is steered.
     type: bool
@@ -88,6 +97,10 @@ options:
     default: false
   listening:
     description: Read which TCP sockets listen.
+    type: bool
+    default: false
+  configuration:
+    description: Read FRR's running configuration, wg-quick's files and the names of nft's tables, with a name in place of each secret.
     type: bool
     default: false
   boot_plot:
@@ -182,9 +195,9 @@ state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
-      C(ownership), C(sysctl), C(units), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(frr_missed), C(ospf), C(ospf6), C(frr_config), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
-      C(anycast), C(listening) and C(pings), as far as they were asked
+      C(ownership), C(sysctl), C(units), C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
+      C(bfd), C(rib), C(frr_missed), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering),
+      C(filter), C(anycast), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
   returned: always
@@ -193,10 +206,12 @@ state:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_configuration import gather_configuration
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_frr_lines import gather_frr_lines
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gre import gather_gre
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
@@ -227,11 +242,14 @@ ARGUMENTS = {
     "docker": {"type": "dict", "options": {"containers": NAMES}},
     "frr": {"type": "bool", "default": True},
     "originated": DICTS,
+    "inbound": {"type": "bool", "default": False},
     "frr_config": {"type": "bool", "default": False},
+    "frr_lines": DICTS,
     "gobgp": {"type": "bool", "default": False},
     "filter": {"type": "str", "default": ""},
     "anycast": {"type": "bool", "default": False},
     "listening": {"type": "bool", "default": False},
+    "configuration": {"type": "bool", "default": False},
     "boot_plot": {"type": "bool", "default": False},
     "pings": {**DICTS, "options": PING},
     "wait": {"type": "int", "default": 0},
@@ -250,6 +268,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
         state["frr_missed"] = gatherer.frr_missed()
+        if asked["inbound"]:
+            state["inbound"] = gatherer.inbound()
     if asked["gobgp"]:
         state.update(gobgp(gatherer, asked["wait"]))
     state["pings"] = part("ping", data=gatherer.pings(asked["pings"]))
@@ -272,6 +292,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["anycast"] = gather_anycast(gatherer)
     if asked["listening"]:
         state["listening"] = gather_listening(gatherer)
+    if asked["configuration"]:
+        state.update(gather_configuration(gatherer))
     state["ownership"] = gather_ownership(gatherer)
     state["sysctl"] = gatherer.sysctl(asked["sysctls"])
     if asked["units"]:
@@ -280,11 +302,13 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["boot_plot"] = gatherer.boot_plot()
     if asked["frr_config"]:
         state["frr_config"] = gatherer.frr_config()
+    if asked["frr_lines"]:
+        state["frr_lines"] = gather_frr_lines(gatherer, asked["frr_lines"])
     return state
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     module.exit_json(changed=False, state=gather(Gatherer(), module.params))
 
 

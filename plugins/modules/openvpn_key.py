@@ -66,6 +66,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 # OpenVPN does not look at the dates of a certificate it knows by its fingerprint; a key lives until it is rotated.
@@ -117,7 +118,7 @@ def bring(module: AnsibleModule, name: str) -> bool:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "tunnels": {"type": "list", "elements": "str", "required": True},
             "common_name": {"type": "str", "default": "router"},

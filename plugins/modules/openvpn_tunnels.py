@@ -55,6 +55,12 @@ options:
     description: How long to wait until each tunnel is connected with its peer. V(0) does not wait.
     type: int
     default: 0
+  drain_seconds:
+    description:
+      - FRR sends traffic another way before running tunnels are restarted, and this is how long that may take at most; then how long their sessions may take
+        to come back. Needs a session over the tunnel, and is left out where something is drained already. V(0) does not drain.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
@@ -86,10 +92,11 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn_daemon
+from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, openvpn, openvpn_daemon
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
@@ -181,6 +188,14 @@ def validate(host: Host, tunnel: dict[str, Any]) -> None:
         raise openvpn.OpenVPNError("openvpn refuses the new configuration of tunnel %s, which was not changed: %s" % (tunnel["name"], text))
 
 
+def runs_otherwise(tunnel: dict[str, Any], unit_state: dict[str, str]) -> bool:
+    """Say whether a running daemon was started with something else than what is declared, and has to be restarted."""
+    if unit_state.get("ActiveState") != "active":
+        return False
+    digest = openvpn.configuration_digest(tunnel, openvpn.fingerprint(tunnel["name"]))
+    return openvpn_daemon.started_with(unit_state.get("MainPID", "0")) != digest
+
+
 def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> None:
     """Bring one tunnel in line: its files, its unit, the running daemon, the interface's MTU."""
     name, role = tunnel["name"], tunnel["role"]
@@ -202,7 +217,7 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     if host.write(dropin, paths[dropin], 0o644):
         host.stale_units = True
     active = unit_state.get("ActiveState") == "active"
-    other = active and openvpn_daemon.started_with(unit_state.get("MainPID", "0")) != digest
+    other = runs_otherwise(tunnel, unit_state)
     enabled = unit_state.get("UnitFileState") == "enabled"
     mtu = interface_mtu(name)
     lost = lost_interface(unit_state.get("MainPID", "0"), name) if active and not other else None
@@ -331,12 +346,13 @@ def main() -> None:
         "dropin": {"type": "str", "required": True},
         "mtu": {"type": "int", "required": True},
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "tunnels": {"type": "list", "elements": "dict", "required": True, "options": options},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
             "connect_seconds": {"type": "int", "default": 0},
+            "drain_seconds": {"type": "int", "default": 0},
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -350,12 +366,16 @@ def main() -> None:
         if module.params["remove_unlisted"]:
             remove_unlisted(host, {(tunnel["name"], tunnel["role"]) for tunnel in tunnels}, module.params["remove_all"])
         units = host.units([openvpn.unit_name(tunnel["name"], tunnel["role"]) for tunnel in tunnels])
-        for tunnel in tunnels:
-            ensure(host, tunnel, units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}))
-        if not module.check_mode:
-            host.reload_units()
-            for tunnel in tunnels if module.params["connect_seconds"] else ():
-                connect(host, tunnel, module.params["connect_seconds"])
+        states = [units.get(openvpn.unit_name(tunnel["name"], tunnel["role"]), {}) for tunnel in tunnels]
+        interrupted = [tunnel["name"] for tunnel, state in zip(tunnels, states) if runs_otherwise(tunnel, state)]
+        with frr_drain.drained(module, interrupted, module.params["drain_seconds"]) as told:
+            host.actions += told
+            for tunnel, state in zip(tunnels, states):
+                ensure(host, tunnel, state)
+            if not module.check_mode:
+                host.reload_units()
+                for tunnel in tunnels if module.params["connect_seconds"] else ():
+                    connect(host, tunnel, module.params["connect_seconds"])
     except (openvpn.OpenVPNError, CommandError) as error:
         module.fail_json(msg=str(error), actions=host.actions)
     module.exit_json(changed=bool(host.actions), actions=host.actions, diff=host.diffs)

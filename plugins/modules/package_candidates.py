@@ -9,7 +9,7 @@ module: package_candidates
 short_description: Which versions of packages and source packages apt would take
 version_added: 0.2.0
 description:
-  - Asks apt on the host, in one call. Reads the package lists anew when apt knows nothing of a name.
+  - Asks apt on the host, in one call. Reads the package lists anew when apt knows nothing of a name, or when told to.
 author: xuegao.net maintainers (@xuegao)
 options:
   packages:
@@ -22,6 +22,12 @@ options:
     type: list
     elements: str
     default: []
+  anew:
+    description:
+      - Read the lists of all archives anew, into a directory that goes again, so that only an archive that answers now counts. Where none does, that is
+        said in RV(error), and is no failure.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 """
@@ -42,6 +48,10 @@ packages:
   description: Name to version; null for what apt does not know.
   returned: always
   type: dict
+error:
+  description: What apt said of archives that it could not read, with O(anew); empty when all answered.
+  returned: always
+  type: str
 sources:
   description: Name to the newest version; null for what apt does not know.
   returned: always
@@ -53,6 +63,10 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+
+# An archive that is not there is not waited for as long as apt would.
+PATIENCE = ["--option", "Acquire::Retries=0", "--option", "Acquire::http::Timeout=20", "--option", "Acquire::https::Timeout=20"]
 
 
 class Apt:
@@ -90,12 +104,23 @@ class Apt:
         """Read the lists anew."""
         self.module.run_command(["apt-get", *self.options, "update", "--quiet"], check_rc=True)
 
+    def try_archives(self) -> str:
+        """Read the lists anew as far as archives answer; return what apt said of those that do not."""
+        # An unreachable archive is but a warning.
+        _status, _out, err = self.module.run_command(["apt-get", *self.options, *PATIENCE, "update", "--quiet"])
+        return "\n".join(dict.fromkeys(line for line in err.splitlines() if line.startswith(("E:", "W:"))))
+
 
 def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(argument_spec={"packages": names, "sources": names}, supports_check_mode=True)
-    # The output is read here, so it must not be translated.
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8"}
+    module = host_module(
+        argument_spec={"packages": names, "sources": names, "anew": {"type": "bool", "default": False}}, supports_check_mode=True
+    )
+
+    def with_lists_of_its_own() -> Apt:
+        lists = tempfile.mkdtemp(dir=module.tmpdir)
+        os.mkdir(os.path.join(lists, "partial"))
+        return Apt(module, ["--option", "Dir::State::Lists=" + lists, "--option", "Dir::Cache=" + lists])
 
     def ask(apt: Apt) -> tuple[dict[str, str | None], dict[str, str | None]]:
         return (
@@ -103,18 +128,19 @@ def main() -> None:
             {name: apt.newest_source(name) for name in module.params["sources"]},
         )
 
-    apt = Apt(module, [])
+    apt, error = Apt(module, []), ""
+    if module.params["anew"]:
+        apt = with_lists_of_its_own()
+        error = apt.try_archives()
     packages, sources = ask(apt)
-    if None in (*packages.values(), *sources.values()):
+    if not module.params["anew"] and None in (*packages.values(), *sources.values()):
         if module.check_mode:
-            # Lists of its own: check mode leaves none behind.
-            lists = tempfile.mkdtemp(dir=module.tmpdir)
-            os.mkdir(os.path.join(lists, "partial"))
-            apt = Apt(module, ["--option", "Dir::State::Lists=" + lists, "--option", "Dir::Cache=" + lists])
+            # Check mode leaves none behind.
+            apt = with_lists_of_its_own()
         apt.update()
         packages, sources = ask(apt)
     architecture = module.run_command(["dpkg", "--print-architecture"], check_rc=True)[1].strip()
-    module.exit_json(changed=False, architecture=architecture, packages=packages, sources=sources)
+    module.exit_json(changed=False, architecture=architecture, packages=packages, sources=sources, error=error)
 
 
 if __name__ == "__main__":

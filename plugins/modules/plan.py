@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Reads the intent, the variables C(xgn_…) described in the data model, from the variables of the host at hand. Keep it in
     C(group_vars/all), so that every host, a run with C(--limit) and an inventory reduced to a slice of the hosts yield the same plan.
-  - Reports every mistake of the intent at once, each with its path, the value, and the valid values or the arithmetic.
+  - Lays the overrides of each host over it, the variables C(xgn_overrides) and C(xgn_overrides_NAME) of all hosts of the inventory.
+  - Reports every mistake of both at once, each with its path, the value, and the valid values or the arithmetic.
   - Writes a directory with the variables of the roles for every host, the files the roles will write there, VyOS commands, tables of the
     links, and the drawing. C(HOST/variables.yml) is for M(ansible.builtin.include_vars). All files of one directory are of one plan, and it is never
     changed again; C(current) is a link to the latest.
@@ -165,8 +166,13 @@ rollout:
   returned: when O(rollout) says something
   type: dict
   sample: {batches: [{hosts: [edge1], containers: []}], neighbors: {edge1: [core1, core2]}, settle_seconds: 10}
+overrides:
+  description: What people have written over the plan of each host (C(xgn_overrides)), in sentences, each with the variable that says it.
+  returned: success
+  type: dict
+  sample: {hq-core: ["BGP in CORE, neighbor 10.255.0.2, holdtime: 15 added (xgn_overrides)"]}
 changes:
-  description: What changes on each host since it last applied its variables, in sentences.
+  description: What changes on each host since it last applied its variables, in sentences. One that comes of an override says so in parentheses.
   returned: in diff mode, and when a node is retired
   type: dict
   sample: {hq-core: ["WireGuard interface wg3: added"]}

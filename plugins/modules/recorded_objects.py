@@ -62,6 +62,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import nft, ownership
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
@@ -97,7 +98,7 @@ def remove(module: AnsibleModule) -> Removal:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "role": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["absent", "allowed", "noted"], "default": "absent"},

@@ -74,6 +74,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import index_path
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
@@ -216,7 +217,7 @@ class Listeners:
 def main() -> None:
     file_options = {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}}
     strings: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_options},
             "absent": {"type": "list", "elements": "path", "default": []},

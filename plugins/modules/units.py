@@ -84,6 +84,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING, Systemd, has_systemd
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
@@ -172,7 +173,7 @@ def main() -> None:
         "restart_on": paths,
         "reload_on": paths,
     }
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": options},
             "definitions": {"type": "list", "elements": "str", "default": []},

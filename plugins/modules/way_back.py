@@ -92,12 +92,14 @@ failures:
 
 import json
 import os
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import ROOT
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import renew
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -105,6 +107,11 @@ from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_unt
 POLL_S = 1.0
 # Restoring includes FRR's reload and the start of services.
 RESTORE_S = 300
+# bgpd applies a changed route map 5 s behind its last line (`bgp route-map delay-timer`, FRR's manual of BGP); asking neighbors again, and the kernel, take
+# their time, too. Before that a policy that refuses everything looks like a good one.
+POLICY_S = 8.0
+# frr-reload.py writes it to the end of a reload.
+RELOAD_LOG = "/var/log/frr/frr-reload.log"
 
 
 def planned_sessions(text: str) -> set[str]:
@@ -196,6 +203,14 @@ def go_back(module: AnsibleModule) -> None:
     module.exit_json(changed=begun, restored=not over or mine, failures=failures, **facts)
 
 
+def policy_is_new(frr_conf: str) -> bool:
+    """Say whether this run has told FRR something so lately that it may not be in force yet."""
+    if not os.path.exists(os.path.join(program.armed(), program.FRR_RUNNING)):
+        return False
+    told = max((os.stat(path).st_mtime for path in (frr_conf, RELOAD_LOG) if os.path.exists(path)), default=0.0)
+    return time.time() < told + POLICY_S
+
+
 def end(module: AnsibleModule) -> None:
     """Confirm, or have restored, and finish the module."""
     armed = {way_back.FACT: {"armed": False}}
@@ -204,12 +219,18 @@ def end(module: AnsibleModule) -> None:
         module.fail_json(msg="Nothing waits to be confirmed on this host: it has restored what was there before. " + restored())
     comparison = Comparison(module)
 
-    def look() -> list[str]:
+    def put_off() -> None:
         # We are here, so nobody is cut off.
         program.set_deadline(max(seconds, 10))
+
+    def look() -> list[str]:
+        put_off()
         return comparison.missing() if module.params["expects"] else []
 
     limit = module.params["wait_seconds"]
+    if module.params["expects"] and comparison.routes:
+        put_off()
+        wait_until(lambda: policy_is_new(module.params["frr_conf"]), lambda new: not new, POLICY_S, POLL_S)
     missing = wait_until(look, lambda found: not found, seconds if limit is None else limit, POLL_S)
     if not missing:
         try:
@@ -226,7 +247,7 @@ def end(module: AnsibleModule) -> None:
 
 def main() -> None:
     route = {"prefix": {"type": "str", "required": True}, "vrf": {"type": "str"}, "protocol": {"type": "str"}, "direct": {"type": "bool"}}
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "routes": {"type": "list", "elements": "dict", "default": [], "options": route},
             "expects": {"type": "bool", "default": True},

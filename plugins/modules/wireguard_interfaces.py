@@ -78,6 +78,16 @@ options:
     description: Allow O(interfaces) to be empty although interfaces made earlier would be removed - all tunnels of the host.
     type: bool
     default: false
+  adopt:
+    description: Take over files and living interfaces that somebody else has made. Without it they refuse the call, and nothing is changed.
+    type: bool
+    default: false
+  drain_seconds:
+    description:
+      - FRR sends traffic another way before living interfaces are changed in a way that interrupts them, and this is how long that may take at most; then how
+        long their sessions may take to come back. Needs a session over the interface, and is left out where something is drained already. V(0) does not drain.
+    type: int
+    default: 0
   unit_changed:
     description: The caller has just changed a definition of the units.
     type: bool
@@ -115,10 +125,11 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import wireguard, wireguard_dump
+from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, owners, wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
@@ -304,6 +315,14 @@ def ensure(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> None:
         host.systemd.do("enable", "--quiet", unit_of(name))
 
 
+def interrupted(host: Host, interface: dict[str, Any], unit: dict[str, str]) -> bool:
+    """Say whether a living interface is about to be changed in a way that its peers do not follow at once."""
+    private, live = wireguard.private_key(interface["name"]), host.live(interface["name"])
+    if private is None or live is None:
+        return False
+    return unit.get("ActiveState") != "active" or wireguard.interrupts(wireguard.drift(interface, private, live))
+
+
 def start(host: Host, name: str, path: str, before: str) -> None:
     """Start wg-quick@NAME; on failure put the former file back and tell what the journal says."""
     try:
@@ -346,12 +365,14 @@ def remove_unlisted(host: Host, listed: set[str], remove_all: bool) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "interfaces": {"type": "list", "elements": "dict", "required": True, "options": INTERFACE},
             "public_keys": {"type": "dict", "default": {}, "no_log": False},
             "remove_unlisted": {"type": "bool", "default": True},
             "remove_all": {"type": "bool", "default": False},
+            "adopt": {"type": "bool", "default": False},
+            "drain_seconds": {"type": "int", "default": 0},
             "unit_changed": {"type": "bool", "default": False},
             **WAY_BACK,
         },
@@ -371,10 +392,15 @@ def main() -> None:
     ]
     if problems:
         module.fail_json(msg="\n".join(problems))
+    owners.refuse(module, [item["name"] for item in interfaces], host.change.recorded)
     try:
         units = host.units([interface["name"] for interface in interfaces])
-        for interface in interfaces:
-            ensure(host, interface, units.get(unit_of(interface["name"]), {}))
+        states = [units.get(unit_of(interface["name"]), {}) for interface in interfaces]
+        changing = [item["name"] for item, state in zip(interfaces, states) if interrupted(host, item, state)]
+        with frr_drain.drained(module, changing, module.params["drain_seconds"]) as told:
+            host.actions += told
+            for interface, state in zip(interfaces, states):
+                ensure(host, interface, state)
         if module.params["remove_unlisted"]:
             remove_unlisted(host, {interface["name"] for interface in interfaces}, module.params["remove_all"])
     except (wireguard.WireGuardError, CommandError) as error:

@@ -10,7 +10,7 @@ short_description: WireGuard identities, made on the host
 version_added: 0.1.0
 description:
   - Makes a private key for each interface that has none and returns the public keys. A private key never leaves the host.
-  - A key that stands in a C(wg-quick) file made by hand is kept, so that the host keeps its identity.
+  - A key that stands in a C(wg-quick) file made by hand is kept, or else that of a living interface, so that the host keeps its identity.
 author: xuegao.net maintainers (@xuegao)
 options:
   interfaces:
@@ -22,6 +22,10 @@ options:
     description: Make missing keys. Turn off to read only.
     type: bool
     default: true
+  adopt:
+    description: Take over the keys of interfaces that somebody else has made. Without it they refuse O(create), and nothing is changed.
+    type: bool
+    default: false
   rotate:
     description: Make new keys for all of them. The living interfaces keep the former ones until role P(xuegao.net.wireguard#role) has run.
     type: bool
@@ -46,10 +50,14 @@ public_keys:
 """
 
 import os
+import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import wireguard
+from ansible_collections.xuegao.net.plugins.module_utils import owners, wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record
+from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
 
@@ -59,11 +67,20 @@ def store(change: HostChange, name: str, key: str) -> None:
     change.write(wireguard.key_path(name), key + "\n", 0o600)
 
 
+def living_key(module: AnsibleModule, wg: str | None, name: str) -> str | None:
+    """Private key of a living interface that has no file; None when there is none."""
+    if wg is None or not interface_exists(name):
+        return None
+    key = module.run_command([wg, "show", name, "private-key"])[1].strip()
+    return key if re.match(wireguard.KEY_PATTERN, key) else None
+
+
 def main() -> None:
-    module = AnsibleModule(
+    module = host_module(
         argument_spec={
             "interfaces": {"type": "list", "elements": "str", "required": True},
             "create": {"type": "bool", "default": True},
+            "adopt": {"type": "bool", "default": False},
             "rotate": {"type": "bool", "default": False},
             **WAY_BACK,
         },
@@ -72,10 +89,12 @@ def main() -> None:
     wg = module.get_bin_path("wg")
     if wg is None and not module.check_mode and module.params["create"]:
         module.fail_json(msg="wg is not installed, so no key was made. Remedy: install the package wireguard-tools.")
+    if module.params["create"]:
+        owners.refuse(module, module.params["interfaces"], Record("wireguard", module.warn).objects)
     public_keys, made, change = {}, [], HostChange(module)
     for name in module.params["interfaces"]:
         try:
-            private = wireguard.private_key(name)
+            private = wireguard.private_key(name) or living_key(module, wg, name)
         except wireguard.WireGuardError as error:
             module.fail_json(msg=str(error))
         # One that was emptied comes back from the file that wg-quick reads.

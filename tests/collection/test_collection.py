@@ -79,7 +79,7 @@ def test_tarball_holds_what_users_need_and_nothing_else(tarball: Path) -> None:
     assert not tops & {".venv", "build", ".collections", ".git", ".ci"}
 
 
-@pytest.mark.parametrize("playbook", ["site", "on_prem", "cloud", "verify", "plan", "assign_ids", "reboot"])
+@pytest.mark.parametrize("playbook", ["site", "on_prem", "cloud", "verify", "plan", "adopt", "assign_ids", "reboot"])
 def test_playbooks_resolve_by_name_when_installed(installed: Path, playbook: str) -> None:
     run(
         "ansible-playbook",

@@ -19,10 +19,17 @@ import yaml
 GOLDEN = Path(__file__).parent
 sys.path.insert(0, str(GOLDEN.parents[1] / ".collections"))
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+from ansible.errors import AnsibleError
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import Layer, Resolver, read_layers
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import Catalog, with_overrides
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import plan_files
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, variable_problems
 
 SHARED = GOLDEN / "shared"
+SPECS = load_role_specs(GOLDEN.parents[1] / "roles")
 INDEX = "shared.yml"
 HEADING = "# Written by tests/update_expected.py. Files whose text stands in ../shared: path below expected, and name there.\n"
 # The networks whose VyOS commands are expected files. Together they reach every step between two lines of render/peers/vyos.py that any of the
@@ -36,12 +43,28 @@ def networks() -> list[Path]:
     return sorted(path.parent for path in GOLDEN.glob("*/intent.yml"))
 
 
+def plan_of(network: Path) -> Plan:
+    """Return the plan of a network, with the overrides of its hosts where it has a file of them."""
+    plan = make_plan(yaml.safe_load((network / "intent.yml").read_text(encoding="utf-8")))
+    path = network / "overrides.yml"
+    layers: dict[str, list[Layer]] = {}
+    resolver = Resolver(lambda value: value, lambda value: False, Failures(AnsibleError, AnsibleError))
+    for host, variables in (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}).items():
+        layers[host], problems = read_layers(variables, (), SPECS.options, resolver)
+        if problems:
+            raise ValueError(sentences(problems))
+    catalog = Catalog(SPECS.options, SPECS.defaults, lambda host, variables: variable_problems(variables, SPECS), lambda *_asked: False)
+    done = with_overrides(plan, layers, catalog)
+    if done.mistakes or done.remarks:
+        raise ValueError([*done.mistakes, *done.remarks])
+    return done.plan
+
+
 def files_of(network: Path) -> dict[str, str]:
     """Return every file the plan of a network consists of, by relative path; VyOS commands for the networks of VYOS only."""
-    intent = yaml.safe_load((network / "intent.yml").read_text(encoding="utf-8"))
     keys = network / "public_keys.yml"
     known = yaml.safe_load(keys.read_text(encoding="utf-8")) if keys.is_file() else None
-    files = plan_files(make_plan(intent), known)
+    files = plan_files(plan_of(network), known)
     return {path: text for path, text in files if network.name in VYOS or path.rpartition("/")[2] != VYOS_FILE}
 
 

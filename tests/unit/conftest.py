@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -35,6 +35,9 @@ PROGRAMS = {
     "service",
     "docker",
 }
+ANSIBLE = {"ansible", "ansible-playbook", "ansible-inventory"}
+# Whether the test that runs is one of those that `make unit` leaves out.
+_may_start_ansible = False
 PLACES = ("/etc/", "/run/xgn", "/var/lib/xgn")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -44,6 +47,8 @@ def _leave_this_machine_alone(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "subprocess.Popen":
         command = arguments[1] if not isinstance(arguments[1], str | bytes) else [arguments[1]]
         name, path = os.fsdecode(command[0]), (arguments[3] or os.environ).get("PATH")
+        if PurePath(name).name in ANSIBLE and not _may_start_ansible:
+            raise RuntimeError(f"this test starts Ansible, which takes seconds: mark it starts_ansible ({command})")
         if PurePath(name).name in PROGRAMS and (shutil.which(name, path=path) or "").startswith(("/usr/", "/bin/", "/sbin/")):
             raise RuntimeError(f"a unit test runs a program of this machine: {command}")
     elif event in ("os.mkdir", "os.remove", "os.rename", "open"):
@@ -53,6 +58,21 @@ def _leave_this_machine_alone(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_leave_this_machine_alone)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line(
+        "markers", "starts_ansible: it starts one of Ansible's programs, which takes seconds; `make unit` leaves it out"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a marked test, and the fixtures that are made for it, start Ansible."""
+    global _may_start_ansible  # an audit hook knows no test
+    _may_start_ansible = item.get_closest_marker("starts_ansible") is not None
+    return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,8 @@
 """A branch that Ansible does not manage, behind a NAT that forgets UDP after 10 s: rows S35 and S15.
 
-A machine's root namespace is the NAT; the branch is network namespace `branch` in it, with WireGuard and BIRD, configured by nothing but the files the
-plan printed for its owner, who puts in his key and the password. The plan has to know the other side's keys by then.
+A machine's root namespace is the NAT, as it is for somebody's virtual machines: behind a bridge that no plan knows. The branch is network namespace
+`branch` in it, with WireGuard and BIRD, configured by nothing but the files the plan printed for its owner, who puts in his key and the password. The plan
+has to know the other side's keys by then.
 """
 
 from __future__ import annotations
@@ -44,12 +45,15 @@ HOUSE = """
 set -eu
 pkill -F /run/branch/bird.pid 2>/dev/null || true
 ip netns delete branch 2>/dev/null || true
+ip link delete branch0 2>/dev/null || true
 nft delete table ip branch_nat 2>/dev/null || true
 mkdir -p /run/branch
 ip netns add branch
-ip link add branch0 type veth peer name uplink0 netns branch
+ip link add branch0 type bridge
+ip link add branch1 master branch0 type veth peer name uplink0 netns branch
 ip address add 10.200.0.1/30 dev branch0
 ip link set branch0 up
+ip link set branch1 up
 ip -n branch link set lo up
 ip -n branch link set uplink0 up
 ip -n branch address add 10.200.0.2/30 dev uplink0

@@ -151,13 +151,19 @@ class Pair:
             return list(pool.map(lambda host: self.shell(host, command), HOSTS))
 
     def established_at(self, host: str) -> int:
-        """Since when the host's BGP session is up, in seconds since 1970; it changes when the session is reset."""
+        """Since when the host's BGP session is up, in seconds since 1970; it changes when the session is reset.
+
+        A machine that has just started answers ssh before its bgpd does, and its bgpd before it has read its configuration.
+        """
         deadline = time.monotonic() + SESSION_SECONDS
         while True:
-            (session,) = json.loads(self.shell(host, "vtysh -c 'show bgp vrf CORE neighbors json'")).values()
-            if session.get("bgpState") == "Established":
-                return int(session["bgpTimerUpEstablishedEpoch"])
-            assert time.monotonic() < deadline, f"{host}: {session.get('bgpState')} after {SESSION_SECONDS} s"
+            asked = self.attempt(host, "vtysh -c 'show bgp vrf CORE neighbors json'")
+            sessions = json.loads(asked.stdout).values() if asked.returncode == 0 else ()
+            assert len(sessions) <= 1, asked.stdout
+            for session in sessions:
+                if session.get("bgpState") == "Established":
+                    return int(session["bgpTimerUpEstablishedEpoch"])
+            assert time.monotonic() < deadline, f"{host}: no session is established after {SESSION_SECONDS} s: {asked.stdout}{asked.stderr}"
             time.sleep(POLL_SECONDS)
 
     def state(self) -> str:

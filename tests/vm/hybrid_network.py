@@ -39,6 +39,12 @@ UNFINISHED = (
     "systemctl is-system-running; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1; "
     "systemctl list-jobs --plain --no-legend | sed 's/^ *[0-9]* *//; s/  */ /g'; cut -d' ' -f1 /proc/uptime"
 )
+# Sources of SSH come into a set of the filter and go from it: of sets only whom it trusts is shown, and that in order, as nft(8) has none.
+# Tables stand in the order of their names: one that was loaded again comes last.
+RULESET = (
+    "nft list tables | sort | while read -r _table family name; do nft --stateless --terse list table $family $name; done; "
+    'nft list set inet xgn trusted 2>/dev/null | grep -o \'"[^"]*"\' | sort'
+)
 CLOCK_SAMPLES = 10
 # Of the packets sent last some may still be on their way.
 IN_FLIGHT = 10

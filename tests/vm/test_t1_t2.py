@@ -12,8 +12,8 @@ from conftest import HOSTS, INVENTORY, Pair
 from controller import LOGS, ROOT
 
 BGP_PASSWORD = "T1-and-T2-test"
-# Remote module calls of an unchanged host over preflight, sysctl, wireguard, vrf and frr, the one that gives it back among them.
-CALL_BUDGET = 11
+# Remote module calls of an unchanged host over preflight, firewall, sysctl, wireguard, vrf and frr, the one that gives it back among them.
+CALL_BUDGET = 13
 LINK = ["10.1.1.1/30", "10.1.1.2/30"]
 NEXT_HOPS = 'vtysh -c "show bgp vrf CORE nexthop"'
 

@@ -1,6 +1,6 @@
 """Scan an address: which TCP ports answer at all, by a connection or a refusal, and which UDP ports refuse. A filter that drops is silent.
 
-Usage: scan.py ADDRESS TCP-PORTS UDP-PORTS, ports as 1-1024,1194. Prints JSON. A UDP port that answers must have no listener, so that it refuses.
+Usage: scan.py ADDRESS TCP-PORTS UDP-PORTS, ports as 1-1024,1194; a link-local address with %INTERFACE. Prints JSON. A UDP port that answers must have no listener, so that it refuses.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ def numbers(text: str) -> list[int]:
 def answering(address: str, ports: list[int], kind: socket.SocketKind) -> list[int]:
     """Return the ports that answered."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    host, _port, *scope = socket.getaddrinfo(address, 1, family, kind)[0][4]
     found = []
     selector = selectors.DefaultSelector()
     for port in ports:
         probe = socket.socket(family, kind)
         probe.setblocking(False)
-        if probe.connect_ex((address, port)) == errno.ECONNREFUSED:
+        if probe.connect_ex((host, port, *scope)) == errno.ECONNREFUSED:
             found.append(port)
             continue
         if kind == socket.SOCK_DGRAM:

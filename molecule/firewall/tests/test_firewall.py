@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ ADDRESS = {"firewall-debian12": "192.0.2.12", "firewall-debian13": "192.0.2.13"}
 OTHER = {"firewall-debian12": "firewall-debian13", "firewall-debian13": "firewall-debian12"}
 TCP, UDP = "1-2000,8080", "51820,51821,40000"
 # What is planned; nothing listens on the UDP ports, so that they refuse.
-OPEN = {"tcp": [22, 1194], "udp": [51820]}
+OPEN = {"tcp": [22, 1194, 1200], "udp": [51820]}
+# What is open to everybody, in IPv6, too.
+TO_ALL = {"tcp": [1194], "udp": []}
 MSS = {4: 1300, 6: 1280}
 JOB_SECONDS = 15
 TIMESTAMPS = 12  # Linux takes the timestamp option off what it puts into a segment
@@ -44,7 +47,7 @@ def test_file_and_unit(host: Any) -> None:
     assert unit.is_enabled
     assert unit.is_running
     before = host.check_output("systemctl show --property=Before --value xgn-firewall.service").split()
-    assert "network-pre.target" in before
+    assert {"network-pre.target", "sysinit.target"} <= set(before)
     verified = host.run("systemd-analyze verify --man=no xgn-firewall.service")
     assert (verified.rc, verified.stderr) == (0, "")
 
@@ -74,8 +77,72 @@ def test_scan_of_the_public_interface(host: Any) -> None:
         host.check_output("systemctl stop listener.service")
 
 
+def test_scan_in_ipv6(host: Any) -> None:
+    """What is open by an IPv4 prefix is closed in IPv6, and the rest is as in IPv4."""
+    address = json.loads(host.check_output("ip -json -6 address show dev eth0 scope link"))[0]["addr_info"][0]["local"]
+    assert json.loads(peer_of(host).check_output("python3 /root/scan.py %s %s %s", f"{address}%eth0", TCP, UDP)) == TO_ALL
+
+
+def test_a_renamed_interface_is_public(host: Any) -> None:
+    """What no list names is closed, whoever it was before."""
+    host.check_output("python3 /root/mss.py")
+    host.check_output("ip link set tun9 down && ip link set tun9 name new9 && ip link set new9 up")
+    try:
+        assert json.loads(host.check_output("ip netns exec far python3 /root/scan.py 10.9.2.1 %s %s", TCP, UDP)) == TO_ALL
+        # Nothing is forwarded to it or from it, either.
+        for space, address in (("lan", "10.9.2.2"), ("far", "10.9.1.2")):
+            assert json.loads(host.check_output(f"ip netns exec {space} python3 /root/scan.py {address} 1-100 53")) == {
+                "tcp": [],
+                "udp": [],
+            }
+    finally:
+        host.check_output("ip link delete new9")
+
+
+def test_only_what_is_planned_is_forwarded(host: Any) -> None:
+    """A stranger who routes by this host gets nowhere, but to a port that somebody forwards; bridges of others are theirs."""
+    host.check_output("python3 /root/mss.py")
+    peer, own = peer_of(host), ADDRESS[name_of(host)]
+    peer.check_output(f"ip route replace 10.9.2.0/24 via {own}")
+    host.check_output(
+        "nft -f - <<'END'\ntable ip published {\nchain pre {\ntype nat hook prerouting priority dstnat;\n"
+        'iifname "eth0" tcp dport 8443 dnat to 10.9.2.2:8443\n}\n}\nEND'
+    )
+    try:
+        assert json.loads(peer.check_output("python3 /root/scan.py 10.9.2.2 1-100,8443 53")) == {"tcp": [], "udp": []}
+        assert json.loads(peer.check_output(f"python3 /root/scan.py {own} 8442-8444 53")) == {"tcp": [8443], "udp": []}
+        found = json.loads(host.check_output("ip netns exec lan python3 /root/scan.py 10.9.2.2 1-100 53"))
+        assert found == {"tcp": [*range(1, 101)], "udp": [53]}
+        # A bridge as Docker makes it, with a container behind it.
+        host.check_output(
+            "ip netns add box && ip link add box0 type bridge && ip link add box1 master box0 type veth peer name eth0 netns box && "
+            "ip address add 10.9.3.1/24 dev box0 && ip link set box0 up && ip link set box1 up && ip -n box link set eth0 up && "
+            "ip -n box address add 10.9.3.2/24 dev eth0 && ip -n box route add default via 10.9.3.1"
+        )
+        peer.check_output(f"ip route replace 10.9.3.0/24 via {own}")
+        target = ADDRESS[OTHER[name_of(host)]]
+        assert json.loads(host.check_output(f"ip netns exec box python3 /root/scan.py {target} 1194 53"))["tcp"] == [1194]
+        assert json.loads(host.check_output("ip netns exec box python3 /root/scan.py 10.9.2.2 1-100 53")) == {"tcp": [], "udp": []}
+    finally:
+        host.run("nft delete table ip published; ip link delete box0; ip netns delete box")
+        peer.run("ip route delete 10.9.2.0/24; ip route delete 10.9.3.0/24")
+
+
+def test_own_rules_stand_in_chains_of_their_own(host: Any) -> None:
+    """As the kernel lists them, in their order; what no public interface accepts goes through one before it is dropped."""
+    forward = host.check_output("nft -s list chain inet xgn own_forward")
+    assert "jump own_forward" in host.check_output("nft -s list chain inet xgn forward")
+    assert forward.index("ct mark set 0x00000064") < forward.index("tcp dport { 1998, 1999 } reject with tcp reset")
+    public = host.check_output("nft -s list chain inet xgn public")
+    assert public.index("tcp dport 22 accept") < public.index("jump own_public") < public.rindex("counter drop")
+    peer = ADDRESS[OTHER[name_of(host)]]
+    assert f'ip saddr {peer} tcp dport 1200 accept comment "for the peer; alone"' in host.check_output(
+        "nft -s list chain inet xgn own_public"
+    )
+
+
 def test_inside_of_a_tunnel_is_open(host: Any) -> None:
-    """What is no public interface is not filtered: every port answers there."""
+    """What a trusted interface brings is not filtered: every port answers there."""
     host.check_output("python3 /root/mss.py")
     found = host.check_output("ip netns exec far python3 /root/scan.py 10.9.2.1 %s %s", TCP, UDP)
     assert [len(json.loads(found)[kind]) for kind in ("tcp", "udp")] == [2001, 3]
@@ -120,6 +187,51 @@ def test_mss_of_own_connections(connections: dict[str, Any], version: int) -> No
     router = ("10.9.2.1", "fd09:2::1")
     told = {item["mss"] for item in connections["far"]["seen"] if item["from"] in router and (":" in item["from"]) == (version == 6)}
     assert told == {MSS[version]}
+
+
+# Where a packet comes from in the test, its source and target by family, and whether it arrives.
+SOURCES = {
+    "lan, its own": ("lan", ("10.9.1.2", "10.9.1.1"), ("fd09:1::2", "fd09:1::1"), True),
+    "lan, another one of it": ("lan", ("10.9.1.77", "10.9.2.1"), ("fd09:1::77", "fd09:2::1"), True),
+    "lan, of the tunnel": ("lan", ("10.9.2.77", "10.9.1.1"), ("fd09:2::77", "fd09:1::1"), False),
+    "lan, of anywhere": ("lan", ("198.51.100.7", "10.9.1.1"), ("2001:db8:51::7", "fd09:1::1"), False),
+    "tunnel, its own": ("far", ("10.9.2.2", "10.9.2.1"), ("fd09:2::2", "fd09:2::1"), True),
+    # One way through the tunnel, the other one through the LAN.
+    "tunnel, of the LAN": ("far", ("10.9.1.77", "10.9.2.1"), ("fd09:1::77", "fd09:2::1"), True),
+    "tunnel, the router's own": ("far", ("10.9.1.1", "10.9.2.1"), ("fd09:1::1", "fd09:2::1"), False),
+}
+SEND = (
+    "import socket, sys; one = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM); "
+    "one.bind((sys.argv[1], 0)); one.sendto(b'?', (sys.argv[2], 7777))"
+)
+
+
+@pytest.mark.usefixtures("connections")
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("case", SOURCES)
+def test_a_source_that_cannot_come_in_there_is_dropped(host: Any, case: str, version: int) -> None:
+    """On a LAN what is routed elsewhere, on a tunnel what is routed nowhere or the router's own; in both families."""
+    space, ipv4, ipv6, arrives = SOURCES[case]
+    source, target = ipv4 if version == 4 else ipv6
+    spare = f"{source}/{32 if version == 4 else 128} dev lo"
+    host.check_output(f"ip -n {space} address add {spare}{'' if version == 4 else ' nodad'}")
+    host.check_output(
+        "nft -f - <<'END'\ntable inet seen {\nchain input {\ntype filter hook input priority -400;\nudp dport 7777 counter\n}\n}\nEND"
+    )
+    try:
+        dropped = drops(host)
+        host.check_output(f'ip netns exec {space} python3 -c "{SEND}" {source} {target}')
+        # Neighbor discovery comes before the first packet.
+        seen = "udp dport 7777 counter packets 1 "
+        wait_for(lambda: seen in host.check_output("nft list table inet seen") if arrives else drops(host) > dropped, seconds=JOB_SECONDS)
+        assert (seen in host.check_output("nft list table inet seen")) == arrives
+    finally:
+        host.check_output(f"nft delete table inet seen; ip -n {space} address delete {spare}")
+
+
+def drops(host: Any) -> int:
+    """Return how many packets were dropped for their source."""
+    return sum(int(number) for number in re.findall(r"missing counter packets (\d+)", host.check_output("nft list chain inet xgn sources")))
 
 
 def test_rules_of_others(host: Any) -> None:

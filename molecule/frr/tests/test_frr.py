@@ -9,7 +9,7 @@ import pytest
 from host_state import vtysh, wait_for
 
 UNITS = ["frr.service"]
-SECRETS = ("xgnSecretBgpPassword", "xgnSecretOspf")
+SECRETS = ("xgnSecretBgpPassword", "xgnSecretOspf", "xgnSecretIsis")
 # A session that was reset waits for its connect timer, 120 s at most, before it initiates the next.
 SESSION_LIMIT_S = 150
 FILES = {
@@ -115,6 +115,26 @@ def test_nothing_left_to_apply(host: Any) -> None:
     assert test.stdout == ""
 
 
+def test_own_lines_run_in_their_sections(host: Any, own: int, peer: int) -> None:
+    """Each stands once in the running configuration, where it was written, whatever else its section has."""
+    found: list[str] = []
+    around: list[str] = []
+    for line in host.check_output("vtysh -c 'show running-config'").splitlines():
+        del around[len(line) - len(line.lstrip()) :]
+        around.append(line.strip())
+        found.append(" / ".join(around))
+    bgp = f"router bgp {65000 + own}"
+    for line in (
+        "bgp as-path access-list PRIVATE seq 5 permit _6451[2-9]_",
+        f"{bgp} / bgp bestpath as-path multipath-relax",
+        f"{bgp} / address-family ipv4 unicast / neighbor 198.51.100.{peer} soft-reconfiguration inbound",
+        "interface eth0 / ip ospf priority 5",
+        f"router isis LAN / net 49.0001.0000.0000.00{own}.00",
+        f"router isis LAN / area-password md5 {SECRETS[2]}",
+    ):
+        assert found.count(line) == 1, line
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_file(host: Any, path: str) -> None:
     """The files have the owner and the mode they need."""
@@ -145,7 +165,7 @@ def test_watchfrr_finds_every_daemon_up(host: Any) -> None:
 def test_only_needed_daemons_run(host: Any) -> None:
     """Daemons that the configuration does not speak of do not run."""
     running = set(host.check_output("vtysh -c 'show daemons'").split())
-    needed = {"zebra", "staticd", "bgpd", "ospfd", "ospf6d", "bfdd", "watchfrr"}
+    needed = {"zebra", "staticd", "bgpd", "ospfd", "ospf6d", "bfdd", "isisd", "watchfrr"}
     assert needed <= running <= {*needed, "mgmtd"}
 
 

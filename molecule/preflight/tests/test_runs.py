@@ -17,6 +17,8 @@ import testinfra
 HERE = Path(__file__).parent.parent
 HOSTS = ("preflight-debian12", "preflight-debian13")
 LOCK = "/run/xgn/lock"
+# While it is there, a run with work=first does not come to its end.
+HOLD = "/run/first.hold"
 WAIT_SECONDS = 60
 INVENTORY = os.environ["MOLECULE_INVENTORY_FILE"]
 RECORDS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "applied")
@@ -105,11 +107,15 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def first(hosts: list[Any]) -> Iterator[subprocess.Popen[str]]:
-    """A run that works on the first host alone, and will for a while."""
-    arguments = ("--limit", HOSTS[0], "-e", "work=first", "-e", "work_seconds=40")
+    """A run that works on the first host alone, and will as long as it is held there."""
+    hosts[0].check_output(f"touch {HOLD}")
+    arguments = ("--limit", HOSTS[0], "-e", "work=first")
     with subprocess.Popen(command(*arguments), env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        until(lambda: worked(hosts, "first")[0])
-        yield process
+        try:
+            until(lambda: worked(hosts, "first")[0])
+            yield process
+        finally:
+            hosts[0].run(f"rm -f {HOLD}")
 
 
 def test_the_second_operator_is_told_before_any_host_is_touched(hosts: list[Any], first: subprocess.Popen[str]) -> None:
@@ -124,6 +130,7 @@ def test_the_second_operator_is_told_before_any_host_is_touched(hosts: list[Any]
     tried = run("-e", "work=second", "--check")
     assert tried.returncode == 0 and "Without --check this run would stop here." in said(tried)
     assert notes(hosts) == [before[0], None]
+    hosts[0].check_output(f"rm {HOLD}")
     output, _errors = first.communicate(timeout=WAIT_SECONDS)
     assert first.returncode == 0, output
     assert notes(hosts) == [None, None]

@@ -8,6 +8,7 @@ import pytest
 
 PATH = "/etc/sysctl.d/90-xgn.conf"
 EXPECTED = {
+    "net.ipv4.conf.all.rp_filter": "2",
     "net.ipv4.fib_multipath_hash_policy": "1",
     "net.ipv4.ip_forward": "1",
     "net.ipv4.tcp_congestion_control": "bbr",

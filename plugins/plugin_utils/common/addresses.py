@@ -100,6 +100,23 @@ class Address(NamedTuple):
         return f"{address_text(self.version, self.value)}/{self.length}"
 
 
+# RFC 1918, RFC 3927, RFC 4193, RFC 4291 (2.5.6). What carriers share among their customers (RFC 6598) is not among them.
+_PRIVATE = (
+    Prefix(4, 0x0A000000, 8),
+    Prefix(4, 0xAC100000, 12),
+    Prefix(4, 0xC0A80000, 16),
+    Prefix(4, 0xA9FE0000, 16),
+    Prefix(6, 0xFC << 120, 7),
+    Prefix(6, 0xFE80 << 112, 10),
+)
+
+
+def is_private(address: Address) -> bool:
+    """Tell whether an address is of a network that is nobody else's: packets to it do not travel over the Internet."""
+    alone = Prefix(address.version, address.value, BITS[address.version])
+    return any(prefix.holds(alone) for prefix in _PRIVATE)
+
+
 def address_text(version: int, value: int) -> str:
     """Return an integer as an address: dotted decimal, or as inet_ntop(3) prints it, which FRR and iproute2 use too (RFC 5952)."""
     if version == 4:

@@ -142,6 +142,18 @@ class FailoverTestVariables(TypedDict):
     failover_test_wire: NotRequired[FailoverTestWire]
 
 
+FirewallForward = TypedDict(
+    "FirewallForward",
+    {
+        "vrf": NotRequired[str],
+        "interface": NotRequired[str],
+        "from": NotRequired[list[str]],
+        "to": list[str],
+    },
+)
+"""One of firewall_forward."""
+
+
 FirewallOpenPort = TypedDict(
     "FirewallOpenPort",
     {
@@ -160,16 +172,29 @@ class FirewallTcpMss(TypedDict):
     ipv6: NotRequired[int]
 
 
+class FirewallOwnChain(TypedDict):
+    """One of firewall_own_chains."""
+
+    chain: str
+    rules: list[str]
+
+
 class FirewallVariables(TypedDict):
-    """Role firewall: Packet filter of the public interfaces, and the TCP MSS on the tunnels."""
+    """Role firewall: Packet filter of what is not trusted, and the TCP MSS on the tunnels."""
 
     firewall_state: NotRequired[str]
-    firewall_public_interfaces: NotRequired[list[str]]
+    firewall_trusted_interfaces: NotRequired[list[str]]
+    firewall_forward: NotRequired[list[FirewallForward]]
     firewall_ssh_from: NotRequired[list[str]]
     firewall_ssh_port: NotRequired[int]
     firewall_open_ports: NotRequired[list[FirewallOpenPort]]
+    firewall_strict_interfaces: NotRequired[list[str]]
+    firewall_loose_interfaces: NotRequired[list[str]]
+    firewall_loose_vrfs: NotRequired[list[str]]
     firewall_tcp_mss: NotRequired[FirewallTcpMss]
     firewall_tcp_mss_interfaces: NotRequired[list[str]]
+    firewall_own_chains: NotRequired[list[FirewallOwnChain]]
+    firewall_close: NotRequired[bool]
     firewall_way_back_seconds: NotRequired[int]
     firewall_remove_all: NotRequired[bool]
 
@@ -256,6 +281,7 @@ class FrrBgpNeighborFamily(TypedDict):
     next_hop_self: NotRequired[bool]
     route_reflector_client: NotRequired[bool]
     maximum_prefix: NotRequired[int]
+    maximum_prefix_restart: NotRequired[int]
 
 
 class FrrBgpNeighbor(TypedDict):
@@ -352,6 +378,13 @@ class FrrOspf6(TypedDict):
     install_route_map: NotRequired[str]
 
 
+class FrrLine(TypedDict):
+    """One of frr_lines."""
+
+    section: NotRequired[list[str]]
+    lines: list[str]
+
+
 class FrrVariables(TypedDict):
     """Role frr: FRRouting - daemons, unit and the whole frr.conf."""
 
@@ -366,6 +399,10 @@ class FrrVariables(TypedDict):
     frr_bgp: NotRequired[list[FrrBgp]]
     frr_ospf: NotRequired[list[FrrOspf]]
     frr_ospf6: NotRequired[list[FrrOspf6]]
+    frr_lines: NotRequired[list[FrrLine]]
+    frr_secrets: NotRequired[dict[str, Any]]
+    frr_daemons: NotRequired[list[str]]
+    frr_adopt: NotRequired[bool]
     frr_hostname: NotRequired[str]
     frr_forwarding: NotRequired[bool]
     frr_log_level: NotRequired[str]
@@ -525,6 +562,7 @@ class OpenvpnVariables(TypedDict):
     openvpn_key_registry: NotRequired[str]
     openvpn_remove_unlisted: NotRequired[bool]
     openvpn_remove_all: NotRequired[bool]
+    openvpn_drain_seconds: NotRequired[int]
 
 
 class PreflightNodeLink(TypedDict):
@@ -561,6 +599,8 @@ class SysctlVariables(TypedDict):
     sysctl_ip_forward: NotRequired[bool]
     sysctl_tcp_l3mdev_accept: NotRequired[int]
     sysctl_udp_l3mdev_accept: NotRequired[int]
+    sysctl_rp_filter: NotRequired[int]
+    sysctl_hears_routers: NotRequired[list[str]]
     sysctl_multipath_hash_policy: NotRequired[int]
     sysctl_default_qdisc: NotRequired[str]
     sysctl_tcp_congestion_control: NotRequired[str]
@@ -594,6 +634,7 @@ class VerifyVariables(TypedDict):
     verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]
+    verify_overrides: NotRequired[list[str]]
     verify_handshake_max_age: NotRequired[int]
     verify_wait: NotRequired[int]
     verify_frr_config: NotRequired[bool]
@@ -605,6 +646,7 @@ class VrfVrf(TypedDict):
 
     name: str
     table: int
+    fwmark: NotRequired[int]
 
 
 class VrfInterface(TypedDict):
@@ -618,6 +660,8 @@ class VrfInterface(TypedDict):
     bridge: NotRequired[str]
     mtu: NotRequired[int]
     mac: NotRequired[str]
+    hears_routers: NotRequired[bool]
+    asks_dhcp: NotRequired[bool]
     unit: NotRequired[str]
     dynamic: NotRequired[bool]
 
@@ -628,6 +672,7 @@ class VrfDefaultRoute(TypedDict):
     gateway: str
     interface: str
     vrf: NotRequired[str]
+    onlink: NotRequired[bool]
 
 
 class VrfVariables(TypedDict):
@@ -689,7 +734,9 @@ class WireguardVariables(TypedDict):
     wireguard_remove_unlisted: NotRequired[bool]
     wireguard_install_method: NotRequired[str]
     wireguard_artifact: NotRequired[str]
+    wireguard_adopt: NotRequired[bool]
     wireguard_remove_all: NotRequired[bool]
+    wireguard_drain_seconds: NotRequired[int]
 
 
 class HostVariables(

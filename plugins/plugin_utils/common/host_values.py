@@ -66,12 +66,16 @@ class HostValues:
         """
         return simple(self._template(value))
 
+    def referred(self, template: str) -> Any:
+        """Return what a template of the plan refers to, as `resolved` does, with the same errors."""
+        return self.resolved(trust_as_template(template))
+
     def default(self, value: Any) -> Any:
         """Return what a role's default is on this host, written as in its ``defaults/main.yml``; `UNKNOWN` where it cannot be resolved here."""
         if not (isinstance(value, str) and "{{" in value):
             return simple(value)
         try:
-            return self.resolved(trust_as_template(value))
+            return self.referred(value)
         except AnsibleError:
             return UNKNOWN
 

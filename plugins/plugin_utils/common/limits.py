@@ -300,11 +300,16 @@ class NameForm(NamedTuple):
 
 # The kernel takes more (dev_valid_name(): no slash, colon or white space, 15 bytes). These are the names that need no quotes and no escapes in any
 # file or command that has them: wg-quick(8) takes no others, and iproute2 prints name@parent.
-INTERFACE_NAMES = NameForm("interface", "[A-Za-z0-9_=+.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ = + . -")
+# None begins with a hyphen: programs would take it for an option.
+INTERFACE_NAMES = NameForm("interface", "(?!-)[A-Za-z0-9_=+.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ = + . -, the first no -")
 # A unit's instance is part of its name, which has neither = nor + (VALID_CHARS of systemd): systemd-escape would write it as another name.
-UNIT_NAMES = NameForm("interface", "[A-Za-z0-9_.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ . -, since its systemd unit has that name")
+UNIT_NAMES = NameForm(
+    "interface", "(?!-)[A-Za-z0-9_.-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ . -, the first no -, since its systemd unit has that name"
+)
 SECTION_NAMES = NameForm(
-    "interface", "[A-Za-z0-9_-]{1,15}", "must be 1 to 15 of A-Z a-z 0-9 _ -, since sections of swanctl.conf have that name"
+    "interface",
+    "(?!-)[A-Za-z0-9_-]{1,15}",
+    "must be 1 to 15 of A-Z a-z 0-9 _ -, the first no -, since sections of swanctl.conf have that name",
 )
 # A VRF is an interface, and beside it a word of FRR, of iproute2, where digits alone are a table, and of units.
 VRF_NAMES = NameForm("VRF", "[A-Za-z][A-Za-z0-9_.-]{0,14}", "must be 1 to 15 of A-Z a-z 0-9 _ . - and begin with a letter")
@@ -323,6 +328,17 @@ def name_problems(path: Place, name: str, form: NameForm = INTERFACE_NAMES, *, e
         yield Problem(path, form.text, show(name), f"it has {len(name)} characters" if len(name) > NAME_LENGTH else "")
     elif name in RESERVED_NAMES and not (existing and name == LOOPBACK_DEVICE):
         yield Problem(path, "is a reserved name", show(name), f"choose another name for the {form.noun}")
+
+
+def registered_problems(path: Place, host: str) -> Iterator[Problem]:
+    """Report a name under which the registries of public keys can have no file.
+
+    Parameters:
+        path: where it stands.
+        host: as written.
+    """
+    if not host or host.strip() != host or host.startswith(".") or "/" in host or not host.isprintable():
+        yield Problem(path, "is no name of a host that a file can have", show(host))
 
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")

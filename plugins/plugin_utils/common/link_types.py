@@ -8,8 +8,8 @@ neither the bytes of its headers nor its open ports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
@@ -19,7 +19,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     UNIT_NAMES,
     VXLAN_PORT,
     NameForm,
+    fingerprint_problems,
+    wireguard_key_problems,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 
 
 class LinkTypeError(ValueError):
@@ -85,13 +88,17 @@ class LinkType:
         preshared_key_required: both ends need a key in common.
         port_settings: variable of the intent whose ``port_base`` numbers the ports.
         ports: how a node is addressed by its peer.
+        public_key: what is wrong with what the registry on the controller keeps of an end, by which the other end knows it; none where nothing is kept.
         needs_both: either end sends first, so that each must have an address the other one reaches.
+        known_by_address: its peers know an end by the address that it has itself, unless they reach it by a name.
         told_apart_by: option of the link by which the ends tell several between the same outer addresses apart; empty where something else does.
+        clear: whoever is on the way can read what it carries, and send something into it.
         probed: nothing of its own tells whether the peer is there, so that `verify` sends packets of the planned size over each of them.
         role, variable: role that makes the interface, and its list of them.
         made_as: option of module ``interface_layer``, and key of ``/etc/xgn/interface.json``, under which role ``vrf`` makes it from that list;
             empty where the interface comes otherwise.
         main_socket: its UDP socket is in the default VRF, whatever VRF its uplink is in.
+        default_vrf_only: the program beneath it sends and receives outer packets in the default VRF alone, and knows no mark or device to leave it by.
         unit: systemd unit that makes the interface, with ``{name}`` and ``{side}`` (``server`` or ``client``); empty for none. It starts behind
             network-online.target.
         other_units: units that must run before that one and make no interface.
@@ -104,6 +111,8 @@ class LinkType:
         kernel_since: release of the kernel that brought the module into the tree, where a supported distribution may be older; none for always.
         written_for: what its commands are written for, for the owner of an unmanaged router: ``wg-quick``, ``iproute2``, ``routeros``, ``vyos``. Of the
             others the owner is told in words.
+        fixed: keys of an entry of that list that the other end counts with, beside those that all tunnels have, and the key of the intent that changes each:
+            see `plan/fixed.py`.
         failover: how the test of the failover cuts it; see `plan/variables/failover_test.py`. Empty for a type that cannot be cut.
         width: of its line in a drawing, in points.
         mark: at both ends of that line, an arrow shape of Graphviz; empty for none.
@@ -139,12 +148,16 @@ class LinkType:
     end_keys: tuple[str, ...] = ()
     preshared_key_required: bool = False
     port_settings: str = ""
+    public_key: Callable[[Place, str], Iterator[Problem]] | None = None
     needs_both: bool = False
+    known_by_address: bool = False
     told_apart_by: str = ""
     probed: bool = False
+    clear: bool = False
     made_as: str = ""
     kernel_kind_ipv6: str = ""
     main_socket: bool = False
+    default_vrf_only: bool = False
     unit: str = ""
     other_units: tuple[str, ...] = ()
     later_units: tuple[tuple[str, str], ...] = ()
@@ -153,6 +166,7 @@ class LinkType:
     kernel_module_ipv6: str = ""
     kernel_since: tuple[int, int] | None = None
     written_for: tuple[str, ...] = ()
+    fixed: tuple[tuple[str, str], ...] = ()
 
     @property
     def point_to_point(self) -> bool:
@@ -221,6 +235,13 @@ class LinkType:
 # Whatever makes a tunnel waits for it: addresses and names of peers are not to be had before.
 ONLINE = "network-online.target"
 _NAT_TRAVERSAL = 4500  # RFC 3948
+
+
+def _fingerprint_problems(path: Place, written: str) -> Iterator[Problem]:
+    for problem in fingerprint_problems(path, [written]):
+        yield replace(problem, path=path)
+
+
 _TUNNEL_KEYS, _TUNNEL_END_KEYS = ("family",), ("endpoint", "uplink")
 
 # In the order of the boot, tunnels first. Legends and tables keep it.
@@ -242,16 +263,24 @@ LINK_TYPES: Mapping[str, LinkType] = {
             roams=True,
             usual_mtu=1412,  # What fits into PPPoE (RFC 2516, 7), over IPv6.
             keys=("keepalive", "preshared_key_variable", *_TUNNEL_KEYS),
-            end_keys=("listen_port", "public_key", *_TUNNEL_END_KEYS),
+            end_keys=("listen_port", "public_port", "public_key", *_TUNNEL_END_KEYS),
             port_settings="xgn_wireguard",
             ports=Ports(listener="each"),
             main_socket=True,
             role="wireguard",
             variable="wireguard_interfaces",
             unit="wg-quick@{name}.service",
+            fixed=(
+                ("listen_port", "{end}.listen_port"),
+                ("peers", "{link}"),
+                ("peers.interface", "{ends}[].interface"),
+                ("peers.public_key", "{ends}[].public_key"),
+                ("peers.preshared_key", "{link}.preshared_key_variable"),
+            ),
             kernel_kind="wireguard",
             kernel_module="wireguard",
             kernel_since=(5, 6),  # commit e7096c131e51
+            public_key=wireguard_key_problems,
             written_for=("wg-quick", "routeros", "vyos"),
             failover="living_port",
             width=4.0,
@@ -271,14 +300,25 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layers={"tcp": "openvpn_tcp", "udp": "openvpn_udp"},
             variant="transport",
             keys=("transport", *_TUNNEL_KEYS),
-            end_keys=("listen_port", "fingerprints", *_TUNNEL_END_KEYS),
+            end_keys=("listen_port", "public_port", "fingerprints", *_TUNNEL_END_KEYS),
             port_settings="xgn_openvpn",
             ports=Ports(protocol="tcp", protocol_option="transport", listener="server"),
             role="openvpn",
             variable="openvpn_tunnels",
             unit="openvpn-{side}@{name}.service",
+            fixed=(
+                ("peer", "{ends}"),
+                ("peer_interface", "{ends}[].interface"),
+                ("peer_fingerprints", "{ends}[].fingerprints"),
+                ("role", "{ends}"),
+                ("transport", "{link}.transport"),
+                ("family", "{link}.family"),
+                ("listen_port", "{end}.listen_port"),
+                ("underlay_vrf", "{node}.uplink.vrf"),
+            ),
             kernel_kind="tun",
             kernel_module="tun",
+            public_key=_fingerprint_problems,
             failover="planned_port",
             width=3.0,
             mark="dot",
@@ -301,13 +341,25 @@ LINK_TYPES: Mapping[str, LinkType] = {
             preshared_key_required=True,
             # RFC 4303, RFC 7296 and RFC 3948. Either side may renew keys or look whether the other one is alive.
             ports=Ports(fixed=(("esp", 0), ("udp", 500), ("udp", _NAT_TRAVERSAL)), nat_traversal=_NAT_TRAVERSAL),
+            known_by_address=True,
+            default_vrf_only=True,
             role="l2tp_ipsec",
             variable="l2tp_ipsec_tunnels",
             unit="xl2tpd.service",
-            other_units=("strongswan.service",),
+            other_units=("xgn-l2tp-guard.service", "strongswan.service"),
             # Only the end that initiates has sessions to initiate again.
             later_units=(("lac", "xgn-l2tp-watch.service"),),
             dynamic=True,
+            fixed=(
+                ("peer", "{ends}"),
+                ("role", "{ends}"),
+                ("cipher", "{link}.cipher"),
+                ("ike_version", "{link}.cipher"),
+                ("preshared_key", "{link}.preshared_key_variable"),
+                ("local_address", "{address}"),
+                ("remote_address", "{ends}[].ipv4"),
+                ("ipv6", "xgn_pools.links.ipv6"),
+            ),
             kernel_kind="ppp",
             kernel_module="ppp_generic",
             failover="nat_traversal",
@@ -328,13 +380,21 @@ LINK_TYPES: Mapping[str, LinkType] = {
             layers={"": "vxlan"},
             # Beyond this nothing on a bridge or in a container expects more.
             largest_mtu=ETHERNET_MTU,
-            keys=("vni", "port", *_TUNNEL_KEYS),
+            keys=("vni", "port", "insecure", *_TUNNEL_KEYS),
             end_keys=("mac", *_TUNNEL_END_KEYS),
             ports=Ports(number_option="port", number=VXLAN_PORT),
             needs_both=True,
             role="vxlan",
             variable="vxlan_interfaces",
             made_as="vxlans",
+            fixed=(
+                ("vni", "{link}.vni"),
+                ("local", "{node}.uplink.address"),
+                ("remotes", "{link}"),
+                ("port", "{link}.port"),
+                ("underlay_vrf", "{node}.uplink.vrf"),
+            ),
+            clear=True,
             kernel_kind="vxlan",
             kernel_module="vxlan",
             written_for=("vyos",),
@@ -361,9 +421,18 @@ LINK_TYPES: Mapping[str, LinkType] = {
             needs_both=True,
             told_apart_by="key",
             probed=True,
+            clear=True,
             role="gre",
             variable="gre_interfaces",
             made_as="gre_tunnels",
+            fixed=(
+                ("peer", "{ends}"),
+                ("peer_interface", "{ends}[].interface"),
+                ("local", "{node}.uplink.address"),
+                ("remote", "{ends}[].endpoint"),
+                ("key", "{link}.key"),
+                ("underlay_vrf", "{node}.uplink.vrf"),
+            ),
             kernel_kind="gre",
             kernel_kind_ipv6="ip6gre",
             kernel_module="ip_gre",

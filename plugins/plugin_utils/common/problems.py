@@ -181,6 +181,11 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
+def one_line(text: str) -> str:
+    """Return a text that somebody else wrote as one line that changes nothing on the terminal of who reads it."""
+    return "".join(character if character.isprintable() else " " if character in "\t\n\r" else "?" for character in text)
+
+
 def with_article(value: object) -> str:
     """Return `kind` as it stands in a sentence: ``an integer``, ``a list``, ``null``."""
     word = kind(value)

@@ -76,6 +76,21 @@ ROLES: Mapping[str, Role] = {
     item.name: item
     for item in (
         Role("preflight", compared=False, everywhere=True),
+        Role(
+            "firewall",
+            optional=True,
+            declares=(
+                "firewall_trusted_interfaces",
+                "firewall_strict_interfaces",
+                "firewall_loose_interfaces",
+                "firewall_loose_vrfs",
+                "firewall_tcp_mss_interfaces",
+                "firewall_own_chains",
+            ),
+            absent=("firewall_state", "absent"),
+            removes=True,
+            packages=("nftables",),
+        ),
         Role("sysctl", everywhere=True),
         Role("wireguard", declares=("wireguard_interfaces",), removes=True, packages=("wireguard-tools",)),
         Role("openvpn", optional=True, declares=("openvpn_tunnels",), removes=True, packages=("openvpn",)),
@@ -88,18 +103,10 @@ ROLES: Mapping[str, Role] = {
             # Each is a part of frr.conf.
             declares=(
                 *("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_prefix_lists", "frr_route_maps", "frr_bfd_profiles"),
-                *("frr_bgp", "frr_ospf", "frr_ospf6"),
+                *("frr_bgp", "frr_ospf", "frr_ospf6", "frr_lines"),
             ),
             everywhere=True,
             packages=("frr",),
-        ),
-        Role(
-            "firewall",
-            optional=True,
-            declares=("firewall_public_interfaces", "firewall_tcp_mss_interfaces"),
-            absent=("firewall_state", "absent"),
-            removes=True,
-            packages=("nftables",),
         ),
         Role(
             "docker_macvlan",
@@ -131,15 +138,36 @@ def entries_of(variables: HostVariables, name: str) -> list[dict[str, Any]]:
     return found
 
 
+def missing_packages(variables: Mapping[str, Any]) -> list[str]:
+    """Return the packages that the archives of a Debian host have to have, as its roles lack them; beside them what Ansible needs to install any.
+
+    Parameters:
+        variables: as of `lacks_packages`. A role that does not take its package from the archives lacks nothing.
+    """
+    facts = (variables.get("ansible_facts") or {}).get("xgn_host") or {}
+    if facts.get("os_family") != "Debian":
+        return []
+    there = set(facts["packages"])
+    names = [
+        role.packages[0]
+        for role in ROLES.values()
+        if role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables))
+    ]
+    if variables.get("frr_install_method", "package") != "package":
+        names = [name for name in names if name != "frr"]
+    return [*names, *(["python3-apt"] if names and "python3-apt" not in there else [])]
+
+
 def lacks_packages(variables: Mapping[str, Any]) -> bool:
     """Say whether a run has to install something on a host, which takes long.
 
     Parameters:
-        variables: the host's variables, with what module ``host_facts`` has told (``xgn_host``); a host it has not looked at lacks nothing.
+        variables: the host's variables, with what module ``host_facts`` has told (fact ``xgn_host``); a host it has not looked at lacks nothing.
     """
-    if "xgn_host" not in variables:
+    facts = variables.get("ansible_facts") or {}
+    if "xgn_host" not in facts:
         return False
-    there = set(variables["xgn_host"]["packages"])
+    there = set(facts["xgn_host"]["packages"])
     return any(
         role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables)) for role in ROLES.values()
     )

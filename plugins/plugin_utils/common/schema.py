@@ -7,6 +7,10 @@ The format is Ansible's own: ``type`` (str, int, bool, float, dict, list, path, 
 integer and ``'yes'`` no boolean, since ansible-core 2.19 keeps the type a template yields), null is no value, and all mistakes are
 found, not the first.
 
+No string, and no key, holds a control character, whatever its option says: a line break would begin a line of its own in some file, and what changes the
+direction of writing shows people another line than the one a program reads. What else a string must not hold depends on where it is written; its
+own rule, or the renderer, says so.
+
 The intent model may add these keys; the roles' specs must not, so that they stay valid for Ansible:
 
 ``values``
@@ -28,6 +32,7 @@ The intent model may add these keys; the roles' specs must not, so that they sta
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
@@ -45,14 +50,19 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
     with_article,
 )
 
-__all__ = ["Problem", "check", "check_value", "report", "usable", "with_defaults"]
+__all__ = ["HOLDS_CONTROL", "Problem", "check", "check_value", "report", "usable", "with_defaults"]
 
 Spec = Mapping[str, Any]
 Options = Mapping[str, Spec]
 
 _BOOLEAN_WORDS = {"yes": "true", "true": "true", "on": "true", "y": "true", "no": "false", "false": "false", "off": "false", "n": "false"}
 _GIVE_A_VALUE = "leave the key out or give it a value"
+HOLDS_CONTROL = "holds a control character"
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z")
+# C0 and C1 (ISO 6429), the line and paragraph separators, the controls of bidirectional writing (Unicode, UAX 9), and halves of characters (surrogates),
+# which no file can hold.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_NAMES = {"\0": "NUL", "\t": "a tab", "\n": "a line break", "\r": "a carriage return", "\x1b": "an escape", "\x85": "a line break"}
 
 
 def check(value: object, options: Options, path: Place = EVERYTHING) -> list[Problem]:
@@ -204,13 +214,34 @@ def _check_string(value: object, spec: Spec, path: Place, problems: list[Problem
         hint = "put it in quotes" if isinstance(value, (int, float)) else ""
         problems.append(_mismatch(value, spec, path, "is not a string", hint))
         return
-    if len(value) < spec.get("min_length", 0):
-        problems.append(_too_short(value, spec, path))
+    if _CONTROL.search(value) or len(value) < spec.get("min_length", 0):
+        problems.append(_control(value, spec, path) if _CONTROL.search(value) else _too_short(value, spec, path))
         return
     if "choices" in spec:
         _check_choice(value, spec, path, problems)
     if "pattern" in spec and not _compiled(spec["pattern"]).fullmatch(value):
         problems.append(Problem(path, spec.get("pattern_text", f"does not match {spec['pattern']}"), _shown(value, spec)))
+
+
+def _control(value: str, spec: Spec, path: Place) -> Problem:
+    """Return the problem of the first control character of a string that holds one."""
+    found = next(_CONTROL.finditer(value))
+    name = _CONTROL_NAMES.get(found[0]) or unicodedata.name(found[0], "a control character").lower()
+    hint = f"character {found.start() + 1} is {name} (U+{ord(found[0]):04X}); write it without"
+    return Problem(path, HOLDS_CONTROL, _shown(value, spec), hint)
+
+
+def _check_free(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
+    """Check all strings and keys of a value of which nothing else is known."""
+    if isinstance(value, str):
+        if _CONTROL.search(value):
+            problems.append(_control(value, spec, path))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_free(key if isinstance(key, str) and _CONTROL.search(key) else item, spec, path.at(key), problems)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _check_free(item, spec, path.at(index), problems)
 
 
 def _too_short(value: str, spec: Spec, path: Place) -> Problem:
@@ -290,6 +321,10 @@ def _check_dictionary(value: object, spec: Spec, path: Place, problems: list[Pro
             _check_spec(key, key_spec, here, problems)
         if "values" in spec:
             _check_spec(item, spec["values"], here, problems)
+        elif key_spec is None:
+            _check_free({key: item}, spec, path, problems)
+        else:
+            _check_free(item, spec, here, problems)
 
 
 def _check_length(value: Mapping[Any, Any] | Sequence[Any], spec: Spec, path: Place, problems: list[Problem]) -> None:
@@ -299,9 +334,11 @@ def _check_length(value: Mapping[Any, Any] | Sequence[Any], spec: Spec, path: Pl
 
 
 def _check_raw(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:
-    """Anything fits but a string that is too short."""
+    """Anything fits but a string that is too short, and control characters anywhere."""
     if isinstance(value, str) and len(value) < spec.get("min_length", 0):
         problems.append(_too_short(value, spec, path))
+    else:
+        _check_free(value, spec, path, problems)
 
 
 def _check_choice(value: object, spec: Spec, path: Place, problems: list[Problem]) -> None:

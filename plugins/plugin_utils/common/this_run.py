@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -140,7 +141,7 @@ def told(answer: object) -> dict[str, Any]:
 def _plain(value: str | int) -> str | int:
     if isinstance(value, int):
         return value
-    return "".join(character if character.isprintable() else "?" for character in value[:_LONGEST])
+    return one_line(value[:_LONGEST])
 
 
 def is_over(other: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ PROCEDURE = 1
 # What Debian calls the machines of uname(2); others have the same name there.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _DIGITS = 12
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+:~_-]*")
 _NAME = re.compile(
     r"(?P<package>[^_]+)_(?P<version>[^_]+\+xgn\.(?P<target>[^_]+)\.(?P<digest>[0-9a-f]{%d}))_(?P<architecture>[a-z0-9]+)\.deb" % _DIGITS
 )
@@ -42,6 +43,7 @@ def artifact_names(
     target = f"{host['distribution']}{host['distribution_version']}"
     architecture = architecture or ARCHITECTURES.get(host["machine"], host["machine"])
     found = {"target": target, "architecture": architecture, "current": f"{package}_{target}_{architecture}.current"}
+    _is_name(found["current"])
     if plan is None:
         return found
     inputs = {
@@ -51,7 +53,15 @@ def artifact_names(
     }
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     version = f"{plan['version']}+xgn.{target}.{digest[:_DIGITS]}"
-    return found | {"version": version, "file": f"{package}_{version}_{architecture}.deb"}
+    file = f"{package}_{version}_{architecture}.deb"
+    _is_name(file)
+    return found | {"version": version, "file": file}
+
+
+def _is_name(name: str) -> None:
+    """Raise ValueError for what is no name of a file of a package: a part of it was said by a host, and the file lies on the controller."""
+    if not _FILE.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a package file; distribution, machine and versions are as the host said them")
 
 
 def artifact_parts(name: str) -> dict[str, str]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Findings, Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Settings
@@ -23,6 +23,12 @@ MAIN_UPLINK = "uplink"
 
 # Keys of the addresses of an uplink or a network.
 ADDRESS_KEYS: Mapping[str, str] = {"ipv4": "address", "ipv6": "address6"}
+
+# Addresses that count on their own link alone, fe80::/10 (RFC 4291, 2.5.6). Not read from text, which takes a library that an import does without.
+LINK_LOCAL = Prefix(6, 0xFE80 << 112, 10)
+
+# Who gives an uplink an address that the intent does not know; the word stands in the address's place.
+LEARNED_BY: Mapping[str, tuple[str, ...]] = {"ipv4": ("dhcp",), "ipv6": ("slaac", "dhcp")}
 
 # So many ids are listed.
 _LISTED = 20
@@ -69,7 +75,13 @@ class Vrf:
 
 @dataclass(slots=True)
 class Uplink:
-    """What tunnels travel over. MTU in bytes; addresses by family. `unsure` marks one whose own entry has mistakes."""
+    """What tunnels travel over. MTU in bytes; addresses by family. `unsure` marks one whose own entry has mistakes.
+
+    Attributes:
+        gateway, gateway6: as written, the first of either family.
+        onlink: they are neighbors although no subnet of the uplink has them.
+        learned: by family, who gives the uplink an address that the intent does not know: ``dhcp`` or ``slaac``.
+    """
 
     path: Place
     device: str | None
@@ -83,6 +95,34 @@ class Uplink:
     gateway: str | None
     vrf: str | None
     unsure: bool = False
+    learned: dict[str, str] = field(default_factory=dict)
+    gateway6: str | None = None
+    onlink: bool = False
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families it has an address of, known or not."""
+        return tuple(family for family in FAMILIES if family in self.addresses or family in self.learned)
+
+    @property
+    def gateways(self) -> list[Address]:
+        """Its default gateways. Of an intent that the rules have passed."""
+        return [parse_address(text) for text in (self.gateway, self.gateway6) if text is not None]
+
+    def is_off_link(self, gateway: Address) -> bool:
+        """Tell whether no subnet of the uplink says that a gateway is a neighbor on it; a link-local address is one of its interface by itself."""
+        own = self.addresses.get(FAMILY[gateway.version])
+        return not LINK_LOCAL.holds(gateway.prefix) and (own is None or not own.prefix.holds(gateway.prefix))
+
+    @property
+    def hears_routers(self) -> bool:
+        """Whether its IPv6 default route comes from router advertisements: DHCPv6 gives addresses alone (RFC 8415)."""
+        return "ipv6" in self.learned
+
+    @property
+    def asks_dhcp(self) -> bool:
+        """Whether its IPv4 default route comes from a DHCP server, with its address."""
+        return "ipv4" in self.learned
 
 
 @dataclass(slots=True)
@@ -129,6 +169,7 @@ class Node:
     managed: bool = True
     retired: bool = False
     was: str | None = None
+    trusted: bool | None = None
     asn: int | None = None
     vrf: str = ""
     router_id: str | None = None
@@ -140,6 +181,11 @@ class Node:
     broken: bool = False
     unsure: frozenset[str] = frozenset()
     asn_path: Place = EVERYTHING
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its neighbors accept from it only what is its own or lies behind it."""
+        return not (self.managed if self.trusted is None else self.trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +220,7 @@ class WrittenEnd:
     public_key: str | None = None
     fingerprints: tuple[str, ...] = ()
     mac: str | None = None
+    public_port: int | None = None
 
 
 @dataclass(slots=True)
@@ -191,6 +238,11 @@ class End:
     listen_port: int | None = None
     # Address or name to which the other end sends, without port; none when this end must initiate.
     endpoint: str | None = None
+
+    @property
+    def outside_port(self) -> int | None:
+        """The port to which the other end sends; that it listens on, unless a NAT in front of it has another one."""
+        return self.listen_port if self.written.public_port is None else self.written.public_port
 
     @property
     def unsure(self) -> bool:
@@ -226,6 +278,7 @@ class LinkOptions:
         variant: the chosen one of its type's layers; empty where the type has no choice.
         protocol: ``udp`` or ``tcp``, of its outer packets.
         open_ports: protocols and ports that both ends have open, whoever initiates.
+        insecure: it may carry frames in clear where others are on the way.
     """
 
     over: str | int | Nowhere
@@ -244,6 +297,7 @@ class LinkOptions:
     variant: str
     protocol: str
     open_ports: tuple[tuple[str, int], ...]
+    insecure: bool
 
 
 @dataclass(slots=True)
@@ -301,6 +355,7 @@ class SegmentOptions:
         uplinks: name of the uplink it travels over, by node; `MAIN_UPLINK` for those not named.
         macs: MAC address of the interface with the node's address, by node.
         published: the gateway advertises it.
+        insecure: it may carry frames in clear where others are on the way.
     """
 
     vni: int
@@ -309,6 +364,7 @@ class SegmentOptions:
     uplinks: Mapping[str, str]
     macs: Mapping[str, str]
     published: bool
+    insecure: bool
 
 
 @dataclass(slots=True)

@@ -43,14 +43,23 @@ def intent_of(variables: Mapping[str, Any], template: Callable[[Any], Any], fail
                 return {plain(key): resolved(item, place.at(plain(key))) for key, item in value.items()}
             if isinstance(value, (list, tuple)):
                 return [resolved(item, place.at(index)) for index, item in enumerate(value)]
-            problems.append(_failed(error, value, place, variables, failures))
+            problems.append(failed(error, value, place, variables, failures))
             return None
 
     found = {str(name): resolved(value, Place.of(str(name))) for name, value in variables.items() if is_intent(name)}
     return found, problems
 
 
-def _failed(error: Exception, value: Any, place: Place, variables: Mapping[str, Any], failures: Failures) -> Problem:
+def failed(error: Exception, value: Any, place: Place, variables: Mapping[str, Any], failures: Failures) -> Problem:
+    """Return the problem of a template that failed.
+
+    Parameters:
+        error: what was raised.
+        value: the template.
+        place: where it stands.
+        variables: those that are defined.
+        failures: as of `intent_of`.
+    """
     if not isinstance(error, failures.undefined):
         return Problem(place, "cannot be templated or decrypted", hint="see the details with ansible.builtin.debug")
     whole = WHOLE.fullmatch(value) if isinstance(value, str) else None

@@ -9,11 +9,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, VERSION, router_id_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, MAIN_TABLE, TITLE, VERSION, router_id_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check, usable, with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
     ADDRESS_KEYS,
+    LEARNED_BY,
     MAIN_UPLINK,
     UNKNOWN,
     Intent,
@@ -213,7 +214,18 @@ class _Reader:
         known_vrf(vrf, path.at("vrf") if "vrf" in entry else Place.of("xgn_sites", site, "vrf"), vrfs, self.problems)
         asn_base = self.written.get("xgn_bgp", {}).get("asn_base")
         number = entry.get("id", 0)
-        node = Node(name, path, number, site, tuple(entry["groups"]), entry["managed"], entry["retired"], entry.get("was"), vrf=vrf)
+        node = Node(
+            name,
+            path,
+            number,
+            site,
+            tuple(entry["groups"]),
+            entry["managed"],
+            entry["retired"],
+            entry.get("was"),
+            entry.get("trusted"),
+            vrf=vrf,
+        )
         node.asn = entry.get("asn", shared.asn if shared else None)
         of_the_site = "asn" not in entry and node.asn is not None
         node.asn_path = (Place.of("xgn_sites", site) if of_the_site else path).at("asn")
@@ -241,10 +253,21 @@ class _Reader:
         return node
 
     def _uplink(self, path: Place, entry: Mapping[str, Any]) -> Uplink:
+        written = {family: entry[key] for family, key in ADDRESS_KEYS.items() if key in entry}
+        learned = {family: text for family, text in written.items() if text in LEARNED_BY[family]}
+        known: dict[str, Address] = {}
+        for family, text in written.items():
+            key = path.at(ADDRESS_KEYS[family])
+            if text.isalpha() and family not in learned:
+                ways = " or ".join(LEARNED_BY[family])
+                hint = f"valid: an {TITLE[family]} address with prefix length, or {ways}"
+                self.problems.add(Problem(key, "is neither an address nor who gives one", show(text), hint))
+            elif family not in learned and (address := read_address(text, family, key, self.problems)) is not None:
+                known[family] = address
         return Uplink(
             path,
             entry.get("device"),
-            self._addresses(entry, path),
+            known,
             entry["nat"],
             entry.get("public"),
             entry["mtu"],
@@ -254,6 +277,9 @@ class _Reader:
             entry.get("gateway"),
             entry.get("vrf"),
             self.problems.within(path),
+            learned,
+            entry.get("gateway6"),
+            entry["onlink"],
         )
 
     def _network(self, interface: str, path: Place, entry: Mapping[str, Any], vrfs: Mapping[str, Vrf]) -> Network:

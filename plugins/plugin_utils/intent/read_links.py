@@ -153,6 +153,7 @@ def _options(entry: Options) -> LinkOptions:
         entry[kind.variant] if kind.variant else "",
         kind.ports.protocol_of(entry),
         tuple(kind.ports.common(entry)),
+        entry.get("insecure", False),
     )
 
 
@@ -175,6 +176,7 @@ def _end(node: Node, path: Place, written: Mapping[str, Any], intent: Intent, pr
             written.get("public_key"),
             tuple(written.get("fingerprints", ())),
             written.get("mac"),
+            written.get("public_port"),
         ),
     )
     label = written.get("uplink", MAIN_UPLINK)
@@ -354,5 +356,5 @@ def read_segments(written: Options, options: Options, intent: Intent, problems: 
         # Where containers of a node that Ansible does not manage run is its owner's business.
         runs = frozenset(node.name for node in members if node.managed and any(node.name in item.nodes for item in networks))
         vni, mtu = entry.get("vni", number), entry.get("mtu")
-        decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"])
+        decided = SegmentOptions(vni, entry["port"], mtu, entry["uplinks"], entry["macs"], entry["published"], entry.get("insecure", False))
         intent.segments.append(Segment(number, path, members, gateway, prefixes, vrf, decided, runs, broken=broken))

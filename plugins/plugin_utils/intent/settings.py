@@ -16,7 +16,7 @@ _Section = TypeVar("_Section")
 
 @dataclass(frozen=True, slots=True)
 class Bgp:
-    """``xgn_bgp``."""
+    """``xgn_bgp``. The restart in minutes."""
 
     asn_base: int | None
     multihop: int
@@ -26,6 +26,7 @@ class Bgp:
     holdtime: int | None
     maximum_paths: int | None
     maximum_prefix: int | None
+    maximum_prefix_restart: int
     reserve_preference: int
 
 
@@ -170,7 +171,6 @@ class Settings:
     """All of them.
 
     Attributes:
-        firewall: None where no filter is planned.
         port_bases: ``port_base`` of the sections that have one, by the section's name.
         chosen: section and key of each value that is another than the schema's default.
     """
@@ -182,7 +182,7 @@ class Settings:
     wireguard: Wireguard
     openvpn: Openvpn
     vyos: Vyos
-    firewall: Firewall | None
+    firewall: Firewall
     services: Services
     port_bases: Mapping[str, int]
     chosen: frozenset[tuple[str, str]]
@@ -198,7 +198,7 @@ def settings_of(written: Mapping[str, Mapping[str, Any]], chosen: frozenset[tupl
     """Return the settings of an intent.
 
     Parameters:
-        written: the sections of `SECTIONS` by name, valid and with the defaults of the schema. Only ``xgn_firewall`` may be absent.
+        written: the sections of `SECTIONS` by name, valid and with the defaults of the schema.
         chosen: section and key of each value that is another than the schema's default.
     """
     bfd = written["xgn_bfd"]
@@ -211,7 +211,7 @@ def settings_of(written: Mapping[str, Mapping[str, Any]], chosen: frozenset[tupl
         _section(Wireguard, written["xgn_wireguard"]),
         _section(Openvpn, written["xgn_openvpn"]),
         _section(Vyos, written["xgn_vyos"]),
-        _section(Firewall, written["xgn_firewall"]) if "xgn_firewall" in written else None,
+        _section(Firewall, written["xgn_firewall"]),
         _services(written["xgn_services"]),
         {name: section["port_base"] for name, section in written.items() if "port_base" in section},
         chosen,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import shown
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Override
 
 
 def in_words(
@@ -16,8 +17,9 @@ def in_words(
     changes: Mapping[str, Sequence[str]],
     hidden: Sequence[str],
     identity: Sequence[str] = (),
+    overrides: Mapping[str, Sequence[Override]] | None = None,
 ) -> str:
-    """Return what each host was compared with, what changes its identity, then the changes of each host, a line each.
+    """Return what each host was compared with, what changes its identity, then its changes, then its overrides whether they are new or not, a line each.
 
     Parameters:
         records: what the hosts applied, of those that have a record.
@@ -25,6 +27,7 @@ def in_words(
         changes: sentences by host, as `plan_changes` gives them.
         hidden: hosts whose secrets cannot be compared.
         identity: sentences that concern several hosts, or what a host is.
+        overrides: by host, as `Plan.overrides` has them.
     """
     # A run comes to its end on one host after the other: it is told once, with the last of these times.
     runs: dict[str, dict[str, Moment]] = {}
@@ -45,7 +48,11 @@ def in_words(
     if hidden:
         lines.append(f"Whether secrets of {_names(hidden)} changed cannot be told: they, or the key of their digests, are not here.")
     sentences = [f"{host}: {sentence}" for host, found in changes.items() for sentence in found]
-    return "\n".join([*lines, *identity, *(sentences or ["No host changes."]), ""])
+    lines += [*identity, *(sentences or ["No host changes."])]
+    if overrides:
+        lines.append("Overrides, over what the intent alone comes to:")
+        lines += [f"{host}: {item.sentence} ({item.layer})" for host, found in overrides.items() for item in found]
+    return "\n".join([*lines, ""])
 
 
 def _names(hosts: Iterable[str]) -> str:

@@ -8,51 +8,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import is_sealed
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES, Entries
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DECLARING
 
-# What the entries of a list are called, and the keys that tell one from another.
-NOUNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    **{kind.variable: (kind.noun, ("name",)) for kind in LINK_TYPES.values()},
-    "peers": ("peer", ("name",)),
-    "vrf_vrfs": ("VRF", ("name",)),
-    "frr_interfaces": ("addresses of", ("name",)),
-    "frr_static_routes": ("static route", ("prefix", "interface")),
-    "frr_prefix_lists": ("prefix list", ("name", "family")),
-    "frr_route_maps": ("route map", ("name",)),
-    "frr_bfd_profiles": ("BFD profile", ("name",)),
-    "frr_bgp": ("BGP in", ("vrf",)),
-    "frr_ospf": ("OSPF in", ("vrf",)),
-    "frr_ospf6": ("OSPFv3 in", ("vrf",)),
-    "interfaces": ("interface", ("name",)),
-    "neighbors": ("neighbor", ("address",)),
-    "entries": ("line", ("seq",)),
-    "families": ("family", ("family",)),
-    "redistribute": ("redistribution", ("source", "family")),
-    "verify_reach": ("check of the path to", ("destination",)),
-    "verify_routes": ("check of the route to", ("prefix",)),
-    "firewall_open_ports": ("open port", ("protocol", "port")),
-    "docker_macvlan_networks": ("Docker network", ("name",)),
-    "docker_macvlan_containers": ("container", ("name",)),
-    "docker_macvlan_images": ("image", ("name",)),
-    "gobgp_neighbors": ("GoBGP neighbor", ("address",)),
-    "subnets": ("subnet", ("subnet",)),
-    "dns_anycast_zones": ("zone", ("name",)),
-    "dns_anycast_ssh_listen": ("sshd at", ("address", "vrf")),
-    "vrf_default_routes": ("default route via", ("gateway", "vrf")),
-    "failover_test_paths": ("failover test to", ("peer", "vrf")),
-    "tunnels": ("tunnel", ("name",)),
-}
 _NOTHING = object()
 IDENTITY = "preflight_node"
 """The variable that says what a host is in the plan. Its changes are told by themselves, with all that follows from them."""
 
 
-def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+def plan_changes(
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+    planned: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, list[str]]:
     """Return the changes of every host that has any.
 
     Parameters:
         before, after: the variables of the hosts by name, with a digest in place of each secret (`applied.Seal`).
+        planned: what the plan alone comes to on hosts with overrides; a change that is not one of these is told as an override.
 
     Returns:
         Host to sentences, in the order of the new plan, removed hosts last.
@@ -60,6 +34,9 @@ def plan_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Ma
     found: dict[str, list[str]] = {}
     for host, variables in after.items():
         lines = ["new host"] if host not in before else list(_mapping(before[host], variables, ""))
+        if planned and host in planned and host in before:
+            of_the_plan = set(_mapping(before[host], planned[host], ""))
+            lines = [line if line in of_the_plan else f"{line} (override)" for line in lines]
         if lines:
             found[host] = lines
     found.update((host, ["no longer in the inventory: what it last applied is still there"]) for host in before if host not in after)
@@ -70,16 +47,15 @@ def things(variables: Mapping[str, Any]) -> list[str]:
     """Return what a host's variables have roles make there, in words: tunnels, VRFs, containers, BGP."""
     interfaces = {kind.variable for kind in LINK_TYPES.values()}
     found: list[str] = []
-    seen: set[str] = set()
+    seen: set[Any] = set()
     for key, value in variables.items():
         # Of the routing, its lists and maps say nothing to somebody who wants to know what a host does.
-        if key not in NOUNS or key not in DECLARING or (key.startswith("frr_") and key != "frr_bgp"):
+        if key not in ENTRIES or key not in DECLARING or not _are_entries(value) or (key.startswith("frr_") and key != "frr_bgp"):
             continue
-        noun, names = NOUNS[key]
-        here = [_identity(item, names) for item in value]
         # A tunnel's interface stands among those of role vrf, too.
-        found += [f"{noun} {name}" for name in here if key not in interfaces or name not in seen]
-        seen.update(here if key in interfaces else ())
+        here = [item for item in value if key not in interfaces or item.get("name") not in seen]
+        found += map(ENTRIES[key].name_of, here)
+        seen.update(item.get("name") for item in here if key in interfaces)
     return found
 
 
@@ -88,28 +64,27 @@ def _mapping(before: Mapping[str, Any], after: Mapping[str, Any], where: str) ->
         old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
         if old == new or key == IDENTITY:
             continue
-        if key in NOUNS and all(value is _NOTHING or isinstance(value, Sequence) for value in (old, new)):
-            yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, key, where)
+        if key in ENTRIES and all(value is _NOTHING or _are_entries(value) for value in (old, new)):
+            yield from _entries([] if old is _NOTHING else old, [] if new is _NOTHING else new, ENTRIES[key], where)
         else:
             yield f"{where}{key}: {_words(old, new)}"
 
 
-def _entries(old: Sequence[Any], new: Sequence[Any], key: str, where: str) -> Iterator[str]:
-    noun, names = NOUNS[key]
-    before = {_identity(item, names): item for item in old}
-    after = {_identity(item, names): item for item in new}
+def _are_entries(value: Any) -> bool:
+    """Tell whether a value is a list of entries. Variables that stand with a host itself are compared before they are checked."""
+    return isinstance(value, (list, tuple)) and all(isinstance(item, Mapping) for item in value)
+
+
+def _entries(old: Sequence[Any], new: Sequence[Any], entries: Entries, where: str) -> Iterator[str]:
+    before = {entries.name_of(item): item for item in old}
+    after = {entries.name_of(item): item for item in new}
     for name, item in after.items():
-        here = f"{where}{noun} {name}"
+        here = f"{where}{name}"
         if name not in before:
-            yield f"{here}: added"
+            yield f"{here}: {_short(item[entries.content]) + ' ' if item.get(entries.content) else ''}added"
         elif before[name] != item:
             yield from _mapping(before[name], item, f"{here}, ")
-    yield from (f"{where}{noun} {name}: removed" for name in before if name not in after)
-
-
-def _identity(item: Mapping[str, Any], names: Sequence[str]) -> str:
-    parts = [str(item[name]) for name in names if name in item]
-    return " ".join(parts) or "the default VRF"
+    yield from (f"{where}{name}: removed" for name in before if name not in after)
 
 
 def _words(old: Any, new: Any) -> str:

@@ -182,7 +182,10 @@ def _size_segment(segment: Segment, intent: Intent, problems: Findings) -> None:
         return
     common = [family for family in FAMILIES if all(family in uplink.addresses for uplink in present)]
     if present and not common:
-        problems.add(Problem(segment.path.at("members"), "no family that all uplinks have"))
+        unknown = [uplink for uplink in present if uplink.learned]
+        named = ", ".join(str(uplink.path) for uplink in unknown)
+        hint = f"the members send to each other's addresses, and those of {named} only the hosts know" if unknown else ""
+        problems.add(Problem(segment.path.at("members"), "no family that all uplinks have", hint=hint))
         return
     room = fit(min((uplink.mtu for uplink in present), default=ETHERNET_MTU), "vxlan", common[0] if common else "ipv4")
     wanted = segment.options.mtu

@@ -19,7 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names import InterfaceNameError, interface_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, PORTS, VERSION, VLANS, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import ADDRESS_KEYS, UPLINK, End, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
 
 
@@ -185,21 +185,40 @@ def _meet(link: Link, problems: Findings) -> None:
         what = f"no {wanted} uplinks at both ends" if wanted else "no family that both uplinks have"
         problems.add(Problem(link.path, what, hint=have))
         return
-    link.outer = common[0]
+    # That in which most ends have an address which the others can know.
+    link.outer = max(common, key=lambda family: sum(_endpoint(end, family) is not None for end in link.ends))
     for end in link.ends:
         end.endpoint = _endpoint(end, link.outer)
     if all(end.endpoint is None for end in link.ends):
-        names = " and ".join(end.node.name for end in link.ends)
-        problems.add(
-            Problem(
-                link.path, f"neither end can initiate it: {names} are both behind a NAT", hint="give the uplink of one a 'public' address"
-            )
-        )
+        hint = "give the uplink of one a 'public' address; without this link, a node that both have links to relays what they send to each other"
+        problems.add(Problem(link.path, f"neither end can initiate it: {_hidden(link)}", hint=hint))
     elif link.kind.needs_both:
+        hint = f"either end of a {link.kind.noun} sends first, so both need an address that the other reaches; let it travel over a tunnel with 'over'"
         for end in link.ends:
-            if end.endpoint is None:
-                hint = f"either end of a {link.kind.noun} sends first, so both need an address that the other reaches; let it travel over a tunnel with 'over'"
+            word = _learned(end, link.outer)
+            if word:
+                what = f"{end.node.name} has an address that only its host knows ({ADDRESS_KEYS[link.outer]}: {word})"
+                problems.add(Problem(end.path, what, hint=hint))
+            elif end.endpoint is None:
                 problems.add(Problem(end.path, f"{end.node.name} is behind a NAT", hint=hint))
+
+
+def _learned(end: End, family: str) -> str | None:
+    """Return who gives an end its outer address, which the plan does not know; none where it does."""
+    return end.uplink.learned.get(family) if end.uplink is not None else None
+
+
+def _hidden(link: Link) -> str:
+    """Return in words why neither end of a link can be reached."""
+    reasons = []
+    for end in link.ends:
+        word = _learned(end, link.outer or "")
+        known_to_the_host = f"has an address that only its host knows ({ADDRESS_KEYS[link.outer or '']}: {word})" if word else ""
+        reasons.append(known_to_the_host if end.uplink is not None and not end.uplink.nat and word else "is behind a NAT")
+    first, second = (end.node.name for end in link.ends)
+    if reasons == ["is behind a NAT"] * 2:
+        return f"{first} and {second} are both behind a NAT"
+    return f"{first} {reasons[0]}, and {second} {reasons[1]}"
 
 
 def is_server(link: Link, end: End) -> bool:
@@ -233,9 +252,9 @@ def _outer_families(end: End) -> tuple[str, ...]:
             return ("ipv4",) if parse_address(public).version == VERSION["ipv4"] else ("ipv6",)
         except AddressError:
             return FAMILIES
-    if end.uplink is None or (end.uplink.nat and not end.uplink.addresses):
+    if end.uplink is None or (end.uplink.nat and not end.uplink.families):
         return FAMILIES
-    return tuple(family for family in FAMILIES if family in end.uplink.addresses)
+    return end.uplink.families
 
 
 def _endpoint(end: End, family: str) -> str | None:

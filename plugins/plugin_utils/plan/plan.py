@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.cycle_collector import without_collection
@@ -47,6 +47,18 @@ class IntentError(ValueError):
         super().__init__(report(self.problems, "the intent"))
 
 
+class Override(NamedTuple):
+    """One thing that a person writes over the plan of a host.
+
+    Attributes:
+        layer: the variable that says it.
+        sentence: what becomes of the plan by it.
+    """
+
+    layer: str
+    sentence: str
+
+
 @dataclass(slots=True)
 class Plan:
     """A computed network.
@@ -56,12 +68,14 @@ class Plan:
         peers: the same for the nodes Ansible does not manage.
         intent: the numbered intent: nodes, links with MTU and its arithmetic, segments.
         tcp_mss: the largest TCP MSS in bytes that passes every link, by family; empty without links.
+        overrides: what people have written over the plan, by host (`overrides.with_overrides`); it is in the variables already.
     """
 
     hosts: dict[str, HostVariables]
     peers: dict[str, HostVariables]
     intent: Intent
     tcp_mss: dict[str, int]
+    overrides: dict[str, list[Override]] = field(default_factory=dict)
 
 
 def check_intent(raw: Mapping[str, Any], unread: Iterable[Problem] = ()) -> tuple[Intent, Findings]:
@@ -110,12 +124,13 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
     managed: dict[str, HostVariables] = {}
     peers: dict[str, HostVariables] = {}
     for node in intent.nodes.values():
+        made, routed = vrf.vrf_variables(node, shared), frr.frr_variables(node, shared)
         variables: HostVariables = {
             **preflight.node_variables(node, shared),
             **sysctl.sysctl_variables(node, shared),
             **wireguard.wireguard_variables(node, shared),
-            **vrf.vrf_variables(node, shared),
-            **frr.frr_variables(node, shared),
+            **made,
+            **routed,
             **openvpn.openvpn_variables(node, shared),
             **l2tp_ipsec.l2tp_variables(node, shared),
             **vxlan.vxlan_variables(node, shared),
@@ -123,7 +138,7 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
             **docker_macvlan.docker_variables(node, shared),
             **gobgp.gobgp_variables(node, shared),
             **dns_anycast.dns_variables(node, shared),
-            **firewall.firewall_variables(node, shared, mss),
+            **firewall.firewall_variables(node, shared, mss, made, routed),
             **verify.verify_variables(node, shared),
             **failover_test.failover_variables(node, shared),
         }

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from zlib import crc32
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address, parse_prefix
@@ -15,18 +17,21 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Steering
 
 PUBLISHED = "PUBLISHED"
 LOOPBACKS = "LOOPBACKS"
 IGP = "IGP"
 BGP_TO_OSPF = "BGP-TO-OSPF"
 OSPF_TO_BGP = "OSPF-TO-BGP"
-STEERING = "STEERING"
+STEERING = "STEERING-{name}"
 # PUBLISHED without what is steered at the moment.
 UNSTEERED = "UNSTEERED"
 NOTHING = "NOTHING"
 ANYCAST = "ANYCAST"
 CONTAINER = "CONTAINER-{name}"
+# What is accepted from, and advertised to, the neighbor behind an interface, where it is not all that is published.
+FROM, TO = "FROM-{interface}", "TO-{interface}"
 # Behind OSPF (110), before iBGP (200).
 ANYCAST_DISTANCE = 115
 # Marks in OSPF what came from BGP (its port), so that no border of the site takes it for the site's own and advertises it back.
@@ -43,73 +48,125 @@ def network_sequence(node_id: int, network_id: int) -> int:
     return 10 * node_id + network_id if network_id < 10 else _MANY_NETWORKS + 1000 * node_id + network_id
 
 
-def published_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A prefix that comes into the network at a node: its own, or of what hangs on it.
+
+    Attributes:
+        vrf: where it is advertised.
+        number: that of its line, or, with `by_prefix`, where the numbers of lines like it begin.
+        by_prefix: the prefix decides the number, since nothing else about it is lasting.
+        in_pool: the line of a network pool may stand for it.
+        parts: any part of it may be advertised as well.
+    """
+
+    vrf: str
+    prefix: Prefix
+    number: int
+    by_prefix: bool = False
+    in_pool: bool = False
+    parts: bool = False
+
+
+Lines = dict[str, list[FrrPrefixListEntry]]
+
+
+def origins(intent: Intent) -> dict[str, list[Origin]]:
+    """Return what comes into the network at each node, by the node's name."""
+    found: dict[str, list[Origin]] = {
+        node.name: [
+            Origin(network.vrf, address.prefix, network_sequence(node.id, network.id), in_pool=True)
+            for network in node.networks
+            if network.published
+            for address in network.addresses.values()
+        ]
+        for node in intent.nodes.values()
+    }
+    for segment in intent.segments:
+        if segment.options.published:
+            number = _SEGMENTS + segment.id
+            found[segment.gateway.name] += [Origin(segment.vrf, prefix, number) for prefix in segment.prefixes.values()]
+    for container in intent.containers:
+        found[container.segment.gateway.name] += _of_container(container)
+    dns = intent.settings.services.dns
+    for name in sorted(intent.dns_nodes):
+        for text in dns.addresses().values() if dns is not None else ():
+            found[name].append(Origin(intent.nodes[name].vrf, parse_address(text).prefix, _ANYCAST))
+    for box in intent.settings.services.steering.values():
+        found[box.router] += _of_box(box, intent.nodes[box.router].vrf)
+    return found
+
+
+def _of_container(container: Container) -> list[Origin]:
+    prefixes = sorted({address.prefix for address, _path in container.networks})
+    return [Origin(container.segment.vrf, prefix, _CONTAINERS, by_prefix=True, in_pool=True) for prefix in prefixes]
+
+
+def _of_box(box: Steering, vrf: str) -> list[Origin]:
+    return [Origin(vrf, parse_prefix(text), _STEERED, by_prefix=True, parts=True) for text in sorted(set(box.prefixes))]
+
+
+def lines_of(found: Iterable[Origin]) -> Lines:
+    """Return a line for each prefix by family, in the order of their numbers."""
+    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
+    for origin in found:
+        family, longest = FAMILY[origin.prefix.version], BITS[origin.prefix.version]
+        entry: FrrPrefixListEntry = {"seq": origin.number, "action": "permit", "prefix": str(origin.prefix)}
+        if origin.parts and origin.prefix.length < longest:
+            entry["le"] = longest
+        if origin.by_prefix:
+            entry["seq"] = _number_by_prefix(lines[family], entry)
+        lines[family][entry["seq"]] = entry
+    return _in_order(lines)
+
+
+def _in_order(lines: dict[str, dict[int, FrrPrefixListEntry]]) -> Lines:
+    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+
+
+def _number_by_prefix(lines: dict[int, FrrPrefixListEntry], entry: FrrPrefixListEntry) -> int:
+    number = entry["seq"] + crc32(entry["prefix"].encode()) % 100_000_000
+    while number in lines and lines[number]["prefix"] != entry["prefix"]:
+        number += 1
+    return number
+
+
+def published_entries(intent: Intent, found: Mapping[str, list[Origin]]) -> Lines:
     """Return the lines of the prefix list PUBLISHED by family, in the order of their numbers.
 
     A network pool needs one line for all its subnets; networks with addresses of their own, segments and anycast addresses have one each.
+
+    Parameters:
+        intent: the intent.
+        found: as `origins` returns it.
     """
+    pools: dict[str, list[tuple[Prefix, int]]] = {family: [] for family in FAMILIES}
     lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
-    covered: dict[str, list[tuple[Prefix, int]]] = {family: [] for family in FAMILIES}
     for vrf in intent.vrfs.values():
         for family, pool in vrf.pools.networks.items():
             length = vrf.pools.network_length[family]
             number = _POOL if vrf.pools is intent.vrfs[""].pools else _VRF_POOLS + vrf.table % 1_000_000_000
             lines[family][number] = _pool_line(number, pool, length)
-            covered[family].append((pool, length))
-    for node in intent.nodes.values():
-        for network in node.networks:
-            if not network.published:
-                continue
-            for family, address in network.addresses.items():
-                prefix = address.prefix
-                if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
-                    _add(lines[family], network_sequence(node.id, network.id), str(prefix))
-    for segment in intent.segments:
-        if segment.options.published:
-            for family, prefix in segment.prefixes.items():
-                _add(lines[family], _SEGMENTS + segment.id, str(prefix))
-    for container in intent.containers:
-        for family, found in container_entries(container).items():
-            for entry in found:
-                prefix = parse_prefix(entry["prefix"])
-                if not any(prefix.length == length and pool.holds(prefix) for pool, length in covered[family]):
-                    _add_by_prefix(lines[family], _CONTAINERS, prefix)
-    dns = intent.settings.services.dns
-    if dns is not None:
-        for family, text in dns.addresses().items():
-            _add(lines[family], _ANYCAST, str(parse_address(text)))
-    for family, steered in steering_entries(intent).items():
-        lines[family].update((entry["seq"], entry) for entry in steered)
-    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+            pools[family].append((pool, length))
+
+    def is_covered(origin: Origin) -> bool:
+        prefix = origin.prefix
+        return origin.in_pool and any(prefix.length == length and pool.holds(prefix) for pool, length in pools[FAMILY[prefix.version]])
+
+    own = lines_of(origin for node in found.values() for origin in node if not is_covered(origin))
+    for family, entries in own.items():
+        lines[family].update((entry["seq"], entry) for entry in entries)
+    return _in_order(lines)
 
 
-def steering_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
-    """Return the lines of the prefix list STEERING by family: what GoBGP boxes may steer, and any part of it."""
-    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
-    for text in sorted({text for box in intent.settings.services.steering.values() for text in box.prefixes}):
-        prefix = parse_prefix(text)
-        family, longest = FAMILY[prefix.version], BITS[prefix.version]
-        number = _add_by_prefix(lines[family], _STEERED, prefix)
-        if prefix.length < longest:
-            lines[family][number]["le"] = longest
-    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
+def steering_entries(box: Steering) -> Lines:
+    """Return the lines of the prefix list of a GoBGP box by family: what it may steer, and any part of it."""
+    return lines_of(_of_box(box, ""))
 
 
-def container_entries(container: Container) -> dict[str, list[FrrPrefixListEntry]]:
+def container_entries(container: Container) -> Lines:
     """Return the lines of the prefix list of a container by family: what it may advertise to its gateway."""
-    lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
-    for prefix in sorted({address.prefix for address, _path in container.networks}):
-        _add_by_prefix(lines[FAMILY[prefix.version]], _CONTAINERS, prefix)
-    return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
-
-
-def _add_by_prefix(lines: dict[int, FrrPrefixListEntry], base: int, prefix: Prefix) -> int:
-    """Add a line whose number comes from its prefix, since nothing else about it is lasting. Returns the number."""
-    number = base + crc32(str(prefix).encode()) % 100_000_000
-    while number in lines:
-        number += 1
-    _add(lines, number, str(prefix))
-    return number
+    return lines_of(_of_container(container))
 
 
 def _add(lines: dict[int, FrrPrefixListEntry], number: int, prefix: str) -> None:
@@ -206,19 +263,22 @@ def anycast_entries(intent: Intent) -> dict[str, list[FrrPrefixListEntry]]:
     return found
 
 
-def nearest(route_map: FrrRouteMap, lists: list[FrrPrefixList]) -> FrrRouteMap:
+def nearest(route_map: FrrRouteMap, anycast: list[FrrPrefixList], lists: list[FrrPrefixList]) -> FrrRouteMap:
     """Return a route map for what comes in by BGP that leaves the site's own instance of an anycast address its place.
 
     eBGP's distance of 20 would let another site's instance win over the one beside the router, which OSPF brings with 110.
 
     Parameters:
         route_map: the map for everything.
-        lists: the prefix lists ANYCAST.
+        anycast: the prefix lists ANYCAST.
+        lists: all prefix lists. An anycast address that the map does not let pass is not let pass here.
     """
     entries = list(route_map["entries"])
-    for item in lists:
+    for item in anycast:
         words = "ipv6 address" if item.get("family") == "ipv6" else "ip address"
-        general = next(entry for entry in route_map["entries"] if any(line.startswith(words) for line in entry.get("match", [])))
+        general = next((entry for entry in route_map["entries"] if _lets_pass(entry, words, item, lists)), None)
+        if general is None:
+            continue
         match = [f"{words} prefix-list {item['name']}"]
         near: FrrRouteMapEntry = {
             "seq": general["seq"] - 5,
@@ -228,6 +288,16 @@ def nearest(route_map: FrrRouteMap, lists: list[FrrPrefixList]) -> FrrRouteMap:
         }
         entries.insert(entries.index(general), near)
     return {**route_map, "entries": entries}
+
+
+def _lets_pass(entry: FrrRouteMapEntry, words: str, wanted: FrrPrefixList, lists: list[FrrPrefixList]) -> bool:
+    """Tell whether an entry of a route map names a prefix list with the one line of another."""
+    return any(
+        line == f"{words} prefix-list {item['name']}" and wanted["entries"][0] in item["entries"]
+        for line in entry.get("match", [])
+        for item in lists
+        if item.get("family") == wanted.get("family")
+    )
 
 
 def without_steered(route_map: FrrRouteMap) -> FrrRouteMap:

@@ -57,6 +57,8 @@ def plan_files(plan: Plan, public_keys: Keys | None = None, *, rendered: bool = 
     rows = tables.link_rows(plan.intent)
     yield "links.csv", tables.csv_table(rows)
     yield "links.md", tables.markdown_table(rows)
+    if plan.overrides:
+        yield "overrides.md", tables.markdown_table(tables.override_rows(plan.overrides), "Overrides", tables.OVERRIDE_COLUMNS)
 
 
 def _vyos(host: str, variables: HostVariables, plan: Plan, public_keys: Keys | None) -> str:
@@ -126,5 +128,5 @@ def drawing_files(plan: Plan) -> tuple[dict[str, str], str]:
         svg, reason = None, f"{len(nodes)} nodes are more than can be read; the most is {_LARGEST_DRAWING}"
     else:
         svg, reason = draw(nodes, links)
-    page = {"index.html": tables.page(svg or "", tables.link_rows(plan.intent))}
+    page = {"index.html": tables.page(svg or "", tables.link_rows(plan.intent), tables.override_rows(plan.overrides))}
     return ({"topology.svg": svg, **page} if svg is not None else page), reason

@@ -17,7 +17,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.sysctl import settings_
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import conf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, WireguardInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
@@ -31,6 +32,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipse
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import OpenvpnValues, openvpn_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.wireguard import SERVICE, TIMER, wireguard_values
 
 Variables = HostVariables
 _UNITS = "/etc/systemd/system"
@@ -68,6 +70,9 @@ ROWS = (
     Row("l2tp_ipsec", "xl2tpd.conf.j2", "/etc/xl2tpd/xl2tpd.conf"),
     Row("l2tp_ipsec", "strongswan.conf.j2", f"{_UNITS}/strongswan.service.d/90-xgn.conf"),
     Row("l2tp_ipsec", "xl2tpd.service.j2", f"{_UNITS}/xl2tpd.service"),
+    Row("l2tp_ipsec", "guard.nft.j2", "/etc/xl2tpd/xgn.nft"),
+    Row("l2tp_ipsec", "xgn-l2tp-guard.service.j2", f"{_UNITS}/xgn-l2tp-guard.service"),
+    Row("l2tp_ipsec", "nftables.conf.j2", f"{_UNITS}/nftables.service.d/90-xgn-l2tp.conf"),
     Row("l2tp_ipsec", "xgn-l2tp-watch.service.j2", f"{_UNITS}/xgn-l2tp-watch.service"),
     Row("gobgp", "gobgpd.conf.j2", "/etc/gobgpd.conf"),
     Row("gobgp", "gobgpd.service.j2", f"{_UNITS}/gobgpd.service"),
@@ -106,9 +111,13 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         for kind in TUNNELS:
             if kind.made_as and entries_of(variables, kind.variable):
                 declared[kind.made_as] = entries_of(variables, kind.variable)
+        addressed = list(dict.fromkeys(item["name"] for item in variables.get("frr_interfaces", []) if "addresses" in item))
+        if addressed:
+            declared["addressed"] = addressed
         yield "/etc/xgn/interface.json", json.dumps(declared, indent=1, sort_keys=True) + "\n"
     if is_declared("firewall", variables):
         yield "/etc/xgn/firewall.nft", filter_text(variables)
+        yield "/usr/local/sbin/xgn-firewall", filter_text(variables, "xgn-firewall.j2")
     yield from _made_files(values)
     # A container has the roles that it names, any other host has this one with the defaults at least.
     if "sysctl" in variables.get("verify_roles", ("sysctl",)):
@@ -119,6 +128,10 @@ def rendered_files(host: str, variables: Variables) -> Iterator[tuple[str, str]]
         yield f"/etc/systemd/system/openvpn-{role}@{name}.service.d/80-xgn-openvpn.conf", tunnel["dropin"]
     for interface in variables.get("wireguard_interfaces", []):
         yield f"/etc/wireguard/{interface['name']}.conf", wireguard_text(host, interface)
+    wireguard = wireguard_values(variables)
+    if wireguard["named"]:
+        yield f"{_UNITS}/{SERVICE}", rendered("wireguard", "xgn-wireguard-endpoints.service.j2", {"__wireguard_values": wireguard})
+        yield f"{_UNITS}/{TIMER}", rendered("wireguard", "xgn-wireguard-endpoints.timer.j2", {"__wireguard_values": wireguard})
 
 
 def _made_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -146,10 +159,10 @@ def _openvpn(variables: Variables) -> OpenvpnValues:
     return openvpn_values(_with_defaults("openvpn", variables), fingerprints)
 
 
-def filter_text(variables: Variables) -> str:
-    """Return the file of role firewall."""
+def filter_text(variables: Variables, template: str = "firewall.nft.j2") -> str:
+    """Return the file of role firewall, or what another of its templates prints."""
     values = firewall_values(_with_defaults("firewall", variables))
-    return rendered("firewall", "firewall.nft.j2", {"__firewall_values": values})
+    return rendered("firewall", template, {"__firewall_values": values})
 
 
 def wireguard_text(host: str, interface: WireguardInterface) -> str:
@@ -157,10 +170,12 @@ def wireguard_text(host: str, interface: WireguardInterface) -> str:
     name = interface["name"]
     peers = [
         {
+            "allowed_ips": list(EVERYTHING.values()),
             **peer,
             "public_key": shown_peer_key(interface, peer, {}),
             **({"preshared_key": placeholder(f"preshared key of {peer['name']}")} if "preshared_key" in peer else {}),
         }
-        for peer in interface["peers"]
+        for peer in interface.get("peers", [])
     ]
-    return conf_text({**interface, "peers": peers}, placeholder(f"private key of {host} {name}"))
+    mtu = link_type("wireguard").usual_mtu
+    return conf_text({"mtu": mtu, **interface, "peers": peers}, placeholder(f"private key of {host} {name}"))

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Override
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import ports_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Link as DrawnLink
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import Node as DrawnNode
@@ -31,6 +32,14 @@ LINK_COLUMNS = (
     "routing",
     "reserve of",
 )
+
+
+OVERRIDE_COLUMNS = ("host", "variable", "over the plan")
+
+
+def override_rows(overrides: Mapping[str, Sequence[Override]]) -> list[list[str]]:
+    """Return a row for each thing that a person has written over the plan, under `OVERRIDE_COLUMNS`."""
+    return [[host, item.layer, item.sentence] for host, found in overrides.items() for item in found]
 
 
 def link_rows(intent: Intent) -> list[list[str]]:
@@ -55,8 +64,10 @@ def _addresses(end: End, link: Link) -> str:
 
 
 def _ports(end: End, link: Link) -> str:
-    """Return what has to be open at an end, and wherever else packets are filtered on their way to it."""
-    return " ".join(f"{protocol}/{number}" if number else protocol for protocol, number in ports_of(link, end))
+    """Return what has to be open at an end, and wherever else packets are filtered on their way to it; and what a NAT has to forward there."""
+    found = [f"{protocol}/{number}" if number else protocol for protocol, number in ports_of(link, end)]
+    outside = f" (outside {end.outside_port})" if end.outside_port != end.listen_port else ""
+    return " ".join(found) + outside
 
 
 def csv_table(rows: Sequence[Sequence[str]]) -> str:
@@ -68,11 +79,11 @@ def csv_table(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return the link table as Markdown."""
-    lines = [" | ".join(LINK_COLUMNS), " | ".join("---" for _column in LINK_COLUMNS)]
+def markdown_table(rows: Sequence[Sequence[str]], title: str = "Links", columns: Sequence[str] = LINK_COLUMNS) -> str:
+    """Return a table, that of the links when not told otherwise, as Markdown."""
+    lines = [" | ".join(columns), " | ".join("---" for _column in columns)]
     lines += [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
-    return "\n".join(["# Links", "", *(f"| {line} |" for line in lines), ""])
+    return "\n".join([f"# {title}", "", *(f"| {line} |" for line in lines), ""])
 
 
 _STYLE = (
@@ -81,18 +92,24 @@ _STYLE = (
 )
 
 
-def page(svg: str, rows: Sequence[Sequence[str]]) -> str:
-    """Return one HTML page with the drawing and the link table, without anything from outside.
+def page(svg: str, rows: Sequence[Sequence[str]], overrides: Sequence[Sequence[str]] = ()) -> str:
+    """Return one HTML page with the drawing and the tables, without anything from outside.
 
     Parameters:
         svg: an ``<svg>`` element; empty for none.
         rows: the link table.
+        overrides: the table of overrides; empty for none.
     """
-    head = "".join(f"<th>{escape(column)}</th>" for column in LINK_COLUMNS)
-    body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     title = "<title>Plan of the network</title>"
     start = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{title}<style>{_STYLE}</style></head><body>'
-    return f"{start}\n<h1>Plan of the network</h1>\n{svg}\n<h2>Links</h2>\n<table><tr>{head}</tr>\n{body}\n</table></body></html>\n"
+    tables = _html_table("Links", LINK_COLUMNS, rows) + (_html_table("Overrides", OVERRIDE_COLUMNS, overrides) if overrides else "")
+    return f"{start}\n<h1>Plan of the network</h1>\n{svg}{tables}</body></html>\n"
+
+
+def _html_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"\n<h2>{title}</h2>\n<table><tr>{head}</tr>\n{body}\n</table>"
 
 
 def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:

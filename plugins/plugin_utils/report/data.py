@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
@@ -46,7 +47,8 @@ def host_summary(
 
     Returns:
         ``host, site, reachable, kernel, os, frr, uptime (s), waited (s), asns, router_ids, vrfs, addresses, tunnels, links, sessions,
-        containers, ospf, boot, failover`` (the cuts) and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or ``unknown`` (not gathered).
+        containers, ospf, boot, failover`` (the cuts), ``overrides`` (sentences) and ``boot_plot`` (SVG text or None). States are ``up``, ``down`` or
+        ``unknown`` (not gathered).
     """
     system = state.get("system") or {}
     instances = variables.get("frr_bgp", [])
@@ -74,6 +76,7 @@ def host_summary(
         "boot": boot_of(variables, state),
         "boot_plot": data_of(state, "boot_plot", None),
         "failover": list(cuts),
+        "overrides": list(variables.get("verify_overrides", [])),
     }
 
 
@@ -214,8 +217,11 @@ def site_of(variables: Variables, groups: Sequence[str]) -> str:
 
 
 def drawn_without_result(variables: Mapping[str, Any]) -> Variables:
-    """Return the part of a host's variables by which it is drawn although nothing could be compared."""
-    return {"verify_site": str(variables["verify_site"])} if variables.get("verify_site") else {}
+    """Return the part of a host's variables by which it is shown although nothing could be compared."""
+    found: HostVariables = {"verify_overrides": [str(sentence) for sentence in variables.get("verify_overrides") or ()]}
+    if variables.get("verify_site"):
+        found["verify_site"] = str(variables["verify_site"])
+    return found
 
 
 def build_report(results: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) -> dict[str, Any]:

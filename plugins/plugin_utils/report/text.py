@@ -44,8 +44,10 @@ def terminal_table(report: Mapping[str, Any], width: int = 110) -> str:
         if check["command"]:
             lines.append(f"{indent}$ {check['command']}")
     counts = report["counts"]
+    overridden = [f"{host['host']} ({len(host['overrides'])})" for host in report.get("hosts", ()) if host.get("overrides")]
     lines += [
         rule,
+        *([f"Overrides lie over the plan of {', '.join(overridden)}"] if overridden else []),
         f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped",
     ]
     return "\n".join(lines)

@@ -122,8 +122,19 @@ class Host:
             return True
         return not any((known, address.version) in self._connected for known in (vrf, None))
 
+    @cached_property
+    def _with_unknown_addresses(self) -> set[str]:
+        """VRFs with interfaces whose addresses the variables do not tell; the default one is where the host's own NICs are."""
+        return {DEFAULT_VRF, *(vrf for name, vrf in self.enslaved.items() if name not in self.families)}
+
     def may_be_connected(self, address: IPAddress, vrf: str) -> bool:
-        """Tell whether an address may lie in the prefix of an interface in that VRF; true as well when none is known there."""
+        """Tell whether an address may lie in the prefix of an interface in that VRF.
+
+        True as well where something else than FRR may set addresses: in the default VRF, where the host's own NICs are, and in a VRF with a member of which
+        no address is known.
+        """
+        if vrf in self._with_unknown_addresses:
+            return True
         known = [where for where in ((vrf, address.version), (None, address.version)) if where in self._connected]
         return not known or any(
             int(address) >> host_bits in networks for where in known for host_bits, networks in self._connected[where].items()

@@ -5,15 +5,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.owners import refusal as owners_refusal
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
+# How far a clock may be off, in s: it is compared when the host's answer arrives.
+CLOCK_SECONDS = 60
 
 # Which kernels have a feature, by the release that brought it into the tree.
 MPLS_USABLE = (4, 5)  # FRR's installation guide
@@ -34,10 +40,24 @@ JUDGED = frozenset(
     - {""}
 )
 
+# Roles that take over what somebody else has made, when that is said.
+_ADOPTED = ("wireguard", "frr")
+# What a bare host listens on, or a daemon of the roles, and nobody loses by the filter: clients of DHCP and NTP, mDNS and LLMNR, the port mapper, which serves
+# nothing itself; BGP and BFD, seamless BFD (RFC 7881) included, come from trusted interfaces.
+_NO_LOSS = frozenset(
+    {("udp", port) for port in (68, 111, 123, 546, 3784, 3785, 4784, 5353, 5355, 7784)} | {("tcp", port) for port in (111, 179, 5355)}
+)
+# What the daemon of a role listens on, by the role.
+_OF_ROLES = {"dns_anycast": (53,)}
+# Where tunnels have their port.
+_TUNNEL_PORTS = ("listen_port", "port")
 # The variables of a host that the rules look at. Those that it has not count as not given.
 ASKED = frozenset(
     {
-        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_remove_all"),
+        *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_adopt", "xgn_remove_all"),
+        *(f"{role}_adopt" for role in _ADOPTED),
+        *("firewall_close", "firewall_forward", "firewall_open_ports", "firewall_ssh_port", "frr_interfaces"),
+        *(name for role in ("firewall", *_OF_ROLES) for name in (*ROLES[role].declares, *ROLES[role].absent[:1])),
         *("frr_bgp", "sysctl_tcp_l3mdev_accept", "vrf_interfaces", "vrf_vrfs"),
         *(kind.variable for kind in TUNNELS),
         *(name for role in ROLES.values() if role.removes for name in (*role.declares, *role.absent[:1], role.remove_all)),
@@ -59,7 +79,7 @@ def kernel_version(release: str) -> tuple[int, int]:
 def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     """Requirements the host does not meet, one sentence each: the rule, what was found, the remedy.
 
-    host: the fact C(xgn_host) of module C(host_facts). variables: those of `ASKED` that this host has.
+    host: the fact C(xgn_host) of module C(host_facts), as its action hands it on. variables: those of `ASKED` that this host has.
     """
     problems = []
     if host["os_family"] not in SUPPORTED_FAMILIES:
@@ -72,10 +92,170 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
     if host["network_manager"] and not variables.get("preflight_allow_network_manager", False):
         problems.append(
             "NetworkManager runs and takes interfaces that belong to VRFs. Remedy: move the uplink to systemd-networkd or ifupdown, then "
-            "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true when it leaves our interfaces unmanaged."
+            "`systemctl disable --now NetworkManager`; or set preflight_allow_network_manager: true, and role vrf tells it to leave them unmanaged."
         )
+    problems += _clock_problems(host)
     problems += _kernel_problems(host, variables)
+    problems += _missing_interfaces(host.get("interfaces", []), variables)
+    problems += _closed_problems(host, variables)
+    problems += _manager_problems(host, variables)
+    problems += _owners_problems(host.get("owners", {}), variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
+
+
+def _clock_problems(host: Mapping[str, Any]) -> list[str]:
+    """Return a sentence where the host's clock is far from the controller's: certificates, archives and WireGuard's handshakes go by it."""
+    ahead = host.get("clock_offset", 0)
+    if abs(ahead) <= CLOCK_SECONDS:
+        return []
+    there, here = (f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC" for seconds in (host["time"], host["time"] - ahead))
+    sentence = (
+        f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the controller's (there {there}, here {here}): peers refuse WireGuard "
+        "handshakes that look old, and certificates and package archives look expired or not yet valid. Remedy: set the clock that is wrong (`date`), and "
+        "run a time service such as systemd-timesyncd."
+    )
+    return [sentence]
+
+
+def archive_problems(candidates: Mapping[str, str | None], error: str = "") -> list[str]:
+    """Return a sentence for each package that has to be installed and that no archive of the host has.
+
+    candidates: version by name, None for none, as of module ``package_candidates``. error: what apt said of archives that it could not read.
+    """
+    said = f" apt says: {' '.join(error.split())}" if error else ""
+    return [
+        f"package {name} has to be installed{' (Ansible needs it to install any other)' if name == 'python3-apt' else ''}, and no archive that this host "
+        f"reaches has it. Remedy: give it an archive (/etc/apt/sources.list, sources.list.d), or install the package by hand.{said}"
+        for name, version in candidates.items()
+        if version is None
+    ]
+
+
+def _missing_interfaces(there: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each interface that somebody else has to have made, and has not: role vrf would fail midway. there: those of the host."""
+    entries = [entry for entry in variables.get("vrf_interfaces") or [] if isinstance(entry, Mapping)]
+    made = {entry.get("name") for entry in entries if any(entry.get(key) for key in ("kind", "unit", "dynamic"))}
+    made.update(entry.get("name") for name in ("vrf_vrfs", *(kind.variable for kind in TUNNELS)) for entry in variables.get(name) or [])
+    problems = []
+    for entry in entries if there else ():
+        for key in ("name", "parent"):
+            name = entry.get(key)
+            if name and name not in made and name not in there:
+                # Once each.
+                made.add(name)
+                problems.append(
+                    f"{name} is {'in vrf_interfaces' if key == 'name' else 'the parent of ' + str(entry.get('name'))}, and the host has no such interface "
+                    f"(it has {', '.join(sorted(there, key=natural_order))}). Remedy: correct the name where it is planned or written, or name the unit "
+                    "that makes it (vrf_interfaces[].unit)."
+                )
+    return problems
+
+
+def _closed_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return a sentence that names what the first filter of a host would close, unless somebody has said that it may."""
+    trusted = set(variables.get("firewall_trusted_interfaces") or [])
+    # With --extra-vars it may come as a text.
+    yes = str(variables.get("firewall_close", False)).lower() in ("true", "yes", "on", "1")
+    if host.get("filtered", True) or yes or not trusted or not ROLES["firewall"].is_declared(variables):
+        return []
+    ports: dict[tuple[str, int], list[str]] = {}
+    for socket in host.get("listeners", []):
+        ports.setdefault((socket["protocol"], socket["port"]), []).append(socket["address"])
+    inside = {
+        text.partition("/")[0]
+        for entry in variables.get("frr_interfaces") or []
+        if entry.get("name") in trusted
+        for text in entry.get("addresses") or []
+    }
+    stay = _NO_LOSS | _ports_that_stay(variables)
+    lost = [
+        f"{protocol} port {port} ({', '.join(addresses)})"
+        for (protocol, port), addresses in ports.items()
+        if (protocol, port) not in stay and not inside.issuperset(addresses)
+    ]
+    known = _planned_interfaces(variables) | trusted
+    known.update(word.partition(" ")[2] for words in host.get("recorded", {}).values() for word in words if word.startswith("interface "))
+    lost += [f"what comes from {name}" for name in host.get("others_behind", []) if name not in known]
+    if not lost:
+        return []
+    sentence = (
+        f"the packet filter is not in force there yet, and would close {'; '.join(lost)}. Remedy: override firewall_open_ports for ports, and "
+        "firewall_trusted_interfaces for interfaces, that have to stay open; then set firewall_close: true, and what is left is closed."
+    )
+    return [sentence]
+
+
+def _ports_that_stay(variables: Mapping[str, Any]) -> set[tuple[str, int]]:
+    """Return the ports that the variables open, or on which tunnels and daemons of the roles listen."""
+    found = {(entry["protocol"], entry["port"]) for entry in variables.get("firewall_open_ports") or [] if "port" in entry}
+    found.add(("tcp", int(variables.get("firewall_ssh_port", 22))))
+    numbers = [port for role, ports in _OF_ROLES.items() if ROLES[role].is_declared(variables) for port in ports]
+    numbers += [
+        port for kind in TUNNELS for entry in variables.get(kind.variable) or [] for key in _TUNNEL_PORTS if (port := entry.get(key))
+    ]
+    kinds = [kind for kind in TUNNELS if variables.get(kind.variable)]
+    numbers += [port for kind in kinds for port in (kind.ports.number or 0, *(port for _protocol, port in kind.ports.fixed)) if port]
+    # What comes inside of IPsec: its daemon listens beside the ports of the tunnel.
+    if variables.get("l2tp_ipsec_tunnels"):
+        numbers.append(1701)
+    return found | {(protocol, number) for protocol in ("tcp", "udp") for number in numbers}
+
+
+def _planned_interfaces(variables: Mapping[str, Any]) -> set[str]:
+    """Return the interfaces that the variables name, trusted or not."""
+    found = {name for key in ("firewall_strict_interfaces", "firewall_loose_interfaces") for name in variables.get(key) or []}
+    for entry in variables.get("firewall_forward") or []:
+        found.update((*entry.get("to", ()), entry.get("interface") or ""))
+    return found | {str(entry.get("name")) for entry in variables.get("vrf_interfaces") or []}
+
+
+def _nics(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the entries of vrf_interfaces that somebody else has made and no unit makes: those that a network manager configures."""
+    made = {entry.get("name") for name in ("vrf_vrfs", *(kind.variable for kind in TUNNELS)) for entry in variables.get(name) or []}
+    entries = [entry for entry in variables.get("vrf_interfaces") or [] if isinstance(entry, Mapping)]
+    return [entry for entry in entries if entry.get("name") not in made and not any(entry.get(key) for key in ("kind", "unit", "dynamic"))]
+
+
+def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each NIC that would lose its address or its default route, by who configures it.
+
+    NetworkManager leaves a member of a VRF or bridge alone, so nobody gives it an address but FRR; and no manager but networkd can be told into which table a
+    default route that the NIC learns belongs.
+    """
+    addressed = {entry.get("name") for entry in variables.get("frr_interfaces") or [] if entry.get("addresses")}
+    by_networkd, problems = host.get("networkd"), []
+    for nic in _nics(variables):
+        name, vrf = nic.get("name"), nic.get("vrf")
+        master = nic.get("bridge") or vrf
+        if host["network_manager"] and master and not addressed & {name, nic.get("bridge")}:
+            problems.append(
+                f"{name} is to be in {'bridge' if nic.get('bridge') else 'VRF'} {master}, where NetworkManager leaves it alone: the address that it has from "
+                "NetworkManager would go with its lease, or with the next boot. Remedy: give it its addresses in frr_interfaces, or let systemd-networkd "
+                "configure it."
+            )
+        elif vrf and by_networkd is not None and name not in by_networkd and (nic.get("asks_dhcp") or nic.get("hears_routers")):
+            problems.append(
+                f"{name} is to be in VRF {vrf} and learns its default route ({'DHCP' if nic.get('asks_dhcp') else 'router advertisements'}), and "
+                "systemd-networkd "
+                "does not configure it: whoever does puts that route into the main table. Remedy: let systemd-networkd configure it, or write its address and "
+                "gateway down."
+            )
+    return problems
+
+
+def _owners_problems(owners: Mapping[str, Sequence[str]], variables: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over."""
+    allowed = variables.get("xgn_adopt") or []
+    problems = []
+    for name in _ADOPTED:
+        taken_over = variables.get(f"{name}_adopt") or name in allowed
+        items = list(owners.get(name, []))
+        if name == "wireguard":
+            listed = {str(entry.get("name")) for entry in variables.get("wireguard_interfaces") or []}
+            items = [item for item in items if PurePath(item.partition(" ")[2]).name.removesuffix(".conf") in listed]
+        if items and not taken_over and ROLES[name].is_wanted(variables):
+            problems.append(owners_refusal(name, items))
+    return problems
 
 
 def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

@@ -13,15 +13,17 @@ from typing import Any
 import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DIRECTORY, ROLES
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import HOLDS_CONTROL, check
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.variable_rules import host_problems
 
 CROSS_ROLE = frozenset({"xgn_uplink_mtu"})
 """Variables beside those of the roles that the rules read."""
 # Where something is on the controller says nothing of a host, nor does what allows one step of one run.
-_OF_A_RUN = ("_key_registry", "_remove_all")
+_OF_A_RUN = ("_adopt", "_key_registry", "_remove_all")
 # Roles that leave nothing on a host. Of their variables those say something of it that come with its plan.
 _PLANNED = frozenset({"failover_test_paths", "preflight_node", "verify_reach", "verify_reserves", "verify_routes", "verify_site"})
+# What a host is in the plan, and what lies over it there.
+_TOLD = frozenset({"preflight_node", "verify_overrides"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class RoleSpecs:
         if role is not None and not ROLES[role].compared:
             return False
         return not (name.endswith(_OF_A_RUN) or name in self.of_steps)
+
+    def may_be_overridden(self, name: str) -> bool:
+        """Tell whether a variable may lie over a plan: not what is said to a run or of the controller, nor what the plan tells of a host and its overrides."""
+        return not (name.endswith(_OF_A_RUN) or name in self.of_steps or name in _TOLD)
 
     def may_hold_secret(self, place: Place) -> bool:
         """Tell whether a value is marked no_log, stands in one that is, or holds such a key."""
@@ -136,7 +142,9 @@ def variable_problems(variables: Mapping[str, Any], specs: RoleSpecs) -> Finding
         Every problem; empty when there is none.
     """
     found = form_problems(variables, specs)
-    found.extend(host_problems(variables))
+    # A rule that looks at the same text would say it in other words.
+    told = {problem.path for problem in found if problem.message == HOLDS_CONTROL}
+    found.extend(problem for problem in host_problems(variables) if problem.path not in told)
     return found
 
 

@@ -167,24 +167,33 @@ def network_problems(path: Place, text: str, example: str = "10.0.0.0/8") -> Ite
 # ---- text that goes into a configuration file --------------------------------------------------------------------------------------------
 
 
+_LINE_LENGTH = 1000  # bytes; a line of FRR's shell has 4096, commands and names of its own among them
+
+
 def line_problems(path: Place, text: str) -> Iterator[Problem]:
-    """Report text that FRR would not print as it was written: it reads words, so spaces collapse, and a newline begins a new command."""
+    """Report text that FRR would not print as it was written: it reads words, so spaces collapse, and what follows a pipe filters its output."""
     plain = " ".join(text.split())
     if not plain:
         yield Problem(path, "is empty", show(text))
     elif plain != text:
         yield Problem(path, "is not as FRR keeps it", show(text), f"write {show(plain)}")
+    elif "|" in text:
+        yield Problem(path, "holds a pipe", show(text), "FRR takes what follows for a filter of its output; write it without")
+    elif len(text.encode(errors="surrogatepass")) > _LINE_LENGTH:
+        yield Problem(path, "is too long", show(text), f"at most {_LINE_LENGTH} bytes")
 
 
 def word_problems(path: Place, text: str, noun: str, longest: int) -> Iterator[Problem]:
-    """Report a name that is empty, holds white space or is longer than FRR takes."""
-    if not text or any(character.isspace() for character in text):
-        yield Problem(path, f"is not a valid name of a {noun}", show(text), "it must be one word")
+    """Report a name that is empty, holds white space or a pipe, or is longer than FRR takes."""
+    if not text or any(character.isspace() or character == "|" for character in text):
+        yield Problem(path, f"is not a valid name of a {noun}", show(text), "it must be one word, without a pipe")
     elif len(text) > longest:
         yield Problem(path, f"is too long for the name of a {noun}", show(text), f"{len(text)} > {longest} characters")
 
 
-_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)\Z")
+_UNIT = re.compile(
+    r"(?!-)(?=.{1,255}\Z)(?:[A-Za-z0-9:_.@-]|\\x[0-9a-f]{2})+\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)\Z"
+)
 
 
 def unit_problems(path: Place, text: str) -> Iterator[Problem]:

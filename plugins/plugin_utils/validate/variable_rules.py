@@ -15,9 +15,11 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.dns_anycast import dns_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.docker_macvlan import docker_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.failover_test import failover_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import bgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_build import build_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_lines import own_line_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import policy_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_static_routes import route_problems
@@ -55,8 +57,10 @@ _RULES = (
     dns_problems,
     ospf_problems,
     gobgp_problems,
+    own_line_problems,
     build_problems,
     verify_problems,
+    failover_problems,
 )
 
 

@@ -11,12 +11,13 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonica
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted, Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import NETWORK_PRE, check_firewall
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import BEFORE, check_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
@@ -30,6 +31,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units imp
     NETWORK_MANAGER,
     check_units,
     expected_units,
+    started_by_timers,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vrf import check_interfaces, check_vrfs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.vxlan import check_vxlans
@@ -75,7 +77,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     asks_frr = routes or bool(expect["routes"])
     return {
         "sysctls": list(sysctl_values(known)) if "sysctl" in roles_of(known) else [],
-        "units": [*units, NETWORK_MANAGER, ONLINE, *([NETWORK_PRE] if filters else [])],
+        "units": [*units, *started_by_timers(units), NETWORK_MANAGER, ONLINE, *(BEFORE if filters else [])],
         "verify_units": units,
         "wireguard_files": [item["name"] for item in known.get("wireguard_interfaces", [])],
         "openvpn_tunnels": [{"name": item["name"], "role": item["role"]} for item in known.get("openvpn_tunnels", [])],
@@ -85,7 +87,9 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "docker": docker_asked(known),
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
+        "inbound": bool(known.get("frr_bgp")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
+        "frr_lines": entries_of(known, "frr_lines") if routes else [],
         "gobgp": is_declared("gobgp", known),
         "filter": filter_text(known) if filters else "",
         "anycast": is_declared("dns_anycast", known),
@@ -148,7 +152,7 @@ def host_checks(
 
 def unreachable(host: str, reason: str) -> list[Check]:
     """Return the one check of a host whose state could not be read; ``reason`` says why."""
-    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", f"{reason}, expected its live state")]
+    return [Check(host, "Host reachable", "failed", f"ansible {host} -m ping", one_line(f"{reason}, expected its live state"))]
 
 
 def retired(host: str, left: str) -> Check:

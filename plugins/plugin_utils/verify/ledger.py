@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import MAIN_TABLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 
 Status = Literal["passed", "failed", "skipped"]
@@ -55,8 +56,8 @@ class Ledger:
         self.checks: list[Check] = []
 
     def add(self, name: str, status: Status, command: str, detail: str) -> None:
-        """Record one result."""
-        self.checks.append(Check(self.host, name, status, command, detail))
+        """Record one result. What the host said in it becomes one line."""
+        self.checks.append(Check(self.host, one_line(name), status, one_line(command), one_line(detail)))
 
     def skip(self, name: str, reason: str, command: str = "") -> None:
         """Record that a check was not made, and why."""

@@ -147,7 +147,12 @@ class Guard:
     def present(self) -> set[str]:
         """Return which of the addresses are set on the interface."""
         listing = subprocess.run(
-            ["ip", "-json", "address", "show", "dev", self.config["interface"]], capture_output=True, text=True, check=False, timeout=10
+            ["ip", "-json", "address", "show", "dev", self.config["interface"]],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=10,
         )
         if listing.returncode:
             return set()
@@ -241,7 +246,12 @@ def local_table(vrf: str | None) -> str:
     """Return the table in which the kernel keeps local routes: that of the VRF, or ``local``."""
     if vrf:
         shown = subprocess.run(
-            ["ip", "-json", "-details", "link", "show", "dev", vrf], capture_output=True, text=True, check=False, timeout=10
+            ["ip", "-json", "-details", "link", "show", "dev", vrf],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=10,
         )
         for link in json.loads(shown.stdout or "[]"):
             return str(link["linkinfo"]["info_data"]["table"])
@@ -250,7 +260,7 @@ def local_table(vrf: str | None) -> str:
 
 def ip(*arguments: str, quiet: bool = False) -> bool:
     """Run ip(8); returns whether it succeeded, and says why not unless ``quiet``."""
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False, timeout=10)
+    done = subprocess.run(["ip", *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=10)
     if done.returncode and not quiet:
         say(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
     return done.returncode == 0

@@ -31,7 +31,7 @@ def unhealthy(health: dict[str, Any]) -> str | None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=health["timeout"],
             check=False,

@@ -33,6 +33,7 @@ Act = Callable[..., dict[str, Any]]
 HYBRID = Path(__file__).parents[2] / "golden" / "hybrid" / "intent.yml"
 PAIR: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
 APPLIED = Moment("2026-11-29T03:12:05Z", "run-1", "alice@noc", "mine")
+FORMER, NEW = "iM9lZkm7vH/qrK7gZTDDKUj3/hOzK8SSLMS2zOE+ujg=", "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
 SECRETS = {"bgp_password": "swordfish1", "ospf_key": "swordfish2", "ipsec_key": "swordfish3"}
 
 
@@ -225,7 +226,7 @@ class Host:
             changed = "record" in arguments and not is_same(self.applied, arguments["record"])
             self.applied = arguments.get("record", self.applied)
             return {"changed": changed, "lost": False, "taken_by": None, "applied": self.applied, "released": True}
-        return {"ansible_facts": {"xgn_host": {}}, "applied": self.applied, "taken": True, "other": None}
+        return {"ansible_facts": {}, "applied": self.applied, "taken": True, "other": None}
 
 
 def run(act: Act, records: Path, host: Host, name: str, check: bool = False, **more: Any) -> dict[str, Any]:
@@ -289,12 +290,12 @@ def test_the_former_name_counts_as_long_as_the_new_one_is_not_recorded(act: Act,
 
 def test_a_peer_is_known_by_the_key_of_its_former_name(act: Act, tmp_path: Path) -> None:
     interfaces = [{"name": "wg0", "peers": [{"name": "west"}]}, {"name": "wg1", "peers": [{"name": "templated"}]}]
-    (tmp_path / "T1.txt").write_text("wg0: FORMER\n", encoding="utf-8")
-    known = {"xgn_nodes": NODES}
-    found = act(key_registry.ActionModule, {"path": str(tmp_path), "resolve": interfaces}, known)
-    assert found["public_keys"]["wg0"] == {"west": "FORMER"} and [item["peer"] for item in found["missing"]] == ["templated"]
-    (tmp_path / "west.txt").write_text("wg0: NEW\n", encoding="utf-8")
-    assert act(key_registry.ActionModule, {"path": str(tmp_path), "resolve": interfaces}, known)["public_keys"]["wg0"] == {"west": "NEW"}
+    (tmp_path / "T1.txt").write_text(f"wg0: {FORMER}\n", encoding="utf-8")
+    known, asked = {"xgn_nodes": NODES}, {"path": str(tmp_path), "kind": "wireguard", "resolve": interfaces}
+    found = act(key_registry.ActionModule, asked, known)
+    assert found["public_keys"]["wg0"] == {"west": FORMER} and [item["peer"] for item in found["missing"]] == ["templated"]
+    (tmp_path / "west.txt").write_text(f"wg0: {NEW}\n", encoding="utf-8")
+    assert act(key_registry.ActionModule, asked, known)["public_keys"]["wg0"] == {"west": NEW}
     names = {name: former_name(name, known) for name in (*NODES, "nobody")}
     assert names == {"west": "T1", "T2": "", "templated": "", "odd": "", "nobody": ""}
     assert former_name("west", {}) == ""
@@ -302,12 +303,13 @@ def test_a_peer_is_known_by_the_key_of_its_former_name(act: Act, tmp_path: Path)
 
 def test_one_key_under_the_new_name_loses_none_of_those_under_the_former_one(act: Act, tmp_path: Path) -> None:
     """As a rotation records it, one tunnel after the other, before site has come to its end."""
-    (tmp_path / "T1.txt").write_text("ovpn2: FIRST\novpn3: [SECOND, NEXT]\n", encoding="utf-8")
-    arguments = {"path": str(tmp_path), "host": "west", "record": {"ovpn2": ["FIRST", "THIRD"]}}
+    first, second, following, third = (":".join([pair] * 32) for pair in ("A1", "B2", "C3", "D4"))
+    (tmp_path / "T1.txt").write_text(f"ovpn2: {first}\novpn3: [{second}, {following}]\n", encoding="utf-8")
+    arguments = {"path": str(tmp_path), "kind": "openvpn", "host": "west", "record": {"ovpn2": [first, third]}, "accept": True}
     act(key_registry.ActionModule, arguments, {"xgn_nodes": NODES})
     asked = [{"name": name, "peers": [{"name": "west"}]} for name in ("ovpn2", "ovpn3")]
-    found = act(key_registry.ActionModule, {"path": str(tmp_path), "resolve": asked}, {"xgn_nodes": NODES})
-    assert found["accepted"] == {"ovpn2": {"west": ["FIRST", "THIRD"]}, "ovpn3": {"west": ["SECOND", "NEXT"]}}
+    found = act(key_registry.ActionModule, {"path": str(tmp_path), "kind": "openvpn", "resolve": asked}, {"xgn_nodes": NODES})
+    assert found["accepted"] == {"ovpn2": {"west": [first, third]}, "ovpn3": {"west": [second, following]}}
 
 
 # ---- the others ----------------------------------------------------------------------------------------------------------------------------

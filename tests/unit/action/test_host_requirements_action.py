@@ -43,3 +43,58 @@ def test_a_roles_last_object_goes_with_a_plain_yes_only(act: Act, role: Any) -> 
     yes: list[dict[str, Any]] = [{role.remove_all: True}, {"xgn_remove_all": [role.name]}, *([dict([role.absent])] if role.absent else [])]
     for said in yes:
         assert "failed" not in judged(act, host, **said), said
+
+
+CONF = "file /etc/wireguard/wg0.conf"
+
+
+@pytest.mark.parametrize(
+    ("owners", "variables", "refused"),
+    [
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}]}, CONF),
+        ({"wireguard": ["interface wg0", "interface wg7"]}, {"wireguard_interfaces": [{"name": "wg0"}]}, "interface wg0"),
+        # What nobody declares is nobody's business here.
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg1"}]}, ""),
+        ({"wireguard": [CONF]}, {}, ""),
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "xgn_adopt": ["frr"]}, CONF),
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "xgn_adopt": ["wireguard"]}, ""),
+        ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "wireguard_adopt": True}, ""),
+        ({"frr": ["file /etc/frr/frr.conf"]}, {}, "file /etc/frr/frr.conf"),
+        ({"frr": ["file /etc/frr/frr.conf"]}, {"xgn_adopt": ["frr"]}, ""),
+    ],
+)
+def test_what_somebody_else_has_made_is_refused_until_it_may_be_taken_over(
+    act: Act, owners: dict[str, list[str]], variables: dict[str, Any], refused: str
+) -> None:
+    result = judged(act, {"owners": owners}, **variables)
+    if not refused:
+        assert "failed" not in result
+    else:
+        (role,) = owners
+        assert f"- {refused} would be rewritten by role {role}, and somebody else has made that. " in result["msg"]
+        assert f"set {role}_adopt: true, or xgn_adopt: [{role}]" in result["msg"] and "wg7" not in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}]}, []),
+        (
+            {"vrf_interfaces": [{"name": "eth9", "vrf": "CORE"}, {"name": "eth8"}]},
+            ["eth9 is in vrf_interfaces", "eth8 is in vrf_interfaces"],
+        ),
+        ({"vrf_interfaces": [{"name": "eth9.5", "kind": "vlan", "parent": "eth9"}]}, ["eth9 is the parent of eth9.5"]),
+        ({"vrf_interfaces": [{"name": "eth9"}, {"name": "eth9.5", "kind": "vlan", "parent": "eth9"}]}, ["eth9 is in vrf_interfaces"]),
+        # What a role makes, or a unit, or what comes and goes.
+        ({"vrf_interfaces": [{"name": "br0", "kind": "bridge"}, {"name": "br0.5", "kind": "vlan", "parent": "br0"}]}, []),
+        ({"vrf_interfaces": [{"name": "wg1", "vrf": "CORE"}], "wireguard_interfaces": [{"name": "wg1"}]}, []),
+        ({"vrf_interfaces": [{"name": "tap1", "unit": "taps.service"}, {"name": "ppp0", "dynamic": True}]}, []),
+    ],
+)
+def test_an_interface_that_is_missing_is_named_before_a_role_fails_on_it(act: Act, variables: dict[str, Any], missing: list[str]) -> None:
+    result = judged(act, {"interfaces": ["eth10", "lo", "eth1"]}, **variables)
+    lines = [line[2:] for line in result["msg"].splitlines()[1:]] if "failed" in result else []
+    assert [line.split(",")[0] for line in lines] == missing
+    assert all("(it has eth1, eth10, lo)" in line for line in lines)
+    # Nothing is known of a host that was looked at by an older version.
+    assert "failed" not in judged(act, {}, **variables)

@@ -71,7 +71,8 @@ def test_mistakes_are_a_list_and_nothing_is_written(act: Act, tmp_path: Path) ->
 
 def test_without_graphviz_there_is_a_warning(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    done = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "drawing": True}, pair() | {"bgp_password": "swordfish"})
+    given = pair() | {"bgp_password": "swordfish", "xgn_firewall": {"ssh_from": ["192.0.2.0/24"]}}
+    done = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "drawing": True}, given)
     assert len(done["warnings"]) == 1 and "Graphviz is not installed" in done["warnings"][0]
 
 
@@ -95,14 +96,22 @@ def test_a_directory_that_cannot_be_written_is_named(act: Act, tmp_path: Path) -
 def test_public_keys_come_from_beside_the_inventory(act: Act, tmp_path: Path) -> None:
     (tmp_path / "wireguard_keys").mkdir()
     key = tmp_path / "wireguard_keys" / "T1.txt"
-    key.write_text("wg0: KEY-OF-T1\n", encoding="utf-8")
+    public = "iM9lZkm7vH/qrK7gZTDDKUj3/hOzK8SSLMS2zOE+ujg="
+    key.write_text(f"wg0: {public}\n", encoding="utf-8")
     variables = {**pair(), "inventory_dir": str(tmp_path)}
     act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)
-    assert "KEY-OF-T1" in (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
-    key.write_text("wg0: [\0", encoding="utf-8")
-    warned = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)["warnings"]
-    assert any("T1.txt: expected lines" in line for line in warned), warned
-    assert "KEY-OF-T1" not in (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
+    assert public in (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
+    # A registry is written from what hosts say, and the files for others' routers are written from it.
+    for torn in ("wg0: [\0", f'wg0: "{public}\\nset system login user x"\n'):
+        key.write_text(torn, encoding="utf-8")
+        warned = act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)["warnings"]
+        assert any("T1.txt: expected lines" in line for line in warned), warned
+        written = (tmp_path / "plan" / "current" / "T2" / "vyos.txt").read_text(encoding="utf-8")
+        assert public not in written and "set system login user x" not in written
+    key.unlink()
+    variables["xgn_nodes"]["T1"]["was"] = "../T1"
+    with pytest.raises(AnsibleError, match=r"'\.\./T1' is no name of a host that a file can have"):
+        act(plan.ActionModule, {"directory": str(tmp_path / "plan"), **QUICK, "vyos": True}, variables)
 
 
 def rollout(act: Act, tmp_path: Path, written: Any, intent: dict[str, Any] | None = None, **known: Any) -> dict[str, Any]:

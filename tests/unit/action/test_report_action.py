@@ -62,6 +62,12 @@ def test_a_host_that_left_nothing_is_a_failed_check(act: Act, tmp_path: Path) ->
     assert "1 of " in result["msg"] and " checks failed on T9: " in result["msg"]
 
 
+def test_a_fact_in_place_of_a_variable_is_refused(act: Act, tmp_path: Path) -> None:
+    known = {**variables(faults=False), "inventory_hostname": "T1", "ansible_facts": {"verify_roles": []}}
+    with pytest.raises(AnsibleActionFail, match=r"T1 answers with facts .*: verify_roles: is a variable of yours"):
+        act(ActionModule, {"dest": str(tmp_path), "hosts": ["T1"]}, known)
+
+
 def test_what_was_measured_of_failovers_is_shown(act: Act, tmp_path: Path, said: list[str]) -> None:
     known = variables(faults=False)
     known["hostvars"]["T1"]["ansible_facts"][FACT]["summary"]["failover"] = [samples.CUT]

@@ -22,6 +22,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_p
 
 Act = Callable[..., dict[str, Any]]
 PAIR: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
+FACTS: dict[str, Any] = {
+    **dict.fromkeys(("os_family", "distribution", "distribution_version", "machine", "kernel"), "x"),
+    **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded", "owners")},
+    **{name: [] for name in ("packages", "settled", "interfaces", "listeners", "others_behind")},
+    **dict.fromkeys(("network_manager", "systemd", "container", "filtered"), False),
+}
 OTHER = {
     **claim({"ansible_inventory_sources": ["mine"]}),
     "run": "other",
@@ -40,6 +46,7 @@ class Machine:
         self.other: dict[str, Any] | None = None
         # Whether the note of the run is gone.
         self.forgot = False
+        self.facts: dict[str, Any] = {"xgn_host": FACTS}
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def answer(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +61,7 @@ class Machine:
         assert name == "xuegao.net.host_facts"
         lock = arguments.get("lock")
         taken = lock is not None and (self.other is None or lock.get("instead_of") == self.other["run"] or lock["by_force"])
-        found = {"ansible_facts": {"xgn_host": {}}, "applied": self.applied, "invocation": {}}
+        found = {"ansible_facts": self.facts, "applied": self.applied, "invocation": {}}
         return {**found, "taken": taken, "other": self.other if lock else None}
 
     def names(self) -> list[str]:
@@ -414,6 +421,25 @@ def test_where_nothing_changes_it_is_said(act: Act, machine: Machine, records: P
     assert told["changes"] == {} and told["diff"]["prepared"].endswith("\nNo host changes.\n")
 
 
+def test_a_host_that_lies_about_itself_begins_no_run(act: Act, machine: Machine, records: Path) -> None:
+    """What it calls a fact would be a variable, and this collection's own are read on the controller."""
+    for lie in ({"xgn_host": {**FACTS, "machine": "../x"}}, {"xgn_host": FACTS, "frr_bgp": []}, {"ansible_connection": "local"}):
+        machine.facts = lie
+        with pytest.raises(AnsibleError, match="T1 answers with facts of another form than it must have"):
+            begin(act, machine, records, variables())
+
+
+@pytest.mark.parametrize("step", [run_begin, run_note, run_end], ids=lambda step: step.__name__.rpartition(".")[2])
+def test_a_fact_in_place_of_a_variable_ends_each_step(act: Act, machine: Machine, records: Path, step: Any) -> None:
+    begun = start(act, machine, records, variables())
+    known = variables(ansible_facts={"frr_log_level": "debugging"})
+    own: dict[Any, dict[str, Any]] = {run_begin: {}, run_note: {"begun": begun}, run_end: {"begun": begun, "complete": True}}
+    with pytest.raises(
+        AnsibleError, match="T1 answers with facts of another form than it must have: frr_log_level: is a variable of yours"
+    ):
+        act(step.ActionModule, {"directory": str(records), **own[step]}, known, False, machine.answer)
+
+
 def test_what_a_host_says_cannot_mislead_who_reads_it(act: Act, machine: Machine, records: Path) -> None:
     """A host may have been broken into: it can claim to be taken, and nothing else comes of what it says."""
     machine.other = {
@@ -426,7 +452,7 @@ def test_what_a_host_says_cannot_mislead_who_reads_it(act: Act, machine: Machine
         "place": RUN.place,
     }
     begun = begin(act, machine, records, variables())
-    assert begun["held"].startswith("T1 is taken: root?ok: [T1] has worked there since None (run a?[2J, inventory None).")
+    assert begun["held"].startswith("T1 is taken: root ok: [T1] has worked there since None (run a?[2J, inventory None).")
     machine.other = None
     machine.applied = {"variables": "x" * 5000, "at": "\x07", "by": {"name": "x"}, "run": 7}
     begun = begin(act, machine, records, variables())

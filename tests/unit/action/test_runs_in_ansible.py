@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+pytestmark = pytest.mark.starts_ansible
+
 ROOT = Path(__file__).resolve().parents[3]
 OWN = """
 bgp_password: "{{ vault_bgp }}"

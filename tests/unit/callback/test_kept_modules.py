@@ -53,6 +53,7 @@ def test_a_run_begins_with_what_earlier_ones_have_made(tmp_path: Path, monkeypat
         callback.v2_playbook_on_stats(None)
 
 
+@pytest.mark.starts_ansible
 def test_ansible_takes_what_was_kept(tmp_path: Path) -> None:
     """It loads the plugin by the variable alone, and what it made in the first run is where it looks in the second."""
     playbook = tmp_path / "ping.yml"

@@ -191,6 +191,7 @@ def test_two_runs_that_make_a_key_at_once_have_one(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", ".key"]
 
 
+@pytest.mark.starts_ansible
 def test_ansible_takes_no_record_for_an_inventory(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {r1: }}\n", encoding="utf-8")
     seal_of(applied_directory([str(tmp_path)], tmp_path), make=True)

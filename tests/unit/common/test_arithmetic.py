@@ -15,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
     PoolExhaustedError,
     PrefixLengthError,
     SubnetExhaustedError,
+    is_private,
     link_addresses,
     nth_address,
     nth_subnet,
@@ -68,6 +69,36 @@ def test_three_ways_to_run_out() -> None:
 
 def test_a_pool_is_never_enumerated() -> None:
     assert str(nth_subnet(parse_prefix("fd00::/8"), 127, (1 << 119) - 1)) == "fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127"
+
+
+@pytest.mark.parametrize(
+    ("text", "private"),
+    [
+        ("10.0.0.0", True),
+        ("10.255.255.255/8", True),
+        ("9.255.255.255", False),
+        ("172.15.255.255", False),
+        ("172.16.0.1/24", True),
+        ("172.31.255.255", True),
+        ("172.32.0.0", False),
+        ("192.168.1.1", True),
+        ("192.169.0.0", False),
+        ("169.254.7.7", True),
+        ("100.64.0.1", False),
+        ("198.51.100.1", False),
+        ("fd00::1", True),
+        ("fc00::", True),
+        ("fe00::", False),
+        ("fe80::1", True),
+        ("febf::1", True),
+        ("fec0::1", False),
+        ("2001:db8::1", False),
+        ("::ffff:10.0.0.1", False),
+    ],
+)
+def test_private_addresses(text: str, private: bool) -> None:
+    """Those of others, shared among a carrier's customers too, lead over wires on which others are."""
+    assert is_private(parse_address(text)) is private
 
 
 @pytest.mark.parametrize(

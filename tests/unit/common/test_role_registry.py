@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, lacks_packages
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, lacks_packages, missing_packages
 
 ROOT = Path(__file__).resolve().parents[3]
 INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
@@ -80,7 +80,7 @@ def test_each_role_that_makes_something_on_a_host_has_variables_that_tell() -> N
 def test_all_that_stands_in_frr_conf_is_declared() -> None:
     """Role frr has no variable of its own for whether it is used: each of its lists is a part of frr.conf."""
     lists = {name for name, spec in cast(dict[str, dict[str, Any]], specs_of("frr")).items() if spec["type"] == "list"}
-    assert set(ROLES["frr"].declares) == lists - {"frr_after_units"}
+    assert set(ROLES["frr"].declares) == lists - {"frr_after_units", "frr_daemons"}
 
 
 def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_host_to_it() -> None:
@@ -98,11 +98,25 @@ def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_ho
 
 def test_a_run_that_installs_takes_longer() -> None:
     """Only what the host's variables ask for counts, under any of its names; nothing is known of a host before it has been looked at."""
-    host = {"packages": ["frr", "moby-engine"]}
+    host = {"xgn_host": {"packages": ["frr", "moby-engine"]}}
     assert not lacks_packages(
-        {"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "docker_macvlan_networks": [{"name": "apps"}], "openvpn_tunnels": []}
+        {"ansible_facts": host, "frr_interfaces": [{"name": "lo"}], "docker_macvlan_networks": [{"name": "apps"}], "openvpn_tunnels": []}
     )
-    assert lacks_packages({"xgn_host": host, "frr_interfaces": [{"name": "lo"}], "openvpn_tunnels": [{"name": "ovpn1"}]})
+    assert lacks_packages({"ansible_facts": host, "frr_interfaces": [{"name": "lo"}], "openvpn_tunnels": [{"name": "ovpn1"}]})
     assert not lacks_packages({"openvpn_tunnels": [{"name": "ovpn1"}]})
-    assert lacks_packages({"xgn_host": {"packages": ["wireguard-tools"]}}), "site installs FRR on every host, whatever it declares"
-    assert not lacks_packages({"xgn_host": host, "firewall_public_interfaces": ["eth0"], "firewall_state": "absent"})
+    assert lacks_packages({"ansible_facts": {"xgn_host": {"packages": ["wireguard-tools"]}}}), (
+        "site installs FRR on every host, whatever it declares"
+    )
+    assert not lacks_packages({"ansible_facts": host, "firewall_trusted_interfaces": ["eth0"], "firewall_state": "absent"})
+
+
+def test_what_a_host_lacks_is_named_with_what_ansible_needs_to_install_it() -> None:
+    def named(*packages: str, family: str = "Debian", **variables: Any) -> list[str]:
+        return missing_packages({"ansible_facts": {"xgn_host": {"os_family": family, "packages": list(packages)}}, **variables})
+
+    assert named("frr", "python3") == []
+    assert named("frr", gobgp_asn=65001) == ["gobgpd", "python3-apt"]
+    assert named("python3-apt", docker_macvlan_networks=[{}]) == ["frr", "docker.io"]
+    # That one is built from source.
+    assert named("python3-apt", frr_install_method="source") == []
+    assert named(family="RedHat") == [] and missing_packages({}) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_fits(spec: dict[str, Any], value: object) -> None:
         ({"type": "raw", "min_length": 1}, "", "x: is empty; leave the key out or give it a value"),
         ({"type": "str", "min_length": 3}, "ab", "x: 'ab' is too short; it needs at least 3 characters"),
         ({"type": "list", "elements": "str", "min_length": 1}, ["a", ""], "x[1]: is empty; leave the key out or give it a value"),
-        ({"type": "str", "pattern": "[a-z]+"}, "a\n", "x: 'a\\n' does not match [a-z]+"),
+        ({"type": "str", "pattern": "[a-z]+"}, "a ", "x: 'a ' does not match [a-z]+"),
     ],
 )
 def test_mistakes(spec: dict[str, Any], value: object, sentence: str) -> None:
@@ -265,3 +266,89 @@ def test_sixteen_lines_a_scalar(lines: Callable[[Callable[[], object]], int]) ->
     value = {"peers": [{"address": "a", "remote_as": number, "passive": True} for number in range(count)]}
     assert check(value, OPTIONS) == []
     assert lines(lambda: check(value, OPTIONS)) <= 16 * 3 * count
+
+
+# ---- control characters --------------------------------------------------------------------------------------------------------------------
+
+# Each class once: C0, DEL, C1, line and paragraph separators, controls of bidirectional writing, half a character.
+CONTROLS = (
+    "\0",
+    "\t",
+    "\n",
+    "\r",
+    "\x0b",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\x9b",
+    "\u2028",
+    "\u2029",
+    "\u200e",
+    "\u202e",
+    "\u2066",
+    "\u061c",
+    "\ud800",
+)
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
+@pytest.mark.parametrize(
+    ("spec", "shape", "path"),
+    [
+        ({"type": "str"}, "{}", "x"),
+        ({"type": "path"}, "{}", "x"),
+        ({"type": "raw"}, "{}", "x"),
+        ({"type": "str", "choices": ["a"]}, "{}", "x"),
+        ({"type": "str", "pattern": r"[\s\S]*"}, "{}", "x"),
+        ({"type": "list"}, [["{}"]], "x[0][0]"),
+        ({"type": "list", "elements": "str"}, ["a", "{}"], "x[1]"),
+        ({"type": "dict"}, {"a": {"b": "{}"}}, "x.a.b"),
+        ({"type": "raw"}, {"a": [{"b": "{}"}]}, "x.a[0].b"),
+        ({"type": "dict", "values": {"type": "str"}}, {"a": "{}"}, "x.a"),
+        ({"type": "dict", "options": {"a": {"type": "raw"}}}, {"a": "{}"}, "x.a"),
+    ],
+)
+def test_a_control_character_is_refused_wherever_it_stands(spec: dict[str, Any], shape: Any, path: str, control: str) -> None:
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(item) for key, item in value.items()}
+        return [filled(item) for item in value] if isinstance(value, list) else value.format(f"a{control}b")
+
+    (problem,) = check_value(filled(shape), spec, X)
+    assert str(problem).startswith(f"{path}: ")
+    assert "holds a control character; character 2 is " in str(problem) and f"(U+{ord(control):04X})" in str(problem)
+    assert str(problem).isprintable()
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
+@pytest.mark.parametrize("spec", [{"type": "dict"}, {"type": "raw"}, {"type": "dict", "values": {"type": "int"}}], ids=str)
+def test_so_is_one_in_a_key(spec: dict[str, Any], control: str) -> None:
+    (problem,) = check_value({f"a{control}": 1}, spec, X)
+    assert "holds a control character; character 2 is " in str(problem) and str(problem).isprintable()
+
+
+def test_a_secret_that_holds_one_is_not_shown() -> None:
+    for spec, value in (({"type": "str"}, "hidden\n"), ({"type": "raw"}, ["hidden\n"]), ({"type": "dict"}, {"a": "hidden\n"})):
+        (problem,) = check_value(value, {**spec, "no_log": True}, X)
+        assert "<secret> holds a control character" in str(problem) and "hidden" not in str(problem)
+
+
+@settings(max_examples=300)
+@given(st.text(), st.sampled_from(["str", "path", "raw"]))
+def test_whatever_a_spec_lets_pass_is_one_line(text: str, kind: str) -> None:
+    accepted = not check_value(text, {"type": kind}, X)
+    assert accepted == _is_plain(text)
+    if accepted:
+        assert len(f"a{text}b".splitlines()) == 1
+        text.encode()
+
+
+def _is_plain(text: str) -> bool:
+    """By the classes of the Unicode database: no control, no separator of lines, no half of a character, nothing that turns the direction of writing."""
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    return not any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(character) in turning
+        or unicodedata.name(character, "").endswith(("LEFT-TO-RIGHT MARK", "RIGHT-TO-LEFT MARK", "ARABIC LETTER MARK"))
+        for character in text
+    )

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.starts_ansible
+
 ROOT = Path(__file__).parents[3]
 # Nodes by name, and the containers on each.
 NODES: dict[str, dict[str, Any]] = {

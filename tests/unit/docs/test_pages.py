@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import Resolver, read_layers
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import subjects
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, variable_problems
@@ -122,3 +124,18 @@ def test_file_headers_name_the_licence_that_is_there() -> None:
                 headers.setdefault(found, []).append(path.relative_to(ROOT).as_posix())
     assert list(headers) == ["LICENSE"], headers
     assert (ROOT / "LICENSE").is_file()
+
+
+def test_the_examples_of_overrides_are_read_without_a_mistake() -> None:
+    text = (ROOT / "docs" / "overrides.md").read_text(encoding="utf-8")
+    specs = load_role_specs(ROOT / "roles")
+    resolver = Resolver(lambda value: value, lambda value: "vault" in str(value), Failures(ValueError, KeyError))
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 4
+    for example in examples:
+        layers, problems = read_layers(yaml.safe_load(example), (), specs.options, resolver)
+        assert problems == [] and layers
+    # Its lines are valid beside the BGP of a plan.
+    (lines,) = [yaml.safe_load(example)["xgn_overrides"] for example in examples if "frr_lines" in example]
+    instance = {"asn": 65503, "vrf": "CORE", "router_id": "192.0.2.1", "neighbors": []}
+    assert list(variable_problems({**lines, "frr_vrfs": ["CORE"], "frr_bgp": [instance]}, specs)) == []

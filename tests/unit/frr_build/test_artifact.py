@@ -61,6 +61,15 @@ def test_an_address_or_the_order_of_files_makes_no_other() -> None:
     assert name(plan=moved, packaging=dict(reversed(PACKAGING.items()))) == name()
 
 
+@pytest.mark.parametrize("lie", ["../../../etc/cron.d/x", "a/b", "a\nb", "x86 64", "\u202e"])
+@pytest.mark.parametrize("fact", ["distribution", "distribution_version", "machine"])
+def test_a_host_that_lies_about_itself_names_no_file_elsewhere(fact: str, lie: str) -> None:
+    """The file lies on the controller, and is fetched into it."""
+    for plan, packaging in ((None, None), (PLAN, PACKAGING)):
+        with pytest.raises(ValueError, match="is no name of a package file; distribution, machine and versions are as the host said them"):
+            artifact_names("frr", {**HOST, fact: lie}, plan, packaging)
+
+
 @pytest.mark.parametrize("package", ["frr", "wireguard-tools"])
 @pytest.mark.parametrize("version", ["10.5.4", "10.3-3+deb13u1", "1.0.20210914"])
 def test_a_name_says_what_it_was_made_of(package: str, version: str) -> None:

@@ -530,6 +530,7 @@ PLAYBOOK = """
 """
 
 
+@pytest.mark.starts_ansible
 @pytest.mark.parametrize(
     ("variables", "status", "said", "not_said"),
     [

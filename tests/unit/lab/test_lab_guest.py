@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.connection import ssh_command, write_inventory
+from lab.connection import ssh_command, write_inventory, write_on_the_wire
 from lab.errors import LabError
 from lab.image import Image
 from lab.kernel import Kernel
 from lab.keys import ensure_key, known_hosts, public_key
 from lab.paths import LabPaths
+from lab.ports import is_free
 from lab.qemu import Qemu
-from lab.seed import MANAGEMENT_GUEST, management_network, nic_link, nic_network, seed_archive, seed_files
-from lab.topology import Nic, Route, Topology, parse_topology
+from lab.seed import MANAGEMENT_GUEST, management_network, nic_link, nic_network, provider_unit, seed_archive, seed_files
+from lab.topology import MANAGERS, Nic, Route, Topology, parse_topology
 from lab.uml import Uml
-from lab.vm import Definition, is_free
+from lab.vm import Definition
 
 IMAGES = frozenset({"trixie"})
 DATA: dict[str, Any] = {
@@ -93,6 +94,82 @@ def test_a_nic_without_address_is_up_and_delays_nothing() -> None:
     assert parts["Link"]["RequiredForOnline"] == "no"
     assert parts["Network"]["LinkLocalAddressing"] == "no"
     assert "Address" not in parts["Network"]
+
+
+def test_a_dynamic_nic_asks_and_listens_and_the_boot_waits_for_it() -> None:
+    parts = dict(sections(nic_network(Nic("a", "52:54:00:00:00:01", dynamic=True))))
+    assert parts["Link"]["RequiredForOnline"] == "yes"
+    assert (parts["Network"]["DHCP"], parts["Network"]["IPv6AcceptRA"]) == ("ipv4", "yes")
+    assert "LinkLocalAddressing" not in parts["Network"]
+
+
+MANAGED: dict[str, Any] = {
+    "vms": {
+        "r1": {
+            "image": "trixie",
+            "nics": [
+                {"wire": "a", "dynamic": True},
+                {"wire": "a", "addresses": ["10.0.0.1/24", "fd00::1/64"], "routes": [{"to": "default", "via": "10.0.0.254"}]},
+                {"wire": "b", "mtu": 1400},
+            ],
+        }
+    },
+    "wires": {"a": {}, "b": {}},
+}
+
+
+def seed_of(manager: str) -> dict[str, str]:
+    data = {**MANAGED, "vms": {"r1": {**MANAGED["vms"]["r1"], "manager": manager}}}
+    lab = parse_topology("t", data, IMAGES)
+    return seed_files(lab, lab.vms["r1"], "PRIVATE\n", "PUBLIC\n", "CLIENT\n")
+
+
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_one_manager_alone_starts_and_configures_every_nic(manager: str) -> None:
+    files = seed_of(manager)
+    stopped = {path.split("/")[3].removesuffix(".service.d") for path in files if path.endswith(".service.d/70-lab.conf")}
+    runs = {"netplan": "systemd-networkd", "cloud-init": "systemd-networkd", "networkd": "systemd-networkd", "ifupdown": "networking"}
+    daemons = {"systemd-networkd", "networking", "NetworkManager"}
+    assert stopped & daemons == daemons - {runs.get(manager, manager)}
+    assert ("etc/cloud/cloud-init.disabled" in files) == (manager != "cloud-init")
+    assert any(path.startswith("etc/systemd/network/") and path.endswith(".network") for path in files) == (manager == "networkd")
+
+
+@pytest.mark.parametrize(
+    ("manager", "path"), [("netplan", "etc/netplan/70-lab.yaml"), ("cloud-init", "var/lib/cloud/seed/nocloud/network-config")]
+)
+def test_netplan_and_cloud_init_are_told_the_same(manager: str, path: str) -> None:
+    told = yaml.safe_load(seed_of(manager)[path])
+    ethernets = told.get("network", told)["ethernets"]
+    assert list(ethernets) == ["eth0", "eth1", "eth2", "mgmt0"]
+    assert (ethernets["eth0"]["dhcp4"], ethernets["eth0"]["accept-ra"], ethernets["eth0"]["optional"]) == (True, True, False)
+    assert (ethernets["eth1"]["dhcp4"], ethernets["eth1"]["addresses"]) == (False, ["10.0.0.1/24", "fd00::1/64"])
+    # Of cloud-init some versions do not know the word default.
+    assert ethernets["eth1"]["routes"] == [{"to": "0.0.0.0/0", "via": "10.0.0.254"}]
+    assert (ethernets["eth2"]["mtu"], ethernets["eth2"]["optional"]) == (1400, True)
+
+
+def test_ifupdown_asks_by_dhcp_and_a_router_goes_on_hearing_others() -> None:
+    text = seed_of("ifupdown")["etc/network/interfaces"]
+    assert "iface eth0 inet dhcp" in text and "iface eth0 inet6 auto\n  accept_ra 2" in text
+    assert "iface eth1 inet static\n  address 10.0.0.1/24\n  gateway 10.0.0.254\niface eth1 inet6 static\n  address fd00::1/64" in text
+    assert "iface eth2 inet manual" in text and "pre-up ip link set eth2 mtu 1400" in text
+
+
+def test_network_manager_has_a_profile_for_each_nic() -> None:
+    files = seed_of("NetworkManager")
+    profiles = {path.rsplit("/", 1)[1]: text for path, text in files.items() if path.endswith(".nmconnection")}
+    assert list(profiles) == [f"{name}.nmconnection" for name in ("eth0", "eth1", "eth2", "mgmt0")]
+    assert profiles["eth0.nmconnection"].count("method=auto") == 2
+    assert profiles["eth1.nmconnection"].count("method=manual") == 2 and "gateway=10.0.0.254" in profiles["eth1.nmconnection"]
+    assert profiles["eth2.nmconnection"].count("method=disabled") == 2
+
+
+def test_a_provider_answers_in_the_networks_of_its_addresses() -> None:
+    unit = provider_unit({"eth0": Nic("a", "52:54:00:00:00:01", addresses=("198.51.100.254/24", "2001:db8:1::fe/64"), provides=True)})
+    assert "--dhcp-range=198.51.100.128,198.51.100.253,255.255.255.0,120" in unit
+    assert "--dhcp-range=2001:db8:1::,ra-only,64,120" in unit
+    assert "--interface=eth0 --ra-param=eth0,10,40" in unit
 
 
 def test_management_gives_no_route_beyond_its_own_network() -> None:
@@ -256,6 +333,17 @@ def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path:
     command = ssh_command(paths, 40001)
     assert command[-1] == "root@127.0.0.1"
     assert "StrictHostKeyChecking=yes" in command
+
+
+def test_machines_on_the_controllers_wire_have_an_inventory_of_their_own(tmp_path: Path) -> None:
+    paths = LabPaths(tmp_path, tmp_path / "run")
+    write_inventory(paths, {"T1": 40001})
+    write_on_the_wire(paths, {"T1": 40003})
+    by_the_wire = yaml.safe_load(paths.on_the_wire.read_text())
+    behind = yaml.safe_load(paths.connection.read_text())
+    assert by_the_wire == {"all": {"hosts": {"T1": {**behind["all"]["hosts"]["T1"], "ansible_port": 40003}}}}
+    write_on_the_wire(paths, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["connection.yml"]
 
 
 def test_keys_are_private_kept_and_made_again_if_half_made(tmp_path: Path) -> None:

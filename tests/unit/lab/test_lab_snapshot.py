@@ -10,6 +10,7 @@ import pytest
 from lab import snapshot, vm
 from lab.errors import LabError
 from lab.kernel import Kernel
+from lab.lab import _forget
 from lab.paths import RECORDS, LabPaths
 from lab.uml import Uml
 
@@ -47,6 +48,14 @@ def test_disks_and_what_is_recorded_of_the_hosts_come_back(lab: tuple[LabPaths, 
     assert [paths.vm(name).cow.read_text() for name in machines] == ["r1 as it was", "r2 as it was"]
     assert (paths.record("wireguard_key_registry") / "r1.txt").read_text() == "r1 as it was"
     assert list(paths.record("xgn_applied_directory").iterdir()) == []
+
+
+def test_a_machine_with_a_new_disk_is_another_host(lab: tuple[LabPaths, dict[str, Uml]]) -> None:
+    """It has other keys: what is recorded of the former one would stop the next run."""
+    paths, _machines = lab
+    _forget(paths, "r1")
+    _forget(paths, "r1")
+    assert [path.name for path in paths.record("wireguard_key_registry").iterdir()] == ["r2.txt"]
 
 
 def test_a_second_of_the_same_name_replaces_the_first(lab: tuple[LabPaths, dict[str, Uml]]) -> None:

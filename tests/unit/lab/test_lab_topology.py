@@ -65,6 +65,55 @@ def test_archives_are_read_and_unknown_ones_named() -> None:
     assert errors_of({**GOOD, "archives": "router"}) == ["t.yml: archives: 'router': must be a list"]
 
 
+def test_the_controller_reaches_who_has_an_address_on_its_wire() -> None:
+    topology = parse_topology("t", {**GOOD, "controller": {"wire": "up", "address": "10.0.0.9/24"}}, IMAGES)
+    assert topology.controller is not None
+    assert topology.controller.reaches == {"r1": "10.0.0.1"}
+    assert parse_topology("t", GOOD, IMAGES).controller is None
+
+
+@pytest.mark.parametrize(
+    ("controller", "messages"),
+    [
+        (
+            {"wire": "up", "address": "10.0.0.1/24"},
+            ["controller.address: '10.0.0.1/24': is also vms.r1.nics[0].addresses[0] on the same wire"],
+        ),
+        (
+            {"wire": "up", "address": "10.9.0.1/24"},
+            ["controller.address: '10.9.0.1/24': no machine on wire up has an address in its network"],
+        ),
+        ({"wire": "up", "address": "10.0.0.9"}, ["controller.address: '10.0.0.9': must have the prefix length 24"]),
+        (
+            {"wire": "up", "address": "fd00::9/64"},
+            ["controller.address: 'fd00::9/64': must be an IPv4 address with prefix such as 100.1.1.9/24"],
+        ),
+        ({"wire": "nowhere", "address": "10.0.0.9/24"}, ["controller.wire: 'nowhere': there are: down, up"]),
+        ({"wire": "up"}, ["controller: lacks address"]),
+        ("up", ["controller: 'up': must be a mapping with wire, address"]),
+    ],
+    ids=["taken", "elsewhere", "no_prefix", "ipv6", "wire", "no_address", "shape"],
+)
+def test_a_place_that_the_controller_cannot_have(controller: object, messages: list[str]) -> None:
+    assert errors_of({**GOOD, "controller": controller}) == [f"t.yml: {message}" for message in messages]
+
+
+def test_who_gives_addresses_and_who_takes_them() -> None:
+    data = copy.deepcopy(GOOD)
+    data["vms"]["r1"]["managed"] = "no"
+    data["vms"]["r1"]["nics"] = [
+        {"wire": "up", "addresses": ["10.0.0.1/24"], "dynamic": True},
+        {"wire": "up", "provides": True},
+        {"wire": "up", "dynamic": 1},
+    ]
+    assert errors_of(data) == [
+        "t.yml: vms.r1.nics[0].dynamic: True: excludes addresses and routes, which come from others",
+        "t.yml: vms.r1.nics[1].provides: True: needs addresses, in whose networks it gives some to others",
+        "t.yml: vms.r1.nics[2].dynamic: 1: must be true or false",
+        "t.yml: vms.r1.managed: 'no': must be true or false",
+    ]
+
+
 def test_mac_addresses_are_stable_unique_and_unicast() -> None:
     topology = parse_topology("t", GOOD, IMAGES)
     macs = [vm.management_mac for vm in topology.vms.values()]
@@ -102,14 +151,14 @@ def test_all_errors_come_at_once_with_path_and_value() -> None:
         "networks": {},
     }
     assert errors_of(data) == [
-        "t.yml: (top): 'networks': unknown key; there are: vms, wires, archives",
+        "t.yml: (top): 'networks': unknown key; there are: vms, wires, archives, controller",
         "t.yml: wires.up.loss_percent: 101: must be a number from 0 to 100",
         (
             "t.yml: wires.up.speed: unknown key; there are: cut, delay_ms, loss_percent, duplicate_percent, reorder_percent, rate_kbit, mtu, drop_udp, "
             "drop_tcp"
         ),
         "t.yml: vms: 'r 1': is not a usable name (letters, digits and inner hyphens, at most 32)",
-        "t.yml: vms.r1: 'cpus': unknown key; there are: image, memory_mib, nics",
+        "t.yml: vms.r1: 'cpus': unknown key; there are: image, memory_mib, manager, managed, nics",
         "t.yml: vms.r1.image: 'sid': there are: bookworm, trixie",
         "t.yml: vms.r1.memory_mib: '768': must be an integer from 256 to 65536",
         "t.yml: vms.r1.nics[0].wire: 'nowhere': there are: up",
@@ -130,7 +179,7 @@ def test_all_errors_come_at_once_with_path_and_value() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (None, "t.yml: (top): None: must be a mapping with vms, wires, archives"),
+        (None, "t.yml: (top): None: must be a mapping with vms, wires, archives, controller"),
         ({"vms": {}}, "t.yml: vms: {}: must hold at least one machine"),
         ({"vms": []}, "t.yml: vms: []: must hold at least one machine"),
         (

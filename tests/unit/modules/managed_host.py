@@ -42,6 +42,9 @@ class Host:
     _programs: dict[str, Program] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # A module changes its own process's environment, which is that of all tests here.
+        for name in ("PATH", "LC_ALL", "LANGUAGE"):
+            self.monkeypatch.setenv(name, os.environ.get(name, ""))
         self.monkeypatch.setattr(AnsibleModule, "run_command", self.run_command)
         self.monkeypatch.setattr(ownership, "ROOT", str(self.temporary.parent / "var-lib-xgn"))
         self.monkeypatch.setattr(trial, "IN_MEMORY", str(self.temporary))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import frr, ownership, sysfs, watchfrr
+from ansible_collections.xuegao.net.plugins.module_utils import frr, frr_replace, ownership, sysfs, watchfrr
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Record, digest
 from ansible_collections.xuegao.net.plugins.modules import frr_config
@@ -488,3 +489,149 @@ def test_what_one_reload_leaves_behind_the_next_one_takes_away(host: Host, path:
     path.write_text("frr version 10\nbfd\n", encoding="utf-8")
     result = host.run(frr_config, {"content": "frr version 10\n", "secrets": SECRETS, "path": str(path)})
     assert (result["changed"], len(reloads), router.running) == (True, 2, "frr version 10\n")
+
+
+RUNNING = """vrf CORE
+ ip route 10.255.0.3/32 10.254.0.6 wg1
+ ip route 10.255.0.4/32 10.254.0.6 wg1
+exit-vrf
+!
+router bgp 65501 vrf CORE
+ neighbor 10.255.0.3 remote-as 65502
+ !
+ address-family ipv4 unicast
+  network 8.8.4.4/32
+  redistribute ospf route-map OSPF-TO-BGP
+  neighbor 10.255.0.3 route-map FROM in
+  neighbor 10.255.0.3 route-map UNSTEERED out
+ exit-address-family
+exit
+!
+ip prefix-list PUBLISHED seq 10 permit 8.8.4.4/32
+!
+route-map UNSTEERED permit 10
+ match ip address prefix-list PUBLISHED
+exit
+"""
+# What frr-reload.py --test prints. It does not say that the neighbor's policy goes, though the route map goes first.
+REPLACED = """Lines To Delete
+===============
+no route-map UNSTEERED permit 10
+vrf CORE
+ no ip route 10.255.0.3/32 10.254.0.6 wg1
+Lines To Add
+============
+ip prefix-list BOTH seq 10 permit 8.8.4.4/32
+route-map BOTH permit 10
+ match ip address prefix-list BOTH
+vrf CORE
+ ip route 10.255.0.3/32 10.254.0.10 ovpn2
+vrf CORE
+ ip route 10.255.0.5/32 10.254.0.10 ovpn2
+router bgp 65501 vrf CORE
+ neighbor 10.255.0.5 remote-as 65505
+router bgp 65501 vrf CORE
+ address-family ipv4 unicast
+  neighbor 10.255.0.3 route-map BOTH out
+router bgp 65501 vrf CORE
+ address-family ipv4 unicast
+  neighbor 10.255.0.5 route-map BOTH out
+router bgp 65501 vrf CORE
+ address-family ipv6 unicast
+  neighbor 10.255.0.3 route-map BOTH out""".splitlines()
+NEW = """ip prefix-list BOTH seq 10 permit 8.8.4.4/32
+ip prefix-list OTHER seq 10 permit 8.8.8.8/32
+!
+route-map BOTH permit 10
+ match ip address prefix-list BOTH
+exit
+!
+route-map OTHER permit 10
+exit
+"""
+GIVEN = """ip prefix-list BOTH seq 10 permit 8.8.4.4/32
+route-map BOTH permit 10
+ match ip address prefix-list BOTH
+exit
+vrf CORE
+ ip route 10.255.0.3/32 10.254.0.10 ovpn2
+exit-vrf
+router bgp 65501 vrf CORE
+ address-family ipv4 unicast
+  neighbor 10.255.0.3 route-map BOTH out
+ exit-address-family
+exit
+"""
+
+
+def test_what_replaces_something_comes_with_the_policies_that_it_names() -> None:
+    """A neighbor and a prefix that are new have nothing to lose; what is in force already is not given again."""
+    lines = frr_replace.replacing(REPLACED, RUNNING)
+    assert [line[-1] for line in lines] == ["ip route 10.255.0.3/32 10.254.0.10 ovpn2", "neighbor 10.255.0.3 route-map BOTH out"]
+    assert frr_replace.given_first(lines, NEW) == GIVEN
+
+
+@pytest.mark.parametrize(
+    ("line", "running"),
+    [
+        (" redistribute ospf route-map NEW", " redistribute ospf route-map OLD"),
+        (" neighbor 10.0.0.1 prefix-list NEW in", " neighbor 10.0.0.1 prefix-list OLD in"),
+        (" neighbor 10.0.0.1 default-originate route-map NEW", " neighbor 10.0.0.1 default-originate route-map OLD"),
+        (" ip protocol ospf route-map NEW", " ip protocol ospf route-map OLD"),
+        (" match ip address prefix-list NEW", " match ip address prefix-list OLD"),
+        (" ipv6 route fd00::/64 fe80::1 wg1", " ipv6 route fd00::/64 fe80::1 wg2"),
+    ],
+)
+def test_kinds_of_what_is_replaced(line: str, running: str) -> None:
+    changes = ["Lines To Add", "============", "somewhere", line]
+    assert frr_replace.replacing(changes, f"somewhere\n{running}\n") == [("somewhere", line.strip())]
+    assert frr_replace.replacing(changes, f"elsewhere\n{running}\n") == [], "another place"
+
+
+@pytest.mark.parametrize("line", ["route-map NEW permit 10", "ip prefix-list NEW seq 5 permit 10.0.0.0/8", "log syslog"])
+def test_a_definition_replaces_nothing(line: str) -> None:
+    old = line.replace("NEW", "OLD")
+    assert frr_replace.replacing(["Lines To Add", "============", line], f"{old}\n") == []
+
+
+def test_what_replaces_something_is_in_force_before_the_reload(host: Host, path: Path) -> None:
+    """And a file with nothing but that is gone behind it."""
+    story: list[str] = []
+    path.write_text(RUNNING, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=RUNNING)
+    content = RUNNING.replace("route-map UNSTEERED", "route-map BOTH")
+
+    def vtysh(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "-d" in command:
+            return 0, router.running, ""
+        if command[1] == "-f":
+            story.append(Path(command[2]).read_text(encoding="utf-8"))
+            return 0, "", ""
+        return router.vtysh(command, data)
+
+    host.program("vtysh", vtysh)
+    host.program("timeout", _told(router, story))
+    run(host, path, content=content)
+    given, reloaded = story
+    assert "  neighbor 10.255.0.3 route-map BOTH out\n exit-address-family\nexit\n" in given and "route-map BOTH permit 10\n match" in given
+    assert reloaded == "reload"
+    assert [name.name for name in path.parent.iterdir()] == [path.name]
+    assert not run(host, path, content=content)["changed"] and len(story) == 2
+
+
+def _told(router: Router, story: list[str]) -> Callable[[list[str], str | None], tuple[int, str, str]]:
+    """As frr-reload.py prints and does it."""
+
+    def reload(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "--reload" in command:
+            story.append("reload")
+            return router.reload(command[2:], data)
+        text = Path(command[-1]).read_text(encoding="utf-8")
+        new = [
+            line for line in frr_replace.lines_of(text.splitlines()) if line not in set(frr_replace.lines_of(router.running.splitlines()))
+        ]
+        shown = [" " * depth + words for line in new for depth, words in enumerate(line)]
+        return 0, "\n".join(["Lines To Add", "============", *shown] if shown else []), ""
+
+    return reload

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -186,7 +188,7 @@ def configured(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """A host with frr.conf, on which the kernel reaches one neighbor by wg1."""
     path = tmp_path / "frr.conf"
     path.write_text(CONFIGURED, encoding="utf-8")
-    monkeypatch.setattr(frr_drain, "FRR_CONF", str(path))
+    monkeypatch.setattr(lines, "FRR_CONF", str(path))
     host.prints(
         "ip", {"-json route get 10.0.0.2 vrf CORE": json.dumps([{"dev": "wg1"}]), "-json route get 10.9.0.9": json.dumps([{"dev": "eth1"}])}
     )
@@ -257,6 +259,47 @@ def test_a_host_without_frr_has_nothing_to_drain(host: Host) -> None:
     """Neither way is an error there."""
     for state in ("drained", "normal"):
         assert not host.run(frr_drain, {"state": state})["changed"]
+
+
+def a_module(host: Host, check: bool = False) -> Any:
+    """A module that changes a tunnel, as far as a drain asks it."""
+    return SimpleNamespace(check_mode=check, run_command=host.run_command, get_bin_path=lambda name: name)
+
+
+def test_traffic_keeps_off_a_link_while_it_is_interrupted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drain comes before, and ends when the link's own session is back; the other session is not waited for."""
+    router = Router(host, CONFIGURED, drained_link())
+    router.sessions = ["10.0.0.2", "10.9.0.9"]
+    rates(monkeypatch, host, [900, 0])
+    with lines.drained(a_module(host), ["wg1"], 15) as told:
+        assert (router.told, told) == (LINK, ["wg1: drain; traffic goes another way meanwhile"])
+        router.sessions, router.after = ["10.0.0.2"], CONFIGURED
+    assert router.told == lines.end_commands(drained_link(), CONFIGURED)
+    assert sum(host.naps) < 15
+
+
+@pytest.mark.parametrize("ends", ["badly", "without its session"])
+def test_a_drain_ends_however_the_change_ends(host: Host, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    router = Router(host, CONFIGURED, drained_link())
+    rates(monkeypatch, host, [900])
+    with suppress(OSError), lines.drained(a_module(host), ["wg1"], 15) as told:
+        assert told == ["wg1: drain; traffic has no other way: 900 packets a second still pass"]
+        router.sessions, router.after = [], CONFIGURED
+        if ends == "badly":
+            raise OSError
+    assert router.running == CONFIGURED
+
+
+@pytest.mark.parametrize("why", ["check mode", "no seconds", "no link", "no session over it", "drained by somebody", "no answer"])
+def test_what_needs_no_drain_gets_none(host: Host, why: str) -> None:
+    """A drain of somebody else's would end with ours, and a router that does not answer is no reason to leave a tunnel as it is."""
+    router = Router(host, drained_router() if why == "drained by somebody" else CONFIGURED, "")
+    if why == "no answer":
+        host.program("vtysh", lambda _command, _data: (1, "", "failed to connect"))
+    links = {"no link": [], "no session over it": ["eth9"]}.get(why, ["wg1"])
+    with lines.drained(a_module(host, check=why == "check mode"), links, 0 if why == "no seconds" else 15) as told:
+        assert (told, router.told) == ([], [])
+    assert router.told == []
 
 
 def test_what_the_kernel_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import host_change, ownership, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import host_change, interface_managers, ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils import listeners as reached
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.modules import config_files, failover_cut, host_facts, interface_layer, live_state
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import checked_facts
 
 from .managed_host import Host
 
@@ -70,6 +74,61 @@ def test_without_a_module_tree_what_is_not_loaded_is_unknown(monkeypatch: pytest
     monkeypatch.setattr(host_facts, "read_text", lambda _path: "")
     monkeypatch.setattr(host_facts, "KERNEL_FEATURES", ("no_such_feature",))
     assert host_facts.kernel_features("6.1") == {"no_such_feature": "unknown"}
+
+
+def test_what_is_reached_from_outside_has_the_form_it_must_have(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    head = "  sl  local_address rem_address   st\n"
+    # What the kernel prints on a little-endian machine.
+    little = SimpleNamespace(pack=lambda form, *words: struct.pack(form.replace("=", "<"), *words))
+    monkeypatch.setattr(reached, "struct", little)
+    files = {
+        "/etc/os-release": DEBIAN,
+        "/proc/net/tcp": head
+        + "   0: 00000000:0050 00000000:0000 0A\n   1: 0100007F:0019 00000000:0000 0A\n   2: 00000000:01BB 01020304:0001 01\n",
+        "/proc/net/tcp6": head
+        + f"   0: {'0' * 32}:0050 {'0' * 32}:0000 0A\n   1: 0000000000000000FFFF00000100007F:0051 {'0' * 32}:0000 0A\n",
+        "/proc/net/udp": head + "   0: 097AA8C0:0035 00000000:0000 07\n   1: 00000000:9C40 00000000:0000 07\n",
+        "/proc/net/route": "Iface Destination Gateway Flags RefCnt Use Metric Mask\nvmbr0 00000000 01020304 0003 0 0 0 00000000\n"
+        + "".join(f"{name} 0001010A 00000000 0001 0 0 0 00FFFFFF\n" for name in ("vmbr0", "eth1", "eth2", "dummy0")),
+        "/proc/net/ipv6_route": f"{'0' * 32} 00 {'0' * 32} 00 fe80{'0' * 28} 400 1 0 3 eth0\n{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 1 0 200200 lo\n",
+        "/proc/net/if_inet6": "".join(
+            f"{'0' * 31}1 02 40 {scope} 80 {name}\n" for name, scope in (("eth0", "00"), ("eth2", "20"), ("eth3", "00"), ("lo", "10"))
+        ),
+        # eth1 forwards IPv4 alone, eth2 nothing of what it has a network of, eth3 IPv6.
+        **{f"/proc/sys/net/ipv4/conf/{name}/forwarding": "1\n" for name in ("vmbr0", "eth1", "dummy0", "eth3")},
+        **{f"/proc/sys/net/ipv6/conf/{name}/forwarding": "1\n" for name in ("eth0", "eth2", "eth3")},
+    }
+    kinds = {
+        "virbr0": "1",
+        "docker0": "1",
+        "vmbr0": "1",
+        "wg7": "65534",
+        "dummy0": "1",
+        "lo": "772",
+        **{f"eth{index}": "1" for index in range(4)},
+    }
+    for name, kind in kinds.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "flags").write_text("0x1083\n" if name == "dummy0" else "0x1003\n", encoding="utf-8")
+        (tmp_path / name / "type").write_text(f"{kind}\n", encoding="utf-8")
+        if "br" in name or name == "docker0":
+            (tmp_path / name / "brif").mkdir()
+    for name in ("virbr0", "vmbr0"):
+        (tmp_path / name / "brif" / "vnet0").touch()
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path))
+    monkeypatch.setattr(
+        reached, "read_text", lambda path: files[path] if path in files else read_text(path) if str(tmp_path) in path else ""
+    )
+    host.prints("dpkg-query", {"": ""})
+    found = facts(host, monkeypatch, files)
+    assert found["listeners"] == [
+        {"protocol": "tcp", "address": "0.0.0.0", "port": 80},
+        {"protocol": "tcp", "address": "::", "port": 80},
+        {"protocol": "udp", "address": "192.168.122.9", "port": 53},
+    ]
+    assert (found["others_behind"], found["filtered"]) == (["eth1", "eth3", "virbr0", "wg7"], False)
+    assert checked_facts("T1", {"xgn_host": json.loads(json.dumps(found))})
+    assert reached.others_behind(forwarding=False) == ["virbr0", "wg7"], "it was a role that lets it forward"
 
 
 # ---- config_files --------------------------------------------------------------------------------------------------------------------------
@@ -226,6 +285,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         return says["commands"], says["missing"]
 
     monkeypatch.setattr(layer.Kernel, "read", lambda *_arguments, **_named: [])
+    # Whatever the machine has that the tests run on.
+    monkeypatch.setattr(interface_managers, "ROOT", str(tmp_path / "root"))
     monkeypatch.setattr(layer, "apply", apply)
     return says
 
@@ -336,6 +397,31 @@ def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
     assert tried["interfaces"] == [{**found, "found": True}, ours, new]
     host.run(interface_layer, {"interfaces": [ours], "path": str(path)})
     assert seen[-1]["interfaces"][0] == {**found, "found": True, "former_mtu": 1500}
+
+
+def test_what_a_network_manager_is_told_is_recorded_until_it_is_gone(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
+    """So `verify` sees that somebody has deleted it."""
+    networkd = tmp_path / "root/usr/lib/systemd/systemd-networkd"
+    networkd.parent.mkdir(parents=True)
+    networkd.touch()
+
+    def recorded() -> dict[tuple[str, str], dict[str, Any]]:
+        return ownership.Record("vrf.layer", host.warnings.append).objects
+
+    assert not interfaces(host, tmp_path, check=True).get("failed") and not recorded()
+    interfaces(host, tmp_path)
+    told = ("file", interface_managers.NETWORKD_CONF)
+    assert recorded()[told]["asked"] == ownership.digest(layer.told(DECLARED)[told[1]] or "")
+    # Nobody has to read it any more: it stays recorded while it is there.
+    networkd.unlink()
+    conf = tmp_path / "root" / told[1][1:]
+    conf.parent.mkdir(parents=True)
+    conf.touch()
+    interfaces(host, tmp_path)
+    assert told in recorded()
+    conf.unlink()
+    interfaces(host, tmp_path)
+    assert told not in recorded() and ("file", str(tmp_path / "interface.json")) in recorded()
 
 
 # ---- live_state ----------------------------------------------------------------------------------------------------------------------------

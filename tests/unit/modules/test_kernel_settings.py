@@ -171,3 +171,65 @@ def test_a_file_that_others_cannot_read_or_that_is_no_text_is_put_right(host: Ho
     assert [host.run(kernel_settings, arguments)["changed"] for _run in (1, 2)] == [True, False]
     path.write_bytes(b"\xff\x00\xfe")
     assert [host.run(kernel_settings, arguments)["changed"] for _run in (1, 2)] == [True, False]
+
+
+ROUTES = (
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00450003     eth0\n"
+    "fd000000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth1\n"
+)
+
+
+@pytest.fixture
+def uplink(proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host whose eth0 has its default route from a router advertisement."""
+    for name, value in (("net/ipv6/conf/all/forwarding", "0\n"), ("net/ipv6/conf/eth0/accept_ra", "1\n")):
+        (proc / name).parent.mkdir(parents=True, exist_ok=True)
+        (proc / name).write_text(value, encoding="utf-8")
+    table = tmp_path / "ipv6_route"
+    table.write_text(ROUTES, encoding="ascii")
+    monkeypatch.setattr(kernel_settings, "router_listeners", lambda: sysctl.router_listeners(str(table)))
+    return table
+
+
+FORWARD = {"net.ipv6.conf.all.forwarding": 1}
+LISTENS = "net/ipv6/conf/eth0/accept_ra"
+
+
+def test_an_uplink_goes_on_hearing_routers_when_its_host_forwards(host: Host, uplink: Path, proc: Path, tmp_path: Path) -> None:
+    """That is set first, and stays when no advertisement has come yet after a boot."""
+    path = tmp_path / "xgn.conf"
+    arguments = {"path": str(path), "settings": FORWARD}
+    assert host.run(kernel_settings, arguments, check=True)["live_changed"] == [LISTENS, *FORWARD]
+    assert host.run(kernel_settings, arguments)["live_changed"] == [LISTENS, *FORWARD]
+    assert f"{LISTENS} = 2\n" in path.read_text(encoding="utf-8")
+    uplink.unlink()
+    assert not host.run(kernel_settings, arguments)["changed"]
+    assert (proc / LISTENS).read_text(encoding="utf-8") == "2"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"settings": {"net.ipv6.conf.all.forwarding": 0}},
+        {"settings": {**FORWARD, "net.ipv6.conf.eth0.accept_ra": 1}},
+        {"settings": FORWARD, "left": ["net.ipv6.conf.eth0.accept_ra"]},
+    ],
+)
+def test_it_is_left_alone_where_nothing_forwards_or_somebody_has_said_otherwise(
+    host: Host, uplink: Path, proc: Path, tmp_path: Path, arguments: dict[str, Any]
+) -> None:
+    host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), **arguments})
+    assert (proc / LISTENS).read_text(encoding="utf-8").strip() == "1"
+
+
+@pytest.mark.parametrize(("live", "kept"), [("1", "2"), ("2", "2"), ("0", "0")])
+def test_an_uplink_that_is_to_have_its_route_from_routers(
+    host: Host, uplink: Path, proc: Path, tmp_path: Path, live: str, kept: str
+) -> None:
+    """It is ready for the first advertisement; where a manager listens in the kernel's stead (accept_ra 0), or the NIC is not there yet, nothing is set."""
+    uplink.unlink()
+    (proc / LISTENS).write_text(f"{live}\n", encoding="utf-8")
+    arguments = {"path": str(tmp_path / "xgn.conf"), "settings": FORWARD, "hears_routers": ["eth0", "eth9"]}
+    host.run(kernel_settings, arguments)
+    assert (proc / LISTENS).read_text(encoding="utf-8").strip() == kept
+    assert not host.run(kernel_settings, arguments)["changed"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import openvpn, openvpn_daemon, removal, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, openvpn, openvpn_daemon, removal, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
 
@@ -210,6 +212,24 @@ def test_a_daemon_that_runs_with_other_files_is_restarted_though_they_are_right(
     (root / "proc/7/environ").write_bytes(b"XGN_CONFIGURATION=other\0")
     result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
     assert result["actions"] == [f"ovpn2: restart {UNIT} (it runs with another configuration)"]
+    assert host.changed(*READS) == [f"systemctl restart {UNIT}"]
+
+
+def test_a_running_tunnel_is_drained_before_its_restart(host: Host, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running(host, root, TUNNEL)
+    seen: list[tuple[list[str], int]] = []
+
+    @contextmanager
+    def record(_module: object, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
+        seen.append((interfaces, seconds))
+        assert host.changed(*READS) == []
+        yield []
+
+    monkeypatch.setattr(frr_drain, "drained", record)
+    host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "drain_seconds": 7})
+    (root / "proc/7/environ").write_bytes(b"XGN_CONFIGURATION=other\0")
+    host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "drain_seconds": 7})
+    assert seen == [([], 7), (["ovpn2"], 7)]
     assert host.changed(*READS) == [f"systemctl restart {UNIT}"]
 
 

@@ -68,6 +68,15 @@ def test_check_mode_reads_into_lists_of_its_own(host: Host) -> None:
     assert f"Dir::State::Lists={host.temporary}/" in next(call for call in host.calls if call.startswith("apt-get"))
 
 
+def test_only_an_archive_that_answers_now_counts_when_told_so(host: Host) -> None:
+    """The lists that were read once know a package of an archive that is gone."""
+    apt = Apt(host, {"frr": FRR}, {})
+    host.program("apt-get", lambda command, _data: apt.update(command, None)[:2] + ("W: Failed to fetch http://archive.example.org/\n",))
+    result = host.run(package_candidates, {"packages": ["frr"], "anew": True})
+    assert (result["packages"], result["error"]) == ({"frr": None}, "W: Failed to fetch http://archive.example.org/")
+    assert f"Dir::State::Lists={host.temporary}/" in next(call for call in host.calls if call.startswith("apt-get"))
+
+
 # ---- deb_artifact --------------------------------------------------------------------------------------------------------------------------
 
 VERSION = "10.3-0+xgn.debian13.0123456789ab"

@@ -47,6 +47,10 @@ def test_the_first_change_arms_and_keeps_the_file(host: Host, tmp_path: Path, wa
     assert sum(call.startswith("systemd-run") for call in host.calls) == 1
     compile((way_back / "program.py").read_text(encoding="utf-8"), "program.py", "exec")
     assert (tmp_path / "units/sysinit.target.wants" / program.BOOT_UNIT).is_symlink()
+    unit = (tmp_path / "units" / program.BOOT_UNIT).read_text(encoding="utf-8")
+    before = {word for line in unit.splitlines() if line.startswith("Before=") for word in line.partition("=")[2].split()}
+    # All that reads files of ours at a boot.
+    assert {"systemd-networkd.service", "nftables.service", "xgn-firewall.service", "xgn-l2tp-guard.service"} <= before
 
 
 def test_an_unchanged_host_arms_nothing(host: Host, tmp_path: Path, way_back: Path) -> None:
@@ -245,6 +249,27 @@ def test_changes_are_kept_when_all_that_is_planned_is_back(host: Host, tmp_path:
     assert (host.calls[-1], (way_back / "armed").exists(), host.naps) == (f"systemctl stop {program.SERVICE}", False, [])
     assert not list((tmp_path / "units").rglob(program.BOOT_UNIT))
     assert "it has restored what was there before" in host.run(confirming, arguments)["msg"]
+
+
+@pytest.mark.parametrize(("told", "waits"), [(True, True), (False, False)], ids=["told", "not_told"])
+def test_a_policy_is_judged_when_it_is_in_force(host: Host, tmp_path: Path, way_back: Path, told: bool, waits: bool) -> None:
+    """FRR takes up a changed route map seconds later; before that one that refuses everything has lost no route."""
+    router = Router(host, tmp_path)
+    write(host, tmp_path / "file", "new")
+    if told:
+        (way_back / "armed" / program.FRR_RUNNING).write_text(CONF, encoding="utf-8")
+    assert host.run(confirming, {"routes": ROUTES, "frr_conf": str(router.conf)})["ansible_facts"] == {"xgn_way_back": {"armed": False}}
+    assert (sum(host.naps) > confirming.POLICY_S - 2) is waits
+    assert sum(host.naps) <= confirming.POLICY_S
+
+
+def test_a_policy_that_was_told_long_ago_is_not_waited_for(host: Host, tmp_path: Path, way_back: Path) -> None:
+    router = Router(host, tmp_path)
+    write(host, tmp_path / "file", "new")
+    (way_back / "armed" / program.FRR_RUNNING).write_text(CONF, encoding="utf-8")
+    os.utime(router.conf, (0, 0))
+    host.run(confirming, {"routes": ROUTES, "frr_conf": str(router.conf)})
+    assert sum(host.naps) == 0
 
 
 def test_a_session_that_comes_and_goes_by_itself_need_not_be_there(host: Host, tmp_path: Path, way_back: Path) -> None:

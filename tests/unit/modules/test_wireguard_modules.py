@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import ownership, sysfs, wireguard
+from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, ownership, sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.modules import wireguard_interfaces, wireguard_key
 
 from .managed_host import Host
@@ -63,9 +65,35 @@ def test_check_mode_makes_no_key(host: Host, etc: Path) -> None:
 def test_a_key_of_a_file_made_by_hand_stays_the_identity(host: Host, etc: Path) -> None:
     (etc / "wg0.conf").write_text(f"[Interface]\nPrivateKey = {OTHER}\n", encoding="utf-8")
     host.prints("wg", {"pubkey": PUBLIC})
-    assert host.run(wireguard_key, {"interfaces": ["wg0"]})["changed"]
+    refused = host.run(wireguard_key, {"interfaces": ["wg0"]})
+    assert refused["msg"].startswith(f"file {etc / 'wg0.conf'} would be rewritten by role wireguard, and somebody else has made that. ")
+    assert refused["msg"].endswith(" Nothing was changed.") and not (etc / "wg0.key").exists()
+    # Who only asks changes nothing.
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "create": False})["public_keys"] == {"wg0": PUBLIC}
+    host.calls.clear()
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "adopt": True})["changed"]
     assert (etc / "wg0.key").read_text(encoding="utf-8") == OTHER + "\n"
     assert host.calls == ["wg pubkey"]
+
+
+def test_a_living_interface_without_a_file_keeps_its_identity(host: Host, etc: Path, tmp_path: Path) -> None:
+    living(tmp_path)
+    host.prints("wg", {"pubkey": PUBLIC, "show wg0 private-key": OTHER + "\n"})
+    assert "interface wg0 would be rewritten" in host.run(wireguard_key, {"interfaces": ["wg0"]})["msg"]
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "adopt": True})["public_keys"] == {"wg0": PUBLIC}
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == OTHER + "\n"
+    assert "wg genkey" not in host.calls
+    # One that has none gets one.
+    (etc / "wg0.key").unlink()
+    host.prints("wg", {"pubkey": PUBLIC, "show wg0 private-key": "(none)\n", "genkey": PRIVATE + "\n"})
+    assert host.run(wireguard_key, {"interfaces": ["wg0"], "adopt": True})["changed"]
+    assert (etc / "wg0.key").read_text(encoding="utf-8") == PRIVATE + "\n"
+
+
+def living(tmp_path: Path) -> None:
+    """A WireGuard interface of the kernel's, whoever made it."""
+    (tmp_path / "net" / "wg0").mkdir(parents=True)
+    (tmp_path / "net" / "wg0" / "uevent").write_text("DEVTYPE=wireguard\nINTERFACE=wg0\n", encoding="utf-8")
 
 
 def test_a_key_that_others_can_read_is_closed(host: Host, etc: Path) -> None:
@@ -86,7 +114,7 @@ def test_a_torn_key_is_named_and_kept(host: Host, etc: Path) -> None:
 @pytest.mark.parametrize("text", ["", "torn\n", "\0" * 45])
 def test_a_torn_key_comes_back_from_the_file_that_wg_quick_reads(host: Host, etc: Path, text: str) -> None:
     (etc / "wg0.key").write_text(text, encoding="utf-8")
-    (etc / "wg0.conf").write_text(f"[Interface]\nPrivateKey = {PRIVATE}\n", encoding="utf-8")
+    (etc / "wg0.conf").write_text(f"{wireguard.HEADER}\n[Interface]\nPrivateKey = {PRIVATE}\n", encoding="utf-8")
     host.prints("wg", {"pubkey": PUBLIC})
     told = host.run(wireguard_key, {"interfaces": ["wg0"]}, check=True)
     assert (told["changed"], told["public_keys"], (etc / "wg0.key").read_text(encoding="utf-8")) == (True, {"wg0": PUBLIC}, text)
@@ -130,6 +158,15 @@ def written(etc: Path) -> Path:
     path.write_text(wireguard.conf_text(declared, PRIVATE), encoding="utf-8")
     path.chmod(0o600)
     return path
+
+
+@pytest.mark.parametrize("key", ["name", "public_key", "preshared_key", "endpoint"])
+@pytest.mark.parametrize("more", ["\nPostUp = reboot", "\r\n[Interface]", "\u2028#"])
+def test_no_value_begins_a_line_of_its_own(key: str, more: str) -> None:
+    """The role's variables are validated before; this module may be called without them."""
+    peer = {**NEIGHBOR, "allowed_ips": ["0.0.0.0/0"], key: f"x{more}"}
+    with pytest.raises(wireguard.WireGuardError, match=r"wg0 was not changed: a value .* holds a line break"):
+        wireguard.conf_text({**INTERFACE, "peers": [peer]}, PRIVATE)
 
 
 CHANGES = (
@@ -183,6 +220,40 @@ def test_drift_is_repaired_in_place(host: Host, etc: Path, tmp_path: Path) -> No
     assert [call.split()[:3] for call in changes(host)][1:] == [["wg", "syncconf", "wg0"], ["ip", "link", "set"]]
 
 
+@pytest.mark.parametrize(
+    ("declared", "drained"),
+    [
+        ({}, []),
+        ({"mtu": 1400}, []),
+        ({"peers": [{**NEIGHBOR, "persistent_keepalive": 5}]}, []),
+        ({"peers": [NEIGHBOR, {"name": "T3", "public_key": PUBLIC}]}, []),
+        ({"listen_port": 51821}, ["wg0"]),
+        ({"peers": [{**NEIGHBOR, "preshared_key": OTHER}]}, ["wg0"]),
+        ({"peers": [{**NEIGHBOR, "public_key": PUBLIC}]}, ["wg0"]),
+    ],
+)
+def test_what_interrupts_a_tunnel_drains_it_first(
+    host: Host, etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: dict[str, Any], drained: list[str]
+) -> None:
+    """A change that both ends need not have at once lets the traffic be."""
+    with_key(etc)
+    written(etc)
+    alive(tmp_path)
+    install(host, dump())
+    seen: list[tuple[list[str], int]] = []
+
+    @contextmanager
+    def record(_module: object, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
+        assert not [call for call in changes(host) if call.startswith("wg syncconf")]
+        seen.append((interfaces, seconds))
+        yield ["wg0: drain"] if interfaces else []
+
+    monkeypatch.setattr(frr_drain, "drained", record)
+    result = host.run(wireguard_interfaces, {"interfaces": [{**INTERFACE, **declared}], "drain_seconds": 7})
+    assert seen == [(drained, 7)]
+    assert ("wg0: drain" in result["actions"]) == bool(drained)
+
+
 def test_check_mode_only_tells(host: Host, etc: Path, tmp_path: Path) -> None:
     with_key(etc)
     alive(tmp_path)
@@ -229,7 +300,7 @@ def test_a_unit_that_does_not_start_leaves_the_former_file(host: Host, etc: Path
     install(host)
     host.prints("systemctl", {"show": "ActiveState=failed\nUnitFileState=enabled\n", "restart": (1, "failed")})
     host.prints("journalctl", {"": f"RTNETLINK answers\nPrivateKey = {PRIVATE}\n"})
-    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    result = host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "adopt": True})
     assert "systemctl restart wg-quick@wg0.service: failed\nRTNETLINK answers" in result["msg"]
     assert PRIVATE not in json.dumps(result)
     assert (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
@@ -269,7 +340,15 @@ def test_an_interface_of_the_owners_runs_again_with_his_file(host: Host, etc: Pa
     (etc / "wg0.conf").write_text("# by hand\n", encoding="utf-8")
     install(host)
     host.prints("systemctl", {"show": ENABLED, "is-enabled": "enabled\n"})
-    host.run(wireguard_interfaces, {"interfaces": [INTERFACE]})
+    for check in (True, False):
+        refused = host.run(wireguard_interfaces, {"interfaces": [INTERFACE]}, check=check)
+        assert f"file {etc / 'wg0.conf'} would be rewritten" in refused["msg"] and refused["msg"].endswith("Nothing was changed.")
+    assert changes(host) == [] and (etc / "wg0.conf").read_text(encoding="utf-8") == "# by hand\n"
+    shown = host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "adopt": True}, check=True)["diff"][0]
+    assert (shown["before"], "PrivateKey = <secret>" in shown["after"]) == ("# by hand\n", True)
+    host.run(wireguard_interfaces, {"interfaces": [INTERFACE], "adopt": True})
+    # Once it is taken over, it is ours.
+    assert not host.run(wireguard_interfaces, {"interfaces": [INTERFACE]}).get("failed")
     host.prints("systemctl", {"show": ENABLED, "start": (1, "failed")})
     assert "failed" in host.run(wireguard_interfaces, {"interfaces": [], "remove_all": True})["msg"]
     # The next run goes on, and takes his file for no leftover of ours.

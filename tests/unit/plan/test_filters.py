@@ -66,7 +66,7 @@ def test_examples_are_true(expression: str, result: str) -> None:
         ("{{ 'fd00::/64' | xuegao.net.router_id(0) }}", "0 is no router ID"),
         ("{{ {} | xuegao.net.plan }}", "xgn_nodes: is required"),
         (
-            "{{ {'firewall_public_interfaces': ['eth0']} | xuegao.net.firewall_values }}",
+            "{{ {'firewall_trusted_interfaces': ['eth0']} | xuegao.net.firewall_values }}",
             "xuegao.net.firewall_values: firewall_ssh_port is required",
         ),
     ],

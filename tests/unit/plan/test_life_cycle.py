@@ -149,7 +149,9 @@ def test_links_of_patterns_segments_and_services_leave_with_their_node(pattern: 
     raw["xgn_nodes"].pop("partner")
     raw["xgn_links"] = []
     raw["xgn_patterns"] = [{"type": pattern, "first_id": 100, "link": {"type": "wireguard"}, **shape}]
-    raw["xgn_segments"] = [{"id": 1000, "members": ["all"], "gateway": "a", "ipv4": "10.100.0.0/24", "macs": {"d": "02:00:00:00:00:0d"}}]
+    raw["xgn_segments"] = [
+        {"id": 1000, "members": ["all"], "gateway": "a", "ipv4": "10.100.0.0/24", "macs": {"d": "02:00:00:00:00:0d"}, "insecure": True}
+    ]
     container = {"image": "router:1", "bgp": {"asn": 65100}}
     raw["xgn_services"] = {
         "dns": {"address": "192.0.2.53", "nodes": ["here"]},

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,12 @@ import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan import changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import plan_directory, tables
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import dot_source
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,8 +98,9 @@ def test_changes_are_said_in_words() -> None:
     assert told["T1"] == [
         "WireGuard interface wg0, mtu: 1412 becomes 1400",
         "prefix list PUBLISHED, line 21: added",
-        "check of the path to 8.8.8.8, mtu: 1412 becomes 1400",
-        "check of the route to 10.2.0.0/24: added",
+        "firewall_tcp_mss: ipv4 1372 becomes ipv4 1360",
+        "check of the path to 8.8.8.8 from 8.8.4.4 in CORE, mtu: 1412 becomes 1400",
+        "check of the route to 10.2.0.0/24 in CORE: added",
     ]
     assert "BGP in CORE, networks: 10.2.0.0/24 added" in told["T2"]
     assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}
@@ -128,9 +126,9 @@ def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
     before = copy.deepcopy(plan.hosts)
     paths = before["hq-core"]["failover_test_paths"]
     del paths[0]["tunnels"][-1]
-    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE, tunnel l2tp6: added"]}
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge in CORE, tunnel l2tp6: added"]}
     del before["hq-core"]["failover_test_paths"]
-    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge CORE: added"]}
+    assert plan_changes(before, plan.hosts) == {"hq-core": ["failover test to cloud-edge in CORE: added"]}
 
 
 def write(intent: dict[str, Any], base: Path, **chosen: Any) -> plan_directory.Written:
@@ -250,6 +248,7 @@ def tree(directory: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in directory.rglob("*") if path.is_file()}
 
 
+@pytest.mark.starts_ansible
 def test_the_same_plan_with_limit_and_from_a_slice(tmp_path: Path) -> None:
     """The whole inventory, and one reduced to a host, as AWX slices it; nothing is contacted, and no secret is written."""
     results = []
@@ -270,6 +269,7 @@ def test_the_same_plan_with_limit_and_from_a_slice(tmp_path: Path) -> None:
     assert not any("this-is-secret" in text for text in results[0].values())
 
 
+@pytest.mark.starts_ansible
 def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
     intent = tmp_path / "group_vars" / "all" / "intent.yml"
     intent.parent.mkdir(parents=True)
@@ -280,28 +280,6 @@ def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
     assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
     assert "xgn_links[0].id = 1" in done.stdout
     assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
-
-
-def lists_of(options: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield name and keys of each option that is a list of dictionaries, at any depth."""
-    for name, spec in options.items():
-        if "options" in spec:
-            if spec["type"] == "list":
-                yield name, frozenset(spec["options"])
-            yield from lists_of(spec["options"])
-
-
-def test_each_entry_that_may_change_has_a_name() -> None:
-    """Of a list without, the whole entry would be printed, before and after."""
-    specs = own_role_specs()
-    keys: dict[str, frozenset[str]] = {}
-    # What a host is in the plan is told in sentences of its own (test_life_cycle.py).
-    compared = {name: spec for name, spec in specs.options.items() if specs.says_of_host(name) and name != changes.IDENTITY}
-    for name, found in lists_of(compared):
-        keys[name] = keys.get(name, frozenset()) | found
-    assert set(changes.NOUNS) == set(keys)
-    for name, (_noun, tells_apart) in changes.NOUNS.items():
-        assert set(tells_apart) <= keys[name], name
 
 
 def test_a_run_is_told_once_though_it_ended_on_one_host_after_the_other() -> None:

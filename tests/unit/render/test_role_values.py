@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrStaticRoute,
@@ -22,15 +24,22 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record impo
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import dns_anycast_values, socket_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import container_definition, docker_macvlan_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.failover_test import failover_test_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import firewall_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import (
+    OWN_CHAINS,
+    SSH_BURST,
+    SSH_PER_MINUTE,
+    firewall_values,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import frr_values, static_route
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.gobgp import gobgp_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.l2tp_ipsec import identity_of, l2tp_ipsec_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import openvpn_values, protocol_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.vrf import vrf_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.wireguard import wireguard_values
 from jinja2 import UndefinedError
 
+ROOT = Path(__file__).resolve().parents[3]
 # IFNAMSIZ is 16 with the closing zero.
 LONGEST = "vxlan-cloud-100"
 assert len(LONGEST) == 15
@@ -322,7 +331,9 @@ def test_l2tp_values() -> None:
         "l2tp_ipsec_echo_failure": 8,
     }
     assert l2tp_ipsec_values(named)["forgets"] == []
-    assert "/etc/ppp/xgn-l2tp5" in values["units"][1]["restart_on"]
+    assert "/etc/ppp/xgn-l2tp5" in values["units"][2]["restart_on"]
+    # The guard of L2TP comes first, and has nothing that it has to read again.
+    assert values["units"][0]["name"] == "xgn-l2tp-guard.service" and "xgn-l2tp-guard.service" not in values["records"]
     plain, addressed = values["sessions"]
     assert plain["path"] == "/etc/ppp/xgn-l2tp5"
     assert {"noip", "noipv6", "lcp-echo-interval 7", "lcp-echo-failure 8"} <= set(plain["content"].splitlines())
@@ -505,6 +516,8 @@ def test_sshd_listens_in_each_vrf_by_a_socket() -> None:
     ]
     assert "ListenAddress [2001:db8::1]:2222\n" in paths["/etc/ssh/sshd_config.d/10-xgn.conf"]
     assert "ListenStream=10.0.0.1:2222\nListenStream=[::1]:2222\n" in paths[f"/etc/systemd/system/xgn-ssh-{LONGEST}.socket"]
+    # They count authenticated connections, too.
+    assert "MaxConnections=64\nMaxConnectionsPerSource=48\n" in paths[f"/etc/systemd/system/xgn-ssh-{LONGEST}.socket"]
     assert not dns(ssh_listen=listen[1:2])["ssh"]["main"]
 
 
@@ -542,8 +555,9 @@ def test_a_unit_records_what_its_daemon_reads() -> None:
 
 
 def test_firewall_rules_by_family() -> None:
-    assert firewall_values({}) == {"public_interfaces": [], "accepted": [], "tunnels": [], "tcp_mss": {}}
-    assert firewall_values({"firewall_public_interfaces": ["eth0"], "firewall_ssh_port": 22})["accepted"] == ["tcp dport 22 accept"]
+    nothing = firewall_values({})
+    assert {key for key, value in nothing.items() if value} == {"inside", "ssh_memory", "proof"} and nothing["proof"] == "table inet xgn"
+    assert firewall_values({"firewall_trusted_interfaces": ["wg1"], "firewall_ssh_port": 22})["fallback"] == ["tcp dport 22 accept"]
     values = firewall_values(
         {
             "firewall_ssh_port": 2222,
@@ -553,7 +567,7 @@ def test_firewall_rules_by_family() -> None:
                 {"protocol": "udp", "port": 51821},
                 {"protocol": "gre"},
             ],
-            "firewall_public_interfaces": ["eth0", LONGEST, "eth0"],
+            "firewall_trusted_interfaces": ["wg1", LONGEST, "wg1"],
             "firewall_tcp_mss_interfaces": ["wg1", "wg1"],
             "firewall_tcp_mss": {"ipv6": 1340, "ipv4": 1360},
         }
@@ -566,14 +580,131 @@ def test_firewall_rules_by_family() -> None:
         "udp dport 51821 accept",
         "meta l4proto gre accept",
     ]
-    assert values["public_interfaces"] == ["eth0", LONGEST]
+    assert values["trusted"] == ["lo", "wg1", LONGEST]
     assert (values["tunnels"], list(values["tcp_mss"].items())) == (["wg1"], [("ipv4", 1360), ("ipv6", 1340)])
+
+
+def test_ssh_from_everywhere_is_limited_where_it_is() -> None:
+    def limited(*prefixes: str) -> list[str]:
+        values = firewall_values({"firewall_trusted_interfaces": ["lo"], "firewall_ssh_port": 22, "firewall_ssh_from": list(prefixes)})
+        rules = [rule for rule in values["accepted"] if "limit rate over" in rule]
+        assert len(rules) == len(values["limited"])
+        assert not any("limit" in rule for rule in values["fallback"])
+        return list(values["limited"])
+
+    assert limited() == ["ipv4", "ipv6"]
+    assert limited("192.0.2.0/24") == []
+    assert limited("192.0.2.0/24", "::/0") == ["ipv6"]
+    assert limited("0.0.0.0/0") == ["ipv4"]
+
+
+def test_a_listed_prefix_is_not_counted() -> None:
+    variables: Any = {"firewall_trusted_interfaces": ["lo"], "firewall_ssh_port": 22, "firewall_ssh_from": ["0.0.0.0/0", "192.0.2.0/24"]}
+    values = firewall_values(variables)
+    rate = f"limit rate over {SSH_PER_MINUTE}/minute burst {SSH_BURST} packets"
+    assert values["accepted"] == [
+        "ip saddr { 192.0.2.0/24 } tcp dport 22 accept",
+        f"tcp dport 22 ct state new update @ssh_ipv4 {{ ip saddr {rate} }} counter drop",
+        "ip saddr { 0.0.0.0/0 } tcp dport 22 accept",
+    ]
+    assert values["fallback"] == [values["accepted"][0], values["accepted"][2]]
+    # A source that is forgotten has its burst anew.
+    assert int(values["ssh_memory"].removesuffix("m")) * SSH_PER_MINUTE >= SSH_BURST
+    role = (ROOT / "roles/firewall/meta/argument_specs.yml").read_text(encoding="utf-8")
+    assert f"{SSH_PER_MINUTE} new connections a minute, after {SSH_BURST} at once" in role
+
+
+def test_a_bridge_of_somebody_sends_and_an_uplink_that_is_one_does_not() -> None:
+    text = filter_text({"firewall_trusted_interfaces": ["wg1"], "firewall_loose_interfaces": ["vmbr0", "wg1"]})
+    assert "oifkind" not in text
+    rules = [line.strip() for line in text.splitlines() if "iifkind" in line]
+    assert rules == [
+        'iifname . oifname { "vmbr0" . "vmbr0" } meta iifkind "bridge" accept',
+        'iifname != @trusted iifname != { "vmbr0" } oifname != @trusted meta iifkind "bridge" accept',
+    ]
+    alone = filter_text({"firewall_trusted_interfaces": ["wg1"]})
+    assert 'iifname != @trusted oifname != @trusted meta iifkind "bridge" accept' in alone
+    # Multicast is asked for in both families.
+    assert "meta l4proto igmp accept" in alone and "mld-listener-report" in alone
+
+
+@pytest.mark.parametrize(
+    ("there", "status", "loads"),
+    [((), 0, False), (("firewall.nft",), 1, True), (("firewall.nft.copy",), 1, True), (("wants",), 1, True)],
+)
+def test_the_fallback_closes_no_host_that_never_had_a_table(tmp_path: Path, there: tuple[str, ...], status: int, loads: bool) -> None:
+    program = filter_text({"firewall_trusted_interfaces": ["wg1"]}, "xgn-firewall.j2")
+    program = program.replace("/etc/systemd/system/sysinit.target.wants/xgn-firewall.service", str(tmp_path / "wants"))
+    program = program.replace("/etc/xgn", str(tmp_path)).replace("/usr/sbin/nft", str(tmp_path / "nft"))
+    nft = tmp_path / "nft"
+    # Each file is broken; what is told on standard input loads.
+    nft.write_text(f'#!/bin/sh\nif [ "$2" = - ]; then cat >{tmp_path}/loaded; else exit 1; fi\n', encoding="utf-8")
+    nft.chmod(0o755)
+    for name in there:
+        (tmp_path / name).symlink_to("/nowhere") if name == "wants" else (tmp_path / name).touch()
+    assert subprocess.run(["sh", "-c", program], check=False, capture_output=True).returncode == status
+    assert (tmp_path / "loaded").exists() == loads
+
+
+def test_what_is_forwarded() -> None:
+    values = firewall_values(
+        {
+            "firewall_trusted_interfaces": ["wg1", "lo"],
+            "firewall_ssh_port": 22,
+            "firewall_forward": [
+                {"vrf": "CORE", "to": ["wg1", "eth1.10"]},
+                {"to": ["eth0"]},
+                {"vrf": "CORE", "interface": "eth2", "from": ["192.0.2.0/24", "2001:db8::/32"], "to": ["eth0"]},
+            ],
+        }
+    )
+    assert values["forwarded"] == [
+        'iifname "CORE" meta sdifname @trusted oifname { "wg1", "eth1.10" } accept',
+        'iifname @trusted oifname { "eth0" } accept',
+        'ip saddr { 192.0.2.0/24 } iifname "CORE" meta sdifname "eth2" oifname { "eth0" } accept',
+        'ip6 saddr { 2001:db8::/32 } iifname "CORE" meta sdifname "eth2" oifname { "eth0" } accept',
+        'iifname . oifname { "wg1" . "wg1" } accept',
+        'iifname . oifname { "eth1.10" . "eth1.10", "eth0" . "eth0", "eth2" . "eth2" } meta iifkind "bridge" accept',
+    ]
+    assert (values["vrfs"], values["inside"]) == (["CORE"], "@trusted iifname != @vrfs")
+
+
+def test_the_fallback_is_the_filter_without_the_tunnels() -> None:
+    variables: Any = {
+        "firewall_trusted_interfaces": ["wg1"],
+        "firewall_ssh_from": ["192.0.2.0/24"],
+        "firewall_open_ports": [{"protocol": "udp", "port": 51820}],
+        "firewall_own_chains": [{"chain": "public", "rules": ["tcp dport 80 accept"]}, {"chain": "forward", "rules": ["counter"]}],
+    }
+    program = filter_text(variables, "xgn-firewall.j2")
+    assert "nft list chain inet xgn public" in program and "chain fallback {" in program
+    assert "192.0.2.0/24" in program and "51820" not in program and "own_" not in program and "set trusted {" in program
+    # Nothing is filtered, so nothing can be opened.
+    assert "chain" not in filter_text({"firewall_own_chains": [{"chain": "output", "rules": ["counter"]}]}, "xgn-firewall.j2")
 
 
 def test_the_mss_needs_interfaces_and_a_size() -> None:
     assert "mss" not in filter_text({"firewall_tcp_mss": {"ipv4": 1360}})
     assert "mss" not in filter_text({"firewall_tcp_mss_interfaces": ["wg1"]})
     assert filter_text({"firewall_tcp_mss_interfaces": ["wg1"], "firewall_tcp_mss": {"ipv6": 1340}}).count("size set 1340") == 2
+
+
+def test_sources_are_looked_at_where_a_list_says_so() -> None:
+    values = firewall_values(
+        {"firewall_strict_interfaces": ["lan1", "lan1"], "firewall_loose_vrfs": ["CORE"], "firewall_loose_interfaces": []}
+    )
+    assert values["ways"] == {"strict": ["lan1"], "loose_vrfs": ["CORE"]}
+    assert values["sources"] == [
+        "ip6 saddr fe80::/10 accept",
+        "iifname @strict fib saddr . iif oif missing counter drop",
+        "iifname @loose_vrfs fib saddr . iif oif missing counter drop",
+    ]
+    # The default VRF is asked for any route; without a filter, too.
+    alone = filter_text({"firewall_loose_interfaces": ["eth0"]})
+    assert "iifname @loose fib saddr oif missing counter drop" in alone and "set strict" not in alone and "hook input" not in alone
+    assert "fib" not in filter_text({"firewall_trusted_interfaces": ["lo"], "firewall_strict_interfaces": []})
+    # The fallback needs as little of the kernel as can be.
+    assert "fib" not in filter_text({"firewall_trusted_interfaces": ["lo"], "firewall_strict_interfaces": ["lan1"]}, "xgn-firewall.j2")
 
 
 def test_vrf_values() -> None:
@@ -608,7 +739,8 @@ def test_nics_that_are_waited_for(variables: HostVariables, online: bool) -> Non
 
 def test_kernel_settings() -> None:
     values = sysctl_values({})
-    assert len(values) == 8
+    assert len(values) == 9
+    assert values["net.ipv4.conf.all.rp_filter"] == "2" and sysctl_values({"sysctl_rp_filter": 0})["net.ipv4.conf.all.rp_filter"] == "0"
     assert (values["net.ipv4.ip_forward"], values["net.ipv6.conf.all.forwarding"], values["net.core.default_qdisc"]) == ("1", "1", "fq")
     own = {"net.ipv4.ip_forward": None, "net.ipv4.tcp_rmem": "4096\t131072  6291456", "net.ipv4.conf.all.accept_local": True}
     values = sysctl_values({"sysctl_ip_forward": False, "sysctl_multipath_hash_policy": 2, "sysctl_settings": own})
@@ -692,11 +824,27 @@ def test_defaults_that_are_templates_are_left_out() -> None:
     assert "frr_hostname" not in found
 
 
+def test_names_of_wireguard_peers_are_followed_and_addresses_are_not() -> None:
+    def interface(name: str, *endpoints: str | None) -> Any:
+        peers = [{"name": f"p{number}", **({} if text is None else {"endpoint": text})} for number, text in enumerate(endpoints)]
+        return {"name": name, "peers": peers}
+
+    listed = [
+        interface("wg1", "192.0.2.1:51820", None),
+        interface("wg2", "[2001:db8::1]:51820"),
+        interface("wg3", "192.0.2.1:51820", "hq.example.org:51820"),
+        interface(LONGEST, "localhost:1"),
+        {"name": "wg5"},
+    ]
+    found = wireguard_values({"wireguard_interfaces": listed})
+    assert found == {"named": ["wg3", LONGEST], "units": [{"name": "xgn-wireguard-endpoints.timer", "state": "started", "enabled": True}]}
+    assert wireguard_values({}) == wireguard_values({"wireguard_interfaces": listed[:2]}) == {"named": [], "units": []}
+
+
 # The page of verify, a program, and two whose names are put together.
 NOT_NAMED = {
     "dns_anycast/xgn-ssh.service.j2",
     "dns_anycast/xgn-ssh.socket.j2",
-    "firewall/xgn-firewall.service.j2",
     "verify/report.html.j2",
     "vrf/xgn-interface.j2",
 }
@@ -713,3 +861,56 @@ def test_every_template_that_depends_on_variables_is_rendered_in_the_plan() -> N
         if ("{{" in text or "{%" in text) and not included and path.name not in names:
             missing.add(f"{path.parts[-3]}/{path.name}")
     assert missing == NOT_NAMED
+
+
+def test_own_lines_stand_in_their_sections() -> None:
+    values = frr_values(
+        {
+            "frr_lines": [
+                {"lines": ["ip nht resolve-via-default"]},
+                {"section": ["vrf CORE"], "lines": ["ip protocol bgp route-map X"]},
+                {"section": ["router bgp 1", "address-family l2vpn evpn", "vni 100"], "lines": ["rd 1:1", "route-target both 1:1"]},
+            ],
+            "frr_secrets": {"lan": "spring"},
+            "frr_daemons": ["pimd", "bgpd", "pimd"],
+        }
+    )
+    assert values["own_lines"] == [
+        "ip nht resolve-via-default",
+        "!",
+        "vrf CORE",
+        " ip protocol bgp route-map X",
+        "exit-vrf",
+        "!",
+        "router bgp 1",
+        " address-family l2vpn evpn",
+        "  vni 100",
+        "   rd 1:1",
+        "   route-target both 1:1",
+        "  exit-vni",
+        " exit-address-family",
+        "exit",
+        "!",
+    ]
+    assert values["secrets"] == {"lan": "spring"}
+    assert values["daemons"] == ["zebra", "staticd", "bgpd", "pimd"] and values["more_daemons"] == ["pimd"]
+    assert values["optional_daemons"]["bgpd"] == "yes"
+    assert [item["path"] for item in values["own_files"]][-1] == "/etc/frr/pimd.conf"
+    text = dict(rendered_files("r1", {"frr_lines": [{"lines": ["x"]}], "frr_daemons": ["pim6d"]}))["/etc/frr/daemons"]
+    assert 'pim6d=yes\npim6d_options="-A ::1"\n' in text
+
+
+def test_own_chains_stand_beside_those_of_the_role() -> None:
+    chains: Any = [{"chain": "public", "rules": ["accept"]}, {"chain": "srcnat", "rules": ["masquerade"]}]
+    text = filter_text({"firewall_own_chains": chains, "firewall_trusted_interfaces": ["wg1"]})
+    assert text.index("jump own_public") < text.index("        counter drop\n") < text.index("chain own_public {\n        accept\n    }")
+    assert "chain own_srcnat {\n        type nat hook postrouting priority srcnat; policy accept;\n        masquerade\n    }" in text
+    alone = filter_text({"firewall_own_chains": chains[1:]})
+    assert "own_public" not in alone and "hook input" not in alone and "chain own_srcnat" in alone
+    assert set(OWN_CHAINS) == set(chain_choices())
+
+
+def chain_choices() -> list[str]:
+    specs = yaml.safe_load((ROOT / "roles" / "firewall" / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    found: list[str] = specs["argument_specs"]["main"]["options"]["firewall_own_chains"]["options"]["chain"]["choices"]
+    return found

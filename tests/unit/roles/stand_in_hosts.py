@@ -39,6 +39,11 @@ HOST = {
     "systemd": True,
     "container": False,
     "recorded": {},
+    "owners": {},
+    "interfaces": [],
+    "listeners": [],
+    "others_behind": [],
+    "filtered": True,
     "settled": [],
 }
 ARMED = {"armed": True, "seconds": 60, "run": "r1"}

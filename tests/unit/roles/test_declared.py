@@ -61,7 +61,7 @@ def context_of(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     given, own = (
         load(path) or {} if (ROOT / path).is_file() else {} for path in (f"roles/{role}/{kind}/main.yml" for kind in ("defaults", "vars"))
     )
-    context, wanted = {"xgn_host": {"recorded": {}}, **given, **variables}, f"__{role}_wanted"
+    context, wanted = {"ansible_facts": {"xgn_host": {"recorded": {}}}, **given, **variables}, f"__{role}_wanted"
     return context | ({wanted: compiled(own[wanted].strip()).render(context)} if wanted in own else {})
 
 
@@ -90,7 +90,8 @@ def works(role: str, variables: Mapping[str, Any]) -> bool:
 
 def removes(role: str, variables: Mapping[str, Any], recorded: bool) -> bool:
     """Tell whether a role takes away what it made, given that it has recorded something."""
-    context = context_of(role, variables) | {"xgn_host": {"recorded": {role: ["file /etc/x"]} if recorded else {}}}
+    host = {"recorded": {role: ["file /etc/x"]} if recorded else {}}
+    context = context_of(role, variables) | {"ansible_facts": {"xgn_host": host}}
     found = [
         conditions
         for task, conditions in tasks(load(f"roles/{role}/tasks/main.yml"))
@@ -139,25 +140,33 @@ def test_a_router_in_a_container_has_frr_when_it_declares_something_for_it() -> 
 
 
 class Asked(dict[str, Any]):
-    """A host's variables that tell which of them was asked for."""
+    """A host's variables that tell which of them was asked for, of which these are there."""
 
-    def __init__(self) -> None:
+    def __init__(self, **there: Any) -> None:
         super().__init__()
-        self.names: set[str] = set()
+        self.there, self.names = there, set[str]()
 
     def get(self, key: str, default: Any = None) -> Any:
         self.names.add(key)
-        # With BGP in a VRF the kernel's sockets are asked about, too.
-        return [{"vrf": "CORE"}] if key == "frr_bgp" else default
+        return self.there.get(key, default)
 
 
 def test_a_host_is_judged_by_all_that_the_rules_ask_for() -> None:
     """A variable that is left out counts as empty: what is still wanted would need a plain yes to stay, or a kernel go unjudged."""
     features = dict.fromkeys(JUDGED, "missing")
-    host = {"os_family": "Debian", "systemd": True, "network_manager": True, "kernel": "4.15.0", "kernel_features": features}
-    asked = Asked()
-    host_requirements({**host, "recorded": {role: ["unit x.service"] for role in ROLES}}, asked)
-    assert asked.names == ASKED
+    host = {
+        "os_family": "Debian",
+        "systemd": True,
+        "network_manager": True,
+        "kernel": "4.15.0",
+        "kernel_features": features,
+        "filtered": False,
+    }
+    # With BGP in a VRF the kernel's sockets are asked about, too, and with a first filter what it leaves open.
+    found = (Asked(frr_bgp=[{"vrf": "CORE"}]), Asked(firewall_trusted_interfaces=["lo"]))
+    for asked in found:
+        host_requirements({**host, "recorded": {role: ["unit x.service"] for role in ROLES}}, asked)
+    assert set().union(*(asked.names for asked in found)) == ASKED
 
 
 @pytest.mark.parametrize("family", SUPPORTED_FAMILIES)
@@ -168,6 +177,7 @@ def test_the_package_that_tells_is_one_that_the_role_installs(family: str) -> No
         own = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
         packages = own.get(f"__{role.name}_packages", [])
         if isinstance(packages, str):
-            packages = ENVIRONMENT.from_string(packages.strip()).render(xgn_host={"os_family": family, "distribution_version": "13"})
+            facts = {"xgn_host": {"os_family": family, "distribution_version": "13"}}
+            packages = ENVIRONMENT.from_string(packages.strip()).render(ansible_facts=facts)
         assert bool(packages) == bool(role.packages), role.name
         assert not packages or len(set(role.packages) & set(packages)) == 1, role.name

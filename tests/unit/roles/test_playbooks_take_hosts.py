@@ -11,6 +11,7 @@ import yaml
 
 PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
 NO_LOCK = {
+    "adopt": "only reads",
     "assign_ids": "writes the intent, on the controller",
     "build_frr": "builds packages on build hosts: nothing of a network is changed",
     "cloud": "is site",

@@ -18,6 +18,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.openvpn import FORMER, 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record, known_record, record_file, write_record
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
+pytestmark = pytest.mark.starts_ansible
+
 ROOT = Path(__file__).resolve().parents[3]
 APPLIED = Moment("2026-11-29T03:12:05Z", "run-1", "alice@noc", "mine")
 INTENT: dict[str, Any] = {
@@ -83,14 +85,13 @@ def stand_ins(collection: Path, tmp_path: Path) -> None:
     plays = {"site": [{**hosts, "tasks": [say("site"), fail]}], "verify": [{**hosts, "tasks": [say("verify")]}]}
     for name, play in plays.items():
         (collection / "playbooks" / f"{name}.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
-    begin = {
-        "ansible.builtin.set_fact": {"xgn_host": {"recorded": "{{ recorded }}"}, "__preflight_begun": {"taken": True, "begins": "a part"}}
-    }
+    looked = {"ansible.builtin.set_fact": {"cacheable": True, "xgn_host": {"recorded": "{{ recorded }}"}}}
+    begin = {"ansible.builtin.set_fact": {"__preflight_begun": {"taken": True, "begins": "a part"}}}
     armed = {"ansible.builtin.set_fact": {"cacheable": True, "xgn_way_back": {"armed": True}}}
-    emptied = {"ansible.builtin.set_fact": {"xgn_host": {"recorded": "{{ still | default({}) }}"}}}
+    emptied = {"ansible.builtin.set_fact": {"cacheable": True, "xgn_host": {"recorded": "{{ still | default({}) }}"}}}
     tasks: dict[str, dict[str, list[Any]]] = {
         "preflight": {
-            "begin": [say("begin"), begin],
+            "begin": [say("begin"), looked, begin],
             "facts": [say("facts"), emptied],
             **{name: [say(name)] for name in ("note", "release", "confirm")},
         },
@@ -247,7 +248,7 @@ def test_a_mistake_ends_it_before_a_host_is_drained(inventory: Inventory) -> Non
     assert status != 0 and turns == []
     assert "xgn_nodes.d: loses its path to b in the default VRF, as a is retired" in said
     status, turns, said = inventory.retire(vrf_vrfs="none")
-    assert status != 0 and turns == [] and "vrf_vrfs" in said
+    assert status != 0 and turns == [] and "vrf_vrfs" in said, said
 
 
 def test_every_role_that_records_something_is_asked_to_remove_it() -> None:

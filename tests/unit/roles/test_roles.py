@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,23 @@ def test_sshd_goes_back_on_the_way_out_of_dns_anycast_whatever_its_variable_stil
     tasks = load(ROOT / "roles" / "dns_anycast" / "tasks" / "remove.yml")
     ssh = next(task for task in tasks if task.get("ansible.builtin.import_tasks") == "ssh.yml")
     assert ssh["vars"] == {"__dns_anycast_values": {"ssh": {"main": [], "files": [], "sockets": []}}}
+
+
+def test_facts_are_read_as_facts() -> None:
+    """As a variable, a fact is there only where Ansible makes variables of all facts, which it will stop to do, and warns of; ansible.cfg has it off."""
+    assert "inject_facts_as_vars = False" in (ROOT / "ansible.cfg").read_text(encoding="utf-8")
+    places = [
+        path
+        for room in ("roles", "playbooks", "molecule", "inventories")
+        for path in (ROOT / room).rglob("*")
+        if path.suffix in (".yml", ".j2")
+    ]
+    found = []
+    for path in places:
+        code = re.sub(r"(?m)^\s*#.*$|C\(xgn_\w+\)", "", path.read_text(encoding="utf-8"))
+        names = re.findall(
+            r"(?<![\w.])(?:xgn_(?:host|way_back|verify)|ansible_(?:distribution|os_family|kernel|architecture|hostname|default_ipv)\w*)\b",
+            code,
+        )
+        found += [f"{path.relative_to(ROOT)}: {name}" for name in names]
+    assert len(places) > 200 and found == []

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
+pytestmark = pytest.mark.starts_ansible
+
 ROOT = Path(__file__).resolve().parents[3]
 NODES = ("hub1", "hub2", "s1", "s2")
 INTENT = {
@@ -232,7 +234,7 @@ def test_without_rollout_a_bad_host_stops_no_other(tmp_path: Path) -> None:
 def test_check_mode_goes_on_without_a_container_that_is_not_there_yet(tmp_path: Path, rollout: Any) -> None:
     """Its connection is a real one, which is refused; c2, of the same batch, is reached. The filter is not theirs to make, and makes them hosts all the same."""
     lines = (
-        "c0\nc1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\nc2\n[containers:vars]\nfirewall_public_interfaces=['eth0']"
+        "c0\nc1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\nc2\n[containers:vars]\nfirewall_trusted_interfaces=['eth0']"
     )
     run = play(tmp_path, "--check", "--limit", "containers", "--tags", "frr", containers=lines, rollout=rollout)
     assert run.status == 0, run.said

@@ -26,11 +26,14 @@ MAY_IMPORT = {room: frozenset(WAY[:place]) for place, room in enumerate(WAY)} | 
     # Beside verify and render. It judges variables that somebody wrote by hand, so it must not know a plan or an intent: a host without
     # either is judged the same. It asks frr_build what can be built.
     "validate": frozenset({"common", "frr_build"}),
+    # The way back: a running host as the variables that somebody could have written. What is no variable, the rules say.
+    "adopt": frozenset({"common", "validate"}),
 }
 FILES = sorted(path for path in UTILS.rglob("*.py"))
 # Files that import Ansible, and what for.
 KNOW_ANSIBLE = {
     "common/filter_errors.py": "errors of pure functions become those of a filter",
+    "common/host_answers.py": "an answer that is refused ends its task with an error of an action",
     "common/host_values.py": "what Ansible hands an action: templates, vaulted values",
     "render/values/sysctl.py": "a boolean as Ansible reads one",
 }

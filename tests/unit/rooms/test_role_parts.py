@@ -71,7 +71,7 @@ def test_each_file_of_rules_is_asked_and_each_role_has_one() -> None:
     asked = {rule.__module__.rpartition(".")[2] for rule in variable_rules._RULES}
     # What several rules look up.
     assert asked == parts("validate/rules") - {"underlay"}
-    assert {role_of(part) for part in asked} == set(ROLES) - {"preflight", "failover_test"}
+    assert {role_of(part) for part in asked} == set(ROLES) - {"preflight"}
 
 
 def test_each_rule_is_asked() -> None:

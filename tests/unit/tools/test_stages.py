@@ -51,6 +51,7 @@ def test_a_stage_that_hangs_is_ended_and_the_others_run(tmp_path: Path) -> None:
     assert run.stdout.splitlines()[-1] == "2 passed, 2 failed, 0 skipped"
     told = run.stdout[run.stdout.index("=== hangs: ended") :]
     assert "before the hang" in told.splitlines()[1]
+    assert "failed: hangs: ended, because it took more than 2 minutes" in run.stdout.splitlines()
     assert (tmp_path / "good.log").read_text(encoding="utf-8") == "fine\n"
 
 
@@ -162,14 +163,41 @@ def test_groups_that_leave_traces_on_the_machines_come_behind_those_that_do_not(
     last = ["test_reference", "test_secrets"]
     assert groups[-2:] == last
     assert marked[:-2] == sorted(marked[:-2]) and not all(marked[:-2]) and any(marked)
+    assert groups[0] == "test_network", "the others begin only as long as there is time"
     stages = runpy.run_path(str(PROGRAM))
-    assert {*stages["BY_HAND"], *stages["LIVE"]} <= set(groups)
+    assert {*stages["BY_HAND"], *stages["HALVED"], *stages["LIVE"]} <= set(groups)
+
+
+def test_a_few_commits_take_every_group_of_the_hybrid_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = runpy.run_path(str(PROGRAM))
+    chosen = stages["left_out"]
+    always_left_out = {*stages["HALVED"], *stages["LIVE"], *stages["BY_HAND"]}
+    for number in range(100):
+        monkeypatch.setitem(chosen.__globals__, "commit_number", lambda number=number: number)
+        left = {*chosen()}
+        assert len(left & {*stages["HALVED"]}) == len(stages["HALVED"]) // 2
+        assert len(left & {*stages["LIVE"]}) >= len(stages["LIVE"]) - 1
+        always_left_out &= left
+    assert always_left_out == set(stages["BY_HAND"])
+
+
+def test_two_commits_take_every_container_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = runpy.run_path(str(PROGRAM))
+    chosen = stages["in_containers"]
+    found = []
+    for number in (6, 7):
+        monkeypatch.setitem(chosen.__globals__, "commit_number", lambda number=number: number)
+        found.append(chosen())
+    assert {*found[0], *found[1]} == set(stages["PROVEN"])
+    assert len(found[0]) == len(found[1]) == len(stages["PROVEN"]) - stages["LONG"] // 2
 
 
 def test_ci_measures_what_the_unit_tests_reach_and_not_in_those_that_try_many_inputs(pytestconfig: pytest.Config) -> None:
     stages = runpy.run_path(str(PROGRAM))
-    (unit,) = [stage for stage in stages["TEST"] if "tests/unit" in stage.command]
-    assert "--cov" in unit.command
+    unit, playbooks = [stage for stage in stages["TEST"] if "tests/unit" in stage.command]
+    assert "--cov" in unit.command and "--cov" not in playbooks.command
+    # Between them they take every test.
+    assert unit.command[unit.command.index("-m") + 1] == f"not {playbooks.command[playbooks.command.index('-m') + 1]}"
     assert [stage for stage in stages["CHECK"] if "--cov" in stage.command] == [], "the inner loop is fast"
     (conftest,) = [
         plugin

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn
-from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import parse_sas
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp, parse_sas
 from ansible_collections.xuegao.net.plugins.module_utils.openvpn_daemon import parse_state
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import L2tpIpsecTunnel, OpenvpnTunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
@@ -139,6 +140,38 @@ def test_what_a_configuration_accepts() -> None:
     one, two = ":".join(["AB"] * 32), ":".join(["0f"] * 32)
     assert openvpn.accepted(f"verb 3\npeer-fingerprint {one}\n# {two}\n") == [one]
     assert openvpn.accepted(f"<peer-fingerprint>\n{one}\n{two}\n</peer-fingerprint>\n{one}:AB\n") == [one, two]
+
+
+GUARD = """table inet xgn_l2tp {
+\tchain input {
+\t\ttype filter hook input priority filter - 10; policy accept;
+\t\tudp dport 1701 meta ipsec missing counter packets 0 bytes 0 drop
+\t}
+
+\tchain output {
+\t\ttype filter hook output priority filter - 10; policy accept;
+\t\tudp sport 1701 rt ipsec missing counter packets 0 bytes 0 drop
+\t}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "loaded"),
+    [
+        (GUARD, True),
+        (GUARD.replace("counter packets 0 bytes 0", "counter"), True),
+        ("", False),
+        (GUARD.replace("\t\tudp sport 1701 rt ipsec missing counter packets 0 bytes 0 drop\n", ""), False),
+        (GUARD.replace("hook output", "hook postrouting"), False),
+        (GUARD.replace("bytes 0 drop", "bytes 0"), False),
+    ],
+    ids=["as nft lists it", "without counts", "no table", "in alone", "another hook", "counted alone"],
+)
+def test_the_guard_of_l2tp_stands_in_and_out(text: str, loaded: bool) -> None:
+    answers = iter([Finished(0, "", ""), Finished(0, text, "")])
+    gatherer = Gatherer(runner=lambda command, timeout=30: next(answers))
+    assert gather_l2tp(gatherer)["l2tp_guard"]["data"] is loaded
 
 
 def test_checks_of_l2tp() -> None:

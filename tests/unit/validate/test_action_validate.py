@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.starts_ansible
+
 ROOT = Path(__file__).parents[3]
 PLAYBOOK = [
     {
@@ -213,4 +215,4 @@ def test_mistakes_are_shown_as_they_are(runs: Runs) -> None:
     """Neither quoted nor folded, where results are shown as YAML."""
     (runs.directory / "ansible.cfg").write_text("[defaults]\ncallback_result_format = yaml\n", encoding="utf-8")
     done = runs.run(ROOT / "inventories" / "t1_t2", {"frr_bpg": []})
-    assert "frr_bpg: unknown variable of role frr; did you mean 'frr_bgp'? Valid variables: frr_after_units" in done.stdout
+    assert "frr_bpg: unknown variable of role frr; did you mean 'frr_bgp'? Valid variables: frr_adopt, frr_after_units" in done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED, archive_problems, host_requirements
 
 HOST: dict[str, Any] = {"os_family": "Debian", "systemd": True, "network_manager": False}
 FEATURES = dict.fromkeys(JUDGED, "module")
@@ -87,3 +87,127 @@ def test_rule_is_named_with_kernel_and_remedy(kernel: str, variables: dict[str, 
 )
 def test_kernel_that_will_do(kernel: str, variables: dict[str, Any]) -> None:
     assert unmet(kernel, variables) == []
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(-86400, "86400 s behind"), (61, "61 s ahead of"), (60, "")])
+def test_a_clock_that_is_off_is_told(ahead: float, words: str) -> None:
+    now = 1_700_000_000.0
+    host = HOST | {"kernel": "6.12.0", "kernel_features": FEATURES, "time": now + ahead, "clock_offset": ahead}
+    told = host_requirements(host, {})
+    assert [words in line and "Remedy: set the clock" in line for line in told] == ([True] if words else [])
+    # Nothing is known of a host that was looked at by an older version.
+    assert host_requirements({key: value for key, value in host.items() if key != "clock_offset"}, {}) == []
+
+
+def test_a_package_that_no_archive_has_is_named() -> None:
+    told = archive_problems({"frr": "10.3-1", "gobgpd": None, "python3-apt": None}, "W: Failed to fetch\n  http://archive.example.org")
+    assert [line.split()[1] for line in told] == ["gobgpd", "python3-apt"]
+    assert "Ansible needs it to install any other" in told[1] and told[0].endswith(
+        "apt says: W: Failed to fetch http://archive.example.org"
+    )
+    assert archive_problems({}) == []
+
+
+FILTER: dict[str, Any] = {
+    "firewall_trusted_interfaces": ["lo", "wg1", "br0"],
+    "firewall_ssh_port": 22,
+    "firewall_open_ports": [{"protocol": "udp", "port": 51821, "from": ["192.0.2.1/32"]}, {"protocol": "gre"}],
+    "firewall_loose_interfaces": ["vmbr0"],
+    "frr_interfaces": [{"name": "br0", "addresses": ["10.0.0.1/24"]}, {"name": "vmbr0", "addresses": ["192.0.2.9/24"]}],
+}
+
+
+def closed(listeners: list[tuple[str, str, int]], interfaces: list[str] | None = None, filtered: bool = False, **more: Any) -> list[str]:
+    """Return what is said of a host that listens there."""
+    sockets = [{"protocol": protocol, "address": address, "port": port} for protocol, address, port in listeners]
+    host = {"listeners": sockets, "others_behind": interfaces or [], "filtered": filtered, "kernel": "6.12.0"}
+    return host_requirements(HOST | host | {"kernel_features": FEATURES}, {**FILTER, **more})
+
+
+@pytest.mark.parametrize(
+    ("listeners", "interfaces"),
+    [
+        # A bare Debian.
+        ([("tcp", "0.0.0.0", 22), ("tcp", "::", 22), ("udp", "192.0.2.9", 68), ("udp", "0.0.0.0", 5353), ("tcp", "::", 5355)], []),
+        # What the plan opens or brings, and where it listens.
+        (
+            [("udp", "0.0.0.0", 51821), ("tcp", "::", 179), ("udp", "::", 4784), ("udp", "::", 7784), ("tcp", "10.0.0.1", 443)],
+            ["vmbr0", "br0", "wg1"],
+        ),
+    ],
+)
+def test_a_first_filter_that_takes_nothing_is_no_problem(listeners: list[tuple[str, str, int]], interfaces: list[str]) -> None:
+    assert closed(listeners, interfaces) == []
+
+
+def test_a_first_filter_names_what_it_closes_until_somebody_says_yes() -> None:
+    listeners = [("tcp", "0.0.0.0", 80), ("tcp", "::", 80), ("tcp", "192.0.2.9", 443), ("udp", "0.0.0.0", 53)]
+    (sentence,) = closed(listeners, ["virbr0", "wg7"])
+    named = (
+        "tcp port 80 (0.0.0.0, ::); tcp port 443 (192.0.2.9); udp port 53 (0.0.0.0); what comes from virbr0; what comes from wg7. Remedy"
+    )
+    assert f"would close {named}" in sentence and "firewall_close: true" in sentence
+    (sentence,) = closed(listeners, firewall_open_ports=[{"protocol": "tcp", "port": 80}], dns_anycast_addresses=["192.0.2.53/32"])
+    assert "would close tcp port 443 (192.0.2.9). " in sentence
+    for yes in (True, "true"):
+        assert closed(listeners, ["virbr0"], firewall_close=yes) == []
+    assert closed(listeners, firewall_close="false")
+    # One that is there already closes nothing, and one that filters nothing neither.
+    assert (
+        closed(listeners, filtered=True)
+        == closed(listeners, firewall_trusted_interfaces=[])
+        == closed(listeners, firewall_state="absent")
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("manager", "variables", "named"),
+    [
+        (True, {"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}]}, "eth1 is to be in VRF CORE"),
+        (True, {"vrf_interfaces": [{"name": "eth1", "bridge": "br0"}]}, "eth1 is to be in bridge br0"),
+        (True, {"vrf_interfaces": [{"name": "eth1"}]}, ""),
+        (
+            True,
+            {"vrf_interfaces": [{"name": "br0", "kind": "bridge", "vrf": "CORE"}, {"name": "wg9", "vrf": "CORE", "unit": "x.service"}]},
+            "",
+        ),
+        (True, {"vrf_interfaces": [{"name": "wg1", "vrf": "CORE"}], "wireguard_interfaces": [{"name": "wg1"}]}, ""),
+        (
+            True,
+            {"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}], "frr_interfaces": [{"name": "eth1", "addresses": ["192.0.2.1/24"]}]},
+            "",
+        ),
+        # A port of a bridge needs no address; the bridge has it.
+        (
+            True,
+            {"vrf_interfaces": [{"name": "eth1", "bridge": "br0"}], "frr_interfaces": [{"name": "br0", "addresses": ["192.0.2.1/24"]}]},
+            "",
+        ),
+        (True, {"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}], "frr_interfaces": [{"name": "eth1"}]}, "eth1 is to be in VRF CORE"),
+        (False, {"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}]}, ""),
+    ],
+)
+def test_network_manager_leaves_a_member_without_an_address(manager: bool, variables: dict[str, Any], named: str) -> None:
+    host = HOST | {"kernel": "6.12.0", "kernel_features": FEATURES, "network_manager": manager}
+    told = host_requirements(host, {"preflight_allow_network_manager": True, **variables})
+    assert [line.split(",")[0] for line in told] == ([named] if named else [])
+    assert all("Remedy: " in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("nic", "networkd", "refused"),
+    [
+        ({"vrf": "WAN", "asks_dhcp": True}, [], "DHCP"),
+        ({"vrf": "WAN", "hears_routers": True}, ["eth0"], "router advertisements"),
+        ({"vrf": "WAN", "asks_dhcp": True, "hears_routers": True}, ["eth1"], ""),
+        ({"asks_dhcp": True, "hears_routers": True}, [], ""),
+        ({"vrf": "WAN"}, [], ""),
+        # Nothing is known of a host that was looked at by an older version.
+        ({"vrf": "WAN", "asks_dhcp": True}, None, ""),
+    ],
+)
+def test_a_default_route_that_is_learned_in_a_vrf_is_networkds(nic: dict[str, Any], networkd: list[str] | None, refused: str) -> None:
+    host = HOST | {"kernel": "6.12.0", "kernel_features": FEATURES, **({"networkd": networkd} if networkd is not None else {})}
+    told = host_requirements(host, {"vrf_interfaces": [{"name": "eth1", **nic}]})
+    assert [f"learns its default route ({refused})" in line and "Remedy: " in line for line in told] == ([True] if refused else [])

@@ -160,3 +160,38 @@ def test_longest_role_name_owns_a_variable(tmp_path: Path) -> None:
         "frr_build_verison: unknown variable of role frr_build; did you mean 'frr_build_version'? Valid variables: frr_build_version",
         "frr_build_version: 1 is not a string; put it in quotes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("vrf", "address"),
+    [("CORE", "198.51.100.1/30"), ("CORE", None), (None, "198.51.100.1/30")],
+    ids=["known", "address_of_others", "nic_of_the_host"],
+)
+def test_a_neighbor_may_be_connected_by_an_interface_that_others_give_its_address(vrf: str | None, address: str | None) -> None:
+    """FRR knows the addresses that it sets. A provider behind a NIC, whose address the host's own network manager sets, is no mistake."""
+    place = {} if vrf is None else {"vrf": vrf}
+    variables = {
+        "vrf_vrfs": [{"name": "CORE", "table": 200}],
+        "vrf_interfaces": [{"name": "br0", "kind": "bridge", **place}, *([] if vrf is None else [{"name": "eth1", "vrf": vrf}])],
+        "frr_vrfs": ["CORE"],
+        "frr_interfaces": [
+            {"name": "br0", "addresses": ["10.0.0.1/24"]},
+            *([{"name": "eth1", "addresses": [address]}] if vrf is not None and address is not None else []),
+        ],
+        "frr_route_maps": [{"name": "ALL", "entries": [{"seq": 10, "action": "permit"}]}],
+        "frr_bgp": [
+            {
+                "asn": 65503,
+                **place,
+                "router_id": "10.0.0.1",
+                "neighbors": [
+                    {
+                        "address": "198.51.100.2",
+                        "remote_as": 65502,
+                        "families": [{"family": "ipv4", "route_map_in": "ALL", "route_map_out": "ALL"}],
+                    }
+                ],
+            }
+        ],
+    }
+    assert [str(problem) for problem in variable_problems(variables, SPECS)] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import verify_samples as samples
@@ -190,6 +190,55 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
         "BGP CORE has no other neighbors",
         "9.9.9.9",
     ),
+    (
+        "other filter",
+        put("inbound", "neighbors", 0, "route_map", "ALL"),
+        f"{NEIGHBOR} inbound filter",
+        "found route map ALL, expected FROM-T2",
+    ),
+    (
+        "no filter",
+        put("inbound", "neighbors", 0, "route_map", None),
+        f"{NEIGHBOR} inbound filter",
+        "found route map none, expected FROM-T2",
+    ),
+    (
+        "no limit",
+        put("inbound", "neighbors", 0, "limit", None),
+        f"{NEIGHBOR} inbound filter",
+        "found at most any number of prefixes, expected 16 restart 5",
+    ),
+    (
+        "limit that only warns",
+        put("inbound", "neighbors", 0, "limit", "16 warning-only"),
+        f"{NEIGHBOR} inbound filter",
+        "found at most 16 warning-only",
+    ),
+    ("not activated", put("inbound", "neighbors", []), f"{NEIGHBOR} inbound filter", "ipv4 is not activated"),
+    (
+        "a prefix more",
+        put("inbound", "policy", "ip prefix-list FROM-T2 seq 5 permit any", []),
+        f"{NEIGHBOR} inbound filter",
+        "has `ip prefix-list FROM-T2 seq 5 permit any`, which is not planned",
+    ),
+    (
+        "an entry more",
+        put("inbound", "policy", "route-map FROM-T2 permit 5", []),
+        f"{NEIGHBOR} inbound filter",
+        "has `route-map FROM-T2 permit 5`, which is not planned",
+    ),
+    (
+        "an entry without its condition",
+        put("inbound", "policy", "route-map FROM-T2 permit 10", [" set local-preference 5"]),
+        f"{NEIGHBOR} inbound filter",
+        "`route-map FROM-T2 permit 10` lacks `match ip address prefix-list FROM-T2`",
+    ),
+    (
+        "list gone",
+        lambda s: data(s, "inbound")["policy"].pop("ip prefix-list FROM-T2 seq 10 permit 10.2.0.0/24"),
+        f"{NEIGHBOR} inbound filter",
+        "lacks `ip prefix-list FROM-T2 seq 10 permit 10.2.0.0/24`",
+    ),
     ("not valid", put("originated", 0, "data", "valid", False), "BGP CORE originates 10.1.0.0/24", "no neighbor gets it"),
     ("not known", put("originated", 0, "data", "known", False), "BGP CORE originates 10.1.0.0/24", "no own entry for 10.1.0.0/24"),
     ("not asked", lambda s: data(s, "originated").clear(), "BGP CORE originates 10.1.0.0/24", "was not asked for"),
@@ -348,6 +397,25 @@ def test_a_fault_fails_its_check(change: Callable[[State], Any], name: str, word
     problems = failed(checks_of(state))
     assert name in problems
     assert words in problems[name]
+
+
+@pytest.mark.parametrize(
+    ("managed", "words"),
+    [
+        ({"eth0": "connected", "wg0": "unmanaged", "CORE": "unmanaged"}, ""),
+        ({"eth0": "connected", "wg0": "connected (externally)"}, "it manages wg0 (connected (externally)), expected unmanaged"),
+    ],
+)
+def test_a_network_manager_that_may_run_leaves_ours_alone(managed: dict[str, str], words: str) -> None:
+    state = deepcopy(STATES["T1"])
+    data(state, "units").update({"NetworkManager.service": {"ActiveState": "active"}})
+    state["managed_by_nm"] = {"command": "nmcli device", "data": managed, "error": None}
+    problems = failed(checks_of(state, cast(HostVariables, {**VARIABLES["T1"], "preflight_allow_network_manager": True})))
+    assert ("NetworkManager leaves our interfaces alone" in problems) is bool(words)
+    assert words in "".join(problems.values())
+    data(state, "units").pop("NetworkManager.service")
+    problems = failed(checks_of(state, cast(HostVariables, {**VARIABLES["T1"], "preflight_allow_network_manager": True})))
+    assert "NetworkManager leaves our interfaces alone" not in problems
 
 
 def test_each_check_has_a_fault() -> None:

@@ -17,10 +17,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks impo
 VARIABLES = cast(
     HostVariables,
     {
-        "verify_roles": ["firewall", "dns_anycast"],
-        "firewall_public_interfaces": ["eth0"],
+        "verify_roles": ["firewall", "dns_anycast", "vrf"],
+        "firewall_trusted_interfaces": ["eth0", "l2tp6"],
+        "vrf_interfaces": [{"name": "l2tp6", "dynamic": True}],
         "firewall_tcp_mss": {"ipv4": 1300, "ipv6": None},
         "firewall_tcp_mss_interfaces": ["wg1"],
+        "firewall_strict_interfaces": ["lan1", "lan2"],
+        "firewall_loose_vrfs": ["CORE"],
         "dns_anycast_addresses": ["1.1.1.1/32"],
         "dns_anycast_vrf": "CORE",
         "dns_anycast_interface": "anycast0",
@@ -28,7 +31,28 @@ VARIABLES = cast(
     },
 )
 RULE = "meta nfproto ipv4 tcp flags syn / syn,rst tcp option maxseg size set 1300"
-TABLE = f"table inet xgn {{\n\tchain in {{\n\t\tiifname @tunnels {RULE}\n\t}}\n\tchain out {{\n\t\toifname @tunnels {RULE}\n\t}}\n}}\n"
+# As nft 1.0.6 lists them, and in the other rule as later ones may.
+SOURCES = """\tset strict {
+\t\ttype ifname
+\t\telements = { "lan1",
+\t\t\t     "lan2" }
+\t}
+
+\tset loose_vrfs {
+\t\ttype ifname
+\t\telements = { "CORE" }
+\t}
+
+\tchain sources {
+\t\ttype filter hook prerouting priority raw; policy accept;
+\t\tip6 saddr fe80::/10 accept
+\t\tiifname @strict fib saddr . iif oif missing counter packets 5 bytes 420 drop
+\t\tiifname @loose_vrfs fib saddr . iif check missing counter drop
+\t}
+"""
+TABLE = (
+    f"table inet xgn {{\n\tchain in {{\n\t\tiifname @tunnels {RULE}\n\t}}\n\tchain out {{\n\t\toifname @tunnels {RULE}\n\t}}\n{SOURCES}}}\n"
+)
 LISTENING = "LISTEN 0 128 192.0.2.1:22 0.0.0.0:*\nLISTEN 0 128 [fd00::1]%CORE:22 [::]:*\n"
 
 
@@ -40,7 +64,7 @@ def state() -> dict[str, Any]:
     return {
         "filter": part({"live": TABLE, "declared": TABLE}),
         "links": part({"eth0": {}}),
-        "units": part({"network-pre.target": {"After": ["xgn-firewall.service"]}}),
+        "units": part({target: {"After": ["xgn-firewall.service"]} for target in ("network-pre.target", "sysinit.target")}),
         "anycast": part({"1.1.1.1/32": {"set": True, "answered": True}}),
         "listening": part(["192.0.2.1:22", "[fd00::1]%CORE:22"]),
     }
@@ -57,7 +81,11 @@ def test_healthy() -> None:
     assert list(found) == [
         "Firewall table as planned",
         "Firewall xgn-firewall.service before network-pre.target",
-        "Firewall public interface eth0 exists",
+        "Firewall xgn-firewall.service before sysinit.target",
+        "Firewall trusted interface eth0 exists",
+        "Firewall sources on lan1 by their one way",
+        "Firewall sources on lan2 by their one way",
+        "Firewall sources on CORE routed",
         "Firewall MSS ipv4 1300 in both directions",
         "DNS 1.1.1.1 answers",
         "DNS 1.1.1.1 set while it answers",
@@ -78,15 +106,50 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
         "Firewall MSS ipv4 1300 in both directions",
         "no rule for it in postrouting (oifname)",
     ),
+    "sources not looked at": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace(SOURCES, "")),
+        "Firewall sources on CORE routed",
+        "there is no chain for it in prerouting",
+    ),
+    "sources looked at after routing": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace("hook prerouting priority raw", "hook input priority filter")),
+        "Firewall sources on lan1 by their one way",
+        "there is no chain for it in prerouting",
+    ),
+    "any route will do": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace("@strict fib saddr . iif oif", "@strict fib saddr oif")),
+        "Firewall sources on lan2 by their one way",
+        "the rule for it is missing",
+    ),
+    "counted only": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace(" bytes 420 drop", " bytes 420")),
+        "Firewall sources on lan2 by their one way",
+        "the rule for it is missing",
+    ),
+    "an interface less": (
+        lambda live: live["filter"]["data"].update(live=TABLE.replace('"lan1",\n\t\t\t     ', "")),
+        "Firewall sources on lan1 by their one way",
+        "not in set strict",
+    ),
     "no table": (
         lambda live: live["filter"]["data"].update(live=""),
         "Firewall table as planned",
         "there is no table inet xgn, so nothing is filtered",
     ),
+    "fallback": (
+        lambda live: live["filter"]["data"].update(live="table inet xgn {\n\tchain fallback {\n\t}\n}\n"),
+        "Firewall table as planned",
+        "the fallback is loaded: /etc/xgn/firewall.nft and its copy are broken, and from outside only SSH is accepted; site repairs it",
+    ),
+    "behind sockets": (
+        lambda live: live["units"]["data"]["sysinit.target"].update(After=[]),
+        "Firewall xgn-firewall.service before sysinit.target",
+        "After= of sysinit.target does not name xgn-firewall.service",
+    ),
     "misspelt interface": (
         lambda live: live["links"].update(data={}),
-        "Firewall public interface eth0 exists",
-        "no such interface, so nothing is filtered for it",
+        "Firewall trusted interface eth0 exists",
+        "no such interface; one that was renamed is public",
     ),
     "too late": (
         lambda live: live["units"]["data"]["network-pre.target"].update(After=[]),
@@ -126,8 +189,8 @@ def test_what_is_asked_for() -> None:
     asked = gather_arguments(VARIABLES)
     assert "iifname @tunnels" in asked["filter"]
     assert (asked["anycast"], asked["listening"]) == (True, True)
-    assert asked["units"][:3] == ["xgn-firewall.service", "unbound.service", "xgn-anycast.service"]
-    assert "network-pre.target" in asked["units"]
+    assert asked["units"][:4] == ["xgn-firewall.service", "interface.service", "unbound.service", "xgn-anycast.service"]
+    assert {"network-pre.target", "sysinit.target"} < set(asked["units"])
     nothing = gather_arguments({})
     assert (nothing["filter"], nothing["anycast"], nothing["listening"]) == ("", False, False)
 

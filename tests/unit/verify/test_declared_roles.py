@@ -40,7 +40,12 @@ def skipped(variables: HostVariables) -> set[str]:
         (host(frr_vrfs=["CORE"]), "frr.service", "frr", FRR),
         (host(frr_static_routes=[{"prefix": "192.0.2.0/24", "blackhole": True}]), "frr.service", "frr", FRR),
         (host(frr_bfd_profiles=[{"name": "fast"}]), "frr.service", "frr", FRR),
-        (host(firewall_tcp_mss_interfaces=["wg7"]), "xgn-firewall.service", "firewall", ["/etc/xgn/firewall.nft"]),
+        (
+            host(firewall_tcp_mss_interfaces=["wg7"]),
+            "xgn-firewall.service",
+            "firewall",
+            ["/etc/xgn/firewall.nft", "/usr/local/sbin/xgn-firewall"],
+        ),
     ],
     ids=["default route", "VXLAN", "GRE", "VRF", "FRR's VRFs", "static route", "BFD profile", "MSS"],
 )
@@ -58,7 +63,7 @@ def test_containers_without_a_network_of_ours_are_a_use_of_docker() -> None:
 
 
 def test_a_filter_that_was_taken_away_is_not_missed() -> None:
-    variables = host(firewall_state="absent", firewall_public_interfaces=["eth0"])
+    variables = host(firewall_state="absent", firewall_trusted_interfaces=["eth0"])
     assert expected_units(variables) == []
     assert gather_arguments(variables)["filter"] == ""
     assert not any(check.name.startswith("Firewall ") for check in host_checks("a", variables, {}))

@@ -262,3 +262,76 @@ def test_the_configuration_file_is_described_not_copied(tmp_path: Path) -> None:
     assert changed is not None
     assert (changed["address"], changed["table"]) == (True, None)
     assert live_gather.configuration_file(str(tmp_path / "none.conf")) is None
+
+
+INBOUND = """
+Building configuration...
+
+Current configuration:
+!
+frr version 10.3
+router bgp 65503 vrf CORE
+ neighbor 10.254.0.14 remote-as 64522
+ neighbor 10.254.0.14 password S3cretWord
+ !
+ address-family ipv4 unicast
+  network 10.1.0.0/24
+  neighbor 10.254.0.14 activate
+  neighbor 10.254.0.14 maximum-prefix 16 restart 5
+  neighbor 10.254.0.14 route-map XGN-DRAIN-IN-FROM-gre3 in
+  neighbor 10.254.0.14 route-map PUBLISHED out
+  neighbor 10.254.0.18 activate
+ exit-address-family
+exit
+!
+ip prefix-list FROM-gre3 seq 100 permit 10.10.0.0/24
+ip prefix-list FROM-gre33 seq 100 permit 10.33.0.0/24
+ip prefix-list PUBLISHED seq 1 permit 10.0.0.0/9 ge 24 le 24
+!
+ipv6 prefix-list FROM-gre3 seq 100 permit fd00:1:10::/64
+!
+route-map FROM-gre3 permit 10
+ match ip address prefix-list FROM-gre3
+ set local-preference 50
+exit
+!
+route-map FROM-gre3 permit 20
+ match ipv6 address prefix-list FROM-gre3
+exit
+!
+route-map PUBLISHED permit 10
+ match ip address prefix-list PUBLISHED
+exit
+!
+route-map XGN-DRAIN-IN-FROM-gre3 permit 10
+ call FROM-gre3
+ on-match next
+exit
+!
+end
+"""
+
+
+def test_what_bgpd_says_of_its_filters_is_read_without_the_rest() -> None:
+    found = live_parse_frr.parse_inbound(INBOUND)
+    assert found["neighbors"] == [
+        {"vrf": "CORE", "address": "10.254.0.14", "family": "ipv4", "route_map": "XGN-DRAIN-IN-FROM-gre3", "limit": "16 restart 5"},
+        {"vrf": "CORE", "address": "10.254.0.18", "family": "ipv4", "route_map": None, "limit": None},
+    ]
+    assert list(found["policy"]) == [
+        "route-map XGN-DRAIN-IN-FROM-gre3 permit 10",
+        "ip prefix-list FROM-gre3 seq 100 permit 10.10.0.0/24",
+        "ipv6 prefix-list FROM-gre3 seq 100 permit fd00:1:10::/64",
+        "route-map FROM-gre3 permit 10",
+        "route-map FROM-gre3 permit 20",
+    ]
+    assert "S3cretWord" not in json.dumps(found)
+
+
+def test_a_drained_neighbor_has_its_filter_still() -> None:
+    variables = recorded.variables_of("T1")
+    state = recorded.state_of("T1_unadvertised", variables)
+    (neighbor,) = state["inbound"]["data"]["neighbors"]
+    neighbor["route_map"] = f"XGN-DRAIN-IN-{neighbor['route_map']}"
+    checks = {check.name: check for check in host_checks("T1", variables, state, REGISTRY)}
+    assert checks["BGP CORE neighbor 2.1.1.1 inbound filter"].status == "passed"

@@ -161,6 +161,7 @@ def test_sizes() -> None:
     ]
 
 
+@pytest.mark.starts_ansible
 def test_the_playbook_reports_a_host_that_cannot_be_reached(tmp_path: Path) -> None:
     """A dead host is a failed check, the report is written, with --limit too, and the run fails."""
     inventory = tmp_path / "hosts.yml"

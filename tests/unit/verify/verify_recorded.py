@@ -9,8 +9,10 @@ from typing import Any, cast
 
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, part
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_inbound
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments
 
 HERE = Path(__file__).resolve().parent
@@ -52,6 +54,7 @@ def state_of(name: str, variables: HostVariables) -> dict[str, Any]:
     state.update(gatherer.frr(asked["originated"]))
     # Recorded before it was asked for.
     state["frr_missed"] = part("vtysh", {"routes": [], "next_hops": []})
+    state["inbound"] = part("vtysh", parse_inbound(dict(rendered_files("T", variables))["/etc/frr/frr.conf"]))
     state["pings"] = part("ping", gatherer.pings(asked["pings"]))
     state.update(gatherer.network())
     state.update(gatherer.wireguard([]))

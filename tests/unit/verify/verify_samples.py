@@ -7,7 +7,13 @@ import hashlib
 from itertools import pairwise
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrInterface, HostVariables, VrfInterface
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrInterface,
+    FrrPrefixList,
+    FrrRouteMap,
+    HostVariables,
+    VrfInterface,
+)
 
 SITES = ("hq", "cloud-east", "cloud-west", "branch")
 PASSWORD = "correct-horse-battery"
@@ -128,11 +134,30 @@ def host_variables(number: int, count: int, ends: list[tuple[int, int]]) -> tupl
                         "update_source": loopback(number),
                         "password": PASSWORD,
                         "bfd_profile": "TUNNEL",
-                        "families": [{"family": "ipv4", "route_map_in": "IN", "route_map_out": "OUT"}],
+                        "families": [
+                            {
+                                "family": "ipv4",
+                                "route_map_in": f"FROM-{name_of(peer, count)}",
+                                "route_map_out": "OUT",
+                                "maximum_prefix": 16,
+                                "maximum_prefix_restart": 5,
+                            }
+                        ],
                     }
                     for peer in peers
                 ],
             }
+        ],
+        "frr_prefix_lists": [
+            {"name": "OUT", "entries": [{"seq": 10, "action": "permit", "prefix": "10.0.0.0/8", "le": 24}]},
+            *[
+                FrrPrefixList(name=f"FROM-{name_of(peer, count)}", entries=[{"seq": 10, "action": "permit", "prefix": f"10.{peer}.0.0/24"}])
+                for peer in peers
+            ],
+        ],
+        "frr_route_maps": [
+            FrrRouteMap(name=name, entries=[{"seq": 10, "action": "permit", "match": [f"ip address prefix-list {name}"]}])
+            for name in ("OUT", *(f"FROM-{name_of(peer, count)}" for peer in peers))
         ],
         "verify_reach": [{"vrf": "CORE", "source": f"10.{number}.0.1", "destination": f"10.{peers[0]}.0.1", "mtu": 1412}],
         "verify_routes": [{"vrf": "CORE", "prefix": f"10.{peers[0]}.0.0/24", "protocol": "bgp"}],
@@ -244,6 +269,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "wireguard_files": part({name: {"mode": "0600", "owner": "0:0", "address": False, "table": "off"} for name in names}),
         "sysctl": part(
             {
+                "net.ipv4.conf.all.rp_filter": "2",
                 "net.ipv4.fib_multipath_hash_policy": "1",
                 "net.ipv6.fib_multipath_hash_policy": "1",
                 "net.ipv4.ip_forward": "1",
@@ -264,6 +290,28 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "bfd": part(bfd),
         "rib": part(rib),
         "frr_missed": part({"routes": [], "next_hops": []}),
+        "inbound": part(
+            {
+                "neighbors": [
+                    {
+                        "vrf": "CORE",
+                        "address": loopback(peer),
+                        "family": "ipv4",
+                        "route_map": f"FROM-{name_of(peer, count)}",
+                        "limit": "16 restart 5",
+                    }
+                    for peer in peers
+                ],
+                "policy": {
+                    line: inside
+                    for name, number in ((f"FROM-{name_of(peer, count)}", peer) for peer in peers)
+                    for line, inside in (
+                        (f"ip prefix-list {name} seq 10 permit 10.{number}.0.0/24", []),
+                        (f"route-map {name} permit 10", [f" match ip address prefix-list {name}"]),
+                    )
+                },
+            }
+        ),
         "ospf": part([]),
         "frr_config": part([]),
         "pings": part(

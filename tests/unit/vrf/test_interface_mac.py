@@ -41,7 +41,7 @@ class Kernel:
         return ROUTES.get((arguments[0], arguments[-1]), [])
 
     def attempt(self, refusal: str, *arguments: str) -> bool:
-        if not self.live and self.up:
+        if arguments[0] == "link" and not self.live and self.up:
             return False
         self.commands.append(" ".join(arguments))
         return True
@@ -74,9 +74,9 @@ def test_a_driver_that_does_not_is_taken_down_for_a_moment_and_gets_its_routes_b
         "link set dev eth0 down",
         SET,
         "link set dev eth0 up",
-        "-4 route replace 172.16.0.254 dev eth0 table 200 protocol dhcp src 172.16.0.4",
-        "-4 route replace default dev eth0 table main protocol static via 172.16.0.254 metric 5 onlink",
-        "-6 route replace fd00:9::/64 dev eth0.5 table main protocol ra via fe80::1 metric 1024",
+        "-4 route append 172.16.0.254 dev eth0 table 200 protocol dhcp src 172.16.0.4",
+        "-4 route append default dev eth0 table main protocol static via 172.16.0.254 metric 5 onlink",
+        "-6 route append fd00:9::/64 dev eth0.5 table main protocol ra via fe80::1 metric 1024",
     ]
 
 

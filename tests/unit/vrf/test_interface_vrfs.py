@@ -81,6 +81,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
 
     monkeypatch.setattr(interface_layer, "INDEX_FILE", str(tmp_path / "index"))
     monkeypatch.setattr(interface_layer, "ACCEPT_DAD", str(tmp_path / "%s.accept_dad"))
+    monkeypatch.setattr(interface_layer, "ACCEPT_RA", str(tmp_path / "%s.accept_ra"))
     return found
 
 
@@ -130,6 +131,44 @@ def test_the_rule_that_asks_the_vrfs_comes_back(commands: Commands) -> None:
     assert not set(missing) & set(commands([], {"vrfs": [CORE]}, vrfs_first=False))
     older = {"priority": 1000, "src": "all", "table": "[l3mdev-table]", "protocol": "kernel"}
     assert commands([vrf()], {"vrfs": [CORE]}, rules=[older, LOCAL_LAST], vrfs_first=False) == []
+
+
+def test_a_nic_that_was_set_up_again_goes_on_hearing_routers(commands: Commands, tmp_path: Path) -> None:
+    """Whoever did it gave it 1, with which a host that forwards hears none; 0 is a manager's that hears them itself."""
+    declared = {"interfaces": [{"name": "eth1", "hears_routers": True}, {"name": "eth2"}]}
+    live = [link("eth1"), link("eth2")]
+    assert commands(live, declared) == []
+    setting = tmp_path / "eth1.accept_ra"
+    (tmp_path / "eth2.accept_ra").write_text("1\n", encoding="ascii")
+    for value, done in (("0", []), ("1", [f"write 2 to {setting}"]), ("2", [])):
+        setting.write_text(f"{value}\n", encoding="ascii")
+        assert commands(live, declared) == done
+    assert commands([], declared, missing=["eth1", "eth2"]) == []
+
+
+MARKED = {"name": "WAN", "table": 300, "fwmark": 300}
+MARK = {"priority": 1010, "src": "all", "fwmark": "0x12c", "table": "300", "protocol": "2"}
+
+
+def test_packets_with_the_mark_of_a_vrf_are_routed_in_it(commands: Commands) -> None:
+    """WireGuard's one socket is in the default VRF."""
+    live, declared = [vrf("WAN", 300)], {"vrfs": [MARKED]}
+    added = rules_of_both("add preference 1010 fwmark 300 table 300 protocol kernel")
+    assert commands(live, declared) == added
+    assert commands(live, declared, rules=[MARK, LOCAL_LAST]) == []
+    # Of one interface nothing is said about it.
+    assert commands(live, declared, only="eth0") == []
+
+
+def test_a_mark_that_is_another_or_declared_no_more_goes(commands: Commands) -> None:
+    live, rules = [vrf("WAN", 300)], [MARK, LOCAL_LAST]
+    gone = rules_of_both("delete preference 1010 fwmark 300 table 300")
+    assert commands(live, {"vrfs": [{"name": "WAN", "table": 300}]}, {"vrfs": [MARKED]}, rules=rules) == gone
+    changed = rules_of_both("add preference 1010 fwmark 7 table 300 protocol kernel", "delete preference 1010 fwmark 300 table 300")
+    assert commands(live, {"vrfs": [{**MARKED, "fwmark": 7}]}, {"vrfs": [MARKED]}, rules=rules) == changed
+    # Somebody else's, by its place or its table.
+    for other in ({**MARK, "priority": 900}, {**MARK, "table": "100"}):
+        assert commands(live, {"vrfs": [{"name": "WAN", "table": 300}]}, {"vrfs": [MARKED]}, rules=[other, LOCAL_LAST]) == []
 
 
 @pytest.mark.parametrize("protocol", ["boot", "unspec"])
@@ -478,8 +517,24 @@ def test_the_default_route_is_the_one_with_the_best_metric(commands: Commands, g
     dhcp = {**own, "gateway": "203.0.113.1", "metric": 1024}
     assert commands(live, declared, routes=[ENDS, dhcp, own]) == []
     assert commands(live, declared, routes=[ENDS, dhcp]) == [f"ip {words}"]
-    # Two with the best metric: the kernel takes the first.
-    assert commands(live, declared, routes=[ENDS, {**own, "dev": "eth1"}, own]) == [f"ip {words}"]
+    # With the best metric, too, and before it: the kernel takes the first, and says "File exists" to a route that would replace it and is there already.
+    other = {**own, "gateway": "203.0.113.1"}
+    family = words.split()[0]
+    assert commands(live, declared, routes=[ENDS, other]) == [f"ip {words}"]
+    assert commands(live, declared, routes=[ENDS, other, own]) == [
+        f"ip {family} route delete default via 203.0.113.1 dev eth0 table 200 metric {best}"
+    ]
+
+
+def test_a_gateway_outside_of_every_subnet_is_said_to_be_on_the_link(commands: Commands) -> None:
+    """The kernel says no to it else (Nexthop has invalid gateway). One that is there is not made again, whoever has made it."""
+    declared = {"default_routes": [{"gateway": "172.31.1.1", "interface": "eth0", "onlink": True}]}
+    assert commands([link("eth0")], declared, routes=[]) == [
+        "ip -4 route replace default via 172.31.1.1 dev eth0 table main metric 0 onlink"
+    ]
+    assert (
+        commands([link("eth0")], declared, routes=[{"dst": "default", "gateway": "172.31.1.1", "dev": "eth0", "flags": ["onlink"]}]) == []
+    )
 
 
 def test_a_default_route_waits_for_its_interface(commands: Commands) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from controller import LOGS, environment, first_look
 from figures import figure
-from hybrid_network import ROOT, TOPOLOGY, Network, wait_for
+from hybrid_network import ROOT, RULESET, TOPOLOGY, Network, wait_for
 
 from hybrid.runs import PLAN, REPORT
 
@@ -46,11 +46,11 @@ find /etc /usr/local /var/lib/xgn -type f ! -name '*.pid' ! -name applied.json -
 ip -o link show | sed 's/^[0-9]*: //; s/ qdisc [^ ]*//; s/ qlen.*//; s/<[^>]*>//' | sort
 ip -o address show | sed 's/^[0-9]*: //; s/ valid_lft.*//' | sort
 ip rule show; ip -6 rule show
-nft --stateless list ruleset | sha256sum
+{ @RULESET@; } | sha256sum
 vtysh -c 'show running-config' | sha256sum
 systemctl list-units --plain --no-legend --type=service,timer --state=active,failed | cut -d' ' -f1
 docker ps --format '{{.Names}} {{.Image}}' 2>/dev/null || true
-"""
+""".replace("@RULESET@", RULESET)
 
 
 @dataclasses.dataclass

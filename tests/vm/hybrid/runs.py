@@ -20,6 +20,7 @@ RUN_SECONDS = 900
 def play(playbook: str, name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the collection against the network, with everything shown that can be shown, and keep its output.
 
+    arguments: among them further inventories, whose connection variables take the place of the lab's.
     variables: of the environment, beside those of every run.
     """
     inventories = ["--inventory", str(INVENTORY), "--inventory", str(CONNECTION)]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hybrid_network import Network, reset, wait_for
 
-from hybrid.runs import INVENTORY, changed, play, succeed
+from hybrid.runs import INVENTORY, changed, planned, play, succeed
 
 pytestmark = pytest.mark.leaves_traces
 # One more tunnel between the two sites, of the same worth as the first.
@@ -24,6 +24,8 @@ EQUAL = {
 # hq-nfv's, which hq-core knows by OSPF alone.
 NFV_LOOPBACK = "10.255.0.2/32"
 FLOWS = 400
+# What no option says of hq-core, and a port that only the other site finds open.
+BESTPATH, LISTS, OWN_PORT = "bgp bestpath as-path multipath-relax", "bgp as-path access-list PRIVATE seq 5 permit _6451[2-9]_", 8080
 
 
 def test_a_new_vlan_and_a_new_tunnel_disturb_nothing(network: Network, tmp_path: Path) -> None:
@@ -101,3 +103,43 @@ def test_a_wrong_mac_and_a_lost_filter_are_found_and_repaired(network: Network, 
     assert node.output("ip route show default").split()[:5] == ["default", "via", "172.16.0.3", "dev", "eth0"]
     for name, interface in (("hq-nfv", "eth1.20"), ("hq-core", "wg60"), ("cloud-edge", "wg60")):
         assert network.on[name].run(f"ip link show dev {interface}").returncode != 0, interface
+
+
+def test_overrides_of_one_host_come_and_go(network: Network, tmp_path: Path) -> None:
+    """Own lines and own rules are there after one run, seen by verify, nothing to do for the next, and gone with the variable; no session notices.
+
+    The other hosts' plans do not change: nothing is done there.
+    """
+    core, edge = network.on["hq-core"], network.on["cloud-edge"]
+    succeed("plan", "before-overrides")
+    (asn,) = [instance["asn"] for instance in planned()["hq-core"]["frr_bgp"] if instance.get("vrf") == "CORE"]
+    section = f"router bgp {asn} vrf CORE"
+    own = tmp_path / "own"
+    (own / "host_vars").mkdir(parents=True)
+    (own / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"hq-core": None}}}), encoding="utf-8")
+    chains = [{"chain": "public", "rules": [f"ip saddr 100.64.0.3 tcp dport {OWN_PORT} accept"]}]
+    overrides = {"frr_lines": [{"section": [section], "lines": [BESTPATH]}, {"lines": [LISTS]}], "firewall_own_chains": chains}
+    (own / "host_vars" / "hq-core.yml").write_text(yaml.safe_dump({"xgn_overrides": overrides}), encoding="utf-8")
+
+    def running() -> list[bool]:
+        lines = [line.strip() for line in core.output("vtysh -c 'show running-config'").splitlines()]
+        return [line in lines for line in (section, BESTPATH, LISTS)]
+
+    def answers() -> list[int]:
+        found: list[int] = edge.python("scan", "100.64.0.1", str(OWN_PORT), str(OWN_PORT))["tcp"]
+        return found
+
+    sessions = network.sessions()
+    assert (running(), answers()) == ([True, False, False], [])
+    counts = changed(succeed("site", "overrides", "--inventory", str(own)))
+    assert counts["hq-core"] >= 3 and not any(count for host, count in counts.items() if host != "hq-core"), counts
+    assert (running(), answers()) == ([True, True, True], [OWN_PORT])
+    options = f"xgn_report_dir={tmp_path} verify_boot_plot=false"
+    succeed("verify", "overrides", "--inventory", str(own), "--limit", "hq-core", "--extra-vars", options)
+    checks = json.loads((tmp_path / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
+    own_checks = [check for check in checks if check["name"].startswith(("FRR own lines", "Firewall own rules"))]
+    assert [check["status"] for check in own_checks] == ["passed"] * 3, own_checks
+    assert set(changed(succeed("site", "overrides-again", "--inventory", str(own))).values()) == {0}
+    succeed("site", "no-overrides")
+    assert (running(), answers()) == ([True, False, False], [])
+    assert reset(sessions, network.sessions()) == []

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hybrid_network import Network, wait_for
+from hybrid_network import RULESET, Network, wait_for
 
 NAME = "xgn-probe"
 SEGMENT = "seg1100"
@@ -32,7 +32,7 @@ docker rm --force {NAME} >/dev/null 2>&1 || true
 """
 RUN = f"docker run --detach --name {NAME} --network apps --ip {{}} --ip6 {{}} --memory 64m {NAME}:1 /usr/bin/sleep 7200"
 # Sides of the packet filter that Docker might touch. Counters and handles are left out.
-RULES = "nft --stateless list ruleset; iptables -S FORWARD; ip6tables -S FORWARD; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding"
+RULES = f"{RULESET}; iptables -S FORWARD; ip6tables -S FORWARD; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding"
 PING = "ping -n -c 2 -i 0.2 -W 5"
 INSIDE = f"docker exec {NAME} /usr/bin/{PING}"
 

@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from figures import figure
 from hybrid_network import CONNECTION, Network, Pinger, wait_for
 
-from hybrid.runs import adhoc, changed, play, succeed
+from hybrid.runs import INVENTORY, adhoc, changed, play, succeed
 
 pytestmark = pytest.mark.leaves_traces
 # Behind cloud-node, and reached from the host behind hq-nfv.
 APPS = "10.40.0.0/24"
 DESTINATION = "10.40.0.10"
+OTHER_PORT = 52001
 REGISTRIES = [CONNECTION.parent / name for name in ("wireguard_keys", "openvpn_keys")]
 
 
@@ -114,6 +116,31 @@ def test_new_openvpn_keys_in_two_runs(network: Network, tmp_path: Path) -> None:
     succeed("rotate_openvpn_keys", "rotate-openvpn-switch", "--extra-vars", "xgn_rotate_interfaces=ovpn2 xgn_rotate_phase=switch")
     assert not set(fingerprints(network).values()) & set(before.values())
     succeed("verify", "verify-openvpn", "--extra-vars", f"xgn_report_dir={tmp_path} verify_boot_plot=false")
+
+
+def test_a_changed_tunnel_costs_no_packet(network: Network, tmp_path: Path) -> None:
+    """Another port at both ends: until both have it nothing passes the tunnel, and traffic goes by the reserve meanwhile. So it does on the way back."""
+    core = network.on["hq-core"]
+
+    def ports() -> list[str]:
+        return [network.on[name].output("wg show wg1 listen-port").strip() for name in ("hq-core", "cloud-edge")]
+
+    former = ports()
+    links = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))["xgn_links"]
+    moved = {**links[0], "ends": [{"node": node, "listen_port": OTHER_PORT} for node in links[0]["ends"]]}
+    intent = tmp_path / "intent.yml"
+    intent.write_text(yaml.safe_dump({"xgn_links": [moved, *links[1:]]}), encoding="utf-8")
+    wait_for(partial(network.leaves_by, "hq-core", APPS), ["wg1"])
+    for name, expected, arguments in (("other-port", [str(OTHER_PORT)] * 2, ["--extra-vars", f"@{intent}"]), ("former-port", former, [])):
+        stream = Pinger(core, "office", DESTINATION)
+        run = succeed("site", name, *arguments)
+        wait_for(partial(network.leaves_by, "hq-core", APPS), ["wg1"])
+        sent, lost = stream.lost()
+        figure(f"a tunnel changed at both ends, {name}: packets lost", len(lost), f"of {sent}")
+        assert ports() == expected
+        assert "wg1: drain; traffic goes another way meanwhile" in run.stdout
+        assert lost == [], f"{len(lost)} of {sent} were not answered: {lost}"
+        assert "XGN-DRAIN" not in core.output("vtysh -c 'show running-config'")
 
 
 def test_a_drained_link_stays_drained_until_somebody_ends_it(network: Network) -> None:

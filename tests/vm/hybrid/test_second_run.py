@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hybrid_network import CONTAINER, HOSTS, Network, reset
+from hybrid_network import CONTAINER, HOSTS, RULESET, Network, reset
 
 from hybrid.runs import changed, succeed
 
@@ -16,7 +16,8 @@ UNITS = (
 # A restart gives a unit another invocation; a reload leaves its time with the unit's ExecReload. FRR is reloaded by a program with a log of its own.
 STATE = (
     f"systemctl show --property=Id,InvocationID,NRestarts,ActiveState,ExecReload {UNITS}; "
-    "stat --format='%n %Y %s' /var/log/frr/frr-reload.log /etc/frr/frr.conf; nft --stateless list ruleset; "
+    "stat --format='%n %Y %s' /var/log/frr/frr-reload.log /etc/frr/frr.conf; "
+    f"{RULESET}; "
     "stat --format='%n %Y' /etc/wireguard/* /etc/xgn/* /etc/systemd/system/*"
 )
 

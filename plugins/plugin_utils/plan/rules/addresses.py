@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, Prefix, is_address, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     BITS,
     FAMILIES,
     FAMILY,
+    TITLE,
     VERSION,
     VRF_NAMES,
     host_address_problems,
@@ -20,7 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     name_problems,
     table_problems,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import ADDRESS_KEYS, UNKNOWN, Intent, Network, Node, Uplink
 
 
@@ -45,8 +46,10 @@ def uplink_problems(intent: Intent) -> Iterator[Problem]:
     owners: dict[tuple[str | None, int, int], Place] = {}
     for node in intent.nodes.values():
         devices: dict[str, Place] = {}
+        gateways: dict[tuple[str, int], Place] = {}
         for uplink in node.uplinks.values():
             yield from _uplink(node, uplink, intent)
+            yield from _second_gateway(uplink, gateways)
             if uplink.device:
                 if uplink.device in devices:
                     yield Problem(uplink.path.at("device"), f"is also the device of {devices[uplink.device]}", show(uplink.device))
@@ -70,28 +73,69 @@ def _uplink(node: Node, uplink: Uplink, intent: Intent) -> Iterator[Problem]:
         yield Problem(uplink.path.at("device"), "is required", hint="name the NIC, for example eth0")
     if uplink.device:
         yield from name_problems(uplink.path.at("device"), uplink.device, existing=True)
-    yield from mtu_problems(uplink.path.at("mtu"), uplink.mtu, uplink.addresses)
+    yield from mtu_problems(uplink.path.at("mtu"), uplink.mtu, uplink.families)
     if uplink.vrf and uplink.vrf not in intent.vrfs and not intent.reading.explains(Place.of("xgn_vrfs", uplink.vrf)):
         names = ", ".join(name for name in intent.vrfs if name) or "none"
         yield Problem(uplink.path.at("vrf"), "is no VRF of xgn_vrfs", show(uplink.vrf), f"valid VRFs: {names}")
-    if uplink.gateway is None:
-        return
-    try:
-        gateway = parse_address(uplink.gateway)
-    except AddressError as error:
-        yield Problem(uplink.path.at("gateway"), str(error))
-        return
-    own = uplink.addresses.get(FAMILY[gateway.version])
-    if own is None and uplink.unsure:
-        return
-    if own is None or not own.prefix.holds(Prefix(gateway.version, gateway.value, BITS[gateway.version])):
-        what = f"is not in {own.prefix}" if own else "is of another family than the addresses of the uplink"
-        yield Problem(
-            uplink.path.at("gateway"),
-            what,
-            show(uplink.gateway),
-            "the gateway is a neighbor on the uplink, so it has an address of its subnet",
-        )
+    yield from _gateways(uplink)
+
+
+def _second_gateway(uplink: Uplink, gateways: dict[tuple[str, int], Place]) -> Iterator[Problem]:
+    """Report a default route in a VRF that has one already by another uplink: all would leave by one of the two.
+
+    Where the uplink learns its address, it learns a gateway with it. gateways: those known, by VRF and version.
+    """
+    given = [
+        (key, text) for key, text in (("gateway", uplink.gateway), ("gateway6", uplink.gateway6)) if text is not None and is_address(text)
+    ]
+    known = [(key, text, parse_address(text).version) for key, text in given]
+    for key, text, version in [*known, *((ADDRESS_KEYS[family], word, VERSION[family]) for family, word in uplink.learned.items())]:
+        place = (uplink.vrf or "", version)
+        first = gateways.setdefault(place, uplink.path.at(key))
+        if first.keys[:-1] != uplink.path.keys:
+            hint = "give this uplink a VRF of its own ('vrf'), and what uses it leaves by it"
+            yield Problem(uplink.path.at(key), f"is a second default route of {vrf_text(place[0])}, beside {first}", show(text), hint)
+
+
+def _gateways(uplink: Uplink) -> Iterator[Problem]:
+    families: dict[int, str] = {}
+    for key, text in (("gateway", uplink.gateway), ("gateway6", uplink.gateway6)):
+        if text is None:
+            continue
+        path = uplink.path.at(key)
+        try:
+            gateway = parse_address(text)
+        except AddressError as error:
+            yield Problem(path, str(error))
+            continue
+        if key == "gateway6" and gateway.version != VERSION["ipv6"]:
+            yield Problem(path, f"is no {TITLE['ipv6']} address", show(text), "an IPv4 gateway is written as gateway")
+        elif gateway.version in families:
+            yield Problem(path, f"is of the same family as {families[gateway.version]}", show(text), "an uplink has one gateway a family")
+        elif "/" in text:
+            yield Problem(path, "is not a single address", show(text), f"write {gateway.bare}")
+        else:
+            yield from _gateway(uplink, path, gateway, text)
+        families.setdefault(gateway.version, key)
+
+
+def _gateway(uplink: Uplink, path: Place, gateway: Address, text: str) -> Iterator[Problem]:
+    family = FAMILY[gateway.version]
+    own, word = uplink.addresses.get(family), uplink.learned.get(family)
+    yield from host_address(gateway, path)
+    if word:
+        source = "the DHCP server gives" if family == "ipv4" else "router advertisements give"
+        hint = f"leave it out: with {ADDRESS_KEYS[family]}: {word} {source} the default route"
+        yield Problem(path, "is for an address that the intent knows", show(text), hint)
+    elif own is None:
+        if not uplink.unsure:
+            hint = "the gateway is a neighbor on the uplink, so it has an address of its subnet"
+            yield Problem(path, "is of another family than the addresses of the uplink", show(text), hint)
+    elif own.value == gateway.value:
+        yield Problem(path, "is the address of the uplink itself", show(text), "write that of the router there")
+    elif uplink.is_off_link(gateway) and own.length < BITS[own.version] and not uplink.onlink:
+        hint = "the gateway is a neighbor on the uplink, so it has an address of its subnet; write onlink: true where it is one without such an address"
+        yield Problem(path, f"is not in {own.prefix}", show(text), hint)
 
 
 def host_address(address: Address, path: Place) -> Iterator[Problem]:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, is_address, is_private, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    FAMILIES,
     PORTS,
     VNIS,
     fingerprint_problems,
@@ -17,7 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     wireguard_key_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, vrf_text
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, End, Intent, Link
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, UPLINK, End, Intent, Link, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
@@ -132,6 +133,112 @@ def _identity(intent: Intent, end: End, key: str, what: str) -> Iterator[Problem
         yield from wireguard_key_problems(path, written.public_key or "")
     else:
         yield from fingerprint_problems(path, written.fingerprints)
+
+
+def learned_problems(intent: Intent) -> Iterator[Problem]:
+    """Ends that are reached under an address which is not the one they have, that one being unknown, although their peers know them by it."""
+    for link in _sound(intent):
+        if not link.kind.known_by_address or link.options.over != UPLINK:
+            continue
+        for end in link.ends:
+            word = end.uplink.learned.get(link.outer or "") if end.uplink is not None else None
+            if word and end.endpoint is not None and is_address(end.endpoint):
+                what = f"is reached under an address, and {link.kind.title} knows an end by the one that its NIC has, which only the host knows ({word})"
+                yield Problem(end.path, what, show(end.endpoint), "let it be reached by a name, or write the address of the NIC")
+
+
+def underlay_problems(intent: Intent) -> Iterator[Problem]:
+    """Tunnels whose outer packets would have to travel in a VRF, where the program beneath them cannot."""
+    by_id = {link.id: link for link in intent.links}
+    for link in _sound(intent):
+        for end in link.ends if link.kind.default_vrf_only else ():
+            over = link.options.over
+            beneath = end.uplink.vrf if over == UPLINK and end.uplink is not None else None
+            if over == LOOPBACK:
+                beneath = end.node.vrf
+            elif isinstance(over, int) and over in by_id:
+                beneath = by_id[over].vrf
+            if beneath and beneath != UNKNOWN and end.node.managed:
+                hint = "let it travel over an uplink of the default VRF, or take WireGuard or OpenVPN"
+                yield Problem(
+                    end.path, f"would travel in {vrf_text(beneath)}, and {link.kind.title} speaks in the default VRF alone", hint=hint
+                )
+
+
+def outside_problems(intent: Intent) -> Iterator[Problem]:
+    """Ports outside of a NAT that lead nowhere, and two ends that are reached under the same address and port."""
+    owners: dict[tuple[str, str, int], tuple[Place, str]] = {}
+    for link in _sound(intent):
+        listener = link.kind.ports.listener
+        for end in link.ends if listener else ():
+            responds = end.endpoint is not None and (listener == "each" or is_server(link, end))
+            if end.written.public_port is not None and link.options.over != UPLINK:
+                hint = "leave it out: what travels over another link passes no NAT"
+                yield Problem(end.path.at("public_port"), "belongs to a link over an uplink", str(end.written.public_port), hint)
+            elif end.written.public_port is not None and not responds:
+                hint = (
+                    "leave it out, or give the uplink a 'public' address" if end.endpoint is None else "write it at the end that responds"
+                )
+                yield Problem(
+                    end.path.at("public_port"), f"is of no use: {end.node.name} initiates this link", str(end.written.public_port), hint
+                )
+            elif responds and end.outside_port and link.options.over == UPLINK:
+                key = (end.endpoint or "", link.options.protocol, end.outside_port)
+                path, node = owners.setdefault(key, (end.path, end.node.name))
+                # Of one node without a port of its own outside, that is told of the port it listens on.
+                if path is not end.path and (node != end.node.name or end.written.public_port is not None):
+                    where = end.path if end.written.public_port is None else end.path.at("public_port")
+                    what = f"{end.endpoint} has {link.options.protocol.upper()} port {end.outside_port} for {path} already"
+                    yield Problem(where, what, hint="give one of them another public_port, and have the NAT forward it")
+
+
+def clear_problems(intent: Intent) -> Iterator[Problem]:
+    """Frames that would travel in clear over addresses that others share: a VXLAN has neither encryption nor a proof of who has sent a frame."""
+    by_id = {link.id: link for link in intent.links}
+    for link in _sound(intent):
+        if "insecure" in link.kind.keys and not link.options.insecure and (shared := _shared(_carrier(link, by_id))):
+            yield Problem(
+                link.path,
+                f"carries frames in clear over {shared}: whoever is on the way can read them and send some",
+                hint="let it travel over an encrypted tunnel with 'over', or write insecure: true if nobody else is on that network",
+            )
+    for segment in intent.segments:
+        if not segment.broken and not segment.options.insecure and (shared := _shared(_addresses_of(segment))):
+            yield Problem(
+                segment.path,
+                f"carries frames in clear over {shared}: whoever is on the way can read them and send some",
+                hint="choose uplinks with private addresses, or write insecure: true if nobody else is on that network",
+            )
+
+
+def _carrier(link: Link, by_id: Mapping[int, Link]) -> list[str]:
+    """Return the outer addresses, or names, over which a link travels in clear, by itself or in others that do; none if it travels in no such way."""
+    seen: set[int] = set()
+    while link.kind.clear and link.options.over != UPLINK and link.id not in seen:
+        seen.add(link.id)
+        beneath = by_id.get(link.options.over) if isinstance(link.options.over, int) else None
+        if beneath is None:
+            return []
+        link = beneath
+    in_clear = link.kind.clear and link.options.over == UPLINK
+    return [end.endpoint for end in link.ends if end.endpoint] if in_clear else []
+
+
+def _addresses_of(segment: Segment) -> list[str]:
+    """Return the outer addresses of a segment's members."""
+    uplinks = [uplink for member in segment.members if (uplink := segment.uplink_of(member)) is not None]
+    family = next((name for name in FAMILIES if all(name in uplink.addresses for uplink in uplinks)), None)
+    return [uplink.addresses[family].bare for uplink in uplinks] if family else []
+
+
+def _shared(endpoints: list[str]) -> str:
+    """Return in words the first endpoint that is not known to be private; empty when there is none."""
+    for endpoint in endpoints:
+        if not is_address(endpoint):
+            return f"{endpoint}, which may lead anywhere"
+        if not is_private(parse_address(endpoint)):
+            return f"{endpoint}, which is no private address"
+    return ""
 
 
 def host_problems(intent: Intent) -> Iterator[Problem]:

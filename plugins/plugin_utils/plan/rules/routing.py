@@ -42,6 +42,41 @@ def setting_problems(intent: Intent) -> Iterator[Problem]:
         yield from limits.area_problems(Place.of("xgn_sites", name, "area"), site.area)
 
 
+def limit_problems(intent: Intent) -> Iterator[Problem]:
+    """A limit that the planned network itself would exceed."""
+    most = intent.settings.bgp.maximum_prefix
+    # What could not be read may be prefixes, too.
+    if most is None or intent.reading:
+        return
+    found = [
+        address.prefix
+        for node in intent.nodes.values()
+        for network in node.networks
+        if network.published
+        for address in network.addresses.values()
+    ]
+    found += [prefix for segment in intent.segments if segment.options.published for prefix in segment.prefixes.values()]
+    found += [address.prefix for container in intent.containers for address, _path in container.networks]
+    dns = intent.settings.services.dns
+    for family in limits.FAMILIES:
+        planned = len({prefix for prefix in found if limits.FAMILY[prefix.version] == family}) + (
+            dns is not None and family in dns.addresses()
+        )
+        if planned > most:
+            what = f"is less than the {planned} {limits.TITLE[family]} prefixes that the plan publishes"
+            hint = "a neighbor that has them all would lose its session; leave it out, and it comes from the plan"
+            yield Problem(Place.of("xgn_bgp", "maximum_prefix"), what, str(most), hint)
+
+
+def trust_problems(intent: Intent) -> Iterator[Problem]:
+    """OSPF with a router that is not trusted: it has no filter for a single neighbor."""
+    for link in intent.links:
+        for end in link.ends if link.routing == "ospf" else ():
+            if end.node.restricted and not {"managed", "trusted"} & end.node.unsure:
+                hint = f"OSPF cannot refuse what one router advertises; write routing: bgp, or {end.node.path}.trusted: true if it is yours"
+                yield Problem(link.path.at("routing"), f"does not go with {end.node.name}, which is not trusted", show("ospf"), hint)
+
+
 def _in_doubt(intent: Intent, section: str, *keys: str) -> bool:
     """Tell whether a setting may have its default only because what was written could not be read."""
     return intent.reading.explains(*(Place.of(section, key) for key in keys))

@@ -53,6 +53,7 @@ def dns_problems(intent: Intent) -> Iterator[Problem]:
     dns = intent.settings.services.dns
     if dns is None:
         return
+    yield from _ssh_problems(intent)
     for family, text in dns.addresses().items():
         path = Place.of("xgn_services", "dns", "address" if family == "ipv4" else "address6")
         try:
@@ -77,6 +78,26 @@ def dns_problems(intent: Intent) -> Iterator[Problem]:
             parse_address(text)
         except AddressError as error:
             yield Problem(Place.of("xgn_services", "dns", "forwarders", index), str(error))
+
+
+def _ssh_problems(intent: Intent) -> Iterator[Problem]:
+    """Resolvers whose sshd would listen on nothing but their loopback, since the plan knows no other address of theirs."""
+    dns = intent.settings.services.dns
+    for name in sorted(intent.dns_nodes) if dns is not None and dns.ssh_listen else ():
+        node = intent.nodes[name]
+        own = [uplink for uplink in node.uplinks.values() if not uplink.vrf]
+        learned = [uplink for uplink in own if uplink.learned]
+        if (
+            node.managed
+            and not node.vrf
+            and not node.unsure
+            and not node.management
+            and learned
+            and not any(item.addresses for item in own)
+        ):
+            word = " and ".join(learned[0].learned.values())
+            hint = f"the anycast address must not be sshd's; write {node.path}.management, or ssh_listen: false"
+            yield Problem(learned[0].path, f"leaves sshd of {name} no address that the plan knows ({word})", hint=hint)
 
 
 def docker_problems(intent: Intent) -> Iterator[Problem]:
@@ -178,8 +199,6 @@ def _reinjection_problems(intent: Intent, box: str, router: str, reinject: Reinj
 def firewall_problems(intent: Intent) -> Iterator[Problem]:
     """Prefixes that are none, and an MSS that some link cannot carry."""
     settings = intent.settings.firewall
-    if settings is None:
-        return
     for index, text in enumerate(settings.ssh_from):
         try:
             parse_prefix(text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
     FrrBgpNeighbor,
-    FrrBgpNeighborFamily,
     FrrInterface,
     FrrPrefixList,
     FrrRouteMap,
@@ -52,7 +51,14 @@ def gateway_neighbors(container: Container, shared: Context) -> list[tuple[tuple
             "remote_as": container.asn,
             "description": container.name,
             **_options(container, shared),
-            "families": [_policies(family, policy_name(container), policies.PUBLISHED, shared)],
+            "families": [
+                {
+                    "family": family,
+                    "route_map_in": policy_name(container),
+                    "route_map_out": policies.PUBLISHED,
+                    **shared.inbound.maximum(family, policies.container_entries(container)),
+                }
+            ],
         }
         found.append(((address.version, address.value), entry))
     return found
@@ -62,14 +68,6 @@ def _options(container: Container, shared: Context) -> SessionOptions:
     hops = shared.intent.settings.bgp.ttl_security_hops
     own: SessionOptions = {} if hops is None else {"ttl_security_hops": hops}
     return own | session_options(container.bfd, shared)
-
-
-def _policies(family: str, inward: str, outward: str, shared: Context) -> FrrBgpNeighborFamily:
-    settings = shared.intent.settings.bgp
-    found: FrrBgpNeighborFamily = {"family": family, "route_map_in": inward, "route_map_out": outward}
-    if settings.maximum_prefix is not None:
-        found["maximum_prefix"] = settings.maximum_prefix
-    return found
 
 
 def container_variables(container: Container, shared: Context) -> HostVariables:
@@ -101,7 +99,14 @@ def container_variables(container: Container, shared: Context) -> HostVariables:
             "remote_as": planned(gateway.asn),
             "description": gateway.name,
             **_options(container, shared),
-            "families": [_policies(family, policies.PUBLISHED, policy_name(container), shared)],
+            "families": [
+                {
+                    "family": family,
+                    "route_map_in": policies.PUBLISHED,
+                    "route_map_out": policy_name(container),
+                    **shared.inbound.maximum(family),
+                }
+            ],
         }
         for family in container.addresses
     ]

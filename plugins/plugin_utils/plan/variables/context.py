@@ -12,6 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.inbound import Inbound
 
 _Value = TypeVar("_Value")
 ANYCAST_DEVICE = "anycast0"
@@ -32,9 +33,11 @@ class Context:
         links: the links of each node with the node's own end, in the order of their ids.
         segments: the segments each node is a member of.
         lists: the prefix lists of the plan.
+        inbound: what is accepted from which neighbor.
     """
 
     intent: Intent
+    inbound: Inbound
     links: dict[str, list[tuple[Link, End]]] = field(default_factory=dict)
     segments: dict[str, list[Segment]] = field(default_factory=dict)
     lists: list[FrrPrefixList] = field(default_factory=list)
@@ -60,9 +63,10 @@ def context_of(intent: Intent) -> Context:
     for segment in sorted(intent.segments, key=lambda item: item.id):
         for node in segment.members:
             segments[node.name].append(segment)
-    published = policies.prefix_lists(policies.PUBLISHED, policies.published_entries(intent))
+    inbound = Inbound(intent)
+    published = policies.prefix_lists(policies.PUBLISHED, policies.published_entries(intent, inbound.origins))
     loopbacks = policies.prefix_lists(policies.LOOPBACKS, policies.loopback_entries(intent))
-    shared = Context(intent, dict(links), dict(segments), published, loopbacks)
+    shared = Context(intent, inbound, dict(links), dict(segments), published, loopbacks)
     for name, box in sorted(intent.settings.services.steering.items()):
         shared.steered.setdefault(box.router, []).append(name)
     for container in sorted(intent.containers, key=lambda item: item.name):
@@ -96,6 +100,11 @@ def outer_address(link: Link, end: End) -> str:
     over_uplink = link.options.over == UPLINK
     own = end.uplink.addresses.get(link.outer or "") if end.uplink is not None and over_uplink else None
     return own.bare if own else planned(end.endpoint)
+
+
+def mark_of(vrf: str, shared: Context) -> int:
+    """Return the firewall mark of packets that are routed in a VRF although their socket is in the default VRF: the number of its table."""
+    return shared.intent.vrfs[vrf].table
 
 
 def underlay_vrf(link: Link, end: End, shared: Context) -> str | None:

@@ -47,10 +47,10 @@ def _tunnel(link: Link, end: End) -> FailoverTestPathTunnel:
     unit, protocol = planned(tunnel_unit(link, end)), link.options.protocol
     if link.kind.failover == "living_port":
         # Its own port is asked of the living interface: one that only initiates has no other.
-        return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.listen_port or 0}
+        return {"name": name, "unit": unit, "protocol": protocol, "port": end.listen_port or other.outside_port or 0}
     if link.kind.failover == "planned_port":
         server = is_server(link, end)
-        port = planned(end.listen_port if server else other.listen_port)
+        port = planned(end.listen_port if server else other.outside_port)
         match = f"{protocol} sport {port}" if server else f"{address}{protocol} dport {port}"
         return {"name": name, "unit": unit, "protocol": protocol, "port": port, "match": [match]}
     if link.kind.failover == "nat_traversal":

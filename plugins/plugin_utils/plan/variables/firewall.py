@@ -4,34 +4,145 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FirewallOpenPort, FirewallTcpMss, FirewallVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FirewallForward,
+    FirewallOpenPort,
+    FirewallTcpMss,
+    FirewallVariables,
+    FrrVariables,
+    VrfVariables,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING, LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context
 
 
-def firewall_variables(node: Node, shared: Context, mss: dict[str, int]) -> FirewallVariables:
-    """Return the variables of role firewall: what is open on the public interfaces, and the MSS on the tunnels."""
+def firewall_variables(node: Node, shared: Context, mss: dict[str, int], made: VrfVariables, routed: FrrVariables) -> FirewallVariables:
+    """Return the variables of role firewall: what is trusted, what is open elsewhere, what is forwarded, whose sources are looked at, and the MSS.
+
+    Parameters:
+        mss: the largest one that passes every link, by family.
+        made, routed: the node's variables of roles vrf and frr: which interfaces it has in which VRF, and what leads from one VRF into another.
+    """
     settings = shared.intent.settings.firewall
-    if settings is None:
-        return {}
     if not settings.enabled:
         return {"firewall_state": "absent"}
-    devices = sorted({uplink.device for uplink in node.uplinks.values() if uplink.device})
-    found: FirewallVariables = {"firewall_public_interfaces": devices, "firewall_ssh_from": list(settings.ssh_from)}
+    uplinks = {uplink.device: uplink.vrf or "" for uplink in node.uplinks.values() if uplink.device}
+    # What the plan makes or uses, but for what tunnels travel over.
+    trusted = {item["name"]: item.get("vrf") or "" for item in made.get("vrf_interfaces", []) if item["name"] not in uplinks}
+    found: FirewallVariables = {"firewall_trusted_interfaces": [LOOPBACK_DEVICE, *trusted]}
+    forward = [*_within(made, routed, trusted, uplinks), *_gateways(node, shared, uplinks)]
+    if forward:
+        found["firewall_forward"] = forward
+    found["firewall_ssh_from"] = list(settings.ssh_from)
     found["firewall_open_ports"] = _open_ports(node, shared)
-    tunnels = [end.interface for link, end in shared.links.get(node.name, []) if link.kind.tunnel]
-    tunnels += [segment.interface_of(node) for segment in shared.segments.get(node.name, [])]
+    found.update(_reverse_path(node, shared, made, routed, {**trusted, **uplinks}))
+    tunnels = {end.interface: link.mtu for link, end in shared.links.get(node.name, []) if link.kind.tunnel}
+    tunnels |= {segment.interface_of(node): segment.mtu for segment in shared.segments.get(node.name, [])}
     if tunnels:
         wanted = settings.tcp_mss
-        found["firewall_tcp_mss_interfaces"] = tunnels
-        found["firewall_tcp_mss"] = cast(FirewallTcpMss, dict(mss) if wanted == "path" else dict.fromkeys(mss, wanted))
+        # A tunnel without a family has no part in the network's size for it, and one value holds on all of the host's.
+        own = {family: min(size, tcp_mss(min(tunnels.values()), family)) for family, size in mss.items()}
+        found["firewall_tcp_mss_interfaces"] = list(tunnels)
+        found["firewall_tcp_mss"] = cast(FirewallTcpMss, own if wanted == "path" else dict.fromkeys(mss, wanted))
     return found
+
+
+def ssh_from_everywhere(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """Return what is to be said of hosts whose SSH anybody may try, none of which is a mistake.
+
+    Parameters:
+        hosts: the variables of each, with what overrides have made of them.
+    """
+    found = [
+        name
+        for name, variables in hosts.items()
+        if is_declared("firewall", variables)
+        and variables.get("firewall_trusted_interfaces")
+        and (not (prefixes := variables.get("firewall_ssh_from", [])) or set(prefixes) & set(EVERYTHING.values()))
+    ]
+    hint = "list the prefixes that administrators come from"
+    return (
+        [Problem(Place.of("xgn_firewall", "ssh_from"), f"leaves SSH open to everybody at {', '.join(found)}", hint=hint)] if found else []
+    )
+
+
+def _within(made: VrfVariables, routed: FrrVariables, trusted: dict[str, str], uplinks: dict[str, str]) -> Iterator[FirewallForward]:
+    """Yield where trusted interfaces of each VRF forward to: the others of the VRF, its uplinks, and where a route leads into another VRF."""
+    for vrf in ("", *(item["name"] for item in made.get("vrf_vrfs", []))):
+        if vrf not in trusted.values():
+            continue
+        names = [name for name, home in (trusted | uplinks).items() if home == vrf]
+        names += [
+            interface
+            for route in routed.get("frr_static_routes", [])
+            if (route.get("vrf") or "") == vrf and "next_hop_vrf" in route and (interface := route.get("interface"))
+        ]
+        entry: FirewallForward = {"to": list(dict.fromkeys(names))}
+        yield {"vrf": vrf, **entry} if vrf else entry
+
+
+def _reverse_path(node: Node, shared: Context, made: VrfVariables, routed: FrrVariables, homes: Mapping[str, str]) -> FirewallVariables:
+    """Return where the source of a packet is looked at: what it must be routed by, or that it is routed at all.
+
+    Parameters:
+        homes: the VRF of every interface of the plan, empty for the default VRF.
+    """
+    strict = list(_one_way(node, shared))
+    loose = [name for name, vrf in homes.items() if not vrf and name not in strict and name != ANYCAST_DEVICE]
+    # A packet of one VRF may be answered by a route into another one, which the kernel does not count as the VRF's own.
+    leaking = {route.get("vrf") or "" for route in routed.get("frr_static_routes", []) if "next_hop_vrf" in route}
+    vrfs = [vrf["name"] for vrf in made.get("vrf_vrfs", []) if vrf["name"] not in leaking]
+    found: FirewallVariables = {}
+    if strict:
+        found["firewall_strict_interfaces"] = strict
+    if loose:
+        found["firewall_loose_interfaces"] = loose
+    if vrfs:
+        found["firewall_loose_vrfs"] = vrfs
+    return found
+
+
+def _one_way(node: Node, shared: Context) -> Iterator[str]:
+    """Yield the interfaces of the networks behind a node, which are the only way to what is there, but for what may be steered. No link or uplink is one."""
+    # What is steered goes to a box, and comes from where it lives.
+    steered = [
+        (shared.intent.nodes[box.router].vrf, parse_prefix(text))
+        for box in shared.intent.settings.services.steering.values()
+        for text in box.prefixes
+    ]
+    for network in node.networks:
+        prefixes = [address.prefix for address in network.addresses.values()]
+        parts = [other for vrf, other in steered if vrf == network.vrf]
+        if not any(prefix.holds(other) or other.holds(prefix) for prefix in prefixes for other in parts):
+            yield network.interface
+
+
+def _gateways(node: Node, shared: Context, uplinks: dict[str, str]) -> Iterator[FirewallForward]:
+    """Yield what nodes send out by an uplink of this one, whose address is their gateway."""
+    for uplink in node.uplinks.values():
+        own = {address.bare for address in uplink.addresses.values()}
+        sources = {
+            _single(address)
+            for other in shared.intent.nodes.values()
+            if other is not node
+            for behind in other.uplinks.values()
+            if own.intersection(gateway.bare for gateway in behind.gateways)
+            for address in behind.addresses.values()
+        }
+        others = [name for name, vrf in uplinks.items() if vrf == (uplink.vrf or "") and name != uplink.device]
+        if uplink.device and sources and others:
+            entry: FirewallForward = {"interface": uplink.device, "from": sorted(sources, key=natural_order), "to": others}
+            yield {"vrf": uplink.vrf, **entry} if uplink.vrf else entry
 
 
 def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:

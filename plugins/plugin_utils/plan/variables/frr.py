@@ -16,6 +16,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrOspf6,
     FrrOspfInterface,
     FrrOspfRedistribute,
+    FrrPrefixList,
     FrrRouteMap,
     FrrStaticRoute,
     FrrVariables,
@@ -27,7 +28,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import hides_steering, reinjection_routes, steering_neighbor
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import (
+    box_policy,
+    hides_steering,
+    reinjection_routes,
+    steering_neighbor,
+)
 
 # What FRR takes for a route without one.
 _PLAIN_PREFERENCE = 100
@@ -53,16 +59,9 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
     if not speaks_bgp and not speaks_ospf and not boxes and not containers:
         return found
-    found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else [])
-    maps = {policies.PUBLISHED: policies.route_map(policies.PUBLISHED, shared.lists, [])}
-    maps |= {item["name"]: item for item in (_map_in(link, end, shared) for link, end in speaks_bgp)}
-    anycast = policies.prefix_lists(policies.ANYCAST, policies.anycast_entries(shared.intent))
-    if speaks_bgp and speaks_ospf and anycast:
-        found["frr_prefix_lists"] = found["frr_prefix_lists"] + anycast
-        maps = {name: policies.nearest(item, anycast) for name, item in maps.items()}
-    found["frr_route_maps"] = [maps[name] for name in sorted(maps, key=natural_order)]
-    if any(hides_steering(link, end, shared) for link, end in speaks_bgp):
-        found["frr_route_maps"].append(policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, [])))
+    lists, maps = _session_policies(speaks_bgp, shared, with_ospf=bool(speaks_ospf))
+    found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else []) + lists
+    found["frr_route_maps"] = maps
     for lists, own in map(policy, containers):
         found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
         found["frr_route_maps"].append(own)
@@ -79,13 +78,12 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
             # The same shape, but for the password, which OSPFv3 has not.
             found["frr_ospf6"] = cast(list[FrrOspf6], instances)
+    for box in boxes:
+        lists, own = box_policy(box.name, shared)
+        found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
+        found["frr_route_maps"].append(own)
     if boxes:
-        steering = policies.prefix_lists(policies.STEERING, policies.steering_entries(shared.intent))
-        found["frr_prefix_lists"] = found["frr_prefix_lists"] + steering
-        found["frr_route_maps"] += [
-            policies.route_map(policies.STEERING, steering, [f"tag {policies.STEERING_TAG}"]),
-            policies.route_map(policies.NOTHING, [], []),
-        ]
+        found["frr_route_maps"].append(policies.route_map(policies.NOTHING, [], []))
     vrfs_of_bgp = {link.vrf for link, _end in speaks_bgp} | ({node.vrf} if boxes else set())
     vrfs_of_bgp |= {container.segment.vrf for container in containers}
     if vrfs_of_bgp:
@@ -171,15 +169,54 @@ def _preference(link: Link, shared: Context) -> int:
     return shared.intent.settings.bgp.reserve_preference if link.reserve_of is not None else _PLAIN_PREFERENCE
 
 
-def _map_in(link: Link, end: End, shared: Context) -> FrrRouteMap:
-    """Return the route map for what a session of a link brings in."""
+def _session_policies(links: list[tuple[Link, End]], shared: Context, *, with_ospf: bool) -> tuple[list[FrrPrefixList], list[FrrRouteMap]]:
+    """Return the route maps of the sessions of a node's links, and the prefix lists beside those that all nodes have."""
+    maps = {policies.PUBLISHED: policies.route_map(policies.PUBLISHED, shared.lists, [])}
+    lists: dict[str, list[FrrPrefixList]] = {}
+    for link, end in links:
+        for own, route_map in (_policy_in(link, end, shared), _policy_out(link, end, shared)):
+            lists[route_map["name"]], maps[route_map["name"]] = own, route_map
+    anycast = policies.prefix_lists(policies.ANYCAST, policies.anycast_entries(shared.intent)) if links and with_ospf else []
+    own = [item for name in sorted(lists, key=natural_order) for item in lists[name]]
+    # What goes out to where steered traffic is put back is nobody's way in.
+    last = [maps.pop(policies.UNSTEERED)] if policies.UNSTEERED in maps else []
+    found = [policies.nearest(maps[name], anycast, shared.lists + own) for name in sorted(maps, key=natural_order)]
+    return anycast + own, found + last
+
+
+def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
+    """Return the route map for what a session of a link brings in, and the prefix lists that it has for itself."""
     preference = _preference(link, shared)
     changes = [f"local-preference {preference}"] if preference != _PLAIN_PREFERENCE else []
+    other = link.other(end)
+    name = policies.FROM.format(interface=end.interface)
+    own = policies.prefix_lists(name, shared.inbound.lines(end.node, other.node, link.vrf)) if other.node.restricted else []
     if link.session == "loopback":
-        other = link.other(end)
         next_hops = {family: other.addresses[family].bare for family in link.families}
-        return policies.session_map(f"FROM-{end.interface}", shared.lists, changes, next_hops)
-    name = f"{policies.PUBLISHED}-{preference}" if changes else policies.PUBLISHED
+        return own, policies.session_map(name, own if other.node.restricted else shared.lists, changes, next_hops)
+    if other.node.restricted:
+        return own, policies.route_map(name, own, changes)
+    return own, _common(f"{policies.PUBLISHED}-{preference}" if changes else policies.PUBLISHED, changes, shared)
+
+
+def _policy_out(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
+    """Return the route map for what a session of a link takes out, and the prefix lists that it has for itself.
+
+    A restricted node advertises what its neighbor accepts from it.
+    """
+    hides = hides_steering(link, end, shared)
+    if end.node.restricted:
+        name = policies.TO.format(interface=end.interface)
+        own = policies.prefix_lists(name, shared.inbound.lines(link.other(end).node, end.node, link.vrf))
+        found = policies.route_map(name, own, [])
+        return own, policies.without_steered(found) if hides else found
+    if hides:
+        return [], policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, []))
+    return [], _common(policies.PUBLISHED, [], shared)
+
+
+def _common(name: str, changes: list[str], shared: Context) -> FrrRouteMap:
+    """Return a route map that many sessions have, made once."""
     if name not in shared.maps:
         shared.maps[name] = policies.route_map(name, shared.lists, changes)
     return shared.maps[name]
@@ -198,7 +235,7 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
         instance["maximum_paths"] = settings.maximum_paths
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
     if vrf == node.vrf:
-        neighbors += [steering_neighbor(node, shared.intent.nodes[name]) for name in shared.steered.get(node.name, [])]
+        neighbors += [steering_neighbor(node, shared.intent.nodes[name], shared) for name in shared.steered.get(node.name, [])]
     for container in shared.containers.get(node.name, []):
         if container.segment.vrf == vrf:
             neighbors += gateway_neighbors(container, shared)
@@ -226,7 +263,8 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
     settings = shared.intent.settings.bgp
     found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
     external = end.node.asn != other.node.asn
-    out = policies.UNSTEERED if hides_steering(link, end, shared) else policies.PUBLISHED
+    inward, outward = (one(link, end, shared)[1]["name"] for one in (_policy_in, _policy_out))
+    lines = shared.inbound.lines(end.node, other.node, link.vrf) if other.node.restricted else None
     for family in link.families:
         own, address = end.addresses[family], other.addresses[family]
         between_loopbacks = link.session == "loopback"
@@ -241,13 +279,16 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             options["ttl_security_hops"] = settings.ttl_security_hops
         elif between_loopbacks and external:
             options["ebgp_multihop"] = settings.multihop
-        policy: FrrBgpNeighborFamily = {"family": family, "route_map_in": _map_in(link, end, shared)["name"], "route_map_out": out}
+        policy: FrrBgpNeighborFamily = {
+            "family": family,
+            "route_map_in": inward,
+            "route_map_out": outward,
+            **shared.inbound.maximum(family, lines),
+        }
         if not external:
             policy["next_hop_self"] = True
             if end.node.route_reflector and not other.node.route_reflector:
                 policy["route_reflector_client"] = True
-        if settings.maximum_prefix is not None:
-            policy["maximum_prefix"] = settings.maximum_prefix
         entry: FrrBgpNeighbor = {
             "address": address.bare,
             "remote_as": planned(other.node.asn),

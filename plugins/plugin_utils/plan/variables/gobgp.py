@@ -15,6 +15,8 @@ from typing import NotRequired, TypedDict, cast
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgpNeighbor,
     FrrBgpNeighborFamily,
+    FrrPrefixList,
+    FrrRouteMap,
     FrrStaticRoute,
     GobgpHealth,
     GobgpNeighbor,
@@ -63,12 +65,27 @@ def session_family(box: Node, router: Node) -> str:
     return next(name for name in FAMILIES if name in box.loopback and name in router.loopback)
 
 
-def steering_neighbor(node: Node, box: Node) -> tuple[tuple[int, int], FrrBgpNeighbor]:
+def box_policy(box: str, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
+    """Return the prefix lists and the route map of what a GoBGP box may steer."""
+    name = policies.STEERING.format(name=box)
+    lists = policies.prefix_lists(name, policies.steering_entries(shared.intent.settings.services.steering[box]))
+    return lists, policies.route_map(name, lists, [f"tag {policies.STEERING_TAG}"])
+
+
+def steering_neighbor(node: Node, box: Node, shared: Context) -> tuple[tuple[int, int], FrrBgpNeighbor]:
     """Return the router's session with a GoBGP box, with its sort key: the box initiates it, advertises what to steer and learns nothing."""
     family = session_family(box, node)
     address = box.loopback[family]
+    lines = policies.steering_entries(shared.intent.settings.services.steering[box.name])
     families: list[FrrBgpNeighborFamily] = [
-        {"family": name, "route_map_in": policies.STEERING, "route_map_out": policies.NOTHING} for name in FAMILIES if name in box.loopback
+        {
+            "family": name,
+            "route_map_in": policies.STEERING.format(name=box.name),
+            "route_map_out": policies.NOTHING,
+            **shared.inbound.maximum(name, lines),
+        }
+        for name in FAMILIES
+        if name in box.loopback
     ]
     hops: _Hops = {"ebgp_multihop": _HOPS} if box.asn != node.asn else {}
     return (address.version, address.value), {

@@ -9,7 +9,7 @@ from typing import TypedDict
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import OpenvpnTunnel, OpenvpnVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned, underlay_vrf
 
 
 class _Options(TypedDict, total=False):
@@ -38,8 +38,9 @@ def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
         options["peer_interface"] = other.interface
     if other.written.fingerprints:
         options["peer_fingerprints"] = list(other.written.fingerprints)
-    if end.uplink is not None and end.uplink.vrf:
-        options["underlay_vrf"] = end.uplink.vrf
+    beneath = underlay_vrf(link, end, shared)
+    if beneath:
+        options["underlay_vrf"] = beneath
     options |= {"ping_interval": settings.ping_interval, "ping_restart": settings.ping_restart}
     entry: OpenvpnTunnel = {
         "name": end.interface,
@@ -52,5 +53,5 @@ def _tunnel(link: Link, end: End, shared: Context) -> OpenvpnTunnel:
     if is_server(link, end):
         entry["listen_port"] = planned(end.listen_port)
     else:
-        entry |= {"remote": planned(other.endpoint), "remote_port": planned(other.listen_port)}
+        entry |= {"remote": planned(other.endpoint), "remote_port": planned(other.outside_port)}
     return entry

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import SysctlVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, underlay_vrf
 
 
 def sysctl_variables(node: Node, shared: Context) -> SysctlVariables:
@@ -15,7 +15,10 @@ def sysctl_variables(node: Node, shared: Context) -> SysctlVariables:
     found: SysctlVariables = {}
     if kernel.tcp_l3mdev_accept:
         found["sysctl_tcp_l3mdev_accept"] = 1
-    outside = any(link.kind.main_socket and end.uplink is not None and end.uplink.vrf for link, end in shared.links.get(node.name, []))
+    outside = any(link.kind.main_socket and underlay_vrf(link, end, shared) for link, end in shared.links.get(node.name, []))
     if kernel.udp_l3mdev_accept or outside:
         found["sysctl_udp_l3mdev_accept"] = 1
+    hear = [uplink.device for uplink in node.uplinks.values() if uplink.device and uplink.hears_routers]
+    if hear:
+        found["sysctl_hears_routers"] = hear
     return found

@@ -4,12 +4,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NotRequired, TypedDict
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VrfDefaultRoute, VrfInterface, VrfVariables, VrfVrf
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node, Segment, Uplink
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, InVrf, in_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import (
+    ANYCAST_DEVICE,
+    Context,
+    InVrf,
+    in_vrf,
+    mark_of,
+    planned,
+    underlay_vrf,
+)
 
 
 def vrf_variables(node: Node, shared: Context) -> VrfVariables:
@@ -17,7 +26,14 @@ def vrf_variables(node: Node, shared: Context) -> VrfVariables:
     intent = shared.intent
     used = {node.vrf} | {network.vrf for network in node.networks} | {link.vrf for link, _end in shared.links.get(node.name, [])}
     used |= {segment.vrf for segment in shared.segments.get(node.name, [])} | {uplink.vrf or "" for uplink in node.uplinks.values()}
-    vrfs: list[VrfVrf] = [{"name": name, "table": intent.vrfs[name].table} for name in intent.vrfs if name and name in used]
+    marked = {underlay_vrf(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.main_socket}
+    vrfs: list[VrfVrf] = []
+    for name in intent.vrfs:
+        if name and name in used:
+            vrf: VrfVrf = {"name": name, "table": intent.vrfs[name].table}
+            if name in marked:
+                vrf["fwmark"] = mark_of(name, shared)
+            vrfs.append(vrf)
     interfaces: list[VrfInterface] = []
     for link, end in shared.links.get(node.name, []):
         interfaces.append(_link_interface(link, end))
@@ -36,15 +52,16 @@ def vrf_variables(node: Node, shared: Context) -> VrfVariables:
         interfaces.append({"name": ANYCAST_DEVICE, "kind": "dummy", **in_vrf(node.vrf)})
     listed = {item["name"] for item in interfaces}
     for uplink in node.uplinks.values():
-        if uplink.device and uplink.device not in listed and (uplink.mac or uplink.set_mtu or uplink.vrf):
+        if uplink.device and uplink.device not in listed and _has_nic_settings(uplink):
             listed.add(uplink.device)
             mtu = uplink.mtu if uplink.set_mtu else None
-            interfaces.append({"name": uplink.device, **_as_written(uplink.vrf), **_size_and_mac(mtu, uplink.mac)})
-    routes: list[VrfDefaultRoute] = [
-        {"gateway": uplink.gateway, "interface": uplink.device, **_as_written(uplink.vrf)}
-        for uplink in node.uplinks.values()
-        if uplink.gateway and uplink.device
-    ]
+            nic: VrfInterface = {"name": uplink.device, **_as_written(uplink.vrf), **_size_and_mac(mtu, uplink.mac)}
+            if uplink.hears_routers:
+                nic["hears_routers"] = True
+            if uplink.asks_dhcp:
+                nic["asks_dhcp"] = True
+            interfaces.append(nic)
+    routes = [route for uplink in node.uplinks.values() for route in _default_routes(uplink)]
     found: VrfVariables = {}
     if vrfs:
         found["vrf_vrfs"] = vrfs
@@ -53,6 +70,18 @@ def vrf_variables(node: Node, shared: Context) -> VrfVariables:
     if routes:
         found["vrf_default_routes"] = routes
     return found
+
+
+def _has_nic_settings(uplink: Uplink) -> bool:
+    return bool(uplink.mac or uplink.set_mtu or uplink.vrf or uplink.learned)
+
+
+def _default_routes(uplink: Uplink) -> Iterator[VrfDefaultRoute]:
+    for gateway in uplink.gateways if uplink.device else ():
+        route: VrfDefaultRoute = {"gateway": gateway.bare, "interface": planned(uplink.device), **_as_written(uplink.vrf)}
+        if uplink.is_off_link(gateway):
+            route["onlink"] = True
+        yield route
 
 
 def _as_written(vrf: str | None) -> InVrf:

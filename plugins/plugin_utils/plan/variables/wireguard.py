@@ -11,7 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, mark_of, secret, underlay_vrf
 
 
 def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
@@ -32,15 +32,19 @@ def wireguard_variables(node: Node, shared: Context) -> WireguardVariables:
             peer["public_key"] = other.written.public_key
         if variable:
             peer["preshared_key"] = secret(variable)
-        if other.endpoint is not None and other.listen_port:
-            peer["endpoint"] = with_port(other.endpoint, other.listen_port)
+        if other.endpoint is not None and other.outside_port:
+            peer["endpoint"] = with_port(other.endpoint, other.outside_port)
         peer["allowed_ips"] = [EVERYTHING[family] for family in link.families]
         if initiates and alive is not None:
             peer["persistent_keepalive"] = alive
         interface: WireguardInterface = {"name": end.interface}
         if end.listen_port is not None:
             interface["listen_port"] = end.listen_port
-        interfaces.append(interface | {"mtu": link.mtu, "peers": [peer]})
+        interface["mtu"] = link.mtu
+        beneath = underlay_vrf(link, end, shared)
+        if beneath:
+            interface["fwmark"] = mark_of(beneath, shared)
+        interfaces.append(interface | {"peers": [peer]})
     return {"wireguard_interfaces": interfaces} if interfaces else {}
 
 

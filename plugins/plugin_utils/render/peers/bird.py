@@ -11,13 +11,15 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrBgp,
     FrrBgpNeighbor,
     FrrPrefixListEntry,
-    FrrRouteMap,
     HostVariables,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.policy import neighbors_of, permitted, route_maps_of
 
 Variables = HostVariables
+# What the filters of both directions begin with.
+_TAKE, _TELL = "take", "tell"
 # BIRD's own defaults of a BFD session are other than FRR's, so the intervals always stand here (ms, count).
 _BFD_DEFAULTS = {"receive_interval": 300, "transmit_interval": 300, "detect_multiplier": 3}
 
@@ -34,7 +36,7 @@ def bird_configuration(name: str, variables: Variables) -> str:
         return ""
     lines = [f"# BIRD 2 of {name}, planned by xuegao.net. The addresses and the tunnels must be there: see README.md.", "log syslog all;"]
     lines += [f"router id {instances[0]['router_id']};", "", "protocol device {", "}", ""]
-    families = [family for family in FAMILIES if any(_speaks(neighbor, family) for neighbor in _neighbors(variables))]
+    families = [family for family in FAMILIES if any(_speaks(neighbor, family) for neighbor in neighbors_of(variables))]
     for family in families:
         lines += [f"protocol direct connected_{family} {{", f"  {family};", "}", ""]
         lines += [
@@ -52,11 +54,6 @@ def bird_configuration(name: str, variables: Variables) -> str:
         for neighbor in instance["neighbors"]:
             lines += [*_session(instance, neighbor), ""]
     return "\n".join(lines)
-
-
-def _neighbors(variables: Variables) -> Iterator[FrrBgpNeighbor]:
-    for instance in variables.get("frr_bgp", []):
-        yield from instance["neighbors"]
 
 
 def _speaks(neighbor: FrrBgpNeighbor, family: str) -> bool:
@@ -77,21 +74,14 @@ def _static(variables: Variables, family: str) -> Iterator[str]:
 
 
 def _filters(variables: Variables, family: str) -> Iterator[str]:
-    """Yield what may come in, by the plan's prefix lists, and what goes out: this router's own networks."""
-    taken: list[str] = []
-    names = {item["route_map_in"] for neighbor in _neighbors(variables) for item in neighbor["families"] if item["family"] == family}
-    lists = {words.rpartition(" ")[2] for item in variables.get("frr_route_maps", []) if item["name"] in names for words in _matches(item)}
-    for item in variables.get("frr_prefix_lists", []):
-        if item["name"] in lists and item.get("family", "ipv4") == family:
-            taken += [_pattern(entry, family) for entry in item["entries"] if entry["action"] == "permit"]
-    own = [prefix for instance in variables["frr_bgp"] for prefix in instance.get("networks", []) if (":" in prefix) == (family == "ipv6")]
-    yield from _filter(f"take_{family}", taken)
-    yield from _filter(f"tell_{family}", own)
+    """Yield what may come in and what goes out, a filter for each route map of the plan."""
+    for words, names in zip((_TAKE, _TELL), route_maps_of(variables, family)):
+        for name in names:
+            yield from _filter(_name(words, name, family), [_pattern(entry, family) for entry in permitted(variables, name, family)])
 
 
-def _matches(route_map: FrrRouteMap) -> Iterator[str]:
-    for entry in route_map["entries"]:
-        yield from entry.get("match", [])
+def _name(words: str, route_map: str, family: str) -> str:
+    return re.sub(r"\W", "_", f"{words}_{route_map}_{family}")
 
 
 def _pattern(entry: FrrPrefixListEntry, family: str) -> str:
@@ -111,7 +101,7 @@ def _filter(name: str, prefixes: list[str]) -> Iterator[str]:
 
 
 def _bfd(variables: Variables) -> Iterator[str]:
-    watched = {neighbor["bfd_profile"]: neighbor for neighbor in _neighbors(variables) if "bfd_profile" in neighbor}
+    watched = {neighbor["bfd_profile"]: neighbor for neighbor in neighbors_of(variables) if "bfd_profile" in neighbor}
     profile = next((item for item in variables.get("frr_bfd_profiles", []) if item["name"] in watched), None)
     if profile is None:
         return
@@ -154,8 +144,10 @@ def _session(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> Iterator[str]:
     for item in neighbor["families"]:
         family = item["family"]
         yield f"  {family} {{"
-        yield f"    import filter take_{family};"
-        yield f"    export filter tell_{family};"
+        yield f"    import filter {_name(_TAKE, item['route_map_in'], family)};"
+        yield f"    export filter {_name(_TELL, item['route_map_out'], family)};"
+        if "maximum_prefix" in item:
+            yield f"    import limit {item['maximum_prefix']} action restart;"
         # On a session of the other family there is no own address that would serve.
         if version == VERSION[family]:
             yield "    next hop self;"

@@ -8,13 +8,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBgpNeighbor, HostVariables, WireguardInterface
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBgpNeighbor,
+    FrrPrefixListEntry,
+    HostVariables,
+    WireguardInterface,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.bird import bird_configuration
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.policy import permitted
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.routeros import routeros_commands
 
 Variables = HostVariables
@@ -76,9 +83,7 @@ def instructions(name: str, variables: Variables, intent: Intent, public_keys: R
     for instance in variables.get("frr_bgp", []):
         lines += [f"## BGP, AS {instance['asn']}, router ID {instance['router_id']}", ""]
         for neighbor in instance["neighbors"]:
-            lines += [f"- {sentence}" if not index else f"  {sentence}" for index, sentence in enumerate(_session(neighbor))]
-        if instance.get("networks"):
-            lines.append(f"- This router may advertise {', '.join(instance['networks'])}; anything else is refused.")
+            lines += [f"- {sentence}" if not index else f"  {sentence}" for index, sentence in enumerate(_session(neighbor, variables))]
         lines.append("")
     return "\n".join(lines)
 
@@ -100,6 +105,8 @@ def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]],
     yield f"PrivateKey = {unknown.PRIVATE_KEY}"
     if "listen_port" in interface:
         yield f"ListenPort = {interface['listen_port']}"
+    if "fwmark" in interface:
+        yield f"FwMark = {interface['fwmark']}"
     yield f"Address = {', '.join(addresses.get(name, []))}"
     yield f"MTU = {interface['mtu']}"
     yield "Table = off"
@@ -116,7 +123,7 @@ def _wg_quick(interface: WireguardInterface, addresses: Mapping[str, list[str]],
             yield f"PersistentKeepalive = {peer['persistent_keepalive']}"
 
 
-def _session(neighbor: FrrBgpNeighbor) -> Iterator[str]:
+def _session(neighbor: FrrBgpNeighbor, variables: Variables) -> Iterator[str]:
     source = f" from {neighbor['update_source']}" if "update_source" in neighbor else ""
     yield f"neighbor {neighbor['address']} (AS {neighbor['remote_as']}, {neighbor['description']}){source}"
     if "ebgp_multihop" in neighbor:
@@ -127,3 +134,17 @@ def _session(neighbor: FrrBgpNeighbor) -> Iterator[str]:
         yield "with the TCP MD5 password"
     if "bfd_profile" in neighbor:
         yield "with BFD"
+    for item in neighbor["families"]:
+        prefixes = [_prefix(entry) for entry in permitted(variables, item["route_map_out"], item["family"])]
+        yield (
+            f"accepts {', '.join(prefixes)} from this router, and nothing else"
+            if prefixes
+            else f"accepts no {TITLE[item['family']]} prefix"
+        )
+
+
+def _prefix(entry: FrrPrefixListEntry) -> str:
+    """Return the line of a prefix list in words."""
+    if "ge" in entry:
+        return f"{entry['prefix']} (its parts of length {entry['ge']})"
+    return f"{entry['prefix']} (and its parts)" if "le" in entry else entry["prefix"]

@@ -20,10 +20,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types impor
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.policy import permitted, route_maps_of
 
 Variables = HostVariables
 _LOOPBACK = "xgn-loopback"
 _MENUS = {"ipv4": "/ip", "ipv6": "/ipv6"}
+# What the chains of both directions begin with.
+_IN, _OUT = "xgn-in", "xgn-out"
 
 
 def routeros_commands(node: Node, variables: Variables, public_keys: Registry) -> list[str]:
@@ -111,31 +114,21 @@ def _left_out(variables: Variables) -> Iterator[str]:
 
 
 def _filters(variables: Variables) -> Iterator[str]:
-    """Yield what may come in and what goes out. The rules that reject come last, and make the chains where there is nothing to accept."""
+    """Yield what may come in and what goes out, a chain for each route map of the plan. The rules that reject come last, and make the chains where there
+    is nothing to accept.
+    """
     for instance in variables["frr_bgp"]:
         for prefix in instance.get("networks", []):
             yield f"{_MENUS['ipv6' if ':' in prefix else 'ipv4']} firewall address-list add list=xgn-own address={prefix}"
-            yield f'/routing filter rule add chain=xgn-out rule="if (dst == {prefix}) {{ accept }}"'
-    maps = {
-        item["route_map_in"] for instance in variables["frr_bgp"] for neighbor in instance["neighbors"] for item in neighbor["families"]
-    }
-    lists = {
-        condition.rpartition(" ")[2]
-        for route_map in variables.get("frr_route_maps", [])
-        if route_map["name"] in maps
-        for entry in route_map["entries"]
-        for condition in entry.get("match", [])
-    }
-    for item in variables.get("frr_prefix_lists", []):
-        if item["name"] in lists:
-            for entry in item["entries"]:
-                yield f'/routing filter rule add chain=xgn-in rule="if ({_condition(entry)}) {{ {_verdict(entry)} }}"'
-    for chain in ("xgn-in", "xgn-out"):
+    chains: dict[str, None] = {}
+    for family in FAMILIES:
+        for way, names in zip((_IN, _OUT), route_maps_of(variables, family)):
+            for name in names:
+                chains[f"{way}-{name}"] = None
+                for entry in permitted(variables, name, family):
+                    yield f'/routing filter rule add chain={way}-{name} rule="if ({_condition(entry)}) {{ accept }}"'
+    for chain in chains:
         yield f'/routing filter rule add chain={chain} rule="reject"'
-
-
-def _verdict(entry: FrrPrefixListEntry) -> str:
-    return "accept" if entry["action"] == "permit" else "reject"
 
 
 def _condition(entry: FrrPrefixListEntry) -> str:
@@ -170,7 +163,12 @@ def _session(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> Iterator[str]:
     if "update_source" in neighbor:
         words.append(f"local.address={neighbor['update_source']} multihop=yes")
     words.append(f"remote.address={neighbor['address']} remote.as={neighbor['remote_as']}")
-    words.append("input.filter=xgn-in output.filter-chain=xgn-out output.network=xgn-own")
+    # A session has one chain for both families; the plan gives it one route map for both.
+    policy = neighbor["families"][0]
+    words.append(f"input.filter={_IN}-{policy['route_map_in']} output.filter-chain={_OUT}-{policy['route_map_out']} output.network=xgn-own")
+    for item in neighbor["families"]:
+        if "maximum_prefix" in item:
+            words.append(f"input.limit-process-routes-{item['family']}={item['maximum_prefix']}")
     if "password" in neighbor:
         words.append(f'tcp-md5-key="{unknown.TCP_PASSWORD}"')
     if "bfd_profile" in neighbor:

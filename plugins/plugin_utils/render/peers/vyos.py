@@ -19,10 +19,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     WireguardInterfacePeer,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES, VERSION, VXLAN_PORT
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Network, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LINK_LOCAL, Intent, Network, Node
 
 Variables = HostVariables
 # VyOS numbers the rules of a policy from 1 to 65535.
@@ -97,6 +97,10 @@ class _Writer:
                 yield f"GRE tunnel {gre['name']} to {gre['peer']} is not here: {reason}"
         if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
             yield "OSPF is yours to configure"
+        if self.variables.get("frr_lines"):
+            yield "Own lines of frr.conf are not here: they are FRR's"
+        if self.variables.get("firewall_own_chains"):
+            yield "Own rules of the packet filter are not here: they are nft's"
 
     def vrf_lines(self, prefix: str, vrf: str | None) -> Iterator[str]:
         if vrf and not self.old:
@@ -106,6 +110,10 @@ class _Writer:
         for address in self.addresses[name].get("addresses", []) if name in self.addresses else ():
             yield f"{prefix} address '{address}'"
 
+    def described(self, prefix: str, name: str) -> Iterator[str]:
+        if text := self.addresses.get(name, {"name": name}).get("description"):
+            yield f"{prefix} description '{text}'"
+
     def uplinks(self) -> Iterator[str]:
         for uplink in self.node.uplinks.values():
             if not uplink.device:
@@ -113,6 +121,12 @@ class _Writer:
             prefix = f"interfaces ethernet {uplink.device}"
             for address in uplink.addresses.values():
                 yield f"{prefix} address '{address}'"
+            if "ipv4" in uplink.learned:
+                yield f"{prefix} address 'dhcp'"
+            if uplink.learned.get("ipv6") == "dhcp":
+                yield f"{prefix} address 'dhcpv6'"
+            if uplink.hears_routers:
+                yield f"{prefix} ipv6 address autoconf"
             if uplink.hw_id:
                 yield f"{prefix} hw-id '{uplink.hw_id}'"
             if uplink.mac:
@@ -120,9 +134,14 @@ class _Writer:
             if uplink.set_mtu:
                 yield f"{prefix} mtu '{uplink.mtu}'"
             yield from self.vrf_lines(prefix, uplink.vrf)
-            if uplink.gateway:
-                family = "route6 ::/0" if ":" in uplink.gateway else "route 0.0.0.0/0"
-                yield f"protocols static {family} next-hop {uplink.gateway}"
+            for gateway in uplink.gateways:
+                word, prefix = ("route6", "::/0") if gateway.version == VERSION["ipv6"] else ("route", "0.0.0.0/0")
+                if LINK_LOCAL.holds(gateway.prefix):
+                    yield f"protocols static {word} {prefix} next-hop {gateway.bare} interface {uplink.device}"
+                    continue
+                if uplink.is_off_link(gateway):
+                    yield f"protocols static {word} {gateway.prefix} interface {uplink.device}"
+                yield f"protocols static {word} {prefix} next-hop {gateway.bare}"
 
     def loopback(self) -> Iterator[str]:
         # VyOS cannot enslave lo, so a VRF's loopback is a dummy interface.
@@ -147,18 +166,24 @@ class _Writer:
     def wireguard(self, interface: WireguardInterface) -> Iterator[str]:
         prefix = f"interfaces wireguard {interface['name']}"
         yield from self.addressed(prefix, interface["name"])
-        yield f"{prefix} description '{self.addresses[interface['name']]['description']}'"
-        yield f"{prefix} mtu '{interface['mtu']}'"
+        yield from self.described(prefix, interface["name"])
+        if "mtu" in interface:
+            yield f"{prefix} mtu '{interface['mtu']}'"
         if "listen_port" in interface:
             yield f"{prefix} port '{interface['listen_port']}'"
+        if "fwmark" in interface:
+            yield f"{prefix} fwmark '{interface['fwmark']}'"
+            for family in ("local-route", "local-route6"):
+                yield f"policy {family} rule {interface['fwmark'] % 32765 + 1} fwmark '{interface['fwmark']}'"
+                yield f"policy {family} rule {interface['fwmark'] % 32765 + 1} set table '{interface['fwmark']}'"
         # Up to 1.3 the command names a key pair the router made; its name here is that of the node.
         yield f"{prefix} private-key '{self.node.name if self.old else '<private key of ' + self.node.name + '>'}'"
         yield from self.vrf_lines(prefix, self.vrfs.get(interface["name"]))
-        for peer in interface["peers"]:
+        for peer in interface.get("peers", []):
             yield from self.wireguard_peer(f"{prefix} peer {peer['name']}", peer, interface)
 
     def wireguard_peer(self, prefix: str, peer: WireguardInterfacePeer, interface: WireguardInterface) -> Iterator[str]:
-        for allowed in peer["allowed_ips"]:
+        for allowed in peer.get("allowed_ips", EVERYTHING.values()):
             yield f"{prefix} allowed-ips '{allowed}'"
         if "endpoint" in peer:
             address, _colon, port = peer["endpoint"].rpartition(":")
@@ -176,8 +201,9 @@ class _Writer:
         yield from self.addressed(prefix, addressed["name"])
         yield f"{prefix} vni '{interface['vni']}'"
         yield f"{prefix} source-address '{interface['local']}'"
-        yield f"{prefix} port '{interface['port']}'"
-        yield f"{prefix} mtu '{interface['mtu']}'"
+        yield f"{prefix} port '{interface.get('port', VXLAN_PORT)}'"
+        if "mtu" in interface:
+            yield f"{prefix} mtu '{interface['mtu']}'"
         if "mac" in addressed:
             yield f"{prefix} mac '{addressed['mac']}'"
         for remote in interface["remotes"]:
@@ -201,11 +227,12 @@ class _Writer:
         name, ipv6 = tunnel["name"], ":" in tunnel["local"]
         prefix = f"interfaces tunnel {self.tunnels[name]}"
         yield from self.addressed(prefix, name)
-        yield f"{prefix} description '{self.addresses[name]['description']}'"
+        yield from self.described(prefix, name)
         yield f"{prefix} encapsulation '{'ip6gre' if ipv6 else 'gre'}'"
         yield f"{prefix} {'local-ip' if self.old else 'source-address'} '{tunnel['local']}'"
         yield f"{prefix} {'remote-ip' if self.old else 'remote'} '{tunnel['remote']}'"
-        yield f"{prefix} mtu '{tunnel['mtu']}'"
+        if "mtu" in tunnel:
+            yield f"{prefix} mtu '{tunnel['mtu']}'"
         if "key" in tunnel:
             yield f"{prefix} parameters ip key '{tunnel['key']}'"
         if ipv6:
@@ -221,13 +248,23 @@ class _Writer:
         return f"vrf name {vrf} protocols" if vrf and not self.old else "protocols"
 
     def static(self, route: FrrStaticRoute) -> str:
-        word = "route6" if ":" in route["prefix"] else "route"
-        through = "next-hop-interface" if self.old else "interface"
-        line = f"{self.protocols(route.get('vrf'))} static {word} {route['prefix']} next-hop {route['next_hop']}"
-        interface = next((parent for parent, item in self.macvlans.items() if item["name"] == route["interface"]), route["interface"])
+        line = f"{self.protocols(route.get('vrf'))} static {'route6' if ':' in route['prefix'] else 'route'} {route['prefix']}"
+        distance = f" distance '{route['distance']}'" if "distance" in route else ""
+        if route.get("blackhole"):
+            return f"{line} blackhole{distance}"
+        interface = next(
+            (parent for parent, item in self.macvlans.items() if item["name"] == route.get("interface")), route.get("interface", "")
+        )
         interface = self.tunnels.get(interface, interface)
+        if "next_hop" not in route:
+            return f"{line} {'next-hop-interface' if self.old else 'interface'} {interface}{distance}"
+        line = f"{line} next-hop {route['next_hop']}"
+        if distance:
+            return f"{line}{distance}"
         # VyOS finds the VRF of the next hop by the interface or by name, not by both.
-        return f"{line} vrf '{route['next_hop_vrf']}'" if "next_hop_vrf" in route else f"{line} {through} '{interface}'"
+        if "next_hop_vrf" in route:
+            return f"{line} vrf '{route['next_hop_vrf']}'"
+        return f"{line} {'next-hop-interface' if self.old else 'interface'} '{interface}'" if interface else line
 
     def bfd(self) -> Iterator[str]:
         # Up to 1.3 a BFD peer is written out, without a profile; `neighbor … bfd` makes it.
@@ -235,9 +272,9 @@ class _Writer:
             return
         for profile in self.variables.get("frr_bfd_profiles", []):
             prefix = f"protocols bfd profile {profile['name']} interval"
-            yield f"{prefix} multiplier '{profile['detect_multiplier']}'"
-            yield f"{prefix} receive '{profile['receive_interval']}'"
-            yield f"{prefix} transmit '{profile['transmit_interval']}'"
+            yield f"{prefix} multiplier '{profile.get('detect_multiplier', 3)}'"
+            yield f"{prefix} receive '{profile.get('receive_interval', 300)}'"
+            yield f"{prefix} transmit '{profile.get('transmit_interval', 300)}'"
 
     def policies(self) -> Iterator[str]:
         for item in self.variables.get("frr_prefix_lists", []):
@@ -272,12 +309,13 @@ class _Writer:
         yield f"{prefix} parameters router-id '{instance['router_id']}'"
         for network in instance.get("networks", []):
             yield f"{prefix} address-family {'ipv6' if ':' in network else 'ipv4'}-unicast network {network}"
-        for neighbor in instance["neighbors"]:
+        for neighbor in instance.get("neighbors", []):
             yield from self.neighbor(f"{prefix} neighbor {neighbor['address']}", neighbor)
 
     def neighbor(self, prefix: str, neighbor: FrrBgpNeighbor) -> Iterator[str]:
         yield f"{prefix} remote-as '{neighbor['remote_as']}'"
-        yield f"{prefix} description '{neighbor['description']}'"
+        if "description" in neighbor:
+            yield f"{prefix} description '{neighbor['description']}'"
         if "update_source" in neighbor:
             yield f"{prefix} update-source '{'lo' if self.old else neighbor['update_source']}'"
         if "ebgp_multihop" in neighbor:
@@ -293,7 +331,9 @@ class _Writer:
             yield f"{prefix} timers holdtime '{neighbor['holdtime']}'"
         for family in neighbor["families"]:
             here = f"{prefix} address-family {family['family']}-unicast"
+            if "maximum_prefix" in family:
+                yield f"{here} maximum-prefix '{family['maximum_prefix']}'"
             yield f"{here} route-map import '{family['route_map_in']}'"
             yield f"{here} route-map export '{family['route_map_out']}'"
-            if "next_hop_self" in family:
+            if family.get("next_hop_self"):
                 yield f"{here} nexthop-self"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
@@ -18,6 +19,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
 
+# Of the characters of an interface, those that a part of a path has not in the name of a unit.
+_NOT_OF_UNITS = re.compile("[^A-Za-z0-9_.]|^[.]")
 # What keeps the daemon away from the network. Forwarding is set by role sysctl before Docker starts, and is nobody else's affair.
 QUIET = {"iptables": False, "ip6tables": False, "ip-forward": False, "bridge": "none"}
 # A system container runs systemd and is a router.
@@ -178,8 +181,8 @@ def _subnet(item: DockerMacvlanNetworkSubnet) -> Subnet:
 
 
 def _device_unit(interface: str) -> str:
-    """Return systemd's unit of an interface: a hyphen would stand for a slash of the path."""
-    escaped = interface.replace("-", r"\x2d")
+    """Return systemd's unit of an interface, escaped as unit names are (systemd.unit(5)): a hyphen would stand for a slash of the path."""
+    escaped = _NOT_OF_UNITS.sub(lambda found: f"\\x{ord(found[0]):02x}", interface)
     return f"sys-subsystem-net-devices-{escaped}.device"
 
 

@@ -12,6 +12,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrBgp,
     FrrBgpNeighbor,
     FrrBgpRedistribute,
+    FrrLine,
     FrrStaticRoute,
     HostVariables,
 )
@@ -21,6 +22,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record impo
 
 # Daemons frr.conf may speak of, with the variable that needs them.
 _OPTIONAL_DAEMONS = {"bgpd": "frr_bgp", "ospfd": "frr_ospf", "ospf6d": "frr_ospf6", "bfdd": "frr_bfd_profiles"}
+# What ends a section of frr.conf, by the first word of what begins it.
+_ENDS = {"vrf": "exit-vrf", "address-family": "exit-address-family", "vni": "exit-vni"}
 # Both versions of OSPF: the variable, what a line of an interface begins with, and what an install filter begins with.
 _OSPF = (("frr_ospf", "ip ospf", "ip protocol ospf"), ("frr_ospf6", "ipv6 ospf6", "ipv6 protocol ospf6"))
 # FRR's own: a line that says the same is not printed.
@@ -73,6 +76,7 @@ class ActivatedNeighbor(TypedDict):
     route_reflector_client: bool
     next_hop_self: str | None
     maximum_prefix: NotRequired[int]
+    maximum_prefix_restart: NotRequired[int]
     route_map_in: str
     route_map_out: str
 
@@ -102,6 +106,7 @@ class FrrValues(TypedDict):
         daemons: those that run, zebra and staticd first.
         optional_daemons: those of FRR's file ``daemons`` that may run, with ``yes`` or ``no``.
         record: the command by which the unit records what FRR reads of its daemons.
+        more_daemons: others, that run for own lines.
         own_files: the files of the daemons that run, as module config_files takes them. All is in frr.conf, so they are empty.
         graceful_restart: whether zebra has to keep routes over a restart.
         addresses: those of each interface, as module frr_config proves them.
@@ -109,6 +114,7 @@ class FrrValues(TypedDict):
         main_table, vrfs: routes and install filters.
         interfaces: the table of interfaces, those with OSPF alone last.
         bgp: the BGP instances.
+        own_lines: those of a person, with what opens and ends their sections. A section that stands above already is entered again.
     """
 
     daemons: list[str]
@@ -122,6 +128,8 @@ class FrrValues(TypedDict):
     vrfs: list[Vrf]
     interfaces: list[Interface]
     bgp: list[BgpInstance]
+    more_daemons: list[str]
+    own_lines: list[str]
 
 
 def frr_values(variables: HostVariables) -> FrrValues:
@@ -130,8 +138,10 @@ def frr_values(variables: HostVariables) -> FrrValues:
     Parameters:
         variables: those of the role; what is not given counts as empty.
     """
-    wanted = [daemon for daemon, variable in _OPTIONAL_DAEMONS.items() if entries_of(variables, variable)]
-    daemons = ["zebra", "staticd", *wanted]
+    asked = variables.get("frr_daemons", [])
+    wanted = [daemon for daemon, variable in _OPTIONAL_DAEMONS.items() if entries_of(variables, variable) or daemon in asked]
+    more = [daemon for daemon in dict.fromkeys(asked) if daemon not in _OPTIONAL_DAEMONS]
+    daemons = ["zebra", "staticd", *wanted, *more]
     instances = variables.get("frr_bgp", [])
     return {
         "daemons": daemons,
@@ -145,6 +155,8 @@ def frr_values(variables: HostVariables) -> FrrValues:
         "vrfs": [_vrf(name, variables) for name in variables.get("frr_vrfs", [])],
         "interfaces": _interfaces(variables),
         "bgp": [_bgp(instance) for instance in instances],
+        "more_daemons": more,
+        "own_lines": [line for entry in variables.get("frr_lines", []) for line in _own_lines(entry)],
     }
 
 
@@ -168,6 +180,16 @@ def _own_file(daemon: str) -> dict[str, Any]:
     return {"path": f"/etc/frr/{daemon}.conf", "content": "", "owner": "frr", "group": "frr", "mode": "0640", "keep": True}
 
 
+def _own_lines(entry: FrrLine) -> Iterator[str]:
+    """Yield the lines of an entry with what opens and ends its sections, indented as FRR does."""
+    section = entry.get("section", [])
+    yield from (" " * depth + opening for depth, opening in enumerate(section))
+    yield from (" " * len(section) + line for line in entry["lines"])
+    for depth, opening in reversed(list(enumerate(section))):
+        yield " " * depth + _ENDS.get(opening.partition(" ")[0], "exit")
+    yield "!"
+
+
 def _bgp_secret(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> str:
     return f"bgp {instance.get('vrf', 'default')} {neighbor['address']}"
 
@@ -185,6 +207,7 @@ def _secrets(variables: HostVariables) -> Iterator[tuple[str, str]]:
         for interface in version["interfaces"]:
             if "password" in interface:
                 yield _ospf_secret(interface), interface["password"]
+    yield from variables.get("frr_secrets", {}).items()
 
 
 def _vrf(name: str, variables: HostVariables) -> Vrf:
@@ -277,4 +300,6 @@ def _activated(neighbors: Iterable[FrrBgpNeighbor], family: str) -> Iterator[Act
             }
             if "maximum_prefix" in item:
                 found["maximum_prefix"] = item["maximum_prefix"]
+                if "maximum_prefix_restart" in item:
+                    found["maximum_prefix_restart"] = item["maximum_prefix_restart"]
             yield found

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
@@ -56,7 +57,9 @@ def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
         "initiated": initiated,
         "units": units,
         "forgets": [remote for tunnel in tunnels if _is_address(remote := tunnel.get("remote", ""))],
-        "records": {unit["name"]: record_command(unit.get("restart_on", []) + unit.get("reload_on", [])) for unit in units},
+        "records": {
+            unit["name"]: record_command(paths) for unit in units if (paths := unit.get("restart_on", []) + unit.get("reload_on", []))
+        },
     }
 
 
@@ -67,7 +70,11 @@ def identity_of(tunnel: L2tpIpsecTunnel) -> str:
 
 
 def _is_address(remote: str) -> bool:
-    return remote.replace(".", "").isdigit()
+    try:
+        IPv4Address(remote)
+    except AddressValueError:
+        return False
+    return True
 
 
 def _units(sessions: list[str], initiates: bool) -> list[Unit]:
@@ -75,6 +82,8 @@ def _units(sessions: list[str], initiates: bool) -> list[Unit]:
     read_once = ["/etc/systemd/system/xl2tpd.service", "/etc/xl2tpd/xl2tpd.conf", *sessions]
     watch = ["/etc/systemd/system/xgn-l2tp-watch.service", "/usr/local/sbin/xgn-l2tp-watch"]
     return [
+        # Its table is loaded already, and compared by module nft_table.
+        {"name": "xgn-l2tp-guard.service", "state": "started", "enabled": True},
         # Connections that stay as they are keep their security associations over a reload.
         {"name": "strongswan.service", "state": "started", "enabled": True, "reload_on": ["/etc/swanctl/conf.d/xgn-l2tp.conf"]},
         {"name": "xl2tpd.service", "state": "started", "enabled": True, "restart_on": read_once},

@@ -22,6 +22,8 @@ def sysctl_values(variables: HostVariables) -> dict[str, str]:
         "net.ipv6.conf.all.forwarding": forward,
         "net.ipv4.tcp_l3mdev_accept": variables.get("sysctl_tcp_l3mdev_accept", 0),
         "net.ipv4.udp_l3mdev_accept": variables.get("sysctl_udp_l3mdev_accept", 0),
+        # The larger one of this and the interface's own counts: 2, loose, wins over 1, strict.
+        "net.ipv4.conf.all.rp_filter": variables.get("sysctl_rp_filter", 2),
         "net.ipv4.fib_multipath_hash_policy": multipath,
         "net.ipv6.fib_multipath_hash_policy": multipath,
         "net.core.default_qdisc": variables.get("sysctl_default_qdisc", "fq"),

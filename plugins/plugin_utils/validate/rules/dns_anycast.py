@@ -99,9 +99,36 @@ def _zones(root: View) -> Iterator[Problem]:
         if name is not None and (not is_host_name(name) or name.endswith(".")):
             yield view.problem("name", "is not the name of a zone", "write it without the closing dot, for example example.org")
         for path, text in view.texts("records"):
-            if not text.strip() or "\n" in text:
-                yield Problem(path, "is not one line of a zone file", show(text), "write for example www A 192.0.2.1")
+            if not text.strip():
+                yield Problem(path, "is empty", show(text), "write for example www A 192.0.2.1")
+            elif text[0].isspace():
+                yield Problem(
+                    path, "begins with a space", show(text), "it would have the name of the record before it; write @ for the zone itself"
+                )
+            elif text.startswith("$"):
+                yield Problem(
+                    path, "is a directive and no record", show(text), "names are relative to the zone, and another file is not read"
+                )
+            elif not _is_whole(text):
+                yield Problem(path, "goes on in the next line", show(text), "close each quote and each parenthesis in its record")
     yield from twice(((view.at("name"), name.lower()) for view in root.views("dns_anycast_zones") if (name := view.text("name"))), "zone")
+
+
+def _is_whole(record: str) -> bool:
+    """Tell whether a record of a zone file (RFC 1035, 5.1) ends where its line does: quotes and parentheses are closed, and nothing is escaped away."""
+    depth, quoted, escaped = 0, False, False
+    for character in record:
+        if escaped or character == "\\":
+            escaped = not escaped
+        elif character == '"':
+            quoted = not quoted
+        elif not quoted and character == ";":
+            break
+        elif not quoted and character in "()":
+            depth += 1 if character == "(" else -1
+            if depth < 0:
+                return False
+    return not (depth or quoted or escaped)
 
 
 def _times(root: View) -> Iterator[Problem]:

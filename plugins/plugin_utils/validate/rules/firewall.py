@@ -4,24 +4,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import MSS_HEADERS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, LARGEST_MTU, MSS_FLOOR, PORTS, TITLE, name_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    FAMILY,
+    LARGEST_MTU,
+    LOOPBACK_DEVICE,
+    MSS_FLOOR,
+    PORTS,
+    TITLE,
+    name_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import PORTLESS, TUNNELS
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, network_problems, twice
 
 WAY_BACK_MIN, WAY_BACK_MAX = 10, 3600
+_QUOTED = re.compile(r'"[^"]*"')
+# What begins no rule but something else in an nft file.
+_STATEMENTS = frozenset(
+    "add chain create define delete destroy flush include insert list policy redefine replace reset table type undefine".split()
+)
 
 
 def firewall_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of the packet filter: names, prefixes, ports, and an MSS that its tunnels cannot carry."""
     root = host.root
-    for key in ("firewall_public_interfaces", "firewall_tcp_mss_interfaces"):
+    for key in ("firewall_trusted_interfaces", "firewall_tcp_mss_interfaces"):
         for path, name in root.texts(key):
-            yield from name_problems(path, name)
+            yield from name_problems(path, name, existing=key == "firewall_trusted_interfaces")
         yield from twice(root.texts(key), "interface")
     for path, text in root.texts("firewall_ssh_from"):
         yield from network_problems(path, text)
@@ -31,6 +45,9 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
         yield from _entry(entry)
     named = [(entry.path, (protocol, entry.number("port"))) for entry in entries if (protocol := entry.text("protocol"))]
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
+    yield from _trust(root)
+    yield from _reverse_path(root)
+    yield from _own_chains(root)
     yield from _mss(host)
     yield from way_back_problems(root, "firewall_way_back_seconds")
 
@@ -52,6 +69,123 @@ def _entry(entry: View) -> Iterator[Problem]:
     yield from entry.in_range("port", *PORTS)
     for path, text in entry.texts("from"):
         yield from network_problems(path, text)
+
+
+def _trust(root: View) -> Iterator[Problem]:
+    """Report a VRF that is trusted, and forwarding that cannot be."""
+    entries = root.views("firewall_forward")
+    vrfs = {view.text("name") for view in root.views("vrf_vrfs")} | {entry.text("vrf") for entry in entries}
+    trusted = dict(reversed([(name, path) for path, name in root.texts("firewall_trusted_interfaces")]))
+    for name, path in trusted.items():
+        if name in vrfs:
+            hint = "list those of its interfaces that are; what the host sends to itself in the VRF is accepted without"
+            yield Problem(path, "is a VRF, whose public interfaces would be trusted, too", show(name), hint)
+    if entries and not trusted:
+        yield Problem(
+            root.at("firewall_forward"),
+            "does nothing, as firewall_trusted_interfaces lists no interface and so nothing is filtered",
+            hint="list lo there, or leave this out",
+        )
+    yield from twice(((entry.path, f"{entry.text('interface') or 'trusted interfaces'}{_in_vrf(entry)}") for entry in entries), "origin")
+    for entry in entries:
+        for key in ("vrf", "interface"):
+            if (named := entry.text(key)) is not None:
+                yield from name_problems(entry.at(key), named)
+        if (device := entry.text("interface")) and device in trusted:
+            yield entry.problem("interface", "is trusted, and stands for a public one here", f"leave it out; see {trusted[device]}")
+        for path, text in entry.texts("from"):
+            yield from network_problems(path, text)
+        if entry.data.get("to") in ([], ()):
+            yield Problem(entry.at("to"), "is empty", hint="name an interface, or remove the entry")
+        yield from twice(entry.texts("to"), "interface")
+        for path, name in entry.texts("to"):
+            yield from name_problems(path, name)
+
+
+def _reverse_path(root: View) -> Iterator[Problem]:
+    """Report names that cannot be, and where a look at the source of packets would drop what is wanted."""
+    variables = ("firewall_strict_interfaces", "firewall_loose_interfaces", "firewall_loose_vrfs")
+    listed = [(path, name) for key in variables for path, name in root.texts(key)]
+    for path, name in listed:
+        if name == LOOPBACK_DEVICE:
+            yield Problem(path, "brings what this host sends to itself", show(name), "leave it out; its sources are not looked at")
+        else:
+            yield from name_problems(path, name)
+    yield from twice(listed, "interface")
+    homes = {own: (view, vrf) for view in root.views("vrf_interfaces") if (own := view.text("name")) and (vrf := view.text("vrf"))}
+    vrfs = {own for view in root.views("vrf_vrfs") if (own := view.text("name"))}
+    vrfs |= {vrf for _path, vrf in root.texts("firewall_loose_vrfs") if vrf not in homes}
+    tunnels = {own: view.path for kind in TUNNELS for view in root.views(kind.variable) if (own := view.text("name"))}
+    for path, name in root.texts("firewall_strict_interfaces"):
+        if name in tunnels:
+            hint = f"leave it out, so that a reserve can carry one direction alone; see {tunnels[name]}"
+            yield Problem(path, "is a tunnel, and packets may come in by another one than their answers leave by", show(name), hint)
+        elif name in vrfs:
+            yield Problem(
+                path, "is a VRF, by whose device every route of it leaves", show(name), "list those of its interfaces that have one way"
+            )
+    for path, name in root.texts("firewall_loose_interfaces"):
+        if name in vrfs:
+            yield Problem(path, "is a VRF", show(name), "list it in firewall_loose_vrfs")
+        elif name in homes:
+            view, vrf = homes[name]
+            hint = f"list the VRF in firewall_loose_vrfs; see {view.path}"
+            yield Problem(path, f"is in VRF {vrf}, and before Linux 6.16 only the default VRF is asked", show(name), hint)
+    leaks = {
+        vrf: route.path for route in reversed(root.views("frr_static_routes")) if (vrf := route.text("vrf")) and route.given("next_hop_vrf")
+    }
+    for path, name in root.texts("firewall_loose_vrfs"):
+        if name in homes:
+            yield Problem(
+                path, "is an interface", show(name), f"list it in firewall_strict_interfaces, or its VRF here; see {homes[name][0].path}"
+            )
+        elif name in leaks:
+            hint = f"leave it out; see {leaks[name]}"
+            yield Problem(
+                path, "has a route into another VRF, which would not count, so that what it answers by that is dropped", show(name), hint
+            )
+
+
+def _in_vrf(entry: View) -> str:
+    return f" in VRF {entry.text('vrf')}" if entry.text("vrf") else ""
+
+
+def _own_chains(root: View) -> Iterator[Problem]:
+    """Report own rules that leave their chain, and those of a chain that no packet passes."""
+    chains = root.views("firewall_own_chains")
+    yield from twice(((chain.at("chain"), name) for chain in chains if (name := chain.text("chain"))), "chain")
+    for chain in chains:
+        if chain.text("chain") == "public" and not root.texts("firewall_trusted_interfaces"):
+            yield chain.problem(
+                "chain", "sees no packet, as firewall_trusted_interfaces lists no interface", "name one, or choose chain input"
+            )
+        if chain.data.get("rules") in ([], ()):
+            yield Problem(chain.at("rules"), "is empty", hint="give it a rule, or remove the entry")
+        for path, text in chain.texts("rules"):
+            yield from _own_rule(path, text)
+
+
+def _own_rule(path: Place, text: str) -> Iterator[Problem]:
+    """Report a rule that is more than one statement of nft: it would end up outside of its chain."""
+    # What stands in quotation marks is a name or a comment.
+    bare = _QUOTED.sub("", text)
+    depth = 0
+    for character in bare:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            break
+    if not bare.strip() or not text.isprintable():
+        yield Problem(path, "is no rule of one line", show(text), "write each rule as an entry of the list")
+    elif depth or '"' in bare:
+        yield Problem(path, "has a bracket or quotation mark without its other half", show(text), "write one whole rule")
+    # At the end of a line, nft takes the next one for a part of it.
+    elif any(character in bare for character in ";#\\") or bare.split()[0] in _STATEMENTS:
+        yield Problem(
+            path,
+            "is more than a rule",
+            show(text),
+            "write one rule an entry, and no definition or comment; nft's word comment keeps a remark",
+        )
 
 
 def _mss(host: Host) -> Iterator[Problem]:

@@ -217,4 +217,7 @@ def _families(neighbor: View, route_maps: dict[str, None]) -> Iterator[Problem]:
         yield from reference(view, "route_map_in", "route map", route_maps)
         yield from reference(view, "route_map_out", "route map", route_maps)
         yield from view.in_range("maximum_prefix", 1, 4294967295)
+        yield from view.in_range("maximum_prefix_restart", 1, 65535, " minutes")
+        if view.given("maximum_prefix_restart") and not view.given("maximum_prefix"):
+            yield view.problem("maximum_prefix_restart", "goes with maximum_prefix", "give that too, or leave this out")
     yield from twice(((view.at("family"), family) for view in views if (family := view.text("family"))), "family")

@@ -14,6 +14,10 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Ho
 # Prefix of the variables of each subject that is built.
 SUBJECTS = ("frr_build_", "frr_build_libyang_", "frr_build_wireguard_tools_")
 _VERSION = re.compile(r"\d+(\.\d+)+\Z")
+# Debian Policy, 5.6.1 and 5.6.7, and the names that useradd(8) takes.
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
+_DIRECTORY = re.compile(r"/[A-Za-z0-9/_.+-]+")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 _ARTIFACT = re.compile(r"[a-z0-9.-]+_[^_/\s]+_[a-z0-9]+\.deb\Z")
 
 
@@ -27,6 +31,12 @@ def build_problems(host: Host) -> Iterator[Problem]:
             if bad_option(text):
                 hint = "write --name, --name=value or NAME=value; no spaces, quotes or $"
                 yield Problem(path, "is not an option of configure", show(text), hint)
+    user = host.root.text("frr_build_user")
+    if user is not None and not _USER.match(user):
+        yield host.root.problem("frr_build_user", "is not the name of a user", "a to z, digits, _ and -; the first a letter or _")
+    directory = host.root.text("frr_build_directory")
+    if directory is not None and not _DIRECTORY.fullmatch(directory):
+        yield host.root.problem("frr_build_directory", "is not an absolute path of plain words", "A-Z a-z 0-9 / _ . - +")
     yield from host.root.in_range("frr_build_nice", 0, 19)
     for key in ("frr_build_jobs", "frr_build_space_mib"):
         yield from host.root.in_range(key, 0, 2**31)
@@ -44,6 +54,11 @@ def _subject_problems(host: Host, prefix: str) -> Iterator[Problem]:
     if checksum and not CHECKSUM.fullmatch(checksum):
         hint = "write sha512: and 128, or sha256: and 64 digits in lower case"
         yield root.problem(f"{prefix}checksum", "is not a checksum", hint)
+    package = root.text(f"{prefix}source_package")
+    if package is not None and not _PACKAGE.match(package):
+        yield root.problem(
+            f"{prefix}source_package", "is not the name of a package", "a to z, digits, + . and -; the first a letter or digit"
+        )
     if root.text(f"{prefix}source") == "tarball" and not root.text(f"{prefix}tarball"):
         yield root.problem(f"{prefix}source", f"needs {prefix}tarball", "name an archive on the controller")
 

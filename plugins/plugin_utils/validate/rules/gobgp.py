@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, bgp_timer_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, VRF_NAMES, bgp_timer_problems, name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, unknown, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import (
@@ -39,7 +40,9 @@ def gobgp_problems(host: Host) -> Iterator[Problem]:
         yield Problem(root.at("gobgp_router_id"), "is required", hint="gobgp_asn asks for a steering box")
     yield from router_id_problems(root, "gobgp_router_id")
     vrf = root.text("gobgp_vrf") or DEFAULT_VRF
-    if vrf and host.made_vrfs and vrf not in host.made_vrfs:
+    if vrf and not host.made_vrfs:
+        yield from name_problems(root.at("gobgp_vrf"), vrf, VRF_NAMES)
+    elif vrf and host.made_vrfs and vrf not in host.made_vrfs:
         yield unknown(root.at("gobgp_vrf"), f"VRF {vrf!r} is not defined in vrf_vrfs", vrf, host.made_vrfs, "VRFs there")
     for path, text in root.texts("gobgp_prefixes"):
         yield from network_problems(path, text)
@@ -89,9 +92,8 @@ def _neighbor(host: Host, neighbor: View, vrf: str) -> Iterator[Problem]:
     password = neighbor.text("password")
     if password is not None:
         yield from password_problems(host, neighbor, password, vrf)
-    name = neighbor.text("name")
-    if name is not None and not name.isprintable():
-        yield neighbor.problem("name", "contains a control character")
+        if re.search(r'["\\]', password):
+            yield neighbor.problem("password", "has a quote or a backslash", "use other characters", secret=True)
 
 
 def _timers(root: View) -> Iterator[Problem]:

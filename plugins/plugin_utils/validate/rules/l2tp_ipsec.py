@@ -19,6 +19,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.vrf impo
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, parse_address, twice
 
 _SECRET_LENGTH = 16
+# What stands in swanctl.conf as it is: an address, a name, an e-mail address, or a distinguished name, with nothing that ends a value there.
+_IDENTITY = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9@%.:_=,/*+-]+( [A-Za-z0-9@%.:_=,/*+-]+)*")
+_IDENTITY_HINT = "write an address, a name, an e-mail address or a distinguished name: A-Z a-z 0-9 @ % . : _ = , / * + - and single spaces"
 _MTU_MAX = 1500  # pppd's own default, and what an MRU is negotiated from (RFC 1661, 6.1)
 
 
@@ -54,12 +57,15 @@ def _ends(tunnel: View) -> Iterator[Problem]:
         yield tunnel.problem("remote", "is neither an address nor a host name", "write 192.0.2.1 or a name, without a port")
     elif remote is not None and ":" in remote:
         yield tunnel.problem("remote", "is an IPv6 address", "xl2tpd travels over IPv4 only")
+    identity = tunnel.text("remote_id")
+    if identity is not None and not _IDENTITY.fullmatch(identity):
+        yield tunnel.problem("remote_id", "is no identity", _IDENTITY_HINT)
     if key is not None and len(key) < _SECRET_LENGTH:
         yield Problem(tunnel.at("preshared_key"), f"has less than {_SECRET_LENGTH} characters", SECRET, "openssl rand -base64 24 makes one")
-    elif key is not None and re.search(r'["\\\n<>]', key):
-        yield Problem(
-            tunnel.at("preshared_key"), "has a quote, a backslash, an angle bracket or a line break", SECRET, "use other characters"
-        )
+    elif key is not None and re.search(r'["\\<>]', key):
+        yield Problem(tunnel.at("preshared_key"), "has a quote, a backslash or an angle bracket", SECRET, "use other characters")
+    elif key is not None and key[:2] in ("0x", "0s"):
+        yield Problem(tunnel.at("preshared_key"), "begins with 0x or 0s", SECRET, "charon would read digits or base64; use another key")
     addresses = [name for name in ("local_address", "remote_address") if tunnel.given(name)]
     if len(addresses) == 1 or not (addresses or tunnel.flag("ipv6")):
         missing = "remote_address" if addresses == ["local_address"] else "local_address"

@@ -11,9 +11,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation im
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
     FAMILY,
     PORTS,
+    UNIT_NAMES,
     detection_problems,
     fingerprint_problems,
+    name_problems,
     ping_restart_problems,
+    registered_problems,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
@@ -65,6 +68,11 @@ def _name(host: Host, tunnel: View) -> Iterator[Problem]:
 def _ends(tunnel: View) -> Iterator[Problem]:
     role, remote = tunnel.text("role"), tunnel.text("remote")
     wanted, idle = _KEYS.get(role or "", ((), ()))
+    peer, peer_interface = tunnel.text("peer"), tunnel.text("peer_interface")
+    if peer is not None:
+        yield from registered_problems(tunnel.at("peer"), peer)
+    if peer_interface is not None:
+        yield from name_problems(tunnel.at("peer_interface"), peer_interface, UNIT_NAMES)
     for key in wanted:
         if not tunnel.given(key):
             yield Problem(tunnel.at(key), "is missing", hint=f"a {role} needs it")

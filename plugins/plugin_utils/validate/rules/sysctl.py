@@ -8,16 +8,25 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_name
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import name_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 
 TCP_L3MDEV, UDP_L3MDEV = sysctl_name("net.ipv4.tcp_l3mdev_accept"), sysctl_name("net.ipv4.udp_l3mdev_accept")
+RP_FILTER = sysctl_name("net.ipv4.conf.all.rp_filter")
 _OPTION_OF = {TCP_L3MDEV: "sysctl_tcp_l3mdev_accept", UDP_L3MDEV: "sysctl_udp_l3mdev_accept"}
+_NAME = re.compile("[A-Za-z0-9_-]+")
 _KEY = re.compile(r"[a-z][A-Za-z0-9_-]*([./][A-Za-z0-9_@:-]+)+\Z")
 
 
 def sysctl_problems(host: Host) -> Iterator[Problem]:
-    """Report the mistakes of sysctl_settings."""
+    """Report the mistakes of the settings, and of the names of what the kernel is to use."""
+    for option in ("sysctl_default_qdisc", "sysctl_tcp_congestion_control"):
+        name = host.root.text(option)
+        if name is not None and not _NAME.fullmatch(name):
+            yield host.root.problem(option, "is not the name of a module of the kernel", "A-Z a-z 0-9 _ and -")
+    for path, interface in host.root.texts("sysctl_hears_routers"):
+        yield from name_problems(path, interface, existing=True)
     first: dict[str, tuple[Place, str]] = {}
     for key, value in _settings(host):
         path = Place.of("sysctl_settings", key)
@@ -30,8 +39,8 @@ def sysctl_problems(host: Host) -> Iterator[Problem]:
             hint = f"write {int(value)}" if isinstance(value, bool) else "write a number or a string"
             yield Problem(path, "is neither a number nor a string", show(value), hint)
             continue
-        if isinstance(value, str) and (not value.strip() or "\n" in value):
-            yield Problem(path, "is not one line of text", show(value), "write a number or a string")
+        if isinstance(value, str) and not value.strip():
+            yield Problem(path, "is empty", show(value), "write a number or a string")
         name = sysctl_name(key)
         if name in first and first[name][1] != str(value):
             yield Problem(path, "contradicts another line for the same setting", show(value), f"{first[name][0]} says {first[name][1]}")
@@ -42,6 +51,9 @@ def sysctl_problems(host: Host) -> Iterator[Problem]:
 def _contradiction(host: Host, name: str, path: Place, value: str | int) -> Iterator[Problem]:
     """Report a setting that undoes what its own option says. An option at 0 is its default, and settings win over defaults."""
     option = _OPTION_OF.get(name)
+    if name == RP_FILTER and str(value).strip() not in ("0", "2"):
+        hint = "valid values: 0, 2; where there is but one way, list the interface in firewall_strict_interfaces"
+        yield Problem(path, "is strict on tunnels, too, which would lose what comes in another way than it goes", show(value), hint)
     if option is None:
         return
     if str(value) not in ("0", "1"):

@@ -62,6 +62,9 @@ def any_vrf_reference(host: Host, view: View, key: str = "vrf") -> Iterator[Prob
 def _vrfs(host: Host) -> Iterator[Problem]:
     views = host.root.views("vrf_vrfs")
     for view in views:
+        yield from view.in_range("fwmark", 1, 4294967295)
+    yield from twice(((view.at("fwmark"), mark) for view in views if (mark := view.number("fwmark")) is not None), "mark")
+    for view in views:
         name, table = view.text("name"), view.number("table")
         if name is not None:
             yield from name_problems(view.at("name"), name, VRF_NAMES)

@@ -23,6 +23,9 @@ def stacked_problems(host: Host) -> Iterator[Problem]:
         kind, parent, vlan = view.text("kind"), view.text("parent"), view.number("vlan")
         if kind != "vlan" and view.given("vlan"):
             yield view.problem("vlan", "belongs to a VLAN", "write kind: vlan, or leave it out")
+        for key in ("hears_routers", "asks_dhcp"):
+            if view.flag(key) and (view.given("kind") or view.given("unit")):
+                yield view.problem(key, "is for a NIC, whose default route comes from its network", "leave the key out")
         if kind not in _NOUNS:
             if view.given("parent"):
                 yield view.problem("parent", "belongs to a VLAN or macvlan interface", "write kind: vlan or kind: macvlan, or leave it out")

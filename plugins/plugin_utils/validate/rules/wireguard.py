@@ -8,7 +8,15 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import outer_headers
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, PORTS, mtu_range, wireguard_key_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    FAMILY,
+    PORTS,
+    UNIT_NAMES,
+    mtu_range,
+    name_problems,
+    registered_problems,
+    wireguard_key_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
@@ -47,6 +55,11 @@ def wireguard_problems(host: Host) -> Iterator[Problem]:
 
 def _peer(interface: View, peer: View) -> Iterator[Problem]:
     endpoint, public_key, preshared_key = peer.text("endpoint"), peer.text("public_key"), peer.text("preshared_key")
+    name, remote = peer.text("name"), peer.text("interface")
+    if name is not None:
+        yield from registered_problems(peer.at("name"), name)
+    if remote is not None:
+        yield from name_problems(peer.at("interface"), remote, UNIT_NAMES)
     if endpoint is not None:
         yield from _endpoint(peer, endpoint)
     elif not peer.given("endpoint") and not interface.given("listen_port"):

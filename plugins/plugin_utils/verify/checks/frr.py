@@ -7,10 +7,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrBfdProfile, FrrBgp, FrrBgpNeighbor, FrrStaticRoute
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrBfdProfile,
+    FrrBgp,
+    FrrBgpNeighbor,
+    FrrLine,
+    FrrStaticRoute,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Ledger,
@@ -23,6 +32,9 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
 )
 
 Bgp = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Policy = dict[str, list[str]]
+# Conditions that zebra knows and bgpd does not show.
+_OF_ZEBRA = ("prefix-len", "source-protocol", "source-instance")
 _REPAIRED = "one of FRR's daemons has missed a change, and the next run of role frr puts it right"
 FAMILY_NAMES = {"ipv4": "ipv4Unicast", "ipv6": "ipv6Unicast"}
 
@@ -32,13 +44,18 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     if not is_declared("frr", variables):
         return
     profiles = {profile["name"]: profile for profile in variables.get("frr_bfd_profiles", [])}
+    policy = policy_of(
+        rendered("frr", "policy.conf.j2", {name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")})
+    )
     for instance in variables.get("frr_bgp", []):
-        check_instance(ledger, instance, profiles)
+        check_instance(ledger, instance, profiles, policy)
     for route in variables.get("frr_static_routes", []):
         check_static(ledger, route)
     if variables.get("verify_frr_config", True):
         command = "/usr/lib/frr/frr-reload.py --test /etc/frr/frr.conf"
         ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
+    for entry in variables.get("frr_lines", []):
+        check_own_lines(ledger, entry)
 
 
 def no_difference(lines: list[str]) -> Verdict:
@@ -50,8 +67,20 @@ def no_difference(lines: list[str]) -> Verdict:
     return False, f"{len(lines)} lines differ, expected none (- runs, + is in the file): {shown}{more}"
 
 
-def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile]) -> None:
-    """Check one BGP instance and its neighbors."""
+def check_own_lines(ledger: Ledger, entry: FrrLine) -> None:
+    """Check that FRR runs the own lines of a section."""
+    section = entry.get("section", [])
+
+    def run(missing: list[dict[str, Any]]) -> Verdict:
+        lines = next((item["lines"] for item in missing if item["section"] == section), entry["lines"])
+        return not lines, f"FRR does not run {'; '.join(lines)}" if lines else "; ".join(entry["lines"])
+
+    where = " / ".join(section) or "no section"
+    ledger.judge(f"FRR own lines in {where}", "vtysh -c 'show running-config'", "frr_lines", run)
+
+
+def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile], policy: Policy) -> None:
+    """Check one BGP instance and its neighbors. policy: what frr.conf says of prefix lists and route maps."""
     vrf = instance.get("vrf") or DEFAULT_VRF
     addresses = {canonical_address(neighbor["address"]) for neighbor in instance.get("neighbors", [])}
     summary = f"vtysh -c 'show bgp vrf {vrf} summary'"
@@ -87,6 +116,7 @@ def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrB
         check_network(ledger, vrf, canonical_prefix(prefix))
     for neighbor in instance.get("neighbors", []):
         check_neighbor(ledger, vrf, neighbor)
+        check_inbound(ledger, vrf, neighbor, policy)
         if neighbor.get("bfd_profile"):
             check_bfd(ledger, vrf, neighbor, profiles.get(neighbor["bfd_profile"]))
 
@@ -158,6 +188,42 @@ def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
             "bgp",
             lambda bgp: same(canonical_address(source), bgp.get(vrf, {}).get(address, {}).get("local_address")),
         )
+
+
+def check_inbound(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, policy: Policy) -> None:
+    """Check that what a neighbor brings is filtered as planned, by bgpd itself: not less, and not more."""
+    address = canonical_address(neighbor["address"])
+
+    def filtered(inbound: Mapping[str, Any]) -> Verdict:
+        wrong, told = [], []
+        for item in neighbor["families"]:
+            family, name = item["family"], item["route_map_in"]
+            limit = " restart ".join(str(item[key]) for key in ("maximum_prefix", "maximum_prefix_restart") if key in item) or None
+            key = (vrf, address, family)
+            found = next((one for one in inbound["neighbors"] if (one["vrf"], one["address"], one["family"]) == key), None)
+            if found is None:
+                wrong.append(f"{family} is not activated")
+                continue
+            if (found["route_map"] or "").removeprefix(DRAINED_IN) != name:
+                wrong.append(f"{family}: found route map {found['route_map'] or 'none'}, expected {name}")
+            if found["limit"] != limit:
+                wrong.append(f"{family}: found at most {found['limit'] or 'any number of'} prefixes, expected {limit or 'any number'}")
+            wrong += [line for line in deviations(of_route_map(policy, name), of_route_map(inbound["policy"], name)) if line not in wrong]
+            told.append(f"{family}: {name}" + (f", at most {limit.partition(' ')[0]} prefixes" if limit else ""))
+        return (False, "; ".join(wrong)) if wrong else (True, "; ".join(told))
+
+    ledger.judge(f"BGP {vrf} neighbor {address} inbound filter", "vtysh -d bgpd -c 'show running-config'", "inbound", filtered)
+
+
+def deviations(planned: Policy, live: Policy) -> list[str]:
+    """Return in words how a route map with its prefix lists is other than planned; both as `of_route_map` returns them."""
+    found = [f"lacks `{first}`" for first in planned if first not in live]
+    found += [f"has `{first}`, which is not planned" for first in live if first not in planned]
+    for first in planned.keys() & live.keys():
+        wanted, has = ({line.strip() for line in lines if line.startswith(" match ")} for lines in (planned[first], live[first]))
+        found += [f"`{first}` lacks `{line}`" for line in sorted(wanted - has) if not any(word in line for word in _OF_ZEBRA)]
+        found += [f"`{first}` has `{line}`, which is not planned" for line in sorted(has - wanted)]
+    return found
 
 
 def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBfdProfile | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyRoute, VrfDefaultRoute
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyRoute, VrfDefaultRoute, VrfInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, MAIN_TABLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
@@ -37,6 +37,11 @@ def check_routes(ledger: Ledger, variables: Variables) -> None:
             check_links_stay(ledger, vrf)
     for default in variables.get("vrf_default_routes", []):
         check_default(ledger, default, tables)
+    for nic in variables.get("vrf_interfaces", []):
+        if nic.get("hears_routers"):
+            check_heard(ledger, nic, tables)
+        if nic.get("asks_dhcp"):
+            check_leased(ledger, nic, tables)
     for declared in variables.get("vrf_vrfs", []):
         own = [item for item in variables.get("vrf_default_routes", []) if item.get("vrf") == declared["name"]]
         check_by_hand(ledger, declared["name"], int(declared["table"]), own)
@@ -60,6 +65,42 @@ def check_default(ledger: Ledger, route: VrfDefaultRoute, tables: Mapping[str, i
 
     option = "" if version == 4 else "-6 "
     ledger.judge(f"Route {vrf} default via {gateway}", f"ip {option}route show table {table} default", "routes", used)
+
+
+def check_heard(ledger: Ledger, nic: VrfInterface, tables: Mapping[str, int]) -> None:
+    """Check that a NIC has the IPv6 default route that router advertisements give it, which a host that forwards loses unless it goes on hearing them."""
+    name, vrf = nic["name"], nic.get("vrf") or DEFAULT_VRF
+    table = tables.get(vrf, MAIN_TABLE)
+
+    def heard(kernel: Routes) -> Verdict:
+        found = [item for item in kernel if item["table"] == table and item["prefix"] == EVERYTHING["ipv6"] and name in item["dev"]]
+        routers = sorted({hop for item in found if item["protocol"] == "ra" for hop in item["via"]})
+        if routers:
+            return True, f"via {', '.join(routers)}"
+        others = ", ".join(sorted({item["protocol"] for item in found}))
+        what = f"found one of protocol {others} only" if others else "found none"
+        return (
+            False,
+            f"{what}, expected a default route from a router on {name}: none advertises itself there, or the host does not listen (accept_ra)",
+        )
+
+    ledger.judge(f"Route {vrf} IPv6 default from routers on {name}", f"ip -6 route show table {table} default dev {name}", "routes", heard)
+
+
+def check_leased(ledger: Ledger, nic: VrfInterface, tables: Mapping[str, int]) -> None:
+    """Check that a NIC has the IPv4 default route of its lease, in the table of its VRF: network managers put it into the main one by themselves."""
+    name, vrf = nic["name"], nic.get("vrf") or DEFAULT_VRF
+    table = tables.get(vrf, MAIN_TABLE)
+
+    def leased(kernel: Routes) -> Verdict:
+        found = [item for item in kernel if item["prefix"] == EVERYTHING["ipv4"] and item["type"] == "unicast" and name in item["dev"]]
+        if here := [item for item in found if item["table"] == table]:
+            return True, f"via {', '.join(sorted({hop for item in here for hop in item['via']})) or 'nobody'}"
+        others = ", ".join(sorted({"main" if item["table"] == MAIN_TABLE else str(item["table"]) for item in found}))
+        what = f"found one in table {others} only" if others else "found none"
+        return False, f"{what}, expected the default route of a lease on {name} in table {'main' if table == MAIN_TABLE else table}"
+
+    ledger.judge(f"Route {vrf} IPv4 default by DHCP on {name}", f"ip route show table {table} default dev {name}", "routes", leased)
 
 
 def check_by_hand(ledger: Ledger, vrf: str, table: int, defaults: Sequence[VrfDefaultRoute]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of, is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.wireguard import SERVICE, TIMER, wireguard_values
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, roles_of
 
 Units = Mapping[str, Mapping[str, Any]]
@@ -22,6 +23,8 @@ def expected_units(variables: Variables) -> list[str]:
     units: list[str] = []
     for kind in TUNNELS:
         units += kind.units(_entries(kind, variables))
+    if "wireguard" in roles:
+        units += [unit["name"] for unit in wireguard_values(variables)["units"]]
     if "vrf" in roles:
         units += [item["unit"] for item in variables.get("vrf_interfaces", []) if item.get("unit")]
         units += ["interface.service"] if is_declared("vrf", variables) else []
@@ -36,6 +39,11 @@ def expected_units(variables: Variables) -> list[str]:
     if "dns_anycast" in roles and is_declared("dns_anycast", variables):
         units += ["unbound.service", "xgn-anycast.service"]
     return list(dict.fromkeys(units))
+
+
+def started_by_timers(units: list[str]) -> list[str]:
+    """Return the services that the timers among some units start, which are neither enabled nor active by themselves."""
+    return [SERVICE] if TIMER in units else []
 
 
 def _entries(kind: LinkType, variables: Variables) -> list[dict[str, Any]]:
@@ -61,11 +69,25 @@ def boot_pairs(variables: Variables) -> list[tuple[str, str]]:
 
 
 def check_units(ledger: Ledger, variables: Variables) -> None:
-    """Check that the units are enabled and active, in order, without a cycle, and that NetworkManager is not in charge."""
+    """Check that the units are enabled and active, in order, without a cycle, and that NetworkManager is not in charge of what is ours."""
     units = expected_units(variables)
     for unit in units:
         ledger.judge(f"Unit {unit} enabled and active", f"systemctl status {unit}", "units", lambda live, u=unit: running(u, live.get(u)))
-    ledger.judge("Unit NetworkManager.service not running", f"systemctl is-active {NETWORK_MANAGER}", "units", manager_off)
+    for unit in started_by_timers(units):
+        ledger.judge(f"Unit {unit} ends well", f"systemctl status {unit}", "units", lambda live, u=unit: ends_well(u, live.get(u)))
+    if variables.get("preflight_allow_network_manager"):
+        names = {item["name"] for item in variables.get("vrf_vrfs", [])}
+        names |= {item["name"] for item in variables.get("vrf_interfaces", []) if item.get("vrf") or item.get("bridge") or item.get("kind")}
+        names |= {item["name"] for kind in TUNNELS for item in _entries(kind, variables)}
+        command = "nmcli --terse --fields DEVICE,STATE device"
+        ledger.judge(
+            "NetworkManager leaves our interfaces alone",
+            command,
+            "units managed_by_nm",
+            lambda live, managed: manager_leaves(live, managed, names),
+        )
+    else:
+        ledger.judge("Unit NetworkManager.service not running", f"systemctl is-active {NETWORK_MANAGER}", "units", manager_off)
     for first, second in boot_pairs(variables):
         ledger.judge(
             f"Boot order {first} before {second}",
@@ -100,12 +122,32 @@ def running(unit: str, found: Mapping[str, Any] | None) -> Verdict:
     return not problems, "; ".join(problems) or f"enabled, {found.get('ActiveState')} ({found.get('SubState')})"
 
 
+def ends_well(unit: str, found: Mapping[str, Any] | None) -> Verdict:
+    """Test that what a timer starts is there, and that its latest run did not fail."""
+    if found is None or found.get("LoadState") == "not-found":
+        return False, f"{unit} does not exist"
+    if found.get("Result") != "success":
+        return False, f"its latest run ended with {found.get('Result')}, expected success: journalctl -u {unit}"
+    return True, "its latest run did"
+
+
 def manager_off(live: Units) -> Verdict:
     """Test that NetworkManager does not run; it would take the interfaces away from the other units."""
     state = live.get(NETWORK_MANAGER, {}).get("ActiveState", "inactive")
     if state in RUNNING:
         return False, f"found {state}, expected it off: it changes interfaces on its own"
     return True, str(state)
+
+
+def manager_leaves(live: Units, managed: Mapping[str, str], names: set[str]) -> Verdict:
+    """Test that a NetworkManager that may run manages none of the named interfaces. managed: state by device, as nmcli(1) prints it."""
+    if live.get(NETWORK_MANAGER, {}).get("ActiveState", "inactive") not in RUNNING:
+        return True, "it does not run"
+    # It shows what somebody else has set up as `connected (externally)`, and leaves it until somebody activates a connection on it.
+    taken = sorted(f"{name} ({managed[name]})" for name in names if managed.get(name, "unmanaged") != "unmanaged")
+    if taken:
+        return False, f"it manages {', '.join(taken)}, expected unmanaged: site tells it so (/etc/NetworkManager/conf.d/90-xgn.conf)"
+    return True, f"unmanaged: {', '.join(sorted(name for name in names if name in managed))}"
 
 
 def ordered(first: str, second: str, live: Units) -> Verdict:

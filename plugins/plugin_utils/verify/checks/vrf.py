@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils.interface_layer import UNREACHABLE_METRIC
+from ansible_collections.xuegao.net.plugins.module_utils.interface_layer import LOCAL_RULE_PREFERENCE, UNREACHABLE_METRIC
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import HARMLESS_TABLES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VrfInterface
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOCAL_TABLE, TITLE
@@ -55,9 +55,33 @@ def check_vrfs(ledger: Ledger, variables: Variables) -> None:
 
             command = f"ip {option}route show table {table} type unreachable"
             ledger.judge(f"VRF {name} {family} lookups end in its table", command, "routes", closing)
+        if vrf.get("fwmark"):
+            for version, option in ((4, ""), (6, "-6 ")):
+                ledger.judge(
+                    f"VRF {name} routes packets with its mark, IPv{version}",
+                    f"ip {option}rule show fwmark {vrf['fwmark']}",
+                    f"rules{version}",
+                    lambda rules, mark=int(vrf["fwmark"]), table=table: marked(rules, mark, table),
+                )
     if vrfs:
         for version, option in ((4, ""), (6, "-6 ")):
             ledger.judge(f"VRF rules IPv{version} ask the VRF before local", f"ip {option}rule show", f"rules{version}", rules_in_order)
+
+
+def marked(rules: list[dict[str, Any]], mark: int, table: int) -> Verdict:
+    """Test that packets with a mark are looked up in a table before they are in the main one, by a rule that no network manager removes."""
+    found = [rule for rule in rules if rule.get("mark") == mark]
+    if not found:
+        return False, f"no rule for mark {mark}, expected one for table {table}: WireGuard's outer packets leave by the default VRF"
+    first = min(found, key=lambda rule: int(rule["priority"]))
+    if first["table"] != table or first["priority"] > LOCAL_RULE_PREFERENCE:
+        return False, f"found table {first['table']} at priority {first['priority']}, expected table {table} before the main one"
+    if not first["kernel"]:
+        return (
+            False,
+            f"the rule at {first['priority']} is not of protocol kernel: systemd-networkd removes it when it configures a NIC again",
+        )
+    return True, f"table {table}, priority {first['priority']}"
 
 
 def rules_in_order(rules: list[dict[str, Any]]) -> Verdict:

@@ -1,0 +1,85 @@
+# Copyright: xuegao.net maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What replaces something in FRR's configuration: it is given before a reload, which takes away first and adds seconds later.
+
+Between the two FRR goes by what is left. A neighbor whose route map is gone is told nothing and nothing is taken from it (bgpd denies by a route map that
+it does not know), so every prefix is withdrawn that the old route map and the new one let pass; a prefix whose static route gets another next hop has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import LISTS, of_route_map, policy_of
+
+# A configuration's line, behind the lines that lead to it.
+Line = tuple[str, ...]
+
+# Names a policy: the same statement with another name takes its place.
+_NAMED = re.compile(r"(?<= )(?P<kind>route-map|prefix-list|filter-list|distribute-list|unsuppress-map|table-map) (?P<name>\S+)")
+# A route to a prefix is never without one of its next hops.
+_STATIC = re.compile(r"^(?:ip|ipv6) route \S+(?= )")
+_LEAVES = {"address-family": "exit-address-family", "vrf": "exit-vrf"}
+
+
+def lines_of(text: Iterable[str]) -> Iterator[Line]:
+    """Give each line behind those that it stands under, by their indentation, without it."""
+    above: list[str] = []
+    for line in text:
+        words = line.strip()
+        if words and words != "!" and not words.startswith("exit"):
+            del above[len(line) - len(line.lstrip()) :]
+            above.append(words)
+            yield tuple(above)
+
+
+def replacing(changes: list[str], running: str) -> list[Line]:
+    """Give what a reload adds in place of something that is in force, a policy's name or a next hop apart.
+
+    Parameters:
+        changes: what C(frr-reload.py --test) prints.
+        running: the running configuration.
+    """
+    there = {_place(line) for line in lines_of(running.splitlines())}
+    begin = next((number for number, line in enumerate(changes) if line.startswith("Lines To Add")), len(changes))
+    added = dict.fromkeys(lines_of(changes[begin + 1 :]))
+    return [line for line in added if (place := _place(line)) is not None and place in there]
+
+
+def _place(line: Line) -> Line | None:
+    """Give a line without what another one in its place would have; None for one that has no such part."""
+    last = line[-1]
+    if last.startswith((*LISTS, "route-map ")):
+        return None
+    static = _STATIC.match(last)
+    if static:
+        return (*line[:-1], static.group())
+    place = _NAMED.sub(r"\g<kind>", last)
+    return (*line[:-1], place) if place != last else None
+
+
+def given_first(lines: list[Line], text: str) -> str:
+    """Give the configuration that puts these lines in force, as C(vtysh -f) takes it: the policies that they name, and then themselves.
+
+    Parameters:
+        lines: as `replacing` returns them.
+        text: the whole new configuration.
+    """
+    policy = policy_of(text)
+    wanted: dict[str, list[str]] = {}
+    for line in lines:
+        for match in _NAMED.finditer(line[-1]):
+            if match["kind"].endswith("map"):
+                wanted.update(of_route_map(policy, match["name"]))
+            else:
+                lists = tuple(f"{words}{match['name']} " for words in LISTS)
+                wanted.update((first, []) for first in policy if first.startswith(lists))
+    # A list before the maps that name it.
+    ordered = sorted(wanted, key=lambda first: not first.startswith(LISTS))
+    given = [words for first in ordered for words in (first, *wanted[first], *([] if first.startswith(LISTS) else ["exit"]))]
+    for line in lines:
+        *above, last = line
+        given += [" " * depth + words for depth, words in enumerate((*above, last))]
+        given += [" " * depth + _LEAVES.get(above[depth].split()[0], "exit") for depth in reversed(range(len(above)))]
+    return "".join(f"{words}\n" for words in given)
