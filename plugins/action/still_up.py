@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -15,6 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         host, before = options["host"], options["before"]
         result["changed"] = False
         try:
-            written = yaml.safe_load((Path(options["directory"]) / host / "variables.yml").read_text(encoding="utf-8")) or {}
+            written = read_yaml((Path(options["directory"]) / host / "variables.yml").read_text(encoding="utf-8")) or {}
         except FileNotFoundError:
             # It has variables of its own, and no plan says what of them others see.
             written = {}

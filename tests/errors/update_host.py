@@ -7,13 +7,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import yaml
-
 CASES = Path(__file__).parent / "host"
 ROOT = CASES.parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import report
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
     load_role_specs,
     role_variables,
@@ -30,7 +29,7 @@ def cases() -> list[Path]:
 
 def message(case: Path) -> str:
     """Return the whole report on the variables of a case."""
-    variables = yaml.safe_load(case.read_text(encoding="utf-8"))
+    variables = read_yaml(case.read_text(encoding="utf-8"))
     return report(variable_problems(role_variables(variables, SPECS), SPECS), "the variables of T1") + "\n"
 
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(GOLDEN.parents[1] / ".collections"))
 
 from ansible.errors import AnsibleError
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import Layer, Resolver, read_layers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.overrides import Catalog, with_overrides
@@ -45,11 +46,11 @@ def networks() -> list[Path]:
 
 def plan_of(network: Path) -> Plan:
     """Return the plan of a network, with the overrides of its hosts where it has a file of them."""
-    plan = make_plan(yaml.safe_load((network / "intent.yml").read_text(encoding="utf-8")))
+    plan = make_plan(read_yaml((network / "intent.yml").read_text(encoding="utf-8")))
     path = network / "overrides.yml"
     layers: dict[str, list[Layer]] = {}
     resolver = Resolver(lambda value: value, lambda value: False, Failures(AnsibleError, AnsibleError))
-    for host, variables in (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}).items():
+    for host, variables in (read_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}).items():
         layers[host], problems = read_layers(variables, (), SPECS.options, resolver)
         if problems:
             raise ValueError(sentences(problems))
@@ -63,7 +64,7 @@ def plan_of(network: Path) -> Plan:
 def files_of(network: Path) -> dict[str, str]:
     """Return every file the plan of a network consists of, by relative path; VyOS commands for the networks of VYOS only."""
     keys = network / "public_keys.yml"
-    known = yaml.safe_load(keys.read_text(encoding="utf-8")) if keys.is_file() else None
+    known = read_yaml(keys.read_text(encoding="utf-8")) if keys.is_file() else None
     files = plan_files(plan_of(network), known)
     return {path: text for path, text in files if network.name in VYOS or path.rpartition("/")[2] != VYOS_FILE}
 
@@ -71,7 +72,7 @@ def files_of(network: Path) -> dict[str, str]:
 def index_of(network: Path) -> dict[str, str]:
     """Return the name in shared/ of each file of a network that stands there, by relative path."""
     path = network / INDEX
-    found: dict[str, str] = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+    found: dict[str, str] = (read_yaml(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
     return found
 
 

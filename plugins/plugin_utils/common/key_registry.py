@@ -27,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 Registry = Mapping[str, Mapping[str, str]]
 Warn = Callable[[str], None]
@@ -96,7 +97,7 @@ def read_accepted(registry: Path, host: str, kind: str, former: str = "") -> dic
         return read_accepted(registry, former, kind) if former else {}
     torn = f"{path}: expected lines `interface: public key`"
     try:
-        recorded = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        recorded = read_yaml(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TornFileError(torn) from error
     if not isinstance(recorded, dict):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 _DIRECTORY = Path(__file__).parent / "schema"
 # In the order a reader meets them.
@@ -19,8 +19,7 @@ SUBJECTS = ("pools", "nodes", "links", "routing", "tunnels", "services")
 @lru_cache(maxsize=1)
 def subjects() -> Mapping[str, Mapping[str, Any]]:
     """Return the fragments by name: each has ``title``, ``about`` and ``options``."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found = {name: yaml.load((_DIRECTORY / f"{name}.yml").read_text(encoding="utf-8"), Loader=loader) for name in SUBJECTS}
+    found = {name: read_yaml((_DIRECTORY / f"{name}.yml").read_text(encoding="utf-8")) for name in SUBJECTS}
     for subject in found.values():
         for spec in subject["options"].values():
             _refuse_empty(spec)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DIRECTORY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 
@@ -52,6 +52,5 @@ def rendered(role: str, name: str, variables: Mapping[str, Any]) -> str:
 @cache
 def defaults(role: str) -> Mapping[str, Any]:
     """Return the defaults of a role, but for those that are templates themselves: they are given per host."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: dict[str, Any] = yaml.load((DIRECTORY / role / "defaults" / "main.yml").read_text(encoding="utf-8"), Loader=loader) or {}
+    found: dict[str, Any] = read_yaml((DIRECTORY / role / "defaults" / "main.yml").read_text(encoding="utf-8")) or {}
     return {name: value for name, value in found.items() if not (isinstance(value, str) and "{{" in value)}

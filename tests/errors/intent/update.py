@@ -7,18 +7,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import yaml
-
 CASES = Path(__file__).parent
 sys.path.insert(0, str(CASES.parents[2] / ".collections"))
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan
 
 
 def message(case: Path) -> str:
     """Return what a bad intent is answered with; an empty text when it is accepted."""
     try:
-        make_plan(yaml.safe_load(case.read_text(encoding="utf-8")))
+        make_plan(read_yaml(case.read_text(encoding="utf-8")))
     except IntentError as error:
         return f"{error}\n"
     return ""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.xuegao.net.plugins.action import adopt_network
 from ansible_collections.xuegao.net.plugins.action.adopt import ActionModule, printable
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 Act = Callable[..., dict[str, Any]]
 RUNNING = """\
@@ -68,7 +68,7 @@ def test_a_host_is_described_in_a_file(act: Act, tmp_path: Path) -> None:
     assert done["path"] == str(path) and done["changed"]
     assert done["msg"] == f"edge: 1 variables, 1 secrets, 2 things left, 3 mistakes; written to {path}"
     text = path.read_text(encoding="utf-8")
-    (instance,) = yaml.safe_load(text)["frr_bgp"]
+    (instance,) = read_yaml(text)["frr_bgp"]
     assert instance["neighbors"][0]["password"] == "{{ adopted_1 }}"
     # A template is judged when it has a value; what a person has to write is told now.
     assert done["mistakes"] == [
@@ -118,7 +118,7 @@ def test_what_several_hosts_are_is_the_beginning_of_an_intent(act: Act, tmp_path
     assert not list(tmp_path.iterdir())
     done = act(adopt_network.ActionModule, arguments, {})
     assert (done["changed"], done["msg"]) == (True, f"1 nodes, 0 links; written to {tmp_path / 'intent.yml'}")
-    assert yaml.safe_load((tmp_path / "intent.yml").read_text(encoding="utf-8")) == done["intent"]
+    assert read_yaml((tmp_path / "intent.yml").read_text(encoding="utf-8")) == done["intent"]
     assert done["intent"] == {"xgn_nodes": {"edge": {"id": 1, "loopback": {"ipv4": "192.0.2.1"}}}}
     assert done["mistakes"] == []
     # What a person has to add is told as a plan tells it.

@@ -27,18 +27,19 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common import applied
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record, known_record, record_file, write_record
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 Act = Callable[..., dict[str, Any]]
 HYBRID = Path(__file__).parents[2] / "golden" / "hybrid" / "intent.yml"
-PAIR: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
+PAIR: dict[str, Any] = read_yaml((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
 APPLIED = Moment("2026-11-29T03:12:05Z", "run-1", "alice@noc", "mine")
 FORMER, NEW = "iM9lZkm7vH/qrK7gZTDDKUj3/hOzK8SSLMS2zOE+ujg=", "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
 SECRETS = {"bgp_password": "swordfish1", "ospf_key": "swordfish2", "ipsec_key": "swordfish3"}
 
 
 def hybrid() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(HYBRID.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml(HYBRID.read_text(encoding="utf-8"))
     return found
 
 

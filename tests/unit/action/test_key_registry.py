@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.xuegao.net.plugins.action import key_registry
 from ansible_collections.xuegao.net.plugins.action.key_registry import ActionModule
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import KINDS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,7 +56,7 @@ def resolve(act: Act, registry: Path, interfaces: Any, kind: str = "wireguard", 
 
 
 def recorded(registry: Path, host: str) -> Any:
-    return yaml.safe_load((registry / f"{host}.txt").read_text(encoding="utf-8"))
+    return read_yaml((registry / f"{host}.txt").read_text(encoding="utf-8"))
 
 
 def test_keys_are_recorded_once_and_others_stay(act: Act, tmp_path: Path) -> None:

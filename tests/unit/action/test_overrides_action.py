@@ -13,10 +13,11 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.xuegao.net.plugins.action import plan, validate
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 Act = Callable[..., dict[str, Any]]
 ROOT = Path(__file__).resolve().parents[3]
-INTENT: dict[str, Any] = yaml.safe_load((ROOT / "tests" / "golden" / "overrides" / "intent.yml").read_text(encoding="utf-8"))
+INTENT: dict[str, Any] = read_yaml((ROOT / "tests" / "golden" / "overrides" / "intent.yml").read_text(encoding="utf-8"))
 NEIGHBOR = {
     "address": "10.0.1.9",
     "remote_as": 64999,
@@ -38,7 +39,7 @@ def planned(act: Act, tmp_path: Path, **hosts: dict[str, Any]) -> dict[str, Any]
 def test_the_plan_has_them_and_says_so(act: Act, tmp_path: Path) -> None:
     done = planned(act, tmp_path, hq={"xgn_overrides": {"frr_log_level": "debugging"}}, branch={})
     assert done["overrides"] == {"hq": ["frr_log_level: informational becomes debugging (xgn_overrides)"]}
-    variables = yaml.safe_load((tmp_path / "plan" / "current" / "hq" / "variables.yml").read_text(encoding="utf-8"))
+    variables = read_yaml((tmp_path / "plan" / "current" / "hq" / "variables.yml").read_text(encoding="utf-8"))
     assert variables["frr_log_level"] == "debugging" and variables["verify_overrides"] == done["overrides"]["hq"]
     assert done["diff"]["prepared"].endswith(
         "hq: new host\nbranch: new host\nOverrides, over what the intent alone comes to:\n"
@@ -197,7 +198,7 @@ def test_groups_add_up_and_no_secret_is_written(directory: Path) -> None:
     done = play(directory, "work.yml", "--diff")
     assert done.returncode == 0, done.stdout + done.stderr
     current = next((directory / "build" / "plan").rglob("current"))
-    hq, branch = (yaml.safe_load((current / host / "variables.yml").read_text(encoding="utf-8")) for host in ("hq", "branch"))
+    hq, branch = (read_yaml((current / host / "variables.yml").read_text(encoding="utf-8")) for host in ("hq", "branch"))
     assert hq["firewall_ssh_from"] == ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
     assert branch["firewall_ssh_from"] == ["192.0.2.0/24", "203.0.113.0/24"]
     written = texts_below(directory / "build") + texts_below(directory / ".applied") + done.stdout + done.stderr
@@ -224,7 +225,7 @@ def test_the_command_line(directory: Path) -> None:
     assert done.returncode == 0, done.stdout
     current = next((directory / "build" / "plan").rglob("current"))
     for host in ("hq", "branch"):
-        assert yaml.safe_load((current / host / "variables.yml").read_text(encoding="utf-8"))["frr_log_level"] == "errors"
+        assert read_yaml((current / host / "variables.yml").read_text(encoding="utf-8"))["frr_log_level"] == "errors"
 
 
 @pytest.mark.starts_ansible

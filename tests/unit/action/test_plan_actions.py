@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.xuegao.net.plugins.action import assign_ids, plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 Act = Callable[..., dict[str, Any]]
 PAIR = Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml"
@@ -17,7 +17,7 @@ QUICK = {"rendered": False, "vyos": False, "drawing": False}
 
 
 def pair() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(PAIR.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml(PAIR.read_text(encoding="utf-8"))
     return found
 
 
@@ -176,7 +176,7 @@ def test_a_missing_id_is_written(act: Act, inventory: Path) -> None:
     assert done["diff"] == [
         {"before_header": str(intent), "after_header": str(intent), "before": before, "after": intent.read_text(encoding="utf-8")}
     ]
-    assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
+    assert read_yaml(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
 
 
 def test_every_entry_has_its_id(act: Act, inventory: Path) -> None:

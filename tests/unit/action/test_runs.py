@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.collections import ImmutableDict
@@ -18,10 +17,11 @@ from ansible_collections.xuegao.net.plugins.module_utils.applied import is_same
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import known_record, record_file
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 Act = Callable[..., dict[str, Any]]
-PAIR: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
+PAIR: dict[str, Any] = read_yaml((Path(__file__).parents[2] / "golden" / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
 FACTS: dict[str, Any] = {
     **dict.fromkeys(("os_family", "distribution", "distribution_version", "machine", "kernel"), "x"),
     **{name: {} for name in ("kernel_features", "artifacts", "commands", "recorded", "owners")},

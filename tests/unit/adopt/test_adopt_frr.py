@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
-import yaml
 from adopt_samples import GOLDEN, conf_of, routers
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.configuration import TOP, Configuration
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr import describe_frr
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 
@@ -50,7 +50,7 @@ def vrfs(planned: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("network", "host"), routers())
 def test_what_the_role_writes_is_what_is_described(network: str, host: str) -> None:
-    planned = yaml.safe_load((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
+    planned = read_yaml((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
     found = described(conf_of(network, host), vrf_of=vrfs(planned))
     assert found.left == []
     wanted = {name: value for name, value in planned.items() if name in OPTIONS}
@@ -279,7 +279,7 @@ def written(host: str, found: Description) -> str:
 
 @pytest.mark.parametrize(("network", "host"), routers())
 def test_the_file_of_a_description_is_the_file_that_was_described(network: str, host: str) -> None:
-    planned = yaml.safe_load((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
+    planned = read_yaml((GOLDEN / network / "expected" / host / "variables.yml").read_text(encoding="utf-8"))
     # Without a password's name, which is another one.
     text = re.sub("<secret [^>]*>", "<secret adopted_1>", conf_of(network, host))
     assert lines_of(re.sub("<secret [^>]*>", "<secret adopted_1>", written(host, described(text, vrf_of=vrfs(planned))))) == lines_of(text)

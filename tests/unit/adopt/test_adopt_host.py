@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from adopt_samples import GOLDEN, KEY, address, link, made_from, part, state
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.host import describe
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
 
 SPECS = load_role_specs(Path(__file__).resolve().parents[3] / "roles")
@@ -60,7 +60,7 @@ def comparable(variables: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*/expected/*/variables.yml")), ids=lambda path: f"{path.parts[-4]}-{path.parts[-2]}")
 def test_what_the_roles_made_is_what_is_described(path: Path) -> None:
-    variables = yaml.safe_load(path.read_text(encoding="utf-8"))
+    variables = read_yaml(path.read_text(encoding="utf-8"))
     found = describe(made_from(variables))
     assert comparable(found.variables) == wanted_of(variables)
     made = {entry["name"] for name in ("openvpn_tunnels", "l2tp_ipsec_tunnels") for entry in variables.get(name, [])}

@@ -7,10 +7,10 @@ import hashlib
 from typing import Any
 
 import pytest
-import yaml
 from adopt_samples import GOLDEN, address, conf_of, link, made_from
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.host import describe
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import Router, contradictions, describe_network, router_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 
@@ -22,7 +22,7 @@ def hosts_of(network: str) -> dict[str, Any]:
     """The planned variables of a golden network, each peer with its key."""
     found = {}
     for path in sorted((GOLDEN / network / "expected").glob("*/variables.yml")):
-        variables = found[path.parent.name] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        variables = found[path.parent.name] = read_yaml(path.read_text(encoding="utf-8"))
         for entry in variables.get("wireguard_interfaces", []):
             for peer in entry["peers"]:
                 peer.setdefault("public_key", key_of(peer["name"], peer.get("interface", entry["name"])))
@@ -30,7 +30,7 @@ def hosts_of(network: str) -> dict[str, Any]:
 
 
 def routers_of(network: str) -> dict[str, Router]:
-    intent = yaml.safe_load((GOLDEN / network / "intent.yml").read_text(encoding="utf-8"))
+    intent = read_yaml((GOLDEN / network / "intent.yml").read_text(encoding="utf-8"))
     routers = {}
     for host, variables in hosts_of(network).items():
         state = made_from(variables)

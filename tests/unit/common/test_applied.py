@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     Digests,
     Moment,
@@ -29,6 +28,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     write_record,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_directory
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 MOMENT = Moment("2026-11-29T03:12:05Z", "20261129T031205Z-4711-noc", "alice@noc", "inventories/hybrid")
 LATER = Moment("2026-11-30T03:12:05Z", "20261130T031205Z-815-noc", "bob@noc", "inventories/hybrid")
@@ -197,4 +197,4 @@ def test_ansible_takes_no_record_for_an_inventory(tmp_path: Path) -> None:
     seal_of(applied_directory([str(tmp_path)], tmp_path), make=True)
     write_record(applied_directory([str(tmp_path)], tmp_path), "r9", Record(MOMENT, "k", {"all": {"hosts": {"r9": None}}}))
     done = subprocess.run(["ansible-inventory", "-i", str(tmp_path), "--list", "--yaml"], capture_output=True, text=True, check=True)
-    assert done.stderr == "" and set(yaml.safe_load(done.stdout)["all"]["children"]["ungrouped"]["hosts"]) == {"r1"}
+    assert done.stderr == "" and set(read_yaml(done.stdout)["all"]["children"]["ungrouped"]["hosts"]) == {"r1"}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES, WHOLE, canonical
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import ADD, REMOVE
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs
@@ -71,7 +71,7 @@ def lists_in(value: Any, name: str = "") -> Iterator[tuple[str, list[dict[str, A
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_no_plan_has_two_entries_that_are_told_alike(network: str) -> None:
-    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8")))
+    plan = make_plan(read_yaml((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8")))
     for host, variables in plan.hosts.items():
         for name, found in lists_in(variables):
             entries = ENTRIES[name]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer, interface_tunnel, removal, way_back_program
 from ansible_collections.xuegao.net.plugins.modules import host_facts
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import link_types
@@ -20,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.interface_names 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, ONLINE, LinkType, LinkTypeError, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, LinkOptions, Node, WrittenEnd
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
@@ -119,7 +119,7 @@ def test_prefixes_tell_the_types_apart() -> None:
 @pytest.mark.parametrize("kind", TYPES, ids=names)
 def test_its_role_has_all_its_parts(kind: LinkType) -> None:
     assert kind.variable in load_role_specs(ROOT / "roles").options
-    specs = yaml.safe_load((ROOT / "roles" / kind.role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    specs = read_yaml((ROOT / "roles" / kind.role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     assert kind.variable in specs["argument_specs"]["main"]["options"]
     for folder in ("plan/variables", "validate/rules", "verify/checks"):
         assert (UTILS / folder / f"{kind.role}.py").is_file()
@@ -133,14 +133,14 @@ def module_options(name: str) -> dict[str, Any]:
         for node in ast.parse(text).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "DOCUMENTATION"
     )
-    options: dict[str, Any] = yaml.safe_load(found)["options"]
+    options: dict[str, Any] = read_yaml(found)["options"]
     return options
 
 
 def test_what_the_interface_layer_makes_is_declared_to_it() -> None:
     """By the role at a run and by the file at a boot: what is left out of either is not made, and nobody says so."""
     made = {kind.made_as: kind for kind in TYPES if kind.made_as}
-    call = yaml.safe_load((ROOT / "roles/vrf/tasks/apply.yml").read_text(encoding="utf-8"))[0]["xuegao.net.interface_layer"]
+    call = read_yaml((ROOT / "roles/vrf/tasks/apply.yml").read_text(encoding="utf-8"))[0]["xuegao.net.interface_layer"]
     assert set(made) == set(interface_layer.TUNNELS)
     for key, kind in made.items():
         assert call[key] == f"{{{{ {kind.variable} | default([]) }}}}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, ROLES, lacks_packages, missing_packages
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
@@ -15,7 +15,7 @@ INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
 def specs_of(name: str) -> dict[str, object]:
     """Return the options of every entry point of a role."""
     text = (ROOT / "roles" / name / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    points = yaml.safe_load(text)["argument_specs"].values()
+    points = read_yaml(text)["argument_specs"].values()
     return {option: spec for point in points for option, spec in (point.get("options") or {}).items()}
 
 
@@ -24,7 +24,7 @@ def test_the_roles_are_those_on_disk() -> None:
 
 
 def test_site_runs_them_in_that_order() -> None:
-    plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    plays = read_yaml((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
     (run,) = build["tasks"]
     # The first and the last step take the host for the run and give it back; so does the last one after a failure, behind that of a batch.
@@ -87,7 +87,7 @@ def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_ho
     assert {item.name for item in ROLES.values() if item.removes} == {
         item.name for item in ROLES.values() if item.remove_all in specs_of(item.name)
     }
-    plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    plays = read_yaml((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (build,) = [play for play in plays if play["name"] == "Build the network"]
     roles = [(task, task["ansible.builtin.include_role"]) for task in build["tasks"][0]["block"] if "ansible.builtin.include_role" in task]
     assert len(roles) > 5

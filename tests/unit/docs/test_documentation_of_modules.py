@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 MODULES = sorted((Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("*.py"))
 
@@ -21,7 +21,7 @@ def test_each_part_is_yaml(path: Path) -> None:
         if isinstance(target, ast.Name) and target.id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
     }
     assert set(found) == {"DOCUMENTATION", "EXAMPLES", "RETURN"}
-    assert isinstance(yaml.safe_load(found["EXAMPLES"]), list)
-    assert isinstance(yaml.safe_load(found["DOCUMENTATION"]), dict)
+    assert isinstance(read_yaml(found["EXAMPLES"]), list)
+    assert isinstance(read_yaml(found["DOCUMENTATION"]), dict)
     # It is empty where a module returns nothing of its own.
-    assert isinstance(yaml.safe_load(found["RETURN"]) or {}, dict)
+    assert isinstance(read_yaml(found["RETURN"]) or {}, dict)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import Resolver, read_layers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import subjects
@@ -90,9 +90,9 @@ def test_every_scenario_is_named_with_whether_it_is_run() -> None:
 def test_the_intent_of_the_first_page_plans_and_is_valid() -> None:
     files = dict(FILE_AND_TEXT.findall(START.read_text(encoding="utf-8")))
     assert set(files) == {"hosts.yml", "group_vars/all/intent.yml", "group_vars/all/secrets.yml"}
-    plan = make_plan(yaml.safe_load(files["group_vars/all/intent.yml"]))
-    assert set(plan.hosts) == set(yaml.safe_load(files["hosts.yml"])["all"]["hosts"])
-    ((variable, password),) = yaml.safe_load(files["group_vars/all/secrets.yml"]).items()
+    plan = make_plan(read_yaml(files["group_vars/all/intent.yml"]))
+    assert set(plan.hosts) == set(read_yaml(files["hosts.yml"])["all"]["hosts"])
+    ((variable, password),) = read_yaml(files["group_vars/all/secrets.yml"]).items()
     specs = load_role_specs(ROOT / "roles")
     for variables in plan.hosts.values():
         assert {neighbor["password"] for neighbor in variables["frr_bgp"][0]["neighbors"]} == {"{{ %s }}" % variable}
@@ -133,9 +133,9 @@ def test_the_examples_of_overrides_are_read_without_a_mistake() -> None:
     examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert len(examples) == 4
     for example in examples:
-        layers, problems = read_layers(yaml.safe_load(example), (), specs.options, resolver)
+        layers, problems = read_layers(read_yaml(example), (), specs.options, resolver)
         assert problems == [] and layers
     # Its lines are valid beside the BGP of a plan.
-    (lines,) = [yaml.safe_load(example)["xgn_overrides"] for example in examples if "frr_lines" in example]
+    (lines,) = [read_yaml(example)["xgn_overrides"] for example in examples if "frr_lines" in example]
     instance = {"asn": 65503, "vrf": "CORE", "router_id": "192.0.2.1", "neighbors": []}
     assert list(variable_problems({**lines, "frr_vrfs": ["CORE"], "frr_bgp": [instance]}, specs)) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.frr_build.build_plan import (
     CHECKSUM,
     PINNED,
@@ -27,7 +27,7 @@ OFFERS_13 = {"architecture": "amd64", "packages": {"libyang-dev": "3.12.2-1", "l
 
 def settings(**changes: Any) -> dict[str, Any]:
     """The role's defaults, without their prefix, with some of them changed."""
-    defaults = yaml.safe_load((ROOT / "roles/frr_build/defaults/main.yml").read_text(encoding="utf-8"))
+    defaults = read_yaml((ROOT / "roles/frr_build/defaults/main.yml").read_text(encoding="utf-8"))
     found = {name.removeprefix("frr_build_"): value for name, value in defaults.items()}
     urls = {
         "url": "https://example.net/frr.tar.gz",

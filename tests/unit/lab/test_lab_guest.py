@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 from lab.connection import ssh_command, write_inventory, write_on_the_wire
 from lab.errors import LabError
@@ -139,7 +139,7 @@ def test_one_manager_alone_starts_and_configures_every_nic(manager: str) -> None
     ("manager", "path"), [("netplan", "etc/netplan/70-lab.yaml"), ("cloud-init", "var/lib/cloud/seed/nocloud/network-config")]
 )
 def test_netplan_and_cloud_init_are_told_the_same(manager: str, path: str) -> None:
-    told = yaml.safe_load(seed_of(manager)[path])
+    told = read_yaml(seed_of(manager)[path])
     ethernets = told.get("network", told)["ethernets"]
     assert list(ethernets) == ["eth0", "eth1", "eth2", "mgmt0"]
     assert (ethernets["eth0"]["dhcp4"], ethernets["eth0"]["accept-ra"], ethernets["eth0"]["optional"]) == (True, True, False)
@@ -305,7 +305,7 @@ def test_a_port_is_free_when_nobody_listens_on_it() -> None:
 def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path: Path) -> None:
     paths = LabPaths(tmp_path, tmp_path / "run")
     write_inventory(paths, {"T1": 40001, "T2": 40002})
-    assert yaml.safe_load(paths.connection.read_text()) == {
+    assert read_yaml(paths.connection.read_text()) == {
         "all": {
             "hosts": {
                 name: {
@@ -328,7 +328,7 @@ def test_connection_yml_is_an_inventory_with_connection_variables_only(tmp_path:
     }
     assert [path.name for path in tmp_path.iterdir()] == ["connection.yml"]
     write_inventory(paths, {"T1": 40001}, {"router": tmp_path / "router.tar.zst"})
-    variables = yaml.safe_load(paths.connection.read_text())["all"]["vars"]
+    variables = read_yaml(paths.connection.read_text())["all"]["vars"]
     assert variables["router_archive"] == f"{tmp_path}/router.tar.zst"
     command = ssh_command(paths, 40001)
     assert command[-1] == "root@127.0.0.1"
@@ -339,8 +339,8 @@ def test_machines_on_the_controllers_wire_have_an_inventory_of_their_own(tmp_pat
     paths = LabPaths(tmp_path, tmp_path / "run")
     write_inventory(paths, {"T1": 40001})
     write_on_the_wire(paths, {"T1": 40003})
-    by_the_wire = yaml.safe_load(paths.on_the_wire.read_text())
-    behind = yaml.safe_load(paths.connection.read_text())
+    by_the_wire = read_yaml(paths.on_the_wire.read_text())
+    behind = read_yaml(paths.connection.read_text())
     assert by_the_wire == {"all": {"hosts": {"T1": {**behind["all"]["hosts"]["T1"], "ansible_port": 40003}}}}
     write_on_the_wire(paths, {})
     assert [path.name for path in tmp_path.iterdir()] == ["connection.yml"]

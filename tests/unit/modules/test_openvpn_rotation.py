@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import files, host_change, openvpn, openvpn_daemon, ownership, sysfs
 from ansible_collections.xuegao.net.plugins.modules import openvpn_key, openvpn_tunnels
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import key_registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables, OpenvpnTunnel
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.openvpn import openvpn_values
 
 from .managed_host import Host
@@ -303,10 +303,10 @@ def test_a_peer_that_does_not_accept_the_new_key_gets_the_former_one_again(netwo
 
 def test_the_role_does_these_steps_in_this_order() -> None:
     """What the other tests do by hand."""
-    flat = [task for name in ("rotate", "switch") for task in yaml.safe_load((ROLE / f"{name}.yml").read_text(encoding="utf-8"))]
+    flat = [task for name in ("rotate", "switch") for task in read_yaml((ROLE / f"{name}.yml").read_text(encoding="utf-8"))]
     shown = [step.get("xuegao.net.openvpn_key", {}).get("step") or step.get("ansible.builtin.import_tasks") for step in flat]
     assert [step for step in shown if step] == [word for step in STEPS for word in (step, "take.yml")]
-    taken = yaml.safe_load((ROLE / "take.yml").read_text(encoding="utf-8"))
+    taken = read_yaml((ROLE / "take.yml").read_text(encoding="utf-8"))
     called = [next(key for key in task if key.startswith("xuegao.net.")) for task in taken]
     assert called == ["xuegao.net.key_registry"] * 2 + ["xuegao.net.openvpn_tunnels"] * 2
     assert ["server" in str(task) for task in taken[2:]] == [True, False]

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import frr, trial, wireguard, wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, output
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects, link_addresses
@@ -19,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd,
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file, trial_file_beside
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.modules import gobgp_config
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -273,7 +273,7 @@ def test_objects_of_iproute2() -> None:
 
 def test_role_vrf_installs_every_part_of_its_program() -> None:
     """The program for the boot has no collection to import from: each file it needs is named."""
-    files = yaml.safe_load((ROOT / "roles/vrf/vars/main.yml").read_text(encoding="utf-8"))["__vrf_program"]
+    files = read_yaml((ROOT / "roles/vrf/vars/main.yml").read_text(encoding="utf-8"))["__vrf_program"]
     parts = [file["path"].rpartition("/")[2] for file in files]
     assert all(f"~ '/{part}')" in file["content"] for part, file in zip(parts, files))
     needed = {"interface_layer"}

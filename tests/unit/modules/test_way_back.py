@@ -10,11 +10,11 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.module_utils import way_back as laying
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.modules import config_files, host_facts, kernel_settings
 from ansible_collections.xuegao.net.plugins.modules import way_back as confirming
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 from .managed_host import Host
 
@@ -396,6 +396,6 @@ def test_a_host_that_has_restored_in_the_middle_of_a_run_takes_no_more_of_it(
 def test_each_module_that_changes_a_host_is_in_the_action_group() -> None:
     """Otherwise a playbook's module_defaults would leave it out, and its changes would have no way back."""
     root = Path(__file__).resolve().parents[3]
-    group = yaml.safe_load((root / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["host"]
+    group = read_yaml((root / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["host"]
     changing = {path.stem for path in (root / "plugins/modules").glob("*.py") if "HostChange" in path.read_text(encoding="utf-8")}
     assert sorted(group) == sorted(changing | {"way_back"})

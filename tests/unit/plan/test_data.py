@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.vyos import vyos_commands
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import (
@@ -69,7 +69,7 @@ def test_no_bad_intent_is_answered_with_a_secret() -> None:
 
 
 def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path.read_text(encoding="utf-8"))
 
 
 def pair() -> Any:

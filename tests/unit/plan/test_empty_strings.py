@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read import read_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 
@@ -47,7 +47,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
 def test_an_empty_string_is_refused_where_it_stands(network: str) -> None:
     document = {
         name: value
-        for name, value in yaml.safe_load((GOLDEN / network / "intent.yml").read_text(encoding="utf-8")).items()
+        for name, value in read_yaml((GOLDEN / network / "intent.yml").read_text(encoding="utf-8")).items()
         if name in intent_options()
     }
     for path in places(document):
@@ -65,7 +65,7 @@ def test_an_empty_string_is_refused_where_it_stands(network: str) -> None:
 
 
 def test_an_uplink_in_no_vrf_says_so_by_leaving_the_key_out() -> None:
-    document = yaml.safe_load((GOLDEN / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
+    document = read_yaml((GOLDEN / "t1_t2" / "intent.yml").read_text(encoding="utf-8"))
     node = next(iter(document["xgn_nodes"]))
     document["xgn_nodes"][node]["uplink"]["vrf"] = ""
     problems = read_intent(document).reading

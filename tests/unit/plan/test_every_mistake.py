@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent
 
-NETWORK: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "golden" / "hybrid" / "intent.yml").read_text(encoding="utf-8"))
+NETWORK: dict[str, Any] = read_yaml((Path(__file__).parents[2] / "golden" / "hybrid" / "intent.yml").read_text(encoding="utf-8"))
 GONE = object()
 # One pair in STEP, so that the loop stays short; a prime, so that each mistake meets many others. With 1 all of them pass too.
 STEP = 5

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from jinja2.nativetypes import NativeEnvironment
 
 FILTERS = Path(__file__).parents[3] / "plugins" / "filter"
@@ -32,7 +32,7 @@ def environment() -> NativeEnvironment:
 
 
 def examples(name: str) -> Iterator[tuple[str, str]]:
-    text = yaml.safe_load((FILTERS / f"{name}.yml").read_text(encoding="utf-8"))["EXAMPLES"]
+    text = read_yaml((FILTERS / f"{name}.yml").read_text(encoding="utf-8"))["EXAMPLES"]
     for block in text.strip().split("\n\n"):
         expression, _arrow, result = block.partition("# =>")
         yield expression.strip(), result.replace("\n#", "\n").strip()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +34,7 @@ LIES = (
 
 
 def golden(name: str) -> dict[str, Any]:
-    raw: dict[str, Any] = yaml.safe_load((GOLDEN / name / "intent.yml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = read_yaml((GOLDEN / name / "intent.yml").read_text(encoding="utf-8"))
     return raw
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.plan_directory import plan_files
 
@@ -78,7 +78,7 @@ def answer(raw: Any) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_junk_in_any_one_place(network: str) -> None:
-    document = yaml.safe_load((GOLDEN / network / "intent.yml").read_text(encoding="utf-8"))
+    document = read_yaml((GOLDEN / network / "intent.yml").read_text(encoding="utf-8"))
     # One combination in STEP of place and junk, each network beginning elsewhere: all of them take minutes.
     combinations = itertools.product(places(document), JUNK)
     for path, junk in itertools.islice(combinations, NETWORKS.index(network) % STEP, None, STEP):

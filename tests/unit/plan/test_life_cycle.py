@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import plan_changes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import carried_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.life_cycle import Judgement, Run, former_records, judge
@@ -25,7 +26,7 @@ Intent = dict[str, Any]
 
 
 def golden(name: str) -> Intent:
-    raw: Intent = yaml.safe_load((GOLDEN / name / "intent.yml").read_text(encoding="utf-8"))
+    raw: Intent = read_yaml((GOLDEN / name / "intent.yml").read_text(encoding="utf-8"))
     return raw
 
 

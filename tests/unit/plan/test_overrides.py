@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.entries import ENTRIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import Layer, Rank, Resolver, is_layer, read_layers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.play_variables import Failures
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -61,7 +61,7 @@ def read(of_the_run: tuple[str, ...] = (), **variables: Any) -> tuple[list[Layer
 
 
 def pair() -> Plan:
-    return make_plan(yaml.safe_load((GOLDEN / "overrides" / "intent.yml").read_text(encoding="utf-8")))
+    return make_plan(read_yaml((GOLDEN / "overrides" / "intent.yml").read_text(encoding="utf-8")))
 
 
 BARE = pair()
@@ -618,7 +618,7 @@ def parts_of(
                 yield from ((inner, around) for inner, around in parts_of(item, path, (*entries, dict(item))))
 
 
-PLANS = {path.parent.name: make_plan(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(GOLDEN.glob("*/intent.yml"))}
+PLANS = {path.parent.name: make_plan(read_yaml(path.read_text(encoding="utf-8"))) for path in sorted(GOLDEN.glob("*/intent.yml"))}
 
 
 @pytest.mark.parametrize("network", PLANS)
@@ -670,7 +670,7 @@ def test_what_is_fixed_names_a_key_of_the_intent(network: str) -> None:
 
 def test_an_intent_that_changes_what_is_named_changes_the_plan_there() -> None:
     """For two of them: the key that is named is the right one."""
-    raw = yaml.safe_load((GOLDEN / "overrides" / "intent.yml").read_text(encoding="utf-8"))
+    raw = read_yaml((GOLDEN / "overrides" / "intent.yml").read_text(encoding="utf-8"))
     raw["xgn_links"][0]["mtu"] = 1300
     raw["xgn_nodes"]["branch"]["asn"] = 65009
     after = make_plan(raw).hosts["hq"]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Findings, Pair, Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent import settings
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, LinkOptions, SegmentOptions, Site, WrittenEnd
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -30,7 +30,7 @@ def names(kind: type[Any]) -> set[str]:
 
 
 def golden(name: str) -> dict[str, Any]:
-    raw: dict[str, Any] = yaml.safe_load((GOLDEN / name / "intent.yml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = read_yaml((GOLDEN / name / "intent.yml").read_text(encoding="utf-8"))
     return raw
 
 

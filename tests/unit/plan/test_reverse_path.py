@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -62,7 +62,7 @@ def test_nothing_where_there_is_no_filter() -> None:
 
 def test_no_tunnel_link_or_uplink_is_strict_anywhere_and_each_name_stands_once() -> None:
     for name in NETWORKS:
-        plan = make_plan(yaml.safe_load((GOLDEN / name / "intent.yml").read_text(encoding="utf-8")))
+        plan = make_plan(read_yaml((GOLDEN / name / "intent.yml").read_text(encoding="utf-8")))
         for node in plan.hosts:
             variables: Mapping[str, Any] = plan.hosts[node]
             strict, loose, vrfs = (variables.get(f"firewall_{key}", []) for key in ("strict_interfaces", "loose_interfaces", "loose_vrfs"))
@@ -75,7 +75,7 @@ def test_no_tunnel_link_or_uplink_is_strict_anywhere_and_each_name_stands_once()
 
 
 def test_what_may_be_steered_comes_another_way_than_it_goes() -> None:
-    plan = make_plan(yaml.safe_load((GOLDEN / "hybrid" / "intent.yml").read_text(encoding="utf-8"))).hosts
+    plan = make_plan(read_yaml((GOLDEN / "hybrid" / "intent.yml").read_text(encoding="utf-8"))).hosts
     # 10.40.0.0/24 is steered, and the return path leads from one VRF of the router into another one.
     assert "firewall_strict_interfaces" not in plan["cloud-node"]
     assert plan["hq-core"]["firewall_loose_vrfs"] == ["CORE"] and len(plan["hq-core"]["vrf_vrfs"]) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rollout import (
@@ -199,7 +199,7 @@ def hybrid() -> Intent:
     root = Path(__file__).parents[3] / "inventories" / "hybrid" / "group_vars" / "all"
     raw: dict[str, Any] = {}
     for path in root.glob("*.yml"):
-        raw |= yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw |= read_yaml(path.read_text(encoding="utf-8"))
     intent, problems = check_intent(raw)
     assert not list(problems)
     return intent

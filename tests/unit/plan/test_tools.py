@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.assign_ids import AssignError, with_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.ids import missing_ids
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.baseline import in_words
@@ -52,12 +52,12 @@ secret: !vault |
 
 
 def pair() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(PAIR.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml(PAIR.read_text(encoding="utf-8"))
     return found
 
 
 def test_ids_are_written_and_comments_stay() -> None:
-    raw = yaml.safe_load(WITHOUT_IDS.partition("secret:")[0])
+    raw = read_yaml(WITHOUT_IDS.partition("secret:")[0])
     text, done = with_ids(WITHOUT_IDS, missing_ids(raw, taken=[10]))
     assert [(str(item.path), item.proposal) for item in done] == [
         ("xgn_nodes.b", 5),
@@ -115,14 +115,14 @@ GOLDEN_PLANS = sorted(path.parent.name for path in (ROOT / "tests" / "golden").g
 
 @pytest.mark.parametrize("network", GOLDEN_PLANS)
 def test_no_change_is_a_raw_dictionary(network: str) -> None:
-    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8")))
+    plan = make_plan(read_yaml((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8")))
     nothing: dict[str, dict[str, Any]] = {host: {} for host in plan.hosts}
     for sentences in (*plan_changes(nothing, plan.hosts).values(), *plan_changes(plan.hosts, nothing).values()):
         assert [sentence for sentence in sentences if "{'" in sentence] == []
 
 
 def test_a_failover_test_is_told_by_its_peer_and_tunnels() -> None:
-    plan = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / "hybrid" / "intent.yml").read_text(encoding="utf-8")))
+    plan = make_plan(read_yaml((ROOT / "tests" / "golden" / "hybrid" / "intent.yml").read_text(encoding="utf-8")))
     before = copy.deepcopy(plan.hosts)
     paths = before["hq-core"]["failover_test_paths"]
     del paths[0]["tunnels"][-1]
@@ -148,7 +148,7 @@ VARIABLES_ALONE = {"rendered": False, "vyos": False, "drawing": False}
 def test_every_plan_has_a_directory_of_its_own(tmp_path: Path) -> None:
     first = write(pair(), tmp_path)
     assert first.changed and (tmp_path / "current").resolve() == first.directory
-    assert yaml.safe_load((first.directory / "T1" / "variables.yml").read_text(encoding="utf-8")) == make_plan(pair()).hosts["T1"]
+    assert read_yaml((first.directory / "T1" / "variables.yml").read_text(encoding="utf-8")) == make_plan(pair()).hosts["T1"]
     assert (first.directory / "T1" / "files" / "etc" / "frr" / "frr.conf").is_file() and (first.directory / "index.html").is_file()
     before = tree(first.directory)
     again = write(pair(), tmp_path)
@@ -202,7 +202,7 @@ def test_nothing_is_written_when_nothing_is_to_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("network", ["hybrid", "segment", "full_mesh", "unmanaged_peer"])
 def test_the_drawing_shows_every_node_and_link(network: str) -> None:
-    intent = make_plan(yaml.safe_load((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8"))).intent
+    intent = make_plan(read_yaml((ROOT / "tests" / "golden" / network / "intent.yml").read_text(encoding="utf-8"))).intent
     nodes, links = tables.drawing(intent)
     assert [node.name for node in nodes] == list(intent.nodes)
     assert len(links) == len(intent.links) + sum(len(segment.members) - 1 for segment in intent.segments)
@@ -227,7 +227,7 @@ documents = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.d
 @settings(max_examples=60)
 @given(st.dictionaries(words, documents, max_size=3))
 def test_yaml_text_is_read_back_as_it_was(value: dict[str, Any]) -> None:
-    assert yaml.safe_load(yaml_text(value)) == value
+    assert read_yaml(yaml_text(value)) == value
 
 
 def test_the_documentation_is_current() -> None:
@@ -279,7 +279,7 @@ def test_a_playbook_writes_the_ids(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "+  - {id: 1, type: wireguard, ends: [{node: T1, listen_port: 1111}, T2]}" in done.stdout
     assert "xgn_links[0].id = 1" in done.stdout
-    assert yaml.safe_load(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
+    assert read_yaml(intent.read_text(encoding="utf-8"))["xgn_links"][0]["id"] == 1
 
 
 def test_a_run_is_told_once_though_it_ended_on_one_host_after_the_other() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrStaticRoute,
@@ -18,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     OpenvpnTunnel,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.steering_routes import steering_routes
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text, rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import defaults, rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.unit_record import record_command
@@ -911,6 +911,6 @@ def test_own_chains_stand_beside_those_of_the_role() -> None:
 
 
 def chain_choices() -> list[str]:
-    specs = yaml.safe_load((ROOT / "roles" / "firewall" / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    specs = read_yaml((ROOT / "roles" / "firewall" / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     found: list[str] = specs["argument_specs"]["main"]["options"]["firewall_own_chains"]["options"]["chain"]["choices"]
     return found

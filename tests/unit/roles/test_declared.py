@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.plugins.test import core
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import DECLARING, ROLES, Role
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import (
     ASKED,
     JUDGED,
@@ -41,7 +41,7 @@ ENVIRONMENT.tests.update(core.TestModule().tests())
 
 @functools.cache
 def load(path: str) -> Any:
-    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    return read_yaml((ROOT / path).read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -174,7 +174,7 @@ def test_the_package_that_tells_is_one_that_the_role_installs(family: str) -> No
     """The way back of a run that installs is given more time."""
     for role in ROLES.values():
         path = ROOT / f"roles/{role.name}/vars/main.yml"
-        own = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        own = read_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}
         packages = own.get(f"__{role.name}_packages", [])
         if isinstance(packages, str):
             facts = {"xgn_host": {"os_family": family, "distribution_version": "13"}}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 pytestmark = pytest.mark.starts_ansible
 
@@ -117,7 +117,7 @@ def test_site_takes_a_host_to_the_roles_of_which_it_still_has_something(tmp_path
 
 def test_site_leaves_the_host_of_a_retired_node_alone(tmp_path: Path) -> None:
     """Its entry and its host may stay for a while; the others are taken to their roles as ever."""
-    nodes = yaml.safe_load((ROOT / "inventories/hybrid/group_vars/all/intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
+    nodes = read_yaml((ROOT / "inventories/hybrid/group_vars/all/intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
     nodes["hq-nfv"]["retired"] = True
     given = {"xgn_nodes": nodes, "xgn_applied_directory": str(tmp_path / "applied")}
     found = included_roles(tmp_path / "plan", "--extra-vars", json.dumps(given))
@@ -132,7 +132,7 @@ def test_site_leaves_the_host_of_a_retired_node_alone(tmp_path: Path) -> None:
 
 
 def load(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path.read_text(encoding="utf-8"))
 
 
 def every_task(tasks: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

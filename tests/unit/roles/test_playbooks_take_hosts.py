@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
 NO_LOCK = {
@@ -31,7 +31,7 @@ INCLUSION = ("ansible.builtin.import_role", "ansible.builtin.include_role")
 
 
 def plays(name: str) -> list[dict[str, Any]]:
-    return [play for play in yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text(encoding="utf-8")) if "tasks" in play]
+    return [play for play in read_yaml((PLAYBOOKS / f"{name}.yml").read_text(encoding="utf-8")) if "tasks" in play]
 
 
 def entry(task: dict[str, Any]) -> str:

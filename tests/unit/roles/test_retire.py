@@ -16,6 +16,7 @@ import pytest
 import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.openvpn import FORMER, NEXT, key_path
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Moment, Record, known_record, record_file, write_record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
 
 pytestmark = pytest.mark.starts_ansible
@@ -43,6 +44,7 @@ RECORDED = {role: [f"unit {role}.service"] for role in ROLES} | {
 KEYS = ["wg1.key", *(os.path.basename(key_path("ovpn2", other)) for other in ("", NEXT, FORMER))]
 UNREACHABLE = """
 from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible.plugins.connection.local import Connection as Local
 
 DOCUMENTATION = '''
@@ -257,7 +259,7 @@ def test_every_role_that_records_something_is_asked_to_remove_it() -> None:
         for path in (ROOT / "roles").glob("*/tasks/*.yml")
         if re.search(r"^ +record: ", path.read_text(encoding="utf-8"), re.MULTILINE) or path.name == "remove.yml"
     }
-    (play,) = [item for item in yaml.safe_load((ROOT / "playbooks" / "retire.yml").read_text("utf-8")) if item["name"] == "Clean the hosts"]
+    (play,) = [item for item in read_yaml((ROOT / "playbooks" / "retire.yml").read_text("utf-8")) if item["name"] == "Clean the hosts"]
     (block,) = [task for task in play["tasks"] if "block" in task]
     (loop,) = [task["loop"] for task in block["block"] if task.get("loop_control", {}).get("loop_var") == "retire_role"]
     assert sorted(loop) == sorted(recording) == sorted(ROLES)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 MOLECULE = Path(__file__).resolve().parents[3] / "molecule"
-SHARED = yaml.safe_load((MOLECULE.parent / ".config" / "molecule" / "config.yml").read_text(encoding="utf-8"))
+SHARED = read_yaml((MOLECULE.parent / ".config" / "molecule" / "config.yml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", sorted(MOLECULE.glob("*/molecule.yml")), ids=lambda path: path.parent.name)
 def test_every_side_effect_is_run(path: Path) -> None:
     """Without a side effect of its own molecule skips each one of the sequence, also one that names its playbook."""
-    scenario = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    scenario = read_yaml(path.read_text(encoding="utf-8")) or {}
     sequence = scenario.get("scenario", {}).get("test_sequence", SHARED["scenario"]["test_sequence"])
     playbooks = scenario.get("provisioner", {}).get("playbooks") or scenario.get("ansible", {}).get("playbooks", {})
     own = playbooks.get("side_effect", "side_effect.yml")
@@ -26,6 +26,6 @@ def test_every_side_effect_is_run(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(MOLECULE.glob("*/molecule.yml")), ids=lambda path: path.parent.name)
 def test_shared_playbooks_are_kept(path: Path) -> None:
     """Playbooks below provisioner replace all those below ansible: a container scenario would get the driver's create, and no prepare."""
-    scenario = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    scenario = read_yaml(path.read_text(encoding="utf-8")) or {}
     if "driver" not in scenario:
         assert "playbooks" not in scenario.get("provisioner", {})

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
-UNITS: list[str] = yaml.safe_load((ROLES / "preflight/vars/main.yml").read_text(encoding="utf-8"))["__preflight_units"]
+UNITS: list[str] = read_yaml((ROLES / "preflight/vars/main.yml").read_text(encoding="utf-8"))["__preflight_units"]
 OWNERS = {"frr.service": "frr", "xgn-firewall.service": "firewall", "xgn-wireguard-endpoints.timer": "wireguard"}
 
 
 def conditions(role: str) -> list[str]:
     """Return the conditions of a role's tasks that see to units, those of one in one text."""
-    tasks = [task for path in sorted((ROLES / role / "tasks").glob("*.yml")) for task in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    tasks = [task for path in sorted((ROLES / role / "tasks").glob("*.yml")) for task in read_yaml(path.read_text(encoding="utf-8"))]
     return [str(task.get("when")) for task in tasks if any(name.startswith("xuegao.net.units") for name in task)]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate import host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, role_variables, variable_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules import openvpn
@@ -60,8 +61,8 @@ def test_nothing_is_raised_for_any_input(variables: dict[str, Any]) -> None:
 @pytest.mark.parametrize("host", ["T1", "T2"])
 def test_pair_t1_t2_has_no_mistake(host: str) -> None:
     inventory = ROOT / "tests" / "golden" / "t1_t2" / "role_variables"
-    variables = yaml.safe_load((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
-    variables |= yaml.safe_load((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8"))
+    variables = read_yaml((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
+    variables |= read_yaml((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8"))
     variables["frr_bgp"][0]["neighbors"][0]["password"] = variables["bgp_password"]  # a template in the file
     variables["xgn_uplink_mtu"] = 1492
     assert list(variable_problems(role_variables(variables, SPECS), SPECS)) == []

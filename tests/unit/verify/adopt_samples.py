@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 KEY = "bLvNfwEmtDrMdNy3Inwv7U+W3QMgu0iXouoJqPCHGzo="
@@ -124,7 +124,7 @@ def routers() -> list[tuple[str, str]]:
     """Network and name of each golden host that runs FRR."""
     found = {(path.parts[-7], path.parts[-5]) for path in GOLDEN.glob("*/expected/*/files/etc/frr/frr.conf")}
     for index in GOLDEN.glob("*/shared.yml"):
-        names = yaml.safe_load(index.read_text(encoding="utf-8"))
+        names = read_yaml(index.read_text(encoding="utf-8"))
         found.update((index.parent.name, path.partition("/")[0]) for path in names if path.endswith("/frr.conf"))
     return sorted(found)
 
@@ -134,5 +134,5 @@ def conf_of(network: str, host: str) -> str:
     own = GOLDEN / network / "expected" / path
     if own.is_file():
         return own.read_text(encoding="utf-8")
-    name: str = yaml.safe_load((GOLDEN / network / "shared.yml").read_text(encoding="utf-8"))[path]
+    name: str = read_yaml((GOLDEN / network / "shared.yml").read_text(encoding="utf-8"))[path]
     return (GOLDEN / "shared" / name).read_text(encoding="utf-8")

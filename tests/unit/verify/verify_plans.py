@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import verify_samples as samples
-import yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import canonical_address
@@ -20,7 +20,7 @@ META = {"title": "Network verification", "inventory": "inventories/hybrid", "mad
 
 def plan_of(network: str) -> Plan:
     """Plan a golden network."""
-    return make_plan(yaml.safe_load((GOLDEN / network / "intent.yml").read_text(encoding="utf-8")))
+    return make_plan(read_yaml((GOLDEN / network / "intent.yml").read_text(encoding="utf-8")))
 
 
 def registry_of(plan: Plan) -> dict[str, dict[str, str]]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer, part
 from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import parse_inbound
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import rendered_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments
 
@@ -35,13 +35,13 @@ class Replay:
 def variables_of(host: str) -> HostVariables:
     """Return the variables of T1 or T2, with the defaults of the roles' specs."""
     inventory = ROOT / "tests" / "golden" / "t1_t2" / "role_variables"
-    values: dict[str, Any] = yaml.safe_load((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
-    values.update(yaml.safe_load((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8")))
+    values: dict[str, Any] = read_yaml((inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
+    values.update(read_yaml((inventory / "host_vars" / f"{host}.yml").read_text(encoding="utf-8")))
     values["frr_bgp"][0]["neighbors"][0]["password"] = PASSWORD
     options: dict[str, Any] = {}
     for role in ROLES:
         text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-        options.update(yaml.safe_load(text)["argument_specs"]["main"]["options"])
+        options.update(read_yaml(text)["argument_specs"]["main"]["options"])
     return cast(HostVariables, with_defaults({name: value for name, value in values.items() if name in options}, options))
 
 
