@@ -4,6 +4,9 @@
 
 Between the two FRR goes by what is left. A neighbor whose route map is gone is told nothing and nothing is taken from it (bgpd denies by a route map that
 it does not know), so every prefix is withdrawn that the old route map and the new one let pass; a prefix whose static route gets another next hop has none.
+
+A prefix that is dropped has no next hop (staticd refuses both together, and mgmtd of FRR 10.3 sometimes ends by that refusal), so of the one kind the
+routes go with the same call that brings the other.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ Line = tuple[str, ...]
 _NAMED = re.compile(r"(?<= )(?P<kind>route-map|prefix-list|filter-list|distribute-list|unsuppress-map|table-map) (?P<name>\S+)")
 # A route to a prefix is never without one of its next hops.
 _STATIC = re.compile(r"^(?:ip|ipv6) route \S+(?= )")
+# What a static route says in place of a next hop.
+_DROPS = ("blackhole", "reject", "Null0")
 _LEAVES = {"address-family": "exit-address-family", "vrf": "exit-vrf"}
 
 
@@ -35,16 +40,28 @@ def lines_of(text: Iterable[str]) -> Iterator[Line]:
 
 
 def replacing(changes: list[str], running: str) -> list[Line]:
-    """Give what a reload adds in place of something that is in force, a policy's name or a next hop apart.
+    """Give what a reload adds in place of something that is in force, a policy's name or a next hop apart, each behind what it cannot stand beside.
 
     Parameters:
         changes: what C(frr-reload.py --test) prints.
         running: the running configuration.
     """
-    there = {_place(line) for line in lines_of(running.splitlines())}
+    there: dict[Line | None, list[Line]] = {}
+    for line in lines_of(running.splitlines()):
+        there.setdefault(_place(line), []).append(line)
     begin = next((number for number, line in enumerate(changes) if line.startswith("Lines To Add")), len(changes))
-    added = dict.fromkeys(lines_of(changes[begin + 1 :]))
-    return [line for line in added if (place := _place(line)) is not None and place in there]
+    found: dict[Line, None] = {}
+    for line in lines_of(changes[begin + 1 :]):
+        place = _place(line)
+        if place is not None and place in there:
+            others = [former for former in there[place] if _drops(former) != _drops(line)]
+            found.update(dict.fromkeys([*((*above, "no " + last) for *above, last in others), line]))
+    return list(found)
+
+
+def _drops(line: Line) -> bool:
+    """Whether it is a static route without a next hop."""
+    return _STATIC.match(line[-1]) is not None and any(word in line[-1].split() for word in _DROPS)
 
 
 def _place(line: Line) -> Line | None:

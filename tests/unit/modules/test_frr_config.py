@@ -588,6 +588,25 @@ def test_kinds_of_what_is_replaced(line: str, running: str) -> None:
     assert frr_replace.replacing(changes, f"elsewhere\n{running}\n") == [], "another place"
 
 
+@pytest.mark.parametrize("drop", ["blackhole", "reject", "Null0"])
+def test_a_prefix_is_dropped_or_has_next_hops(drop: str) -> None:
+    """FRR refuses both together: the routes of the other kind go with the call that brings the new one, each once."""
+    hops = ["ip route 10.0.0.0/8 192.0.2.1", "ip route 10.0.0.0/8 192.0.2.2 eth0"]
+    add = ["Lines To Add", "============", "vrf CORE"]
+
+    def running(*lines: str) -> str:
+        return "".join(f"{line}\n" for line in ("vrf CORE", *(f" {line}" for line in lines), "exit-vrf"))
+
+    dropped = f"ip route 10.0.0.0/8 {drop}"
+    assert frr_replace.replacing([*add, f" {dropped}"], running(*hops)) == [
+        ("vrf CORE", line) for line in (*(f"no {hop}" for hop in hops), dropped)
+    ]
+    assert frr_replace.replacing([*add, *(f" {hop}" for hop in hops)], running(dropped)) == [
+        ("vrf CORE", line) for line in (f"no {dropped}", *hops)
+    ]
+    assert frr_replace.given_first([("vrf CORE", f"no {dropped}")], "") == f"vrf CORE\n no {dropped}\nexit-vrf\n"
+
+
 @pytest.mark.parametrize("line", ["route-map NEW permit 10", "ip prefix-list NEW seq 5 permit 10.0.0.0/8", "log syslog"])
 def test_a_definition_replaces_nothing(line: str) -> None:
     old = line.replace("NEW", "OLD")
