@@ -244,7 +244,7 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         "others_behind": others_behind(forwarding="sysctl" not in known),
         "filtered": is_filtered(module, known),
         "recorded": known,
-        "owners": owners_objects(known),
+        "owners": owners_objects(module, known),
         "networkd": [name for name in names if network_file(sysfs.interface_index(name))],
         "settled": settled_units(module, module.params["units"]) if systemd else [],
     }

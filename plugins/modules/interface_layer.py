@@ -201,6 +201,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -244,6 +245,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import interface_layer 
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
@@ -304,6 +306,7 @@ ARGUMENTS = {
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
     "path": {"type": "path", "default": layer.STATE_FILE},
+    **OWNERS,
     **WAY_BACK,
 }
 
@@ -457,6 +460,7 @@ def main() -> None:
             module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
         if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
             module.exit_json(changed=False, commands=[], made_again=[], missing=[])
+        change.refuse_owners({path: text})
         own(change, declared, previous)
         made_again = to_make_again(module, declared, previous)
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]

@@ -64,6 +64,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -97,6 +98,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Command
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
@@ -353,12 +355,15 @@ def main() -> None:
             "remove_all": {"type": "bool", "default": False},
             "connect_seconds": {"type": "int", "default": 0},
             "drain_seconds": {"type": "int", "default": 0},
+            **OWNERS,
             **WAY_BACK,
         },
         supports_check_mode=True,
     )
     tunnels = module.params["tunnels"]
     host = Host(module)
+    # A drop-in has our name.
+    host.change.refuse_owners({openvpn.conf_path(tunnel["name"], tunnel["role"]): tunnel["config"] for tunnel in tunnels})
     try:
         for tunnel in tunnels:
             validate(host, tunnel)

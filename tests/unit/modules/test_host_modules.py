@@ -384,7 +384,8 @@ def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
         (tmp_path / "net" / name).mkdir(parents=True)
         (tmp_path / "net" / name / "mtu").write_text("1500\n", encoding="utf-8")
     found, ours, new = ({"name": name, "kind": "bridge"} for name in ("br0", "br1", "br2"))
-    path = tmp_path / "interface.json"
+    path = tmp_path / "xgn" / "interface.json"
+    path.parent.mkdir()
     path.write_text(json.dumps({"interfaces": [ours]}), encoding="utf-8")
     host.run(interface_layer, {"interfaces": [found, ours, new], "path": str(path), "way_back_seconds": 60})
     objects = ownership.Record("vrf.layer", host.warnings.append).objects

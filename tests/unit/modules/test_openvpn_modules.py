@@ -304,7 +304,9 @@ def test_a_key_in_a_file_made_by_hand_is_not_shown(host: Host, root: Path) -> No
     path.write_text("<key>\nsecret word\n</key>\n", encoding="utf-8")
     path.chmod(0o600)
     install(host, root)
-    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    refused = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    assert f"file {path} would be rewritten by role openvpn" in refused["msg"] and "secret word" not in json.dumps(refused)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "adopt": True}, check=True)
     assert "failed" not in result and "secret word" not in json.dumps(result)
 
 
@@ -395,7 +397,7 @@ def test_a_tunnel_of_the_owners_runs_again_with_his_file(host: Host, root: Path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# by hand\n", encoding="utf-8")
     install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", **{"is-active": "", "is-enabled": "enabled\n"})
-    host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "adopt": True})
     host.calls.clear()
     host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
     done = [call for call in host.changed(*READS) if not call.startswith("systemctl reset-failed")]
