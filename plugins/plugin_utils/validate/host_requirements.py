@@ -15,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FA
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate import others_filters
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
 # How far a clock may be off, in s: it is compared when the host's answer arrives.
@@ -51,7 +52,7 @@ _OF_ROLES = {"dns_anycast": (53,)}
 # Where tunnels have their port.
 _TUNNEL_PORTS = ("listen_port", "port")
 # The variables of a host that the rules look at. Those that it has not count as not given.
-ASKED = frozenset(
+ASKED = others_filters.ASKED | frozenset(
     {
         *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_adopt", "xgn_remove_all"),
         *(f"{role}_adopt" for role in _ADOPTED),

@@ -124,3 +124,14 @@ def test_an_interface_that_is_missing_is_named_before_a_role_fails_on_it(act: Ac
     assert all("(it has eth1, eth10, lo)" in line for line in lines)
     # Nothing is known of a host that was looked at by an older version.
     assert "failed" not in judged(act, {}, **variables)
+
+
+def test_filters_of_others_are_warned_of_and_refuse_nothing(act: Act) -> None:
+    drop = {"verdict": "drop", "protocol": "", "ports": [], "iif": "", "oif": "", "some": False}
+    chain = {"table": "ip filter", "owners": ["ufw"], "chain": "INPUT", "hook": "input", "priority": 0, "rules": [drop]}
+    result = judged(act, {"filters": [chain]})
+    assert "failed" not in result
+    (said,) = result["warnings"]
+    assert said.startswith("r1: a packet filter of ufw (table ip filter, chain INPUT) drops tcp port 22, which is planned here.")
+    # With what is refused, too.
+    assert judged(act, {"filters": [chain], "systemd": False})["warnings"] == [said]

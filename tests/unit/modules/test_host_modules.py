@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import host_change, interface_managers, ownership, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import host_change, interface_managers, others_filters, owners, ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils import listeners as reached
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
@@ -27,8 +27,15 @@ from .managed_host import Host
 DEBIAN = 'PRETTY_NAME="Debian"\nID=debian\nVERSION_ID="13"\n'
 
 
-def facts(host: Host, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], **arguments: Any) -> dict[str, Any]:
+def facts(
+    host: Host, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], seen: dict[str, Any] | None = None, **arguments: Any
+) -> dict[str, Any]:
+    """The facts of a host with these files. seen: where others' files and filters are looked for; nowhere when not given."""
     monkeypatch.setattr(host_facts, "read_text", lambda path: files.get(path, ""))
+    # Not what this machine has.
+    monkeypatch.setattr(others_filters, "_has_nf_tables", lambda: seen is not None)
+    monkeypatch.setattr(others_filters, "LEGACY", {"ip": "/nonexistent", "ip6": "/nonexistent"})
+    monkeypatch.setattr(owners, "WRITTEN", (seen or {}).get("WRITTEN", ()))
     monkeypatch.setattr(host_facts, "platform", SimpleNamespace(release=lambda: "6.1", machine=lambda: "x86_64"))
     result = host.run(host_facts, arguments)
     assert not result["changed"]
@@ -68,6 +75,23 @@ def test_a_distribution_belongs_to_a_family(monkeypatch: pytest.MonkeyPatch, rel
 def test_a_family_without_a_query_has_no_packages(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts(host, monkeypatch, {"/etc/os-release": "ID=arch\n"})["packages"] == []
     assert host.calls == []
+
+
+def test_what_is_others_is_told(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Their files under names that roles write, and their packet filters; what is recorded is ours."""
+    files = [tmp_path / "xl2tpd.conf", tmp_path / "daemon.json"]
+    for path in files:
+        path.write_text("by hand\n", encoding="utf-8")
+    record = ownership.Record("firewall.table", host.warnings.append)
+    record.note("table", "inet mine")
+    record.save()
+    tables = [{"table": {"family": "inet", "name": name}} for name in ("mine", "theirs")]
+    host.program("nft", lambda _command, _data: (0, json.dumps({"nftables": tables}), ""))
+    monkeypatch.setattr(owners, "DPKG", str(tmp_path))
+    seen = {"WRITTEN": (("l2tp_ipsec", str(files[0])), ("docker_macvlan", str(files[1])))}
+    found = facts(host, monkeypatch, {"/etc/os-release": "ID=arch\n"}, seen)
+    assert found["owners"] == {"l2tp_ipsec": [f"file {files[0]}"], "docker_macvlan": [f"file {files[1]}"]}
+    assert [item["table"] for item in found["filters"]] == ["inet theirs"]
 
 
 def test_without_a_module_tree_what_is_not_loaded_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
