@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,20 +50,22 @@ class HostChange:
         """Give the names of what is recorded of a kind, in the order in which it was recorded."""
         return self.record.names(kind) if self.record is not None else []
 
-    def refuse_owners(self, files: Mapping[str, str | None], nothing: str = "Nothing was changed.") -> None:
-        """Fail where files are somebody else's, unless option C(adopt) says that they are to be taken over; then say where what they hold is kept.
+    def refuse_owners(self, files: Mapping[str, str | None], nothing: str = "Nothing was changed.", interfaces: Iterable[str] = ()) -> None:
+        """Fail where files and interfaces are somebody else's, unless option C(adopt) says that they are to be taken over; then say where what they hold is kept.
 
         It comes before the module changes anything, in check mode, too. Without a record nothing is ours, so nothing is looked at.
 
         Parameters:
             files: each with the text that is to be written; None where that is somebody else's business.
             nothing: what the refusal ends with.
+            interfaces: those that the module has found to be somebody else's.
         """
         if self.record is None:
             return
         found = owners.owners_files(self.module, files, self.recorded)
-        if found and not self.module.params.get("adopt"):
-            refusal = owners.refusal(role_of(self.record.name), ["file " + path for path in found])
+        items = [*("file " + path for path in found), *("interface " + name for name in interfaces)]
+        if items and not self.module.params.get("adopt"):
+            refusal = owners.refusal(role_of(self.record.name), items)
             self.module.fail_json(msg="%s %s" % (refusal, nothing))
         for path in found:
             # Of a link the record has where it leads, and no copy is needed.

@@ -204,6 +204,8 @@ def owners_objects(module: AnsibleModule, recorded: Mapping[str, Iterable[str]])
         known = [_key(words) for words in recorded.get(role, ())]
         paths = {path: None for name, pattern in WRITTEN if name == role for path in sorted(glob.glob(pattern))}
         found[role] = [("file", path) for path in owners_files(module, paths, known) if role != "wireguard"]
+    made = {name for words in recorded.values() for kind, name in map(_key, words) if kind == "interface"}
+    found["openvpn"] += [("interface", name) for name in sysfs.interface_names() if name not in made and _is_tun(name)]
     known = [_key(words) for words in recorded.get("wireguard", ())]
     names = [os.path.basename(path)[: -len(".conf")] for path in glob.glob(os.path.join(glob.escape(wireguard.DIRECTORY), "*.conf"))]
     names += [name for name in _devices() if name not in names]
@@ -244,6 +246,11 @@ def _key(words: str) -> Key:
 
 def _is_wireguard(name: str) -> bool:
     return bool(_WIREGUARD.search(read_text(os.path.join(sysfs.NET, name, "uevent"))))
+
+
+def _is_tun(name: str) -> bool:
+    """Say whether a program holds an interface, such as openvpn(8); wg-quick's falls back to one, too."""
+    return os.path.exists(os.path.join(sysfs.NET, name, "tun_flags")) and not os.path.exists(wireguard.conf_path(name))
 
 
 def _devices() -> list[str]:

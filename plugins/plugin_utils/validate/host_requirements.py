@@ -262,7 +262,7 @@ def _named_by_people(variables: Mapping[str, Any]) -> dict[str, set[str]]:
     tunnels = [(str(entry.get("name")), str(entry.get("role"))) for entry in variables.get("openvpn_tunnels") or []]
     return {
         "wireguard": {words for name in wireguards for words in (f"file {wireguard.conf_path(name)}", f"interface {name}")},
-        "openvpn": {f"file {openvpn.conf_path(name, role)}" for name, role in tunnels},
+        "openvpn": {words for name, role in tunnels for words in (f"file {openvpn.conf_path(name, role)}", f"interface {name}")},
     }
 
 

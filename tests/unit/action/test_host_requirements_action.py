@@ -67,6 +67,7 @@ O1 = {"name": "o1", "role": "server"}
         ({"frr": ["file /etc/frr/frr.conf", "file /etc/frr/daemons"]}, {}, "file /etc/frr/frr.conf, file /etc/frr/daemons"),
         ({"openvpn": [f"{OVPN}/server/o1.conf", f"{OVPN}/server/o2.conf"]}, {"openvpn_tunnels": [O1]}, f"{OVPN}/server/o1.conf"),
         ({"openvpn": [f"{OVPN}/client/o1.conf"]}, {"openvpn_tunnels": [O1]}, ""),
+        ({"openvpn": ["interface o1", "interface tap0"]}, {"openvpn_tunnels": [O1]}, "interface o1"),
         ({"openvpn": [f"{OVPN}/server/o1.conf"]}, {"openvpn_tunnels": [O1], "xgn_adopt": ["openvpn"]}, ""),
         (
             {"docker_macvlan": ["file /etc/docker/daemon.json"]},

@@ -390,6 +390,26 @@ def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
     assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_an_interface_of_somebody_elses_is_not_deleted_unless_that_is_said(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    """One that cannot become what is declared, such as a VLAN with another number. What was declared here before is ours to make again."""
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
+    for name in ("eth0.5", "br0"):
+        (tmp_path / "net" / name).mkdir(parents=True)
+    kernel["commands"] = ["ip link delete dev eth0.5", "ip link set br0 up"]
+    declared = {"interfaces": [{"name": "eth0.5", "kind": "vlan", "parent": "eth0"}, {"name": "br0", "kind": "bridge"}]}
+    path = tmp_path / "xgn" / "interface.json"
+    refused = host.run(interface_layer, {**declared, "path": str(path)}, check=check)
+    assert refused["msg"].startswith("interface eth0.5 would be rewritten by role vrf, and somebody else has made that. ")
+    assert kernel["dry"] == [True] and not path.exists() and ownership.record_names() == []
+    assert "failed" not in host.run(interface_layer, {**declared, "path": str(path), "adopt": True}, check=check)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(declared), encoding="utf-8")
+    assert "failed" not in host.run(interface_layer, {**declared, "path": str(path)}, check=check)
+
+
 def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
     host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

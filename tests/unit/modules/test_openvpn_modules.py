@@ -338,6 +338,27 @@ def test_a_new_tunnel_that_does_not_start_leaves_nothing(host: Host, root: Path)
     assert not (root / "openvpn/server/ovpn2.conf").exists()
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_an_interface_that_another_program_holds_is_not_taken(host: Host, root: Path, check: bool) -> None:
+    (root / "net/ovpn2").mkdir()
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=check)
+    assert result["msg"].startswith("interface ovpn2 would be rewritten by role openvpn, and somebody else has made that. ")
+    assert host.calls == [] and not (root / "openvpn/server/ovpn2.conf").exists()
+
+
+def test_an_interface_of_somebody_elses_outlives_a_tunnel_that_was_to_have_it(host: Host, root: Path) -> None:
+    """One that does not start, and one that is not declared any more. What a run has begun needs no second yes."""
+    (root / "net/ovpn2").mkdir()
+    install(host, root, restart=(1, "timeout"))
+    host.program("journalctl")
+    assert "timeout" in host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "adopt": True})["msg"]
+    assert not any(call.startswith("ip link delete") for call in host.calls)
+    install(host, root)
+    assert "failed" not in host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
+    assert not any(call.startswith("ip link delete") for call in host.calls)
+
+
 def answers(monkeypatch: pytest.MonkeyPatch, *states: str | None) -> None:
     """What the daemon says each time it is asked, the last one for ever; it does not answer for None."""
     left = list(states)

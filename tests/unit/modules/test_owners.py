@@ -131,6 +131,13 @@ def test_all_that_is_owners_is_found(places: Path) -> None:
     assert owners.owners_objects(module(), {**found, "frr": [conf]}) == {"frr": [daemons]}
 
 
+def test_an_interface_that_a_program_holds_is_its_owners(places: Path) -> None:
+    """As far as no record has it, whichever role's, and it is not one of wg-quick's."""
+    for name in ("o1", "wg1", "ours"):
+        put(places / "net" / name / "tun_flags", "0x1001\n")
+    assert owners.owners_objects(module(), {"vrf": ["interface ours"]})["openvpn"] == ["interface o1"]
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [
