@@ -43,6 +43,7 @@ _OWNERS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("Kubernetes", r"KUBE-|kube-|cali-|CILIUM_|FLANNEL-"),
         ("Podman", r"NETAVARK|netavark|CNI-"),
         ("LXD or Incus", r"lxd|incus"),
+        ("wg-quick", r"wg-quick-"),
     )
 )
 OWNERS = tuple(name for name, _pattern in _OWNERS)

@@ -321,6 +321,7 @@ def test_rules_behind_an_end_are_not_read() -> None:
         ("kube-proxy", "Kubernetes"),
         ("cali-FORWARD", "Kubernetes"),
         ("netavark", "Podman"),
+        ("wg-quick-wg0", "wg-quick"),
         ("mine", ""),
     ],
 )
