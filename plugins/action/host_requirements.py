@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, archive_problems, host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.others_filters import filter_warnings
 
 
 class ActionModule(ActionBase):
@@ -36,6 +37,10 @@ class ActionModule(ActionBase):
         unmet = host_requirements(options["host"], given)
         unmet += archive_problems(options["candidates"], options["archives_error"])
         result.update(changed=False, msg="Kernel and tools are as the variables ask for.")
+        # Nothing is refused for it: a rule is read only as far as it can be judged from here.
+        warnings = filter_warnings(options["host"], given)
+        if warnings:
+            result["warnings"] = [f"{known['inventory_hostname']}: {sentence}" for sentence in warnings]
         if unmet:
             begin = f"{known['inventory_hostname']} does not meet {len(unmet)} requirement(s). Nothing was changed on it."
             result.update(failed=True, msg="".join(f"{line}\n" for line in (begin, *(f"- {sentence}" for sentence in unmet))))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xuegao.net.plugins.module_utils import owners
 from ansible_collections.xuegao.net.plugins.module_utils.files import sync_directory, write_atomically
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, Record, RecordError
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, Record, RecordError, role_of
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import WayBack
 
 # What a person can do about a file that the kernel does not let anybody change, by its reason.
@@ -48,6 +49,28 @@ class HostChange:
     def recorded_names(self, kind: str) -> list[str]:
         """Give the names of what is recorded of a kind, in the order in which it was recorded."""
         return self.record.names(kind) if self.record is not None else []
+
+    def refuse_owners(self, files: Mapping[str, str | None], nothing: str = "Nothing was changed.", interfaces: Iterable[str] = ()) -> None:
+        """Fail where files and interfaces are somebody else's, unless option C(adopt) says that they are to be taken over; then say where what they hold is kept.
+
+        It comes before the module changes anything, in check mode, too. Without a record nothing is ours, so nothing is looked at.
+
+        Parameters:
+            files: each with the text that is to be written; None where that is somebody else's business.
+            nothing: what the refusal ends with.
+            interfaces: those that the module has found to be somebody else's.
+        """
+        if self.record is None:
+            return
+        found = owners.owners_files(self.module, files, self.recorded)
+        items = [*("file " + path for path in found), *("interface " + name for name in interfaces)]
+        if items and not self.module.params.get("adopt"):
+            refusal = owners.refusal(role_of(self.record.name), items)
+            self.module.fail_json(msg="%s %s" % (refusal, nothing))
+        for path in found:
+            # Of a link the record has where it leads, and no copy is needed.
+            kept = self.record.path if os.path.islink(path) else self.record.copy_of(path)
+            self.module.warn(owners.taken_over(path, kept, self.module.check_mode))
 
     def about_to(self, *notes: dict[str, Any]) -> None:
         """Say what is about to be changed live, before it is: the way back is armed, and notes tell it how the former state is made live again."""
@@ -90,6 +113,9 @@ class HostChange:
         """Take a file into the record; parameters as of `ownership.Record.note_file`. `save` writes it. What is said here counts for `write`, too."""
         self._owned.add(path)
         if self.record is not None:
+            if not self.module.params.get("adopt"):
+                # The module has asked before; here nothing gets past it.
+                self.refuse_owners({path: text}, "What was changed before it is recorded.")
             try:
                 self.record.note_file(path, text)
             except OSError as error:

@@ -301,6 +301,11 @@ class Record:
         # Somebody may have cleaned up there.
         return read_text(path) if os.path.isfile(path) else None
 
+    def copy_of(self, path: str) -> str:
+        """Return where a copy of a file that was somebody's is kept."""
+        name = "%s-%s" % (hashlib.sha256(path.encode()).hexdigest()[:12], os.path.basename(path))
+        return os.path.join(ROOT, "before", self.name, name)
+
     def _keep(self, path: str, text: str | None) -> dict[str, Any] | None:
         """Return what is at path now, with a copy of a file that is somebody else's."""
         if os.path.islink(path):
@@ -314,14 +319,13 @@ class Record:
             if stream.read() == text or is_ours(path):
                 # Of an older version, which kept nothing.
                 return None
-        copy = os.path.join("before", self.name, "%s-%s" % (hashlib.sha256(path.encode()).hexdigest()[:12], os.path.basename(path)))
-        place = os.path.join(ROOT, copy)
+        place = self.copy_of(path)
         for parent in (os.path.join(ROOT, "before"), os.path.dirname(place)):
             _make_private(parent)
         self._tell(place)
         status = os.stat(path)
         _copy(path, place, status.st_mode & 0o7777, -1, -1)
-        return {"copy": copy, "mode": status.st_mode & 0o7777, "uid": status.st_uid, "gid": status.st_gid}
+        return {"copy": os.path.relpath(place, ROOT), "mode": status.st_mode & 0o7777, "uid": status.st_uid, "gid": status.st_gid}
 
     def _load(self, warn: Warn) -> None:
         """Read the record, else its copy, else what older versions made."""

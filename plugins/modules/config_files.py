@@ -48,11 +48,6 @@ options:
         description: Leave the content of a file that exists; only owner and mode are set.
         type: bool
         default: false
-      adopt:
-        description:
-          - Take the file over whatever somebody else has configured there. Otherwise such a file refuses the call, as long as nothing is in O(record).
-        type: bool
-        default: true
   absent:
     description: Files that must not exist.
     type: list
@@ -78,6 +73,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -110,13 +106,12 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import owners
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.nft import NftError
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import role_of
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out, where_like
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -161,7 +156,8 @@ class Comparison:
         self.texts: dict[str, str | None] = {}
         self.change = HostChange(module, module.params["record"])
         self.removal = Removal(module)
-        self._refuse_owners()
+        asked = {item["path"]: None if item["keep"] else self._text(item) for item in module.params["files"]}
+        self.change.refuse_owners(asked, "Nothing was written.")
         self.gone = [path for path in module.params["absent"] if os.path.lexists(path)]
         self.diffs: list[dict[str, str]] = []
         refusals = [refusal for item in module.params["files"] for refusal in self._compare(item)]
@@ -173,14 +169,6 @@ class Comparison:
         given |= {(kind, name) for kind in ("unit", "table") for name in module.params[kind + "s"]}
         recorded = self.change.recorded
         self.unlisted = [key for key in recorded if key not in given and key[1] not in self.gone]
-
-    def _refuse_owners(self) -> None:
-        """Fail where somebody else has configured a file that is not to be taken over."""
-        paths = [item["path"] for item in self.module.params["files"] if not item["adopt"]]
-        found = ["%s %s" % item for path in paths for item in owners.owners_file(path, self.change.recorded)]
-        if found:
-            role = role_of(self.module.params["record"] or "")
-            self.module.fail_json(msg=owners.refusal(role, found) + " Nothing was written.")
 
     def changed_paths(self) -> list[str]:
         """Files that differ in any way."""
@@ -215,12 +203,7 @@ class Comparison:
     def _compare(self, item: dict[str, Any]) -> list[str]:
         """Compare one file; returns what its check refuses."""
         path, mode, template = item["path"], int(item["mode"], 8), item["content"]
-        try:
-            text = put_in(template, self.module.params["secrets"])
-        except KeyError as error:
-            self.module.fail_json(
-                msg="%s was not written: it has the placeholder <secret %s>, and secrets has no such name." % (path, error.args[0])
-            )
+        text = self._text(item)
         self.texts[path] = None if item["keep"] else text
         uid, gid = owner_ids(self.module, item)
         exists, before = os.path.exists(path), read_text(path)
@@ -237,6 +220,16 @@ class Comparison:
             self._note(path, attributes % now, attributes % (mode, uid, gid))
         return []
 
+    def _text(self, item: dict[str, Any]) -> str:
+        """The text of one file, with its secrets."""
+        try:
+            text = put_in(str(item["content"]), self.module.params["secrets"])
+        except KeyError as error:
+            self.module.fail_json(
+                msg="%s was not written: it has the placeholder <secret %s>, and secrets has no such name." % (item["path"], error.args[0])
+            )
+        return text
+
     def _note(self, path: str, before: str, after: str) -> None:
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
 
@@ -250,7 +243,6 @@ def main() -> None:
         "mode": {"type": "str", "default": "0644"},
         "validate": {"type": "str"},
         "keep": {"type": "bool", "default": False},
-        "adopt": {"type": "bool", "default": True},
     }
     module = host_module(
         argument_spec={
@@ -260,6 +252,7 @@ def main() -> None:
             "units": {"type": "list", "elements": "str", "default": []},
             "tables": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            **OWNERS,
             **WAY_BACK,
         },
         supports_check_mode=True,

@@ -32,6 +32,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -76,6 +77,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_decl
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.removal import shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -291,11 +293,13 @@ def main() -> None:
             "config": {"type": "dict", "required": True},
             "dropin": {"type": "str", "required": True},
             "move_data": {"type": "bool", "default": False},
+            **OWNERS,
             **WAY_BACK,
         },
         supports_check_mode=True,
     )
     engine = Engine(module)
+    engine.change.refuse_owners({CONFIG: engine.text, DROPIN: engine.dropin})
     new_root = engine.config.get("data-root", DEFAULT_ROOT)
     if engine.dockerd is not None:
         # The service needs the socket.

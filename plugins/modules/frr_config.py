@@ -56,6 +56,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -98,6 +99,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import give
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import interfaces_made
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
@@ -470,6 +472,7 @@ def main() -> None:
             "path": {"type": "path", "default": "/etc/frr/frr.conf"},
             "timeout": {"type": "int", "default": 60},
             "record": {"type": "str"},
+            **OWNERS,
             **WAY_BACK,
         },
         supports_check_mode=True,
@@ -481,6 +484,7 @@ def main() -> None:
         text = put_in(content, secrets)
     except KeyError as error:
         module.fail_json(msg="content has a placeholder for which there is no secret: %s" % error)
+    HostChange(module, module.params["record"]).refuse_owners({path: text})
     before = read_text(path)
     diff = [{"before_header": path, "after_header": path, "before": take_out(before, SECRETS, secrets), "after": content}]
     if not (frr.vtysh and frr.reload_program):

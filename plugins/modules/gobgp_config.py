@@ -46,6 +46,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -81,6 +82,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Command
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
@@ -105,6 +107,7 @@ ARGUMENTS: dict[str, Any] = {
     "neighbors": {"type": "list", "elements": "str", "default": []},
     "path": {"type": "path", "default": "/etc/gobgpd.conf"},
     "record": {"type": "str"},
+    **OWNERS,
     **WAY_BACK,
 }
 
@@ -209,13 +212,14 @@ def main() -> None:
         module.fail_json(
             msg="%s was not changed: content has the placeholder <secret %s>, and secrets has no such name." % (path, error.args[0])
         )
+    change = HostChange(module, module.params["record"])
+    change.refuse_owners({path: text})
     before = read_text(path)
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0
     if before != text:
         complaint = complaint_of(module, text)
         if complaint:
             module.fail_json(msg="%s was not changed, and gobgpd was not touched: %s" % (path, complaint))
-    change = HostChange(module, module.params["record"])
     if not module.check_mode:
         change.own_file(path, text)
         change.save()

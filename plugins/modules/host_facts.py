@@ -82,6 +82,8 @@ ansible_facts:
         - V(others_behind) (names of the interfaces that are up and behind which others are, which are bridges, tunnels, and
           networks from which the host forwards, but for those of a default route),
         - V(filtered) (whether the packet filter of role firewall is in force),
+        - V(filters) (tables of packet filters of others, with what their base chains decide, and whose they are; see
+          P(xuegao.net.host_requirements#module)),
         - V(owners) (what somebody else has made under names that a role would write, in the same form),
         - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them).
       type: dict
@@ -119,6 +121,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.host_module import host
 from ansible_collections.xuegao.net.plugins.module_utils.interface_managers import network_file
 from ansible_collections.xuegao.net.plugins.module_utils.listeners import listeners, others_behind
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise, record_of
+from ansible_collections.xuegao.net.plugins.module_utils.others_filters import others_filters
 from ansible_collections.xuegao.net.plugins.module_utils.owners import owners_objects
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import recorded
 from ansible_collections.xuegao.net.plugins.module_utils.run_lock import look, take
@@ -243,8 +246,11 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         # That role sysctl lets a host forward says nothing of networks of its owner's.
         "others_behind": others_behind(forwarding="sysctl" not in known),
         "filtered": is_filtered(module, known),
+        "filters": others_filters(
+            module, {words.partition(" ")[2] for items in known.values() for words in items if words.startswith("table ")}
+        ),
         "recorded": known,
-        "owners": owners_objects(known),
+        "owners": owners_objects(module, known),
         "networkd": [name for name in names if network_file(sysfs.interface_index(name))],
         "settled": settled_units(module, module.params["units"]) if systemd else [],
     }

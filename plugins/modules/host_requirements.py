@@ -13,6 +13,8 @@ description:
     systemd, no NetworkManager that takes interfaces away, a clock that is right, and archives that have what is missing.
   - Refuses as well to take away the last object that a role has made on the host, unless C(xgn_remove_all), or the role's own variable, says that this is
     meant.
+  - Warns of packet filters of others (ufw, firewalld, Docker, fail2ban, libvirt, Kubernetes, rules of somebody's own, of nftables and of both kinds of
+    iptables) that would drop what is planned there. These are read and never touched.
   - Refuses to rewrite what somebody else has made, unless C(xgn_adopt), or the role's own variable, says that it is to be taken over; and interfaces that the
     variables name, that nothing makes, and that the host has not.
   - Refuses a host whose first packet filter would close ports that are listened on, or what comes from bridges and tunnels that no plan knows, and names

@@ -201,6 +201,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -239,11 +240,12 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_managers, interface_tunnel, interface_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_managers, interface_tunnel, interface_vxlan, owners
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import refusal
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
@@ -304,6 +306,7 @@ ARGUMENTS = {
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
     "path": {"type": "path", "default": layer.STATE_FILE},
+    **OWNERS,
     **WAY_BACK,
 }
 
@@ -352,6 +355,19 @@ def to_make_again(module: AnsibleModule, declared: dict[str, Any], previous: dic
             consequence = "what runs over it is interrupted, and interfaces of containers on it go"
             module.warn("%s %s is deleted and made again: %s" % (part.TITLE, text, consequence))
     return made_again
+
+
+def refuse_to_delete(module: AnsibleModule, declared: dict[str, Any], previous: dict[str, Any]) -> None:
+    """Fail where an interface of somebody else's would have to be deleted, as it cannot become what is declared, unless option C(adopt) says that it may.
+
+    Any other that lived before it was declared is only brought in line, and stays when nobody declares it any more. Raises InterfaceLayerError.
+    """
+    known = objects_of(previous)
+    strange = [name for name in objects_of(declared) if name not in known and interface_exists(name)]
+    commands = layer.apply(declared, previous, dry_run=True)[0] if strange and not module.params["adopt"] else []
+    found = ["interface " + name for name in strange if "ip link delete dev " + name in commands]
+    if found:
+        module.fail_json(msg=owners.refusal("vrf", found) + " Nothing was changed.")
 
 
 def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -457,6 +473,8 @@ def main() -> None:
             module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
         if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
             module.exit_json(changed=False, commands=[], made_again=[], missing=[])
+        change.refuse_owners({path: text})
+        refuse_to_delete(module, declared, previous)
         own(change, declared, previous)
         made_again = to_make_again(module, declared, previous)
         predicted = [] if module.check_mode else layer.apply(declared, previous, dry_run=True)[0]

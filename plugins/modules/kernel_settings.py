@@ -44,6 +44,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -71,6 +72,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import (
     FORWARDING,
@@ -95,6 +97,7 @@ ARGUMENTS = {
     "left": {"type": "list", "elements": "str", "default": []},
     "hears_routers": {"type": "list", "elements": "str", "default": []},
     "record": {"type": "str"},
+    **OWNERS,
     **WAY_BACK,
 }
 
@@ -185,6 +188,7 @@ def main() -> None:
     # Before the host forwards: at that moment the kernel drops what it heard.
     drifted = sorted((key for key in settings if live[key] != settings[key]), key=lambda key: (key not in listening, key))
     change, removal = HostChange(module, module.params["record"]), Removal(module)
+    change.refuse_owners({module.params["path"]: text})
     recorded = names_as_given(change, settings)
     try:
         removal.remove(change, [("sysctl", key) for key in recorded if key not in settings])

@@ -40,6 +40,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -60,6 +61,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.trial import trial_file
 from ansible_collections.xuegao.net.plugins.module_utils.way_back import OPTIONS as WAY_BACK
 
@@ -90,15 +92,13 @@ def tables(module: AnsibleModule, content: str) -> tuple[str, str]:
     return nft.live_table(module.params["table"], module.run_command), declared_table(module, content) if present else ""
 
 
-def recorded(module: AnsibleModule, content: str) -> HostChange:
+def record(module: AnsibleModule, change: HostChange, content: str) -> None:
     """Take table and file into the record, also where nothing else is to be done: a torn record is written again."""
-    change = HostChange(module, module.params["record"])
     if module.params["state"] == "present":
         change.own("table", module.params["table"])
         for path in paths_of(module):
             change.own_file(path, content)
         change.save()
-    return change
 
 
 def paths_of(module: AnsibleModule) -> list[str]:
@@ -139,6 +139,7 @@ def main() -> None:
             "table": {"type": "str", "default": "inet xgn"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "record": {"type": "str"},
+            **OWNERS,
             **WAY_BACK,
         },
         required_if=[("state", "present", ["content"])],
@@ -146,6 +147,9 @@ def main() -> None:
     )
     table, present = module.params["table"], module.params["state"] == "present"
     content = module.params["content"] if present else ""
+    change = HostChange(module, module.params["record"])
+    if present:
+        change.refuse_owners(dict.fromkeys(paths_of(module), content))
     # What differs of the files; a copy stands for itself.
     differing = [file for file in paths_of(module) if (not is_as_declared(file, content, 0o644) if present else os.path.exists(file))]
     try:
@@ -156,8 +160,9 @@ def main() -> None:
     if live != wanted:
         diff.append({"before_header": "table " + table, "after_header": "table " + table, "before": live, "after": wanted})
     changed = bool(differing) or live != wanted
-    change = None if module.check_mode else recorded(module, content)
-    if changed and change is not None:
+    if not module.check_mode:
+        record(module, change, content)
+    if changed and not module.check_mode:
         apply(module, change, content, live, wanted)
     module.exit_json(changed=changed, diff=diff)
 

@@ -64,6 +64,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -97,7 +98,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Command
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
-from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
+from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.removal import Removal, shown, unit_before
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_is_up, interface_mtu
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd, has_systemd, instance_of
@@ -157,6 +159,12 @@ def before_shown(path: str, text: str) -> str:
     return text if text.startswith(openvpn.HEADER) else shown(path)
 
 
+def is_strange(host: Host, name: str, role: str) -> bool:
+    """Say whether an interface lives that would be a tunnel's, and that no tunnel of this module has made: another program holds it."""
+    there = ("interface", name) in host.change.recorded or os.path.exists(openvpn.conf_path(name, role))
+    return not there and interface_exists(name)
+
+
 def lost_interface(pid: str, name: str) -> str | None:
     """Why a running daemon must be started again: it reads another interface than the one of this name; None when that is not so."""
     read = openvpn_daemon.interface_of(pid)
@@ -209,7 +217,8 @@ def ensure(host: Host, tunnel: dict[str, Any], unit_state: dict[str, str]) -> No
     config, dropin = paths
     if not host.module.check_mode:
         host.change.own("unit", unit, partial(unit_before, host.module, unit))
-        host.change.own("interface", name)
+        # One that somebody else has made is not deleted with the tunnel.
+        host.change.own("interface", name, lambda: {"found": True} if is_strange(host, name, role) else None)
         for path, text in paths.items():
             host.change.own_file(path, text)
         host.change.save()
@@ -269,7 +278,7 @@ def start(host: Host, name: str, unit: str, before: dict[str, str]) -> None:
         host.systemd.do("daemon-reload")
         if all(before.values()):
             host.systemd.attempt("restart", unit)
-        else:
+        elif not was_there(host.change.recorded.get(("interface", name), {}).get("before")):
             delete_interface(host, name)
         raise openvpn.OpenVPNError(
             "tunnel %s: %s. What was there before was put back. The journal ends with:\n%s" % (name, error, journal)
@@ -353,12 +362,18 @@ def main() -> None:
             "remove_all": {"type": "bool", "default": False},
             "connect_seconds": {"type": "int", "default": 0},
             "drain_seconds": {"type": "int", "default": 0},
+            **OWNERS,
             **WAY_BACK,
         },
         supports_check_mode=True,
     )
     tunnels = module.params["tunnels"]
     host = Host(module)
+    # A drop-in has our name.
+    host.change.refuse_owners(
+        {openvpn.conf_path(tunnel["name"], tunnel["role"]): tunnel["config"] for tunnel in tunnels},
+        interfaces=[tunnel["name"] for tunnel in tunnels if is_strange(host, tunnel["name"], tunnel["role"])],
+    )
     try:
         for tunnel in tunnels:
             validate(host, tunnel)

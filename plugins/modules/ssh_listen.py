@@ -53,6 +53,7 @@ options:
 extends_documentation_fragment:
   - xuegao.net.attributes
   - xuegao.net.way_back
+  - xuegao.net.adopt
 """
 
 EXAMPLES = r"""
@@ -76,6 +77,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise
+from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import index_path
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import Systemd
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -225,11 +227,13 @@ def main() -> None:
             "sockets": strings,
             "unit": {"type": "str", "default": "ssh.service"},
             "record": {"type": "str"},
+            **OWNERS,
             **WAY_BACK,
         },
         supports_check_mode=True,
     )
     listeners = Listeners(module)
+    listeners.change.refuse_owners({item["path"]: item["content"] for item in module.params["files"]})
     diff = [
         {"before_header": path, "after_header": path, "before": listeners.before[path] or "", "after": listeners.after[path] or ""}
         for path in listeners.paths

@@ -393,6 +393,8 @@ def main() -> None:
     if problems:
         module.fail_json(msg="\n".join(problems))
     owners.refuse(module, [item["name"] for item in interfaces], host.change.recorded)
+    # What is left says where copies are kept.
+    host.change.refuse_owners({wireguard.conf_path(item["name"]): None for item in interfaces})
     try:
         units = host.units([interface["name"] for interface in interfaces])
         states = [units.get(unit_of(interface["name"]), {}) for interface in interfaces]

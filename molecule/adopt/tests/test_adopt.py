@@ -40,9 +40,15 @@ def test_the_other_end_answers_over_the_tunnel(host: Any, peer: str) -> None:
 def test_what_was_the_owners_is_kept(host: Any) -> None:
     """A copy of each file that was taken over, and they are recorded as ours."""
     copies = host.check_output("find /var/lib/xgn/before -type f -printf '%f\\n'")
-    assert "wg-hand.conf" in copies and "frr.conf" in copies
+    assert all(f"-{name}\n" in f"{copies}\n" for name in ("wg-hand.conf", "frr.conf", "daemons"))
     recorded = host.check_output("cat /var/lib/xgn/record/wireguard.json /var/lib/xgn/record/frr.json")
-    assert "/etc/wireguard/wg-hand.conf" in recorded and "/etc/frr/frr.conf" in recorded
+    assert all(path in recorded for path in ("/etc/wireguard/wg-hand.conf", "/etc/frr/frr.conf", "/etc/frr/daemons"))
+
+
+def test_what_no_role_has_asked_for_is_the_owners(host: Any) -> None:
+    """Under names that other roles would write, as he has written it."""
+    assert host.file("/etc/docker/daemon.json").content_string == '{"log-driver": "journald"}\n'
+    assert "Description=By hand" in host.file("/etc/systemd/system/interface.service").content_string
 
 
 def test_the_private_key_is_the_owners(host: Any) -> None:

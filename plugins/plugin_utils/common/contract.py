@@ -41,6 +41,7 @@ class DnsAnycastVariables(TypedDict):
     dns_anycast_ssh_listen: NotRequired[list[DnsAnycastSshListen]]
     dns_anycast_ssh_port: NotRequired[int]
     dns_anycast_way_back_seconds: NotRequired[int]
+    dns_anycast_adopt: NotRequired[bool]
     dns_anycast_remove_all: NotRequired[bool]
 
 
@@ -99,6 +100,7 @@ class DockerMacvlanVariables(TypedDict):
     docker_macvlan_images: NotRequired[list[DockerMacvlanImage]]
     docker_macvlan_networks: NotRequired[list[DockerMacvlanNetwork]]
     docker_macvlan_containers: NotRequired[list[DockerMacvlanContainer]]
+    docker_macvlan_adopt: NotRequired[bool]
     docker_macvlan_remove_all: NotRequired[bool]
 
 
@@ -196,6 +198,7 @@ class FirewallVariables(TypedDict):
     firewall_own_chains: NotRequired[list[FirewallOwnChain]]
     firewall_close: NotRequired[bool]
     firewall_way_back_seconds: NotRequired[int]
+    firewall_adopt: NotRequired[bool]
     firewall_remove_all: NotRequired[bool]
 
 
@@ -485,6 +488,7 @@ class GobgpVariables(TypedDict):
     gobgp_holdtime: NotRequired[int]
     gobgp_health: NotRequired[GobgpHealth]
     gobgp_after_units: NotRequired[list[str]]
+    gobgp_adopt: NotRequired[bool]
     gobgp_remove_all: NotRequired[bool]
 
 
@@ -532,6 +536,7 @@ class L2tpIpsecVariables(TypedDict):
     l2tp_ipsec_tunnels: NotRequired[list[L2tpIpsecTunnel]]
     l2tp_ipsec_echo_interval: NotRequired[int]
     l2tp_ipsec_echo_failure: NotRequired[int]
+    l2tp_ipsec_adopt: NotRequired[bool]
     l2tp_ipsec_remove_all: NotRequired[bool]
 
 
@@ -561,6 +566,7 @@ class OpenvpnVariables(TypedDict):
     openvpn_tls_version_min: NotRequired[str]
     openvpn_key_registry: NotRequired[str]
     openvpn_remove_unlisted: NotRequired[bool]
+    openvpn_adopt: NotRequired[bool]
     openvpn_remove_all: NotRequired[bool]
     openvpn_drain_seconds: NotRequired[int]
 
@@ -605,6 +611,7 @@ class SysctlVariables(TypedDict):
     sysctl_default_qdisc: NotRequired[str]
     sysctl_tcp_congestion_control: NotRequired[str]
     sysctl_settings: NotRequired[dict[str, Any]]
+    sysctl_adopt: NotRequired[bool]
 
 
 class VerifyReach(TypedDict):
@@ -681,6 +688,7 @@ class VrfVariables(TypedDict):
     vrf_vrfs: NotRequired[list[VrfVrf]]
     vrf_interfaces: NotRequired[list[VrfInterface]]
     vrf_default_routes: NotRequired[list[VrfDefaultRoute]]
+    vrf_adopt: NotRequired[bool]
     vrf_remove_all: NotRequired[bool]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.xuegao.net.plugins.module_utils.others_filters import OWNERS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import check
 
@@ -24,8 +25,23 @@ _WORD: Mapping[str, Any] = {
 }
 _BOOLEAN: Mapping[str, Any] = {"type": "bool", "required": True}
 _NAMES: Mapping[str, Any] = {"type": "list", "elements": "str", "required": True}
+_PORT: Mapping[str, Any] = {"type": "int", "required": True, "minimum": 0, "maximum": 65535}
 _BY_NAME: Mapping[str, Any] = {"type": "dict", "required": True}
 _OBJECTS: Mapping[str, Any] = {**_BY_NAME, "values": {"type": "list", "elements": "str"}}
+
+# Family and name, of which a host tells no other characters.
+_TABLE: Mapping[str, Any] = {
+    "type": "str",
+    "required": True,
+    "pattern": r"[A-Za-z0-9_./*? -]{1,300}",
+    "pattern_text": "must be a name of nftables",
+}
+_INTERFACE: Mapping[str, Any] = {
+    "type": "str",
+    "required": True,
+    "pattern": r"[A-Za-z0-9_./*?-]{0,40}",
+    "pattern_text": "must be an interface",
+}
 
 # Facts of module host_facts, those of the modules that arm the way back, and the one that Ansible adds to the first answer of a host.
 FACTS: Mapping[str, Mapping[str, Any]] = {
@@ -59,6 +75,30 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
             },
             "others_behind": _NAMES,
             "filtered": _BOOLEAN,
+            "filters": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "table": _TABLE,
+                    "owners": {**_NAMES, "choices": OWNERS},
+                    "chain": {**_TABLE, "pattern": r"[A-Za-z0-9_./*?-]{0,255}"},
+                    "hook": {"type": "str", "required": True, "choices": ["", "ingress", "prerouting", "input", "forward"]},
+                    "priority": {"type": "int", "required": True},
+                    "rules": {
+                        "type": "list",
+                        "elements": "dict",
+                        "required": True,
+                        "options": {
+                            "verdict": {"type": "str", "required": True, "choices": ["accept", "drop"]},
+                            "protocol": {**_INTERFACE, "pattern_text": "must be a protocol"},
+                            "ports": {"type": "list", "elements": "dict", "required": True, "options": {"first": _PORT, "last": _PORT}},
+                            "iif": _INTERFACE,
+                            "oif": _INTERFACE,
+                            "some": _BOOLEAN,
+                        },
+                    },
+                },
+            },
             "settled": _NAMES,
             "networkd": {"type": "list", "elements": "str"},
         },

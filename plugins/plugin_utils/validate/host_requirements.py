@@ -7,15 +7,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import PurePath
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils.owners import refusal as owners_refusal
+from ansible_collections.xuegao.net.plugins.module_utils import openvpn, owners, wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import needs_yes, refusal
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LINK_TYPES, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate import others_filters
 
 SUPPORTED_FAMILIES = ("Debian", "RedHat")
 # How far a clock may be off, in s: it is compared when the host's answer arrives.
@@ -41,7 +41,7 @@ JUDGED = frozenset(
 )
 
 # Roles that take over what somebody else has made, when that is said.
-_ADOPTED = ("wireguard", "frr")
+_ADOPTED = tuple(name for name in ROLES if name in owners.ROLES)
 # What a bare host listens on, or a daemon of the roles, and nobody loses by the filter: clients of DHCP and NTP, mDNS and LLMNR, the port mapper, which serves
 # nothing itself; BGP and BFD, seamless BFD (RFC 7881) included, come from trusted interfaces.
 _NO_LOSS = frozenset(
@@ -52,7 +52,7 @@ _OF_ROLES = {"dns_anycast": (53,)}
 # Where tunnels have their port.
 _TUNNEL_PORTS = ("listen_port", "port")
 # The variables of a host that the rules look at. Those that it has not count as not given.
-ASKED = frozenset(
+ASKED = others_filters.ASKED | frozenset(
     {
         *("preflight_allow_network_manager", "preflight_needs_mpls", "xgn_adopt", "xgn_remove_all"),
         *(f"{role}_adopt" for role in _ADOPTED),
@@ -99,7 +99,7 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
     problems += _missing_interfaces(host.get("interfaces", []), variables)
     problems += _closed_problems(host, variables)
     problems += _manager_problems(host, variables)
-    problems += _owners_problems(host.get("owners", {}), variables)
+    problems += _owners_problems(host, variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
 
 
@@ -243,19 +243,27 @@ def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
     return problems
 
 
-def _owners_problems(owners: Mapping[str, Sequence[str]], variables: Mapping[str, Any]) -> list[str]:
+def _owners_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over."""
     allowed = variables.get("xgn_adopt") or []
+    named = _named_by_people(variables)
     problems = []
     for name in _ADOPTED:
         taken_over = variables.get(f"{name}_adopt") or name in allowed
-        items = list(owners.get(name, []))
-        if name == "wireguard":
-            listed = {str(entry.get("name")) for entry in variables.get("wireguard_interfaces") or []}
-            items = [item for item in items if PurePath(item.partition(" ")[2]).name.removesuffix(".conf") in listed]
+        items = [item for item in host.get("owners", {}).get(name, []) if name not in named or item in named[name]]
         if items and not taken_over and ROLES[name].is_wanted(variables):
-            problems.append(owners_refusal(name, items))
+            problems.append(owners.refusal(name, items))
     return problems
+
+
+def _named_by_people(variables: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return what a role with objects of people's names would write, as words of kind and name: beside it lies what is the owner's to keep."""
+    wireguards = [str(entry.get("name")) for entry in variables.get("wireguard_interfaces") or []]
+    tunnels = [(str(entry.get("name")), str(entry.get("role"))) for entry in variables.get("openvpn_tunnels") or []]
+    return {
+        "wireguard": {words for name in wireguards for words in (f"file {wireguard.conf_path(name)}", f"interface {name}")},
+        "openvpn": {words for name, role in tunnels for words in (f"file {openvpn.conf_path(name, role)}", f"interface {name}")},
+    }
 
 
 def _lost_variables(recorded: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

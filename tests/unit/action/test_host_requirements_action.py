@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.action.host_requirements import ActionModule
+from ansible_collections.xuegao.net.plugins.module_utils import owners as written
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, JUDGED, _owners_problems
 
 Act = Callable[..., dict[str, Any]]
 FEATURES = dict.fromkeys(JUDGED, "module")
@@ -46,6 +47,8 @@ def test_a_roles_last_object_goes_with_a_plain_yes_only(act: Act, role: Any) -> 
 
 
 CONF = "file /etc/wireguard/wg0.conf"
+OVPN = "file /etc/openvpn"
+O1 = {"name": "o1", "role": "server"}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,18 @@ CONF = "file /etc/wireguard/wg0.conf"
         ({"wireguard": [CONF]}, {"wireguard_interfaces": [{"name": "wg0"}], "wireguard_adopt": True}, ""),
         ({"frr": ["file /etc/frr/frr.conf"]}, {}, "file /etc/frr/frr.conf"),
         ({"frr": ["file /etc/frr/frr.conf"]}, {"xgn_adopt": ["frr"]}, ""),
+        ({"frr": ["file /etc/frr/frr.conf", "file /etc/frr/daemons"]}, {}, "file /etc/frr/frr.conf, file /etc/frr/daemons"),
+        ({"openvpn": [f"{OVPN}/server/o1.conf", f"{OVPN}/server/o2.conf"]}, {"openvpn_tunnels": [O1]}, f"{OVPN}/server/o1.conf"),
+        ({"openvpn": [f"{OVPN}/client/o1.conf"]}, {"openvpn_tunnels": [O1]}, ""),
+        ({"openvpn": ["interface o1", "interface tap0"]}, {"openvpn_tunnels": [O1]}, "interface o1"),
+        ({"openvpn": [f"{OVPN}/server/o1.conf"]}, {"openvpn_tunnels": [O1], "xgn_adopt": ["openvpn"]}, ""),
+        (
+            {"docker_macvlan": ["file /etc/docker/daemon.json"]},
+            {"docker_macvlan_networks": [{"name": "n"}]},
+            "file /etc/docker/daemon.json",
+        ),
+        ({"docker_macvlan": ["file /etc/docker/daemon.json"]}, {}, ""),
+        ({"vrf": ["file /etc/systemd/system/interface.service"]}, {"vrf_vrfs": [{"name": "CORE"}], "vrf_adopt": True}, ""),
     ],
 )
 def test_what_somebody_else_has_made_is_refused_until_it_may_be_taken_over(
@@ -68,11 +83,23 @@ def test_what_somebody_else_has_made_is_refused_until_it_may_be_taken_over(
 ) -> None:
     result = judged(act, {"owners": owners}, **variables)
     if not refused:
-        assert "failed" not in result
+        assert "somebody else" not in result["msg"]
     else:
         (role,) = owners
         assert f"- {refused} would be rewritten by role {role}, and somebody else has made that. " in result["msg"]
         assert f"set {role}_adopt: true, or xgn_adopt: [{role}]" in result["msg"] and "wg7" not in result["msg"]
+
+
+def test_all_roles_that_would_rewrite_something_are_told_at_once(act: Act) -> None:
+    """Each role that writes files can be asked, by its own variable."""
+    owners = {name: [f"file /etc/{name}"] for name in written.ROLES if name not in ("wireguard", "openvpn")}
+    variables = {name: True for role in owners for name in ROLES[role].declares}
+    told = judged(act, {"owners": owners})["msg"]
+    assert told.count("and somebody else has made that") == 2, "those of every host"
+    problems = _owners_problems({"owners": owners}, variables)
+    assert [line.split()[1] for line in problems] == [f"/etc/{role}" for role in ROLES if role in owners]
+    assert _owners_problems({"owners": owners}, {**variables, "xgn_adopt": list(owners)}) == []
+    assert {f"{role}_adopt" for role in written.ROLES} <= ASKED
 
 
 @pytest.mark.parametrize(
@@ -98,3 +125,14 @@ def test_an_interface_that_is_missing_is_named_before_a_role_fails_on_it(act: Ac
     assert all("(it has eth1, eth10, lo)" in line for line in lines)
     # Nothing is known of a host that was looked at by an older version.
     assert "failed" not in judged(act, {}, **variables)
+
+
+def test_filters_of_others_are_warned_of_and_refuse_nothing(act: Act) -> None:
+    drop = {"verdict": "drop", "protocol": "", "ports": [], "iif": "", "oif": "", "some": False}
+    chain = {"table": "ip filter", "owners": ["ufw"], "chain": "INPUT", "hook": "input", "priority": 0, "rules": [drop]}
+    result = judged(act, {"filters": [chain]})
+    assert "failed" not in result
+    (said,) = result["warnings"]
+    assert said.startswith("r1: a packet filter of ufw (table ip filter, chain INPUT) drops tcp port 22, which is planned here.")
+    # With what is refused, too.
+    assert judged(act, {"filters": [chain], "systemd": False})["warnings"] == [said]

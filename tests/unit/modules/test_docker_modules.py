@@ -226,13 +226,17 @@ def test_data_is_never_left_behind_unasked(host: Host, engine: Engine, tmp_path:
 
 def test_a_file_that_is_no_json_is_somebodys_work(host: Host, engine: Engine) -> None:
     engine.config.write_text("{", encoding="utf-8")
-    assert "is not JSON" in apply(host, engine)["msg"]
+    assert f"file {engine.config} would be rewritten by role docker_macvlan" in apply(host, engine)["msg"]
+    assert "is not JSON" in apply(host, engine, adopt=True)["msg"]
+    assert engine.config.read_text(encoding="utf-8") == "{"
 
 
 def test_an_owners_configuration_that_only_root_may_read_is_not_shown(host: Host, engine: Engine) -> None:
     engine.config.write_text(json.dumps({**engine.declared, "http-proxy": "http://user:word@proxy"}), encoding="utf-8")
     engine.config.chmod(0o600)
-    assert "word@proxy" not in json.dumps(apply(host, engine, check=True))
+    for adopt in (False, True):
+        result = apply(host, engine, check=True, adopt=adopt)
+        assert result.get("failed", False) is not adopt and "word@proxy" not in json.dumps(result)
 
 
 def test_a_host_without_docker_gets_the_files_only(host: Host, daemon: Daemon, engine: Engine) -> None:

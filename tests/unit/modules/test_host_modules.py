@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import host_change, interface_managers, ownership, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import host_change, interface_managers, others_filters, owners, ownership, sysfs
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils import listeners as reached
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
@@ -27,8 +27,15 @@ from .managed_host import Host
 DEBIAN = 'PRETTY_NAME="Debian"\nID=debian\nVERSION_ID="13"\n'
 
 
-def facts(host: Host, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], **arguments: Any) -> dict[str, Any]:
+def facts(
+    host: Host, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], seen: dict[str, Any] | None = None, **arguments: Any
+) -> dict[str, Any]:
+    """The facts of a host with these files. seen: where others' files and filters are looked for; nowhere when not given."""
     monkeypatch.setattr(host_facts, "read_text", lambda path: files.get(path, ""))
+    # Not what this machine has.
+    monkeypatch.setattr(others_filters, "_has_nf_tables", lambda: seen is not None)
+    monkeypatch.setattr(others_filters, "LEGACY", {"ip": "/nonexistent", "ip6": "/nonexistent"})
+    monkeypatch.setattr(owners, "WRITTEN", (seen or {}).get("WRITTEN", ()))
     monkeypatch.setattr(host_facts, "platform", SimpleNamespace(release=lambda: "6.1", machine=lambda: "x86_64"))
     result = host.run(host_facts, arguments)
     assert not result["changed"]
@@ -68,6 +75,23 @@ def test_a_distribution_belongs_to_a_family(monkeypatch: pytest.MonkeyPatch, rel
 def test_a_family_without_a_query_has_no_packages(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts(host, monkeypatch, {"/etc/os-release": "ID=arch\n"})["packages"] == []
     assert host.calls == []
+
+
+def test_what_is_others_is_told(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Their files under names that roles write, and their packet filters; what is recorded is ours."""
+    files = [tmp_path / "xl2tpd.conf", tmp_path / "daemon.json"]
+    for path in files:
+        path.write_text("by hand\n", encoding="utf-8")
+    record = ownership.Record("firewall.table", host.warnings.append)
+    record.note("table", "inet mine")
+    record.save()
+    tables = [{"table": {"family": "inet", "name": name}} for name in ("mine", "theirs")]
+    host.program("nft", lambda _command, _data: (0, json.dumps({"nftables": tables}), ""))
+    monkeypatch.setattr(owners, "DPKG", str(tmp_path))
+    seen = {"WRITTEN": (("l2tp_ipsec", str(files[0])), ("docker_macvlan", str(files[1])))}
+    found = facts(host, monkeypatch, {"/etc/os-release": "ID=arch\n"}, seen)
+    assert found["owners"] == {"l2tp_ipsec": [f"file {files[0]}"], "docker_macvlan": [f"file {files[1]}"]}
+    assert [item["table"] for item in found["filters"]] == ["inet theirs"]
 
 
 def test_without_a_module_tree_what_is_not_loaded_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,6 +390,26 @@ def test_a_change_of_interfaces_has_a_way_back_before_the_kernel_changes(
     assert json.loads(tried.read_text(encoding="utf-8")) == DECLARED
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_an_interface_of_somebody_elses_is_not_deleted_unless_that_is_said(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    """One that cannot become what is declared, such as a VLAN with another number. What was declared here before is ours to make again."""
+    monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
+    for name in ("eth0.5", "br0"):
+        (tmp_path / "net" / name).mkdir(parents=True)
+    kernel["commands"] = ["ip link delete dev eth0.5", "ip link set br0 up"]
+    declared = {"interfaces": [{"name": "eth0.5", "kind": "vlan", "parent": "eth0"}, {"name": "br0", "kind": "bridge"}]}
+    path = tmp_path / "xgn" / "interface.json"
+    refused = host.run(interface_layer, {**declared, "path": str(path)}, check=check)
+    assert refused["msg"].startswith("interface eth0.5 would be rewritten by role vrf, and somebody else has made that. ")
+    assert kernel["dry"] == [True] and not path.exists() and ownership.record_names() == []
+    assert "failed" not in host.run(interface_layer, {**declared, "path": str(path), "adopt": True}, check=check)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(declared), encoding="utf-8")
+    assert "failed" not in host.run(interface_layer, {**declared, "path": str(path)}, check=check)
+
+
 def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
     host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,7 +428,8 @@ def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
         (tmp_path / "net" / name).mkdir(parents=True)
         (tmp_path / "net" / name / "mtu").write_text("1500\n", encoding="utf-8")
     found, ours, new = ({"name": name, "kind": "bridge"} for name in ("br0", "br1", "br2"))
-    path = tmp_path / "interface.json"
+    path = tmp_path / "xgn" / "interface.json"
+    path.parent.mkdir()
     path.write_text(json.dumps({"interfaces": [ours]}), encoding="utf-8")
     host.run(interface_layer, {"interfaces": [found, ours, new], "path": str(path), "way_back_seconds": 60})
     objects = ownership.Record("vrf.layer", host.warnings.append).objects

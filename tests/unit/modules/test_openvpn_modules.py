@@ -304,7 +304,9 @@ def test_a_key_in_a_file_made_by_hand_is_not_shown(host: Host, root: Path) -> No
     path.write_text("<key>\nsecret word\n</key>\n", encoding="utf-8")
     path.chmod(0o600)
     install(host, root)
-    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    refused = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=True)
+    assert f"file {path} would be rewritten by role openvpn" in refused["msg"] and "secret word" not in json.dumps(refused)
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "adopt": True}, check=True)
     assert "failed" not in result and "secret word" not in json.dumps(result)
 
 
@@ -334,6 +336,27 @@ def test_a_new_tunnel_that_does_not_start_leaves_nothing(host: Host, root: Path)
     host.program("journalctl")
     assert host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})["failed"]
     assert not (root / "openvpn/server/ovpn2.conf").exists()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_interface_that_another_program_holds_is_not_taken(host: Host, root: Path, check: bool) -> None:
+    (root / "net/ovpn2").mkdir()
+    result = host.run(openvpn_tunnels, {"tunnels": [TUNNEL]}, check=check)
+    assert result["msg"].startswith("interface ovpn2 would be rewritten by role openvpn, and somebody else has made that. ")
+    assert host.calls == [] and not (root / "openvpn/server/ovpn2.conf").exists()
+
+
+def test_an_interface_of_somebody_elses_outlives_a_tunnel_that_was_to_have_it(host: Host, root: Path) -> None:
+    """One that does not start, and one that is not declared any more. What a run has begun needs no second yes."""
+    (root / "net/ovpn2").mkdir()
+    install(host, root, restart=(1, "timeout"))
+    host.program("journalctl")
+    assert "timeout" in host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "adopt": True})["msg"]
+    assert not any(call.startswith("ip link delete") for call in host.calls)
+    install(host, root)
+    assert "failed" not in host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
+    assert not any(call.startswith("ip link delete") for call in host.calls)
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, *states: str | None) -> None:
@@ -395,7 +418,7 @@ def test_a_tunnel_of_the_owners_runs_again_with_his_file(host: Host, root: Path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# by hand\n", encoding="utf-8")
     install(host, root, "ActiveState=active\nUnitFileState=enabled\nMainPID=7\n", **{"is-active": "", "is-enabled": "enabled\n"})
-    host.run(openvpn_tunnels, {"tunnels": [TUNNEL]})
+    host.run(openvpn_tunnels, {"tunnels": [TUNNEL], "adopt": True})
     host.calls.clear()
     host.run(openvpn_tunnels, {"tunnels": [], "remove_all": True})
     done = [call for call in host.changed(*READS) if not call.startswith("systemctl reset-failed")]

@@ -188,7 +188,7 @@ def test_what_is_no_longer_listed_goes_and_what_was_there_before_comes_back(host
     (etc / "owners.conf").write_text(OWNERS, encoding="utf-8")
     (etc / "owners.conf").chmod(0o640)
     texts = {etc / "owners.conf": "ours\n", etc / "new" / "deep" / "ours.conf": "ours\n", etc / "stays.conf": "ours\n"}
-    assert write(host, texts)["changed"]
+    assert write(host, texts, adopt=True)["changed"]
     predicted = write(host, {etc / "stays.conf": "ours\n"}, check=True)
     assert (etc / "owners.conf").read_text(encoding="utf-8") == "ours\n"
     result = write(host, {etc / "stays.conf": "ours\n"})
@@ -213,7 +213,9 @@ def test_a_unit_that_is_no_longer_listed_stops_before_its_file_goes(host: Host, 
 def test_the_diff_shows_nothing_of_a_file_that_only_root_may_read(host: Host, etc: Path) -> None:
     (etc / "key.conf").write_text(OWNERS, encoding="utf-8")
     (etc / "key.conf").chmod(0o600)
-    host.run(config_files, {"files": [{"path": str(etc / "key.conf"), "content": "ours\n", "mode": "0600"}], "record": "test"})
+    host.run(
+        config_files, {"files": [{"path": str(etc / "key.conf"), "content": "ours\n", "mode": "0600"}], "record": "test", "adopt": True}
+    )
     result = write(host, {})
     assert OWNERS.strip() not in json.dumps(result) and removal.NOT_SHOWN.strip() in json.dumps(result)
 
@@ -222,7 +224,7 @@ def test_the_diff_shows_nothing_of_a_file_that_comes_back_and_that_only_root_may
     """Though everybody may read ours."""
     (etc / "key.conf").write_text(OWNERS, encoding="utf-8")
     (etc / "key.conf").chmod(0o600)
-    host.run(config_files, {"files": [{"path": str(etc / "key.conf"), "content": "ours\n"}], "record": "test"})
+    host.run(config_files, {"files": [{"path": str(etc / "key.conf"), "content": "ours\n"}], "record": "test", "adopt": True})
     assert OWNERS.strip() not in json.dumps(write(host, {}))
 
 
@@ -253,7 +255,7 @@ def test_files_that_nothing_uses_go_without_a_yes(host: Host, etc: Path) -> None
 def test_a_service_that_ran_before_runs_again_with_its_own_file(host: Host, etc: Path) -> None:
     services = Services(host, active={UNIT}, enabled={UNIT})
     (etc / "service.conf").write_text(OWNERS, encoding="utf-8")
-    write(host, {etc / "service.conf": "ours\n"}, units=[UNIT])
+    write(host, {etc / "service.conf": "ours\n"}, units=[UNIT], adopt=True)
     assert remove(host)["actions"] == [
         f"unit {UNIT}: stop, start again as it was before",
         f"file {etc}/service.conf: put back what was there before",
@@ -327,7 +329,7 @@ def test_a_host_without_systemd_has_nothing_to_reload(host: Host, etc: Path, mon
 
 def test_a_copy_that_is_gone_is_no_reason_to_keep_ours(host: Host, etc: Path) -> None:
     (etc / "a.conf").write_text(OWNERS, encoding="utf-8")
-    write(host, {etc / "a.conf": "ours\n"})
+    write(host, {etc / "a.conf": "ours\n"}, adopt=True)
     next(path for path in Path(ownership.ROOT, "before").rglob("*") if path.is_file()).unlink()
     assert remove(host)["changed"] and not (etc / "a.conf").exists()
 
@@ -361,13 +363,12 @@ def test_the_record_goes_back_with_the_files_of_which_it_speaks(
     monkeypatch.setattr(way_back_program, "run", lambda command: host.run_command(command) if command[0] == "systemctl" else (0, "", ""))
     (etc / "owners.conf").write_text(OWNERS, encoding="utf-8")
     (etc / "second.conf").write_text(OWNERS, encoding="utf-8")
-    write(host, {etc / "owners.conf": "ours\n", etc / UNIT: "ours\n"}, units=[UNIT])
+    write(host, {etc / "owners.conf": "ours\n", etc / UNIT: "ours\n"}, units=[UNIT], adopt=True)
     services.active, services.enabled = {UNIT}, {UNIT}
     before = tree(etc, Path(ownership.ROOT))
     if later == "written":
-        changed = write(
-            host, {etc / "owners.conf": "other\n", etc / "second.conf": "ours\n"}, units=[UNIT, "xgn-other.service"], way_back_seconds=60
-        )
+        texts = {etc / "owners.conf": "other\n", etc / "second.conf": "ours\n"}
+        changed = write(host, texts, units=[UNIT, "xgn-other.service"], adopt=True, way_back_seconds=60)
     elif later == "removed":
         changed = write(host, {}, way_back_seconds=60)
     else:
