@@ -30,10 +30,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
 
 ALLOW = "preflight_allow_collisions"
 MACHINE_ID = "machine-id"
+# Variables of a host that give out addresses.
+_GIVES_OUT = frozenset(("docker_macvlan_containers", "docker_macvlan_networks", "frr_interfaces"))
 # The variables of a host that are looked at. Those that it has not count as not given.
 ASKED = frozenset(
     {
-        *(ALLOW, "docker_macvlan_containers", "docker_macvlan_networks", "frr_interfaces", "frr_vrfs", "vrf_interfaces", "vrf_vrfs"),
+        *(ALLOW, "frr_vrfs", "vrf_interfaces", "vrf_vrfs", *_GIVES_OUT),
         *(kind.variable for kind in TUNNELS),
     }
 )
@@ -141,7 +143,9 @@ class _Station:
 
     @cached_property
     def before(self) -> list[Planned]:
-        """What the variables gave out that it last applied."""
+        """What the variables gave out that it last applied. Mostly the same, and then read once."""
+        if all(self._former.get(name) == self._variables.get(name) for name in _GIVES_OUT):
+            return self.planned
         host = Host(self._former)
         return [*_of_host(self.name, host, self._former), *_of_containers(self.name, host, self._former)]
 
@@ -326,17 +330,18 @@ def _held_elsewhere(station: _Station, planned: Mapping[tuple[str, IPAddress], S
 
 def _at_neighbors(station: _Station, owners: Mapping[str, tuple[_Station, str]]) -> Iterator[_Collision]:
     """Yield addresses that a host is to have and that another one on its links has: a neighbor of it, or whom the kernel met when it tried the address."""
-    seen: dict[IPAddress, list[Mapping[str, Any]]] = {}
+    # By text: both sides write addresses as Python does.
+    seen: dict[str, list[Mapping[str, Any]]] = {}
     for entry in station.neighbors:
-        if entry["mac"] not in station.macs and (address := parse_address(entry["address"])) is not None:
-            seen.setdefault(address, []).append(entry)
+        if entry["mac"] not in station.macs:
+            seen.setdefault(entry["address"], []).append(entry)
     gateways = {(route["interface"], route["gateway"]) for route in station.routes if route["gateway"]}
     for item in station.planned:
         address = item.value.ip
-        refused = not item.container and str(item.value) in station.links.get(item.interface, {}).get("refused", ())
+        refused = str(item.value) in station.links.get(item.interface, {}).get("refused", ())
         near = [
             entry
-            for entry in seen.get(address, ())
+            for entry in seen.get(str(address), ())
             if (entry["interface"] == item.interface if address.is_link_local else station.vrf_of(entry["interface"]) == item.vrf)
         ]
         if (not near and not refused) or (item.container and address in station.contained):
@@ -400,13 +405,8 @@ def _overlaps(stations: Sequence[_Station]) -> Iterator[_Collision]:
         for route in station.routes:
             network = _network(route["prefix"])
             vrf = station.vrf_of(route["interface"], route["vrf"])
-            if (
-                network is None
-                or not network.prefixlen
-                or network.is_link_local
-                or network.is_multicast
-                or route["interface"] in station.made
-            ):
+            # Default routes overlap with everything, and are the way to the rest.
+            if network is None or not network.prefixlen or route["interface"] in station.made:
                 continue
             known = prefixes.get((vrf or DEFAULT_VRF, network.version))
             if known is None or vrf is None or _is_ours(station, route["interface"], network):

@@ -122,6 +122,10 @@ def test_an_address_that_another_host_holds_beside_the_plan(own: str) -> None:
     assert other(link("wg0", own), recorded={"wireguard": ["interface wg0"]}) == []
     assert other(link("eth5", own), former=gives("eth5", own)) == []
     assert other(link("wg0", own), variables={"wireguard_interfaces": [{"name": "wg0"}]}) == []
+    assert other(link("wg0", own), former={"wireguard_interfaces": [{"name": "wg0"}]}) == []
+    assert other(link("br0", own), variables={"vrf_interfaces": [{"name": "br0", "kind": "bridge"}]}) == []
+    # On the host itself it moves from one interface to another.
+    assert told(looked("r1", gives("eth1", own), (link("eth5", own),))) == []
 
 
 @BOTH
@@ -177,6 +181,7 @@ def test_a_link_local_address_counts_on_its_own_link() -> None:
     assert seen("eth2") == []
     (sentence,) = seen("eth1")
     assert sentence.startswith("r1 (eth1) is to have fe80::1, and a neighbor")
+    assert told(looked("r1", gives("eth1", "fe80::1/64")), looked("r2", links=(link("eth5", "fe80::1/64"),))) == []
 
 
 def test_an_address_that_the_kernel_gave_up_is_somebody_elses() -> None:
@@ -194,6 +199,8 @@ def test_a_container_that_runs_is_no_stranger(address: str) -> None:
     new = looked("r1", container(address), (link("seg1", mac=FIRST),), near)
     assert len(told(new)) == 1
     assert told(looked("r1", container(address), (link("seg1", mac=FIRST),), near, former=container(address))) == []
+    # By its MAC, where the variables give it one, on whatever host it runs.
+    assert told(looked("r1", container(address, mac=STRANGER.upper()), (link("seg1", mac=FIRST),), near)) == []
 
 
 # ---- prefixes -----------------------------------------------------------------------------------------------------------------------------
@@ -221,7 +228,7 @@ def test_a_network_of_a_host_that_overlaps_with_the_plan(own: str, same: str, in
     # Where a gateway leads, the longest prefix wins.
     assert [len(has(route(prefix, "eth0", gateway))) for prefix in (same, inside, around)] == [1, 1, 0]
     assert f"by {gateway} on eth0" in has(route(same, "eth0", gateway))[0]
-    assert has(route("0.0.0.0/0", "eth0", gateway), route("::/0", "eth0", gateway), route("fe80::/64", "eth0")) == []
+    assert has(route("0.0.0.0/0", "ppp0"), route("::/0", "ppp0"), route("fe80::/64", "eth0")) == []
     # Another VRF, and what is ours.
     assert has(route(same, "eth5", vrf="blue")) == []
     assert has(route(same, "eth5"), variables={"vrf_interfaces": [{"name": "eth5", "vrf": "blue"}]}) == []
@@ -244,6 +251,8 @@ def test_a_host_in_the_lan_of_another_one_is_no_collision(own: str, same: str, i
     assert beside_it((route("0.0.0.0/0", "eth0", own.partition("/")[0]),)) == [], "r1 is its gateway"
     assert beside_it((), here=SECOND) == beside_it((), there=FIRST) == [], "one of them has seen the other"
     assert len(beside_it((), here=STRANGER, there=STRANGER)) == 1
+    # Two interfaces of one host are no LAN.
+    assert len(told(looked("r1", gives("eth1", own), routes=(route(same, "eth0"), route("::/0", "eth0", own.partition("/")[0]))))) == 1
 
 
 @pytest.mark.parametrize(("loopback", "lan"), [("10.9.0.1/32", "10.9.0.0/24"), ("fd09::1/128", "fd09::/64")])
