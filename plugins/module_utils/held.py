@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, json_objects
-from ansible_collections.xuegao.net.plugins.module_utils.live_parse import parse_kernel_routes, parse_links
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse import ROUTE_PROTOCOLS, parse_kernel_routes, parse_links
 
 MACHINE_ID = "/etc/machine-id"
 # machine-id(5): systemd has not given one yet.
@@ -22,6 +22,8 @@ _SALT = b"xuegao.net collisions"
 # Who makes routes that no routing daemon has: the kernel for its addresses, a person, DHCP, router advertisements. Asked for one by one, so that a
 # host with the routes of the Internet prints none of those.
 _MAKERS = {4: ("kernel", "boot", "static", "dhcp"), 6: ("kernel", "boot", "static", "ra")}
+# By number, since the names stand in a file that a host may not have.
+_NUMBERS = {name: number for number, name in ROUTE_PROTOCOLS.items()}
 _MAIN_TABLE = 254
 # rtnetlink.h: entries that nobody has answered for.
 _NOT_LEARNED = frozenset(("FAILED", "INCOMPLETE", "NOARP", "PERMANENT", "NONE"))
@@ -116,7 +118,7 @@ def _routes(run: Run, tables: Mapping[int, str]) -> list[dict[str, Any]]:
     found = []
     for version, makers in _MAKERS.items():
         for maker in makers:
-            text = _printed(run, ["-N", "-%d" % version, "route", "show", "table", "all", "proto", maker])
+            text = _printed(run, ["-N", "-%d" % version, "route", "show", "table", "all", "proto", _NUMBERS[maker]])
             for route in parse_kernel_routes(text, version):
                 if maker == "boot" and route["table"] != _MAIN_TABLE:
                     # What is set by hand in a VRF is no owner's: it goes (decision 0028).

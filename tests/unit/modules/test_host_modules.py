@@ -166,9 +166,10 @@ def ip_prints(host: Host, **answers: str) -> None:
         "6 ra": [{"dst": "fd00::/64", "dev": "eth0"}, {"dst": "fd01::/64", "dev": "eth0", "expires": -5}],
     }
     said = {"-json -details address show": json.dumps(addresses), "-json neighbor show": json.dumps(neighbors)}
+    numbers = {"kernel": 2, "boot": 3, "static": 4, "ra": 9}
     for key, found in routes.items():
         version, maker = key.split()
-        said[f"-json -N -{version} route show table all proto {maker}"] = json.dumps(found)
+        said[f"-json -N -{version} route show table all proto {numbers[maker]}"] = json.dumps(found)
     host.prints("ip", {**said, **answers})
 
 
