@@ -4,6 +4,7 @@
 
 Between the two FRR goes by what is left. A neighbor whose route map is gone is told nothing and nothing is taken from it (bgpd denies by a route map that
 it does not know), so every prefix is withdrawn that the old route map and the new one let pass; a prefix whose static route gets another next hop has none.
+An interface whose link-local address is another one has none, and ospf6d has nothing to speak from.
 
 A prefix that is dropped has no next hop (staticd refuses both together, and mgmtd of FRR 10.3 sometimes ends by that refusal), so of the one kind the
 routes go with the same call that brings the other.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_interface
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import LISTS, of_route_map, policy_of
 
@@ -25,6 +27,8 @@ _NAMED = re.compile(r"(?<= )(?P<kind>route-map|prefix-list|filter-list|distribut
 _STATIC = re.compile(r"^(?:ip|ipv6) route \S+(?= )")
 # What a static route says in place of a next hop.
 _DROPS = ("blackhole", "reject", "Null0")
+# An interface is never without a link-local address.
+_LINK_LOCAL = re.compile(r"^ipv6 address (?=fe[89ab])")
 _LEAVES = {"address-family": "exit-address-family", "vrf": "exit-vrf"}
 
 
@@ -69,9 +73,9 @@ def _place(line: Line) -> Line | None:
     last = line[-1]
     if last.startswith((*LISTS, "route-map ")):
         return None
-    static = _STATIC.match(last)
-    if static:
-        return (*line[:-1], static.group())
+    whole = _STATIC.match(last) or _LINK_LOCAL.match(last)
+    if whole:
+        return (*line[:-1], whole.group())
     place = _NAMED.sub(r"\g<kind>", last)
     return (*line[:-1], place) if place != last else None
 
@@ -100,3 +104,36 @@ def given_first(lines: list[Line], text: str) -> str:
         given += [" " * depth + words for depth, words in enumerate((*above, last))]
         given += [" " * depth + _LEAVES.get(above[depth].split()[0], "exit") for depth in reversed(range(len(above)))]
     return "".join(f"{words}\n" for words in given)
+
+
+def sessions_to_begin_anew(changes: list[str], text: str) -> list[tuple[str, str]]:
+    """Give the sessions whose neighbors go on sending to a link-local address that a reload takes away, as VRF (empty for the default one) and neighbor.
+
+    A neighbor on the same link is told a link-local next hop beside the global one (RFC 2545, 3), and FRR and others send to that. bgpd takes it from the
+    interface when the session begins, and tells nobody of another one before the next begin (FRR's bgp_nexthop_set and bgp_interface_address_add).
+
+    Parameters:
+        changes: what C(frr-reload.py --test) prints.
+        text: the whole new configuration.
+    """
+    changed = {
+        line[0].split()[1]
+        for line in lines_of(changes)
+        if len(line) == 2 and line[0].startswith("interface ") and line[1].startswith("no ") and _LINK_LOCAL.match(line[1][3:])
+    }
+    lines = [line for line in lines_of(text.splitlines()) if len(line) == 2] if changed else []
+    subnets = [
+        ip_interface(line[1].split()[2]).network
+        for line in lines
+        if line[1].startswith("ipv6 address ") and line[0].startswith("interface ") and line[0].split()[1] in changed
+    ]
+    found = dict.fromkeys(_neighbors(lines))
+    return [(vrf, address) for vrf, address in found if any(ip_address(address) in subnet for subnet in subnets)]
+
+
+def _neighbors(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """Give VRF and address of each IPv6 neighbor of BGP."""
+    for above, last in lines:
+        words = last.split()
+        if above.startswith("router bgp ") and words[0] == "neighbor" and ":" in words[1]:
+            yield (above.split() + ["", ""])[4], words[1]

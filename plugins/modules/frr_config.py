@@ -95,7 +95,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown, interfaces_deleted, interfaces_losing
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
-from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import given_first, replacing
+from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import given_first, replacing, sessions_to_begin_anew
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
@@ -214,6 +214,12 @@ class Frr:
         if left:
             raise FrrError("FRR's daemons do not take all of the policy:\n" + "\n".join(left))
         return lacked
+
+    def begin_anew(self, sessions: list[tuple[str, str]]) -> list[str]:
+        """Reset sessions, given as VRF and neighbor; returns what was done. What FRR refuses is no session: one that is new begins by itself."""
+        for vrf, address in sessions:
+            self.module.run_command([self.vtysh, "-c", "clear bgp %s%s" % ("vrf %s " % vrf if vrf else "", address)])
+        return ["The session with %s was reset: it goes by another link-local address." % address for _vrf, address in sessions]
 
     def links(self) -> dict[str, dict[str, Any]]:
         """Every interface with its addresses, by name."""
@@ -398,7 +404,8 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     if before != text:
         write(frr, text)
     try:
-        return reload(frr, text) + frr.give_policy_again(text)
+        changes = reload(frr, text)
+        return changes + frr.give_policy_again(text) + frr.begin_anew(sessions_to_begin_anew(changes, text))
     except FrrError as error:
         if before == text:
             raise

@@ -85,7 +85,10 @@ ansible_facts:
         - V(filters) (tables of packet filters of others, with what their base chains decide, and whose they are; see
           P(xuegao.net.host_requirements#module)),
         - V(owners) (what somebody else has made under names that a role would write, in the same form),
-        - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them).
+        - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them),
+        - V(identity) (a digest that stands for the machine id; empty without one),
+        - V(held) (V(links) with their MACs, VRFs and addresses, V(neighbors) with their MACs, and V(routes) that no routing daemon made; for
+          P(xuegao.net.host_collisions#module), absent without iproute2).
       type: dict
     xgn_way_back:
       description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
@@ -113,7 +116,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import sysfs, way_back
+from ansible_collections.xuegao.net.plugins.module_utils import held, sysfs, way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -208,6 +211,17 @@ def is_filtered(module: AnsibleModule, known: dict[str, list[str]]) -> bool:
     return bool(status == 0)
 
 
+def what_it_holds(module: AnsibleModule) -> dict[str, Any]:
+    """What the host holds that no other may hold as well; empty, with a warning where there was something to read, when it cannot be read."""
+    if module.get_bin_path("ip") is None:
+        return {}
+    try:
+        return {"held": held.look(module.run_command)}
+    except ValueError as error:
+        module.warn("what this host holds cannot be read, so it is compared with no other host: %s" % error)
+        return {}
+
+
 def taken(module: AnsibleModule, lock: dict[str, Any] | None) -> tuple[bool, dict[str, Any] | None]:
     """Take the host for a run; in check mode tell who has it. Returns whether the run has it, and what another run said of itself. Raises OSError."""
     if lock is None:
@@ -253,6 +267,8 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         "owners": owners_objects(module, known),
         "networkd": [name for name in names if network_file(sysfs.interface_index(name))],
         "settled": settled_units(module, module.params["units"]) if systemd else [],
+        "identity": held.identity(),
+        **what_it_holds(module),
     }
 
 

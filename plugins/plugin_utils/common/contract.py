@@ -594,6 +594,7 @@ class PreflightVariables(TypedDict):
 
     preflight_needs_mpls: NotRequired[bool]
     preflight_allow_network_manager: NotRequired[bool]
+    preflight_allow_collisions: NotRequired[list[str]]
     preflight_artifact_wait: NotRequired[int]
     preflight_node: NotRequired[PreflightNode]
     preflight_lock_minutes: NotRequired[int]

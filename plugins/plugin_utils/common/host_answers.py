@@ -28,6 +28,28 @@ _NAMES: Mapping[str, Any] = {"type": "list", "elements": "str", "required": True
 _PORT: Mapping[str, Any] = {"type": "int", "required": True, "minimum": 0, "maximum": 65535}
 _BY_NAME: Mapping[str, Any] = {"type": "dict", "required": True}
 _OBJECTS: Mapping[str, Any] = {**_BY_NAME, "values": {"type": "list", "elements": "str"}}
+_NAME: Mapping[str, Any] = {"type": "str", "required": True, "pattern": r"[^\s/]{1,15}", "pattern_text": "must be the name of an interface"}
+_NAME_OR_NONE: Mapping[str, Any] = {**_NAME, "pattern": r"[^\s/]{0,15}"}
+_ADDRESS: Mapping[str, Any] = {"type": "str", "required": True, "pattern": "[0-9a-f:.]{2,45}", "pattern_text": "must be an address"}
+_ADDRESS_OR_NONE: Mapping[str, Any] = {**_ADDRESS, "pattern": "[0-9a-f:.]{2,45}|"}
+_WITH_LENGTH: Mapping[str, Any] = {
+    "required": True,
+    "pattern": "[0-9a-f:.]{2,45}/[0-9]{1,3}",
+    "pattern_text": "must be an address with a prefix length",
+}
+_PREFIXES: Mapping[str, Any] = {"type": "list", "elements": "str", **_WITH_LENGTH}
+_MAC: Mapping[str, Any] = {
+    "type": "str",
+    "required": True,
+    "pattern": "[0-9a-f]{2}(:[0-9a-f]{2}){5}",
+    "pattern_text": "must be a MAC address",
+}
+_MAC_OR_NONE: Mapping[str, Any] = {**_MAC, "pattern": f"({_MAC['pattern']})?"}
+
+
+def _entries(**options: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "list", "elements": "dict", "required": True, "options": options}
+
 
 # Family and name, of which a host tells no other characters.
 _TABLE: Mapping[str, Any] = {
@@ -69,7 +91,7 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
                 "required": True,
                 "options": {
                     "protocol": {"type": "str", "required": True, "choices": ["tcp", "udp"]},
-                    "address": {"type": "str", "required": True, "pattern": "[0-9a-f:.]{2,45}", "pattern_text": "must be an address"},
+                    "address": _ADDRESS,
                     "port": {"type": "int", "required": True, "minimum": 1, "maximum": 65535},
                 },
             },
@@ -101,6 +123,23 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
             },
             "settled": _NAMES,
             "networkd": {"type": "list", "elements": "str"},
+            "identity": {"type": "str", "pattern": "([0-9a-f]{64})?", "pattern_text": "must be a digest"},
+            "held": {
+                "type": "dict",
+                "options": {
+                    "links": _entries(
+                        name=_NAME,
+                        mac=_MAC_OR_NONE,
+                        vrf=_NAME_OR_NONE,
+                        addresses=_PREFIXES,
+                        refused=_PREFIXES,
+                    ),
+                    "neighbors": _entries(interface=_NAME, address=_ADDRESS, mac=_MAC),
+                    "routes": _entries(
+                        prefix={"type": "str", **_WITH_LENGTH}, interface=_NAME, gateway=_ADDRESS_OR_NONE, vrf=_NAME_OR_NONE
+                    ),
+                },
+            },
         },
     },
     "xgn_way_back": {

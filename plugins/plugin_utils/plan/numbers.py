@@ -22,6 +22,22 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import ADDRESS_KEYS, UPLINK, End, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.mtu import number_segment, size_links
 
+# fe80::/64, and of its interface identifiers those that begin with "xgn" in ASCII and an octet of zeros (RFC 4291, 2.5.6).
+_LINK_LOCAL = 0xFE80 << 112 | 0x78676E00 << 32
+
+
+def link_local(node_id: int) -> Address:
+    """Return the link-local address of a node, the same on all of its interfaces: fe80::7867:6e00:HIGH:LOW, the id in two groups of 16 bits.
+
+    The identifier is nobody else's: a person writes small numbers, such as fe80::1 for the gateway of a LAN; one made of a MAC has ff:fe in its fourth and
+    fifth octet, where this one has zero first (RFC 4291, 2.5.1 and appendix A), and by its bit "universal" it says that it is none; those that are reserved
+    begin otherwise (RFC 5453). One chosen at random (RFC 7217) is one of these with a probability of 2 to the power of -32.
+
+    Parameters:
+        node_id: of 32 bits at most.
+    """
+    return Address(6, _LINK_LOCAL | node_id, 64)
+
 
 def number_all(intent: Intent) -> Findings:
     """Fill in every number of an intent. Returns the numbers that do not exist, and the MTUs that do not fit."""

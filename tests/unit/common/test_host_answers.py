@@ -35,6 +35,21 @@ TRUE: dict[str, Any] = {
     "filtered": False,
     "settled": ["frr.service"],
     "time": 1795398527.25,
+    "identity": "0f" * 32,
+    "held": {
+        "links": [
+            {
+                "name": "eth0",
+                "mac": "02:00:00:00:00:01",
+                "vrf": "CORE",
+                "addresses": ["192.0.2.1/24", "fd00::1/64"],
+                "refused": ["fd00::1/64"],
+            },
+            {"name": "wg0", "mac": "", "vrf": "", "addresses": [], "refused": []},
+        ],
+        "neighbors": [{"interface": "eth0", "address": "fe80::1", "mac": "02:00:00:00:00:02"}],
+        "routes": [{"prefix": "0.0.0.0/0", "interface": "eth0", "gateway": "192.0.2.254", "vrf": ""}],
+    },
 }
 
 
@@ -57,6 +72,27 @@ def test_what_a_host_says_of_itself_is_returned_as_it_is() -> None:
         ({"distribution": "{{ lookup('pipe', 'id') }}"}, r"xgn_host\.distribution: .* must be letters"),
         ({"distribution_version": 13}, r"xgn_host\.distribution_version: "),
         ({"os_family": None}, r"xgn_host\.os_family"),
+        ({"identity": "{{ 1 }}"}, r"xgn_host\.identity: .* must be a digest"),
+        (
+            {"held": {**TRUE["held"], "neighbors": [{"interface": "eth0", "address": "x", "mac": "y"}]}},
+            r"xgn_host\.held\.neighbors\[0\]\.address: .* must be an address",
+        ),
+        (
+            {"held": {**TRUE["held"], "neighbors": [{"interface": "eth0", "address": "::", "mac": "y"}]}},
+            r"xgn_host\.held\.neighbors\[0\]\.mac: .* must be a MAC address",
+        ),
+        (
+            {"held": {**TRUE["held"], "links": [{**TRUE["held"]["links"][0], "addresses": ["fd00::1"]}]}},
+            r"xgn_host\.held\.links\[0\]\.addresses\[0\]: .* with a prefix length",
+        ),
+        (
+            {"held": {**TRUE["held"], "links": [{**TRUE["held"]["links"][0], "name": "eth0 {{ x }}"}]}},
+            r"xgn_host\.held\.links\[0\]\.name: .* name of an interface",
+        ),
+        (
+            {"held": {**TRUE["held"], "routes": [{"prefix": "default", "interface": "eth0", "gateway": "", "vrf": ""}]}},
+            r"xgn_host\.held\.routes\[0\]\.prefix",
+        ),
         ({"packages": "frr"}, r"xgn_host\.packages: "),
         ({"packages": [["frr"]]}, r"xgn_host\.packages\[0\]: "),
         ({"packages": ["frr\x1b[2J"]}, r"xgn_host\.packages\[0\]: "),

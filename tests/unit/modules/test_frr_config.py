@@ -580,6 +580,7 @@ def test_what_replaces_something_comes_with_the_policies_that_it_names() -> None
         (" ip protocol ospf route-map NEW", " ip protocol ospf route-map OLD"),
         (" match ip address prefix-list NEW", " match ip address prefix-list OLD"),
         (" ipv6 route fd00::/64 fe80::1 wg1", " ipv6 route fd00::/64 fe80::1 wg2"),
+        (" ipv6 address fe80::7867:6e00:0:1/64", " ipv6 address fe80::1/64"),
     ],
 )
 def test_kinds_of_what_is_replaced(line: str, running: str) -> None:
@@ -607,10 +608,90 @@ def test_a_prefix_is_dropped_or_has_next_hops(drop: str) -> None:
     assert frr_replace.given_first([("vrf CORE", f"no {dropped}")], "") == f"vrf CORE\n no {dropped}\nexit-vrf\n"
 
 
-@pytest.mark.parametrize("line", ["route-map NEW permit 10", "ip prefix-list NEW seq 5 permit 10.0.0.0/8", "log syslog"])
+@pytest.mark.parametrize(
+    "line", ["route-map NEW permit 10", "ip prefix-list NEW seq 5 permit 10.0.0.0/8", "log syslog", "ipv6 address fd00::NEW/64"]
+)
 def test_a_definition_replaces_nothing(line: str) -> None:
     old = line.replace("NEW", "OLD")
     assert frr_replace.replacing(["Lines To Add", "============", line], f"{old}\n") == []
+
+
+BEFORE = """frr version 10
+interface vxlan4
+ ipv6 address fd00:254::8/127
+ ipv6 address fe80::1/64
+exit
+!
+interface wg1
+ ipv6 address fd00:254::2/127
+ ipv6 address fe80::1/64
+exit
+!
+router bgp 65501 vrf CORE
+ neighbor 10.254.0.9 remote-as 65502
+ neighbor fd00:254::9 remote-as 65502
+ neighbor fd00:255::2 remote-as 65502
+exit
+!
+router bgp 65501
+ neighbor fd00:254::3 remote-as 65502
+exit
+"""
+OURS = "fe80::7867:6e00:0:1/64"
+
+
+def link_local_changes(*interfaces: str, deleted: str = "fe80::1/64") -> list[str]:
+    return [
+        *("Lines To Delete", "==============="),
+        *(line for name in interfaces for line in (f"interface {name}", f" no ipv6 address {deleted}")),
+        *("Lines To Add", "============"),
+        *(line for name in interfaces for line in (f"interface {name}", f" ipv6 address {OURS}")),
+    ]
+
+
+def test_sessions_begin_anew_whose_neighbors_send_to_a_link_local_address_that_goes() -> None:
+    text = BEFORE.replace("fe80::1/64", OURS)
+    over, begin = frr_replace.sessions_to_begin_anew, link_local_changes
+    assert over(begin("vxlan4"), text) == [("CORE", "fd00:254::9")]
+    # As FRR 8 names an interface in a VRF.
+    assert over(begin("vxlan4 vrf CORE", "wg1"), text) == [("CORE", "fd00:254::9"), ("", "fd00:254::3")]
+    assert over(begin("vxlan4", deleted="fd00:254::a/127"), text) == [], "neighbors see that by themselves"
+    assert over(begin("br0"), text) == over(begin()[2:], text) == [], "nobody there"
+    # What is added takes nothing away.
+    assert over(["Lines To Add", "============", "interface wg1", f" ipv6 address {OURS}"], text) == []
+
+
+def test_another_link_local_address_is_there_before_the_former_goes_and_its_sessions_are_reset(host: Host, path: Path) -> None:
+    story: list[str] = []
+    path.write_text(BEFORE, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=BEFORE)
+    content = BEFORE.replace("fe80::1/64", OURS)
+
+    def vtysh(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if command[1] == "-f":
+            story.append(Path(command[2]).read_text(encoding="utf-8"))
+            return 0, "", ""
+        if command[-1].startswith("clear"):
+            story.append(command[-1])
+            return 1, "", "no such neighbor"
+        return router.vtysh(command, data)
+
+    def reload(command: list[str], data: str | None) -> tuple[int, str, str]:
+        if "--reload" in command:
+            story.append("reload")
+        elif router.running != content:
+            return 0, "\n".join(link_local_changes("vxlan4", "wg1")), ""
+        return router.reload(command[2:], data)
+
+    host.program("vtysh", vtysh)
+    host.program("timeout", reload)
+    assert not run(host, path, check=True, content=content).get("failed") and story == []
+    result = run(host, path, content=content)
+    given = "".join(f"interface {name}\n ipv6 address {OURS}\nexit\n" for name in ("vxlan4", "wg1"))
+    assert story == [given, "reload", "clear bgp vrf CORE fd00:254::9", "clear bgp fd00:254::3"]
+    assert "The session with fd00:254::9 was reset: it goes by another link-local address." in result["applied"]
+    assert not run(host, path, content=content)["changed"] and len(story) == 4
 
 
 def test_what_replaces_something_is_in_force_before_the_reload(host: Host, path: Path) -> None:

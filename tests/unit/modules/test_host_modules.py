@@ -11,7 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import host_change, interface_managers, others_filters, owners, ownership, sysfs
+from ansible_collections.xuegao.net.plugins.module_utils import (
+    held,
+    host_change,
+    interface_managers,
+    others_filters,
+    owners,
+    ownership,
+    sysfs,
+)
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
 from ansible_collections.xuegao.net.plugins.module_utils import listeners as reached
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
@@ -153,6 +161,90 @@ def test_what_is_reached_from_outside_has_the_form_it_must_have(host: Host, monk
     assert (found["others_behind"], found["filtered"]) == (["eth1", "eth3", "virbr0", "wg7"], False)
     assert checked_facts("T1", {"xgn_host": json.loads(json.dumps(found))})
     assert reached.others_behind(forwarding=False) == ["virbr0", "wg7"], "it was a role that lets it forward"
+
+
+def ip_prints(host: Host, **answers: str) -> None:
+    """Install an ip that knows two NICs, of which one is in a VRF and a bridge port."""
+    addresses = [
+        {"ifname": "lo", "link_type": "loopback", "address": "00:00:00:00:00:00"}
+        | {"addr_info": [{"family": "inet", "local": "127.0.0.1", "prefixlen": 8, "scope": "host"}]},
+        {"ifname": "CORE", "address": "02:00:00:00:00:09", "linkinfo": {"info_kind": "vrf", "info_data": {"table": 200}}, "addr_info": []},
+        {"ifname": "br0", "address": "02:00:00:00:00:08", "master": "CORE", "linkinfo": {"info_kind": "bridge"}, "addr_info": []},
+        {"ifname": "eth0", "address": "02:00:00:00:00:01"}
+        | {
+            "addr_info": [
+                {"family": "inet", "local": "192.0.2.2", "prefixlen": 24, "scope": "global"},
+                {"family": "inet6", "local": "fd00::2", "prefixlen": 64, "scope": "global", "dadfailed": True, "tentative": True},
+            ]
+        },
+        {"ifname": "eth1", "address": "02:00:00:00:00:02", "master": "br0", "addr_info": []},
+        {"ifname": "gre1", "link_type": "gre", "address": "192.0.2.2", "addr_info": []},
+    ]
+    neighbors = [
+        {"dst": "192.0.2.1", "dev": "eth0", "lladdr": "02:00:00:00:00:05", "state": ["STALE"]},
+        {"dst": "fe80::1", "dev": "eth0", "lladdr": "02:00:00:00:00:05", "router": None, "state": ["REACHABLE"]},
+        {"dst": "192.0.2.7", "dev": "eth0", "state": ["FAILED"]},
+        {"dst": "192.0.2.8", "dev": "eth0", "lladdr": "02:00:00:00:00:06", "state": ["PERMANENT"]},
+    ]
+    routes = {
+        "4 kernel": [{"dst": "192.0.2.0/24", "dev": "eth0"}, {"type": "2", "dst": "192.0.2.2", "dev": "eth0", "table": "255"}],
+        "4 boot": [{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}, {"dst": "10.9.0.0/16", "dev": "eth1", "table": "200"}],
+        "4 static": [
+            {"dst": "10.8.0.0/16", "nexthops": [{"gateway": "192.0.2.1", "dev": "eth0"}, {"gateway": "192.0.2.9", "dev": "eth0"}]},
+            {"dst": "10.7.0.0/16", "dev": "br0", "table": "200"},
+            {"type": "6", "dst": "10.6.0.0/16"},
+            {"dst": "10.5.0.0/16", "dev": "eth0", "table": "77"},
+        ],
+        "6 ra": [{"dst": "fd00::/64", "dev": "eth0"}, {"dst": "fd01::/64", "dev": "eth0", "expires": -5}],
+    }
+    said = {"-json -details address show": json.dumps(addresses), "-json neighbor show": json.dumps(neighbors)}
+    numbers = {"kernel": 2, "boot": 3, "static": 4, "ra": 9}
+    for key, found in routes.items():
+        version, maker = key.split()
+        said[f"-json -N -{version} route show table all proto {numbers[maker]}"] = json.dumps(found)
+    host.prints("ip", {**said, **answers})
+
+
+def test_what_a_host_holds_has_the_form_it_must_have(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.prints("dpkg-query", {"": ""})
+    ip_prints(host)
+    ids = {"/etc/machine-id": "4f" * 16 + "\n"}
+    monkeypatch.setattr(held, "read_text", lambda path: ids.get(path, ""))
+    found = facts(host, monkeypatch, {"/etc/os-release": DEBIAN})
+    assert checked_facts("T1", {"xgn_host": json.loads(json.dumps(found))})
+    links = {entry["name"]: entry for entry in found["held"]["links"]}
+    assert {name: entry["vrf"] for name, entry in links.items()} == dict.fromkeys(("CORE", "br0", "eth1"), "CORE") | dict.fromkeys(
+        ("eth0", "gre1", "lo"), ""
+    )
+    assert (links["eth0"]["addresses"], links["eth0"]["refused"]) == (["192.0.2.2/24", "fd00::2/64"], ["fd00::2/64"])
+    assert (links["lo"]["addresses"], links["gre1"]["mac"], links["lo"]["mac"]) == ([], "", "")
+    assert [(entry["address"], entry["mac"]) for entry in found["held"]["neighbors"]] == [
+        ("192.0.2.1", "02:00:00:00:00:05"),
+        ("fe80::1", "02:00:00:00:00:05"),
+    ]
+    assert [(entry["prefix"], entry["interface"], entry["gateway"], entry["vrf"]) for entry in found["held"]["routes"]] == [
+        ("192.0.2.0/24", "eth0", "", ""),
+        # What somebody set by hand in a VRF goes by itself, and 10.9.0.0/16 is not among them.
+        ("0.0.0.0/0", "eth0", "192.0.2.1", ""),
+        ("10.8.0.0/16", "eth0", "192.0.2.1", ""),
+        ("10.7.0.0/16", "br0", "", "CORE"),
+        ("fd00::/64", "eth0", "", ""),
+    ]
+    assert len([call for call in host.calls if call.startswith("ip ")]) == 10
+    # Equal for equal ids, and not the id.
+    assert found["identity"] == held.identity() and ids["/etc/machine-id"].strip() not in found["identity"]
+    for text in ("", "uninitialized\n"):
+        ids["/etc/machine-id"] = text
+        assert held.identity() == ""
+
+
+@pytest.mark.parametrize("said", ["no json", (1, "Operation not permitted")])
+def test_a_host_that_cannot_tell_what_it_holds_says_so(host: Host, monkeypatch: pytest.MonkeyPatch, said: Any) -> None:
+    host.prints("dpkg-query", {"": ""})
+    ip_prints(host, **{"-json neighbor show": said})
+    assert "held" not in facts(host, monkeypatch, {"/etc/os-release": DEBIAN})
+    (warning,) = host.warnings
+    assert warning.startswith("what this host holds cannot be read")
 
 
 # ---- config_files --------------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ No process is started and no connection opened. What the hosts do stands in a fi
     deaf     hosts that cannot be reached behind the change.
     dead     hosts that cannot be reached at all.
     same     hosts that have nothing to change.
+    facts    by host, what it says of itself beside what all say.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def answer(host: str, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
     if host in ABOUT["dead"] or (host in ABOUT["cut"] + ABOUT["deaf"] and armed.exists()):
         raise AnsibleConnectionFailure(f"no route to {host}")
     if module == "host_facts":
-        return {"changed": False, "ansible_facts": {"xgn_host": HOST}, "taken": bool(arguments.get("lock")), "other": None, "applied": {}}
+        facts = {"xgn_host": {**HOST, **ABOUT["facts"].get(host, {})}}
+        return {"changed": False, "ansible_facts": facts, "taken": bool(arguments.get("lock")), "other": None, "applied": {}}
     if module == "host_leave":
         return {"changed": False, "lost": False, "taken_by": None, "applied": {}, "released": True}
     if module == "live_state":

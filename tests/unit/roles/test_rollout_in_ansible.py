@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import JUDGED
 
 pytestmark = pytest.mark.starts_ansible
 
@@ -83,7 +84,18 @@ def states(down: str) -> dict[str, Any]:
 
 def play(directory: Path, *arguments: str, rollout: Any = ROLLOUT, down: str = "", containers: str = "", **hosts: Any) -> Run:
     """Run site on hosts that do what stand_in_hosts.py says. containers: of the inventory, a line each."""
-    about = {"hurt": {}, "fails": [], "cut": [], "deaf": [], "dead": [], "same": [], "up": states(""), "down": states(down), **hosts}
+    about = {
+        "hurt": {},
+        "fails": [],
+        "cut": [],
+        "deaf": [],
+        "dead": [],
+        "same": [],
+        "facts": {},
+        "up": states(""),
+        "down": states(down),
+        **hosts,
+    }
     (directory / "callbacks").mkdir()
     (directory / "group_vars").mkdir()
     shutil.copy(Path(__file__).parent / "stand_in_hosts.py", directory / "callbacks")
@@ -189,6 +201,26 @@ def test_a_batch_goes_back_as_a_whole(tmp_path: Path) -> None:
         "host_leave: hub1 s2",
     ]
     assert run.table() == [["1", "done", "s1"], ["2", "went back", "hub1, s2"], ["3", "untouched", "hub2"]]
+
+
+@pytest.mark.parametrize("rollout", [ROLLOUT, None], ids=["rollout", "at once"])
+def test_what_two_hosts_hold_stops_the_first_batch_though_they_are_of_the_last(tmp_path: Path, rollout: Any) -> None:
+    features = dict.fromkeys(JUDGED, "module")
+    nics = {"kernel_features": features, "interfaces": ["eth1", "eth2", "eth9"]}
+    held = {"links": [{"name": "eth9", "mac": "", "vrf": "", "addresses": ["10.255.0.4/32"], "refused": []}], "neighbors": [], "routes": []}
+    facts = {name: {**nics, "identity": f"{number:064x}"} for number, name in enumerate(NODES)}
+    facts["hub2"] |= {"held": held}
+    for check in ((), ("--check",)):
+        (tmp_path / f"run{len(check)}").mkdir()
+        run = play(tmp_path / f"run{len(check)}", "--tags", "sysctl,preflight", *check, rollout=rollout, facts=facts)
+        assert run.status == 2, run.said
+        assert run.of("kernel_settings") == []
+        # Once for all hosts.
+        assert "- s2 (lo) is to have 10.255.0.4 in the default VRF, and hub2 holds it on eth9" in run.said, run.said
+        assert run.said.count("fatal: [") == 1, run.said
+    (tmp_path / "allowed").mkdir()
+    yes = ("--extra-vars", '{"preflight_allow_collisions": ["10.255.0.4"]}')
+    assert play(tmp_path / "allowed", "--tags", "sysctl,preflight", *yes, rollout=rollout, facts=facts).status == 0
 
 
 def test_a_canary_that_is_cut_off_ends_the_run(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EV
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import link_local
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
@@ -131,7 +132,7 @@ def _link_local(node: Node) -> str:
     FRR's bgpd refuses a session with an IPv6 neighbor on the same link as long as the interface has none. WireGuard makes none, and PPP does not make
     its own anew when the interface moves into a VRF.
     """
-    return f"fe80::{node.id:x}/64"
+    return str(link_local(node.id))
 
 
 def _static_routes(links: list[tuple[Link, End]]) -> list[FrrStaticRoute]:

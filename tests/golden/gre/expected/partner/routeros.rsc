@@ -1,7 +1,7 @@
 /interface gre6 add name=gre9 local-address=2001:db8:3::3 remote-address=2001:db8:1::1 mtu=1456 !keepalive comment=a
 /ip address add address=10.254.0.38/30 interface=gre9
 /ipv6 address add address=fd00:254::13/127 interface=gre9 advertise=no
-/ipv6 address add address=fe80::3/64 interface=gre9 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:3/64 interface=gre9 advertise=no
 # GRE tunnel gre8 to a is not here: RouterOS has no GRE keys, and this one has 8; leave the key of the link out
 /interface bridge add name=xgn-loopback
 /ip address add address=10.255.0.3/32 interface=xgn-loopback

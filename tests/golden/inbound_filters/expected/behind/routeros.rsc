@@ -1,11 +1,11 @@
 /interface gre add name=gre6 local-address=203.0.113.11 remote-address=203.0.113.10 mtu=1476 !keepalive comment=partner
 /ip address add address=10.254.0.26/30 interface=gre6
 /ipv6 address add address=fd00:254::d/127 interface=gre6 advertise=no
-/ipv6 address add address=fe80::b/64 interface=gre6 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:b/64 interface=gre6 advertise=no
 /interface gre add name=gre7 local-address=203.0.113.11 remote-address=203.0.113.12 mtu=1476 !keepalive comment=branch
 /ip address add address=10.254.0.29/30 interface=gre7
 /ipv6 address add address=fd00:254::e/127 interface=gre7 advertise=no
-/ipv6 address add address=fe80::b/64 interface=gre7 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:b/64 interface=gre7 advertise=no
 /interface bridge add name=xgn-loopback
 /ip address add address=10.255.0.11/32 interface=xgn-loopback
 /ipv6 address add address=fd00:255::b/128 interface=xgn-loopback advertise=no

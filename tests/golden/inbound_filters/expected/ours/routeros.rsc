@@ -1,11 +1,11 @@
 /interface gre add name=gre8 local-address=203.0.113.13 remote-address=198.51.100.1 mtu=1476 !keepalive comment=hq
 /ip address add address=10.254.0.34/30 interface=gre8
 /ipv6 address add address=fd00:254::11/127 interface=gre8 advertise=no
-/ipv6 address add address=fe80::d/64 interface=gre8 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:d/64 interface=gre8 advertise=no
 /interface gre add name=gre9 local-address=203.0.113.13 remote-address=198.51.100.4 mtu=1476 !keepalive comment=cloud
 /ip address add address=10.254.0.38/30 interface=gre9
 /ipv6 address add address=fd00:254::13/127 interface=gre9 advertise=no
-/ipv6 address add address=fe80::d/64 interface=gre9 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:d/64 interface=gre9 advertise=no
 /interface bridge add name=xgn-loopback
 /ip address add address=10.255.0.13/32 interface=xgn-loopback
 /ipv6 address add address=fd00:255::d/128 interface=xgn-loopback advertise=no

@@ -1,15 +1,15 @@
 /interface gre add name=gre3 local-address=203.0.113.10 remote-address=198.51.100.1 mtu=1476 !keepalive comment=hq
 /ip address add address=10.254.0.14/30 interface=gre3
 /ipv6 address add address=fd00:254::7/127 interface=gre3 advertise=no
-/ipv6 address add address=fe80::a/64 interface=gre3 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:a/64 interface=gre3 advertise=no
 /interface gre add name=gre4 local-address=203.0.113.10 remote-address=198.51.100.4 mtu=1476 !keepalive comment=cloud
 /ip address add address=10.254.0.18/30 interface=gre4
 /ipv6 address add address=fd00:254::9/127 interface=gre4 advertise=no
-/ipv6 address add address=fe80::a/64 interface=gre4 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:a/64 interface=gre4 advertise=no
 /interface gre add name=gre6 local-address=203.0.113.10 remote-address=203.0.113.11 mtu=1476 !keepalive comment=behind
 /ip address add address=10.254.0.25/30 interface=gre6
 /ipv6 address add address=fd00:254::c/127 interface=gre6 advertise=no
-/ipv6 address add address=fe80::a/64 interface=gre6 advertise=no
+/ipv6 address add address=fe80::7867:6e00:0:a/64 interface=gre6 advertise=no
 # GRE tunnel gre5 to hq is not here: RouterOS has no GRE keys, and this one has 5; leave the key of the link out
 # GRE tunnel gre10 to hq is not here: RouterOS has no GRE keys, and this one has 10; leave the key of the link out
 /interface bridge add name=xgn-loopback
