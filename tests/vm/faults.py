@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
+import yaml
 from hybrid_network import HOSTS, ROOT
 
 from lab.conditions import Conditions
@@ -140,7 +140,7 @@ def load(path: Path = FILE) -> list[Fault]:
     Raises:
         FaultError: with every mistake of the file.
     """
-    return parse(read_yaml(path.read_text(encoding="utf-8")))
+    return parse(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def parse(rows: object) -> list[Fault]:

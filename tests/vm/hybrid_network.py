@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # Whether a lab is used that somebody else has brought up and converged, and which; molecule's scenario has a name of its own.
@@ -228,7 +228,7 @@ class Network:
 
     def __init__(self) -> None:
         self.directory = tempfile.TemporaryDirectory(prefix="xgn-")
-        hosts = read_yaml(CONNECTION.read_text(encoding="utf-8"))["all"]["hosts"]
+        hosts = yaml.safe_load(CONNECTION.read_text(encoding="utf-8"))["all"]["hosts"]
         self.on = {name: Shell(name, hosts[name], self.directory.name) for name in HOSTS}
 
     def close(self) -> None:

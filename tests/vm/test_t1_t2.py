@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from conftest import HOSTS, INVENTORY, Pair
 from controller import LOGS, ROOT
 
@@ -78,7 +77,7 @@ def test_a_lan_leaves_the_intent_and_routing_lives(pair: Pair, tmp_path: Path) -
 
     The kernel's interface goes before FRR's configuration of it.
     """
-    nodes = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
+    nodes = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))["xgn_nodes"]
     for number, host in enumerate(HOSTS):
         nodes[host]["networks"]["lan9"] = {**LAN, "address": f"10.99.{number}.1/24"}
     more = tmp_path / "more.yml"

@@ -17,7 +17,6 @@ from typing import Any
 import branch
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from controller import LOGS
 from hybrid_network import CONNECTION, ROOT, RUNNING, TOPOLOGY, Network
 
@@ -130,7 +129,7 @@ def plan(network: Network) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def branch_intent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the inventory's nodes and links, and the branch's."""
-    own = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    own = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
     more = {
         "xgn_nodes": {**own["xgn_nodes"], branch.NODE: branch.INTENT["node"]},
         "xgn_links": [*own["xgn_links"], branch.INTENT["link"]],
@@ -146,7 +145,7 @@ def branch_joined(network: Network, branch_intent: Path) -> Iterator[None]:
     directory = LOGS / "hybrid-branch-plan"
     # A second plan: only now the public key of the neighbor's new interface is known.
     succeed("plan", "branch-plan", "--extra-vars", f"@{branch_intent}", "--extra-vars", f"xgn_plan_directory={directory}")
-    password = read_yaml((INVENTORY / "group_vars" / "all" / "secrets.yml").read_text(encoding="utf-8"))["bgp_password"]
+    password = yaml.safe_load((INVENTORY / "group_vars" / "all" / "secrets.yml").read_text(encoding="utf-8"))["bgp_password"]
     home = network.on[branch.HOME]
     before = home.output(f"sysctl {TIMEOUTS}").replace(" = ", "=").split()
     try:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from hybrid_network import Network, reset, wait_for
 
 from hybrid.runs import INVENTORY, changed, planned, play, succeed
@@ -31,7 +30,7 @@ BESTPATH, LISTS, OWN_PORT = "bgp bestpath as-path multipath-relax", "bgp as-path
 
 def test_a_new_vlan_and_a_new_tunnel_disturb_nothing(network: Network, tmp_path: Path) -> None:
     """Each is one more interface on its hosts, and no session or interface notices."""
-    intent = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    intent = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
     nodes = intent["xgn_nodes"]
     nodes["hq-nfv"]["networks"]["eth1.20"] = {
         "id": 1,

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from figures import figure
 from hybrid_network import LOST_AT_MOST, Network, Pinger, reset, wait_for
 
@@ -57,7 +56,7 @@ def records(directory: Path) -> tuple[str, str]:
 
 def intent() -> Intent:
     """The network with another AS number of a site, and another table of its VRF."""
-    found: Intent = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    found: Intent = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
     found["xgn_sites"]["cloud"]["asn"] = ASN
     found["xgn_vrfs"]["CORE"]["table"] = TABLE
     return found

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from figures import figure
 from hybrid_network import CONNECTION, Network, Pinger, wait_for
 
@@ -127,7 +126,7 @@ def test_a_changed_tunnel_costs_no_packet(network: Network, tmp_path: Path) -> N
         return [network.on[name].output("wg show wg1 listen-port").strip() for name in ("hq-core", "cloud-edge")]
 
     former = ports()
-    links = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))["xgn_links"]
+    links = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))["xgn_links"]
     moved = {**links[0], "ends": [{"node": node, "listen_port": OTHER_PORT} for node in links[0]["ends"]]}
     intent = tmp_path / "intent.yml"
     intent.write_text(yaml.safe_dump({"xgn_links": [moved, *links[1:]]}), encoding="utf-8")

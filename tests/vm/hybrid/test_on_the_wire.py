@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from controller import LOGS, environment
 from hybrid_network import CONNECTION, CONTAINER, HOSTS, ROOT, RULESET, Network, wait_for
 
@@ -39,8 +38,8 @@ LOOK = f"ip -o link show | sed 's/^[0-9]*: //; s/ qdisc.*//' | sort; ip rule; ip
 @pytest.fixture(scope="module")
 def behind(network: Network) -> Path:
     """An inventory of the hosts behind others."""
-    doors = read_yaml(CONNECTION.read_text(encoding="utf-8"))["all"]["hosts"]
-    routers = read_yaml(ON_THE_WIRE.read_text(encoding="utf-8"))["all"]["hosts"]
+    doors = yaml.safe_load(CONNECTION.read_text(encoding="utf-8"))["all"]["hosts"]
+    routers = yaml.safe_load(ON_THE_WIRE.read_text(encoding="utf-8"))["all"]["hosts"]
 
     def way(jump: dict[str, Any], command: str) -> str:
         options = (
@@ -108,7 +107,7 @@ def test_what_the_way_consists_of_is_changed(
     network: Network, ways: list[str], connections: Callable[[], dict[str, list[str]]], tmp_path: Path
 ) -> None:
     """Size and keepalive of the tunnel, its port, and the filter, while the run itself travels through them."""
-    own = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    own = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
     tunnel, *others = own["xgn_links"]
     ends = [{"node": node, "listen_port": OTHER_PORT} for node in tunnel["ends"]]
     links = [{**tunnel, "ends": ends, "keepalive": 4, "mtu": 1380}, *others]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from figures import figure
 from hybrid_network import LOST_AT_MOST, Background, Network, Pinger, reset, wait_for
 
@@ -44,7 +43,7 @@ UNITS = {
 @pytest.fixture(scope="module")
 def reduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the intent as it is without two of its links, the resolver and the filter."""
-    intent = read_yaml((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
+    intent = yaml.safe_load((INVENTORY / "group_vars" / "all" / "intent.yml").read_text(encoding="utf-8"))
     links = [link for link in intent["xgn_links"] if link["id"] not in GONE]
     services = {name: service for name, service in intent["xgn_services"].items() if name != "dns"}
     more = {"xgn_links": links, "xgn_services": services, "xgn_firewall": {"enabled": False}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
+import yaml
 from controller import LOGS
 
 from hybrid.converged import Machines
@@ -14,7 +14,7 @@ def test_no_secret_in_any_output(machines: Machines, logged: None, request: pyte
     """Every run of the scenario and of these tests was made with ``--diff -vvv``."""
     # Alone, it is the first that sees the machines.
     keys = machines.keys or request.getfixturevalue("network").private_keys()
-    secrets = [*read_yaml((INVENTORY / "group_vars" / "all" / "secrets.yml").read_text(encoding="utf-8")).values(), *keys]
+    secrets = [*yaml.safe_load((INVENTORY / "group_vars" / "all" / "secrets.yml").read_text(encoding="utf-8")).values(), *keys]
     assert all(len(secret) > 10 for secret in secrets)
     files = [*LOGS.glob("vm-hybrid-*.log"), *(path for folder in (REPORT, PLAN) for path in folder.rglob("*") if path.is_file())]
     assert len(files) > 8
