@@ -329,6 +329,10 @@ TABLES = {
     "modules/host_facts.py",
     # Held by test_a_way_back_starts_its_units_with_the_tunnels.
     "module_utils/removal.py",
+    # The files of roles; held by tests/unit/roles/test_written_files.py.
+    "module_utils/owners.py",
+    # Roles again: of those whose files are named by people, which names the variables ask for.
+    "plugin_utils/validate/host_requirements.py",
     # What versions that kept no record have made; none comes to it.
     "module_utils/ownership.py",
 }
