@@ -51,7 +51,7 @@ class HostChange:
         return self.record.names(kind) if self.record is not None else []
 
     def refuse_owners(self, files: Mapping[str, str | None], nothing: str = "Nothing was changed.", interfaces: Iterable[str] = ()) -> None:
-        """Fail where files and interfaces are somebody else's, unless option C(adopt) says that they are to be taken over; then say where what they hold is kept.
+        """Fail where files and interfaces are somebody else's, unless option C(adopt) says that they are to be taken over; then say where a copy is.
 
         It comes before the module changes anything, in check mode, too. Without a record nothing is ours, so nothing is looked at.
 

@@ -106,8 +106,8 @@ def others_filters(module: AnsibleModule, ours: Collection[str]) -> list[dict[st
 
     Returns:
         For each base chain of the hooks that matter, and once for a table without one: C(table) (family and name), C(owners) (names), C(chain), C(hook)
-        (both empty without one), C(priority), C(rules) (in their order, each with C(verdict), C(protocol), C(ports) (C(first) and C(last)), C(iif), C(oif), C(some)). A chain that
-        drops nothing has no rules.
+        (both empty without one), C(priority), C(rules) (in their order, each with C(verdict), C(protocol), C(ports) (C(first) and C(last)), C(iif),
+        C(oif), C(some)). A chain that drops nothing has no rules.
     """
     tables = _read(module)
     found = []
@@ -359,7 +359,7 @@ def _rules_of(expressions: Iterable[Any]) -> Iterator[Rule]:
     matches = [Match()]
     for expression in expressions:
         # A statement without an operand is a word.
-        kind, value = next(iter(expression.items())) if isinstance(expression, dict) else (str(expression), None)
+        (kind, value), *_more = expression.items() if isinstance(expression, dict) else [(str(expression), None)]
         value = {} if value is None else value
         if kind == "match":
             matches = [met for match in matches for met in _asked(match, value)]
@@ -381,7 +381,7 @@ def _of_map(match: Match, value: Any) -> Iterator[Rule]:
     data = value.get("data")
     entries = data.get("set", []) if isinstance(data, dict) else []
     for key, verdict in entries:
-        kind, target = next(iter(verdict.items()))
+        ((kind, target),) = verdict.items()
         said = str(target["target"]) if isinstance(target, dict) else ""
         for met in _asked(match, {"op": "==", "left": value.get("key"), "right": key}):
             yield Rule(met, "drop" if kind == "reject" else kind, said)

@@ -67,8 +67,8 @@ def filter_warnings(host: Mapping[str, Any], variables: Mapping[str, Any]) -> li
         if parts:
             owner = " and ".join(chain["owners"]) or "somebody else"
             sentences.append(
-                f"a packet filter of {owner} (table {chain['table']}, chain {chain['chain']}) {', and '.join(parts)}, which is planned here. What another table "
-                "accepts does not count there. It is not touched. Remedy: have its owner let that pass, or take his rules away (docs/troubleshooting.md)."
+                f"a packet filter of {owner} (table {chain['table']}, chain {chain['chain']}) {', and '.join(parts)}, which is planned here. What another "
+                "table accepts does not count there. It is not touched. Remedy: have its owner let that pass, or take his rules away (docs/troubleshooting.md)."
             )
     return sentences
 
