@@ -35,7 +35,8 @@ GROUP_MINUTES = 15.0
 GRACE_SECONDS = 120.0
 TAIL_LINES = 40
 POLL_SECONDS = 0.1
-# What goes on beside the others gets what they leave, about a tenth of what it wants while they want all (nice(1)).
+# What goes on beside the others gets what they leave, about a tenth of what it wants while they want all (nice(1)). Where the kernel groups processes by
+# session (sched(7), autogroup), it counts within a session alone: .ci/run turns that off.
 NICENESS = 10
 # What tests/figures.py writes.
 FIGURES = RESULTS / "figures.jsonl"
@@ -133,8 +134,12 @@ PROVEN = (
 
 # Groups of the hybrid network that are run by hand, for their time.
 BY_HAND = ("test_reference",)
-# Groups of which `make test` takes every other, and those between with another commit. What a commit leaves out here it has among the container scenarios.
-HALVED = ("test_dns", "test_branch", "test_firewall", "test_docker", "test_steering", "test_system_container")
+# Groups of which `make test` takes every other, and those between with another commit. Of what a commit leaves out here it has the roles' side among the
+# container scenarios, and the network's in its sample of LIVE.
+HALVED = (
+    *("test_dns", "test_branch", "test_firewall", "test_docker", "test_steering", "test_system_container"),
+    *("test_changes", "test_failover", "test_faults", "test_second_run"),
+)
 # Groups that take a run of `site` after the other. `make live` takes every group.
 LIVE = ("test_life_cycle", "test_maintenance", "test_on_the_wire", "test_removal", "test_rollout", "test_way_back")
 
