@@ -11,6 +11,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, archive_problems, host_requirements
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.others_filters import filter_warnings
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.outer_paths import path_warnings
 
 
 class ActionModule(ActionBase):
@@ -37,8 +38,8 @@ class ActionModule(ActionBase):
         unmet = host_requirements(options["host"], given)
         unmet += archive_problems(options["candidates"], options["archives_error"])
         result.update(changed=False, msg="Kernel and tools are as the variables ask for.")
-        # Nothing is refused for it: a rule is read only as far as it can be judged from here.
-        warnings = filter_warnings(options["host"], given)
+        # Nothing is refused for it: a rule is read only as far as it can be judged from here, and a network may live with fragments.
+        warnings = [*filter_warnings(options["host"], given), *path_warnings(options["host"], given)]
         if warnings:
             result["warnings"] = [f"{known['inventory_hostname']}: {sentence}" for sentence in warnings]
         if unmet:

@@ -18,6 +18,9 @@ from collections.abc import Sequence
 _ECHO_REQUEST = {4: 8, 6: 128}
 _ECHO_REPLY = {4: 0, 6: 129}
 _FILTER_LEVEL, _FILTER_NAME = 58, 1  # IPPROTO_ICMPV6, ICMP6_FILTER (linux/icmpv6.h)
+# IP_MTU_DISCOVER and IPV6_MTU_DISCOVER, and their value PROBE: set the bit that forbids fragments (linux/in.h, linux/in6.h).
+_DISCOVER = {4: (10, 3), 6: (23, 3)}
+_HEADER_BYTES = {4: 20, 6: 40}
 _TOKEN_BYTES = 8
 _SEQUENCES = 65536
 
@@ -25,11 +28,14 @@ _SEQUENCES = 65536
 class Prober:
     """Sends echo requests until it is stopped, and remembers when each was sent and answered."""
 
-    def __init__(self, destination: str, source: str | None = None, vrf: str | None = None, spacing: float = 0.01) -> None:
+    def __init__(
+        self, destination: str, source: str | None = None, vrf: str | None = None, spacing: float = 0.01, whole: int | None = None
+    ) -> None:
         """Open the socket.
 
-        destination, source: addresses of one family. vrf: device the socket is bound to. spacing: seconds between requests. Raises OSError when
-        the socket cannot be had or the source is not an address of this host.
+        destination, source: addresses of one family. vrf: device the socket is bound to. spacing: seconds between requests. whole: size of each packet
+        in bytes, headers included, which nobody on the way may cut into fragments; the shortest, and any way, without it. Raises OSError when the socket
+        cannot be had or the source is not an address of this host.
         """
         self.version = 6 if ":" in destination else 4
         self.destination, self.spacing = destination, spacing
@@ -44,6 +50,12 @@ class Prober:
             passed = [0xFFFFFFFF] * 8
             passed[_ECHO_REPLY[6] >> 5] &= ~(1 << (_ECHO_REPLY[6] & 31)) & 0xFFFFFFFF
             self.socket.setsockopt(_FILTER_LEVEL, _FILTER_NAME, struct.pack("8I", *passed))
+        self.filling = b""
+        if whole is not None:
+            # Whatever the kernel thinks that the path takes (ip(7), ipv6(7)).
+            level, name, probe = (socket.IPPROTO_IPV6, *_DISCOVER[6]) if self.version == 6 else (socket.IPPROTO_IP, *_DISCOVER[4])
+            self.socket.setsockopt(level, name, probe)
+            self.filling = bytes(max(0, whole - _HEADER_BYTES[self.version] - 8 - _TOKEN_BYTES - 4))
         self.socket.settimeout(0.2)
         self.token = os.urandom(_TOKEN_BYTES)
         self.identifier = struct.unpack("!H", self.token[:2])[0]
@@ -69,7 +81,7 @@ class Prober:
         due = time.monotonic()
         while not self._stopped.is_set():
             number = len(self.sent)
-            body = self.token + struct.pack("!I", number)
+            body = self.token + struct.pack("!I", number) + self.filling
             header = struct.pack("!BBHHH", _ECHO_REQUEST[self.version], 0, 0, self.identifier, number % _SEQUENCES)
             if self.version == 4:
                 check = checksum(header + body)
@@ -86,7 +98,7 @@ class Prober:
     def _receive(self) -> None:
         while True:
             try:
-                packet = self.socket.recv(2048)
+                packet = self.socket.recv(65535)
             except TimeoutError:
                 if self._stopped.is_set() and self.socket.fileno() < 0:
                     return

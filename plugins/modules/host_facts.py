@@ -25,6 +25,13 @@ options:
     type: list
     elements: str
     default: []
+  paths:
+    description:
+      - Paths to the other ends of tunnels, as filter P(xuegao.net.outer_paths#filter) gives them. Of those whose tunnel is not there yet is told what they
+        take; echo requests are sent for it, for 1.5 s at most.
+    type: list
+    elements: dict
+    default: []
   confirms:
     description: This run confirms what an earlier one has left to confirm, and is given its time for it.
     type: bool
@@ -88,7 +95,9 @@ ansible_facts:
         - V(settled) (those of the units that run, start at boot, and whose files are as systemd, and they themselves, have read them),
         - V(identity) (a digest that stands for the machine id; empty without one),
         - V(held) (V(links) with their MACs, VRFs and addresses, V(neighbors) with their MACs, and V(routes) that no routing daemon made; for
-          P(xuegao.net.host_collisions#module), absent without iproute2).
+          P(xuegao.net.host_collisions#module), absent without iproute2),
+        - V(paths) (of O(paths), by V(interface) and V(to), the V(address), the V(device) that outer packets leave by, the V(mtu) in bytes that it, or
+          a router on the way, has said to take, and whether a packet of the planned size V(passes), V(yes), V(no) or V(unknown)).
       type: dict
     xgn_way_back:
       description: That an earlier run has left changes to confirm, with V(armed), V(seconds) and V(run). This run is given a quarter of an hour for it.
@@ -116,7 +125,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import held, sysfs, way_back
+from ansible_collections.xuegao.net.plugins.module_utils import held, outer_paths, sysfs, way_back
 from ansible_collections.xuegao.net.plugins.module_utils.applied import read_applied
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
@@ -268,6 +277,7 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         "networkd": [name for name in names if network_file(sysfs.interface_index(name))],
         "settled": settled_units(module, module.params["units"]) if systemd else [],
         "identity": held.identity(),
+        "paths": outer_paths.look(module.run_command, module.params["paths"]) if module.get_bin_path("ip") else [],
         **what_it_holds(module),
     }
 
@@ -284,6 +294,7 @@ def main() -> None:
         argument_spec={
             "commands": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "paths": {"type": "list", "elements": "dict", "default": []},
             "confirms": {"type": "bool", "default": True},
             "lock": {"type": "dict", "options": lock},
         },

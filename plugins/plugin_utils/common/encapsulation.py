@@ -134,6 +134,23 @@ def fit(underlay_mtu: int, layer: str, outer: str | None = None) -> Fit:
     return Fit(rest, f"{' '.join(steps)} = {rest}")
 
 
+def needed(mtu: int, layer: str, outer: str) -> int:
+    """Return the size in bytes of the outer packet that carries an inner one of a size, the reverse of `fit`.
+
+    Parameters:
+        mtu: the inner packet, in bytes.
+        layer: a name of `LAYERS` that travels in IP.
+        outer: ``ipv4`` or ``ipv6``.
+
+    Raises:
+        KeyError: no such layer or family.
+    """
+    found = LAYERS[layer]
+    padded = mtu + sum(size for _name, size in found.inner)
+    padded += -padded % found.block
+    return padded + sum(size for _name, size in (*found.headers, ("", IP_HEADER[outer])))
+
+
 def tunnel_mtu(underlay_mtu: int, layers: Iterable[str], outer: str | None = None) -> int:
     """Return the MTU inside a stack of encapsulations.
 

@@ -47,7 +47,7 @@ _MAC: Mapping[str, Any] = {
 _MAC_OR_NONE: Mapping[str, Any] = {**_MAC, "pattern": f"({_MAC['pattern']})?"}
 
 
-def _entries(**options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _entries(**options: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "required": True, "options": options}
 
 
@@ -124,6 +124,15 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
             "settled": _NAMES,
             "networkd": {"type": "list", "elements": "str"},
             "identity": {"type": "str", "pattern": "([0-9a-f]{64})?", "pattern_text": "must be a digest"},
+            "paths": _entries(
+                interface=_NAME,
+                to={"type": "str", "required": True, "pattern": "[A-Za-z0-9._:-]{1,253}", "pattern_text": "must be a name or an address"},
+                address=_ADDRESS,
+                device=_NAME,
+                mtu={"type": "int", "required": True, "minimum": 0, "maximum": 65535},
+                passes={"type": "str", "required": True, "choices": ["yes", "no", "unknown"]},
+            )
+            | {"required": False},
             "held": {
                 "type": "dict",
                 "options": {
