@@ -22,10 +22,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import frr_sessions
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, Runner, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF as FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
-FRR_CONF = "/etc/frr/frr.conf"
 POLL_S = 1.0
 
 # RFC 2328: LSInfinity is 0xffffff; FRR takes one less for what is redistributed. RFC 6987: MaxLinkMetric.

@@ -22,6 +22,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Rib
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
@@ -225,7 +226,7 @@ class Gatherer:
                 left = []
         return outputs, errors
 
-    def frr_config(self, path: str = "/etc/frr/frr.conf") -> dict[str, Any]:
+    def frr_config(self, path: str = FRR_CONF) -> dict[str, Any]:
         """Give the lines in which the running configuration and the file differ, secrets hidden."""
         command = ["frr-reload.py", "--test", path]
         line = f"/usr/lib/frr/{' '.join(command)}"
@@ -248,7 +249,7 @@ class Gatherer:
         done = self.run(command)
         return done.rc, done.out, done.problem or done.err
 
-    def frr_missed(self, path: str = "/etc/frr/frr.conf") -> dict[str, Any]:
+    def frr_missed(self, path: str = FRR_CONF) -> dict[str, Any]:
         """Give what daemons of FRR have missed: ``routes`` (``{vrf, line, prefix, next_hop, interface}``) and ``next_hops`` (``{vrf, address}``).
 
         See module_utils.frr_rib. What is only on its way is waited for.

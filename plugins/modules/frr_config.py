@@ -92,7 +92,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown, interfaces_deleted, interfaces_losing
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF, SECRETS, as_shown, interfaces_deleted, interfaces_losing
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
 from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import (
@@ -482,7 +482,7 @@ def main() -> None:
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "daemons": {"type": "list", "elements": "str", "default": ["zebra", "staticd"]},
             "addresses": {"type": "dict", "default": {}},
-            "path": {"type": "path", "default": "/etc/frr/frr.conf"},
+            "path": {"type": "path", "default": FRR_CONF},
             "timeout": {"type": "int", "default": 60},
             "record": {"type": "str"},
             **OWNERS,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import frr
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 
 WG = "wg-quick@wg1.service"
@@ -333,3 +334,8 @@ def test_a_wrong_gateway_and_a_wrong_vrf(kernel: Kernel, tmp_path: Path) -> None
 )
 def test_routes_as_ip_takes_them(line: str, words: str) -> None:
     assert program.route_words(line, "dhcp") == words
+
+
+def test_it_knows_the_configuration_of_frr_by_the_same_path() -> None:
+    """It lies on hosts by itself and imports nothing of ours."""
+    assert program.FRR_CONF == frr.FRR_CONF

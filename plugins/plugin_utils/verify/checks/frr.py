@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
@@ -52,7 +53,7 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     for route in variables.get("frr_static_routes", []):
         check_static(ledger, route)
     if variables.get("verify_frr_config", True):
-        command = "/usr/lib/frr/frr-reload.py --test /etc/frr/frr.conf"
+        command = f"/usr/lib/frr/frr-reload.py --test {FRR_CONF}"
         ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
     for entry in variables.get("frr_lines", []):
         check_own_lines(ledger, entry)
