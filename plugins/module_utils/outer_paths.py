@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -13,14 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import sysfs
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.icmp_probe import Prober
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 
 # Runs a command; returns its exit status and both outputs.
 Run = Callable[[list[str]], tuple[int, str, str]]
 
-# How long answers are waited for, and how far requests are apart, in s. All paths are tried at once.
+# So many paths are looked at together, and no more are tried: those of a hub share its uplink, and each takes two sockets and four threads.
+TOGETHER = 16
+# How long answers are waited for, and how far requests are apart, in s. All paths that are tried are tried at once.
 PATIENCE_S = 1.5
 _SPACING_S = 0.3
 _FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
@@ -40,11 +40,12 @@ def look(run: Run, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
         or to a name that nobody knows.
     """
     paths = [path for path in paths if not sysfs.interface_exists(path["interface"])]
-    with ThreadPoolExecutor(max(1, len(paths))) as threads:
+    with ThreadPoolExecutor(TOGETHER) as threads:
         addresses = list(threads.map(_resolved, paths))
         routed = [(path, _route(run, path, address)) for path, address in zip(paths, addresses) if address]
         found = [(path, way) for path, way in routed if way]
-        answers = list(threads.map(_passes, *zip(*found))) if found else []
+        answers = list(threads.map(_passes, *zip(*found[:TOGETHER]))) if found else []
+    answers += [UNKNOWN] * (len(found) - len(answers))
     return [{"interface": path["interface"], "to": path["to"], **way, "passes": passes} for (path, way), passes in zip(found, answers)]
 
 
@@ -71,12 +72,12 @@ def _route(run: Run, path: Mapping[str, Any], address: str) -> dict[str, Any]:
     except ValueError:
         return {}
     device = routes[0].get("dev", "") if routes else ""
-    written = read_text(os.path.join(sysfs.NET, device, "mtu")).strip() if device else ""
-    if not written.isdigit() or device == "lo":
+    own = sysfs.interface_mtu(device) if device else None
+    if own is None or device == "lo":
         return {}
     # What the route itself says, or a router on the way has said (RFC 1191).
     told = [metric["mtu"] for metric in routes[0].get("metrics", []) if isinstance(metric.get("mtu"), int)]
-    return {"address": address, "device": device, "mtu": min([int(written), *told])}
+    return {"address": address, "device": device, "mtu": min([own, *told])}
 
 
 def _passes(path: Mapping[str, Any], way: Mapping[str, Any]) -> str:

@@ -12,12 +12,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_network
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import DEFAULT_VRF, Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     IPAddress,
@@ -26,6 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
     View,
     parse_address,
     parse_interface,
+    parse_network,
 )
 
 ALLOW = "preflight_allow_collisions"
@@ -211,7 +212,7 @@ def _of_containers(name: str, host: Host, variables: Mapping[str, Any]) -> Itera
     for view in root.views("docker_macvlan_containers"):
         network = networks.get(view.text("network"))
         parent = (network.text("parent") if network else None) or ""
-        subnets = [found for inner in (network.views("subnets") if network else ()) if (found := _network(inner.text("subnet")))]
+        subnets = [found for inner in (network.views("subnets") if network else ()) if (found := parse_network(inner.text("subnet")))]
         for key in ("ipv4", "ipv6"):
             address = parse_address(view.text(key))
             if address is not None and parent:
@@ -224,22 +225,11 @@ def _of_containers(name: str, host: Host, variables: Mapping[str, Any]) -> Itera
                     yield Planned(name, parent, host.vrf_of(parent), value, view.text("name") or "", mac)
 
 
-def _network(text: str | None) -> IPNetwork | None:
-    try:
-        return ip_network(text or "", strict=False)
-    except ValueError:
-        return None
-
-
 def _few(words: Iterable[str]) -> str:
     """Return words in order, the first ones of many."""
     listed = sorted(dict.fromkeys(words), key=natural_order)
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more
-
-
-def _in_vrf(vrf: str) -> str:
-    return f"VRF {vrf}" if vrf else "the default VRF"
 
 
 # ---- identities and MACs ------------------------------------------------------------------------------------------------------------------
@@ -313,15 +303,17 @@ def _held_elsewhere(station: _Station, planned: Mapping[tuple[str, IPAddress], S
     """Yield addresses of a host on interfaces that are not ours, which the plan gives to another one."""
     for name, link in station.links.items():
         vrf = station.vrf_of(name)
-        for text in () if name in station.made or vrf is None else link["addresses"]:
+        if name in station.made or vrf is None:
+            continue
+        for text in link["addresses"]:
             value = parse_interface(text)
             if value is None or (name, value.ip) in station.ours:
                 continue
-            for item in planned.get((vrf or DEFAULT_VRF, value.ip), ()):
+            for item in planned.get((vrf, value.ip), ()):
                 # A container's address is where it is: on the host that carries it, somebody would have set it beside.
                 if item.host != station.name:
                     yield _Collision(
-                        f"{item.holder} is to have {value.ip} in {_in_vrf(vrf or DEFAULT_VRF)}, and {station.name} holds it on {name}, which is not of "
+                        f"{item.holder} is to have {value.ip} in {vrf_text(vrf)}, and {station.name} holds it on {name}, which is not of "
                         f"this plan. Remedy: take it away from {name} on {station.name}, or choose another address or pool in the intent.",
                         str(value.ip),
                         (item.host, station.name),
@@ -403,13 +395,13 @@ def _overlaps(stations: Sequence[_Station]) -> Iterator[_Collision]:
     by_name = {station.name: station for station in stations}
     for station in stations:
         for route in station.routes:
-            network = _network(route["prefix"])
+            network = parse_network(route["prefix"])
             vrf = station.vrf_of(route["interface"], route["vrf"])
             # Default routes overlap with everything, and are the way to the rest.
             if network is None or not network.prefixlen or route["interface"] in station.made:
                 continue
-            known = prefixes.get((vrf or DEFAULT_VRF, network.version))
-            if known is None or vrf is None or _is_ours(station, route["interface"], network):
+            known = prefixes.get((vrf, network.version)) if vrf is not None else None
+            if known is None or _is_ours(station, route["interface"], network):
                 continue
             clash = {
                 item.holder: planned

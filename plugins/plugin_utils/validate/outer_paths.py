@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import IP_HEADER, needed
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType, LinkTypeError
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, parse_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import View, endpoint_host, parse_address
 
 # RFC 792, RFC 4443: of an echo request, in bytes.
 ECHO_HEADER = 8
@@ -65,7 +65,7 @@ def _paths(kind: LinkType, view: View) -> Iterator[dict[str, Any]]:
     name, mtu = view.text("name"), view.number("mtu") or kind.usual_mtu
     if name is None or mtu is None or layer is None:
         return
-    ends = [text.rpartition(":")[0].strip("[]") for peer in view.views("peers") if (text := peer.text("endpoint"))]
+    ends = [endpoint_host(text) for peer in view.views("peers") if (text := peer.text("endpoint"))]
     ends += [text for _path, text in view.texts("remotes")]
     ends += [text] if (text := view.text("remote")) else []
     leaves = {

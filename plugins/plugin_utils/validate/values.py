@@ -114,6 +114,11 @@ def parse_network(text: str | None) -> IPNetwork | None:
     return parsed.network if parsed is not None else None
 
 
+def endpoint_host(endpoint: str) -> str:
+    """Return the address or name of an endpoint such as ``[2001:db8::1]:51820``."""
+    return endpoint.rpartition(":")[0].strip("[]")
+
+
 def is_host_name(text: str) -> bool:
     """Tell whether a text is a name that DNS can hold: labels of at most 63 characters, 253 in all (RFC 1035, 2.3.4)."""
     return _HOST_NAME.match(text) is not None

@@ -76,6 +76,15 @@ def test_packets_leave_as_the_tunnels_do(net: Path) -> None:
     assert (commands[0][-2:], found[0]["passes"], Prober.asked) == (["mark", "7"], "unknown", [])
 
 
+def test_of_a_hub_only_some_paths_are_tried(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The route of each is told all the same."""
+    monkeypatch.setattr(Prober, "takes", 1500)
+    many = [{**PATH, "to": f"198.51.100.{number}"} for number in range(1, outer_paths.TOGETHER + 3)]
+    found = look(*many)[0]
+    assert [way["passes"] for way in found] == ["yes"] * outer_paths.TOGETHER + ["unknown"] * 2
+    assert [way["to"] for way in found] == [path["to"] for path in many]
+
+
 def test_a_living_tunnel_is_left_alone(net: Path) -> None:
     (net / "wg1").mkdir()
     assert look(PATH) == ([], [])

@@ -26,6 +26,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     IPNetwork,
     View,
+    endpoint_host,
     is_host_name,
     network_problems,
     parse_address,
@@ -101,7 +102,7 @@ def _endpoint(peer: View, text: str) -> Iterator[Problem]:
 
 def outer_version(endpoint: str) -> int | None:
     """Return the IP version of an endpoint, or nothing when it is a name."""
-    address = parse_address(endpoint.rpartition(":")[0].strip("[]"))
+    address = parse_address(endpoint_host(endpoint))
     return address.version if address is not None else None
 
 
