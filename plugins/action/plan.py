@@ -83,39 +83,39 @@ class ActionModule(ControllerAction):
     # What one host says would be the intent of all.
     VARIABLES = SPECS.options
 
-    def perform(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Fail with all mistakes when the intent or the overrides have any; else write the plan and return what it means for the hosts."""
-        known = variables.get("hostvars") or {}
+        hostvars = known.get("hostvars") or {}
         result: dict[str, Any] = {}
-        wish, wrong = _wish(options["rollout"], variables)
-        layers, overriding = self._layers(known)
+        wish, wrong = _wish(options["rollout"], known)
+        layers, overriding = self._layers(hostvars)
         try:
-            intent, unread = intent_of(variables, self._templar.template, FAILURES)
+            intent, unread = intent_of(known, self._templar.template, FAILURES)
             bare = make_plan(intent, unread)
         except IntentError as error:
             # Who uses them cannot be known without a plan.
-            needed, others = _undefined_names(intent, {}, variables)
+            needed, others = _undefined_names(intent, {}, known)
             return {**_refused(sentences([*error.problems, *wrong]), told(overriding)), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
             return refused(str(error))
-        overridden = with_overrides(bare, layers, self._catalog(known))
+        overridden = with_overrides(bare, layers, self._catalog(hostvars))
         plan = overridden.plan
         overriding += overridden.mistakes
-        needed, others = _undefined_names(intent, plan.hosts, variables)
+        needed, others = _undefined_names(intent, plan.hosts, known)
         if wrong or overriding or (needed and options["needs_secrets"]):
             return _refused(sentences([*wrong, *(needed if options["needs_secrets"] else ())]), told(overriding))
-        applied = applied_of_run(variables, options["applied"])
+        applied = applied_of_run(known, options["applied"])
         records, unreadable = _records(applied, plan)
-        judged = judge(plan, records, _run(options, variables))
+        judged = judge(plan, records, _run(options, known))
         warnings = (
-            sentences([*needed, *others, *(unmatched(plan.hosts, known, variables, judged.retired) if known else ())]) + judged.warnings
+            sentences([*needed, *others, *(unmatched(plan.hosts, hostvars, known, judged.retired) if hostvars else ())]) + judged.warnings
         )
         warnings += sentences(ssh_from_everywhere(plan.hosts))
-        warnings += told([*overridden.remarks, *_unused(plan, layers, known)])
+        warnings += told([*overridden.remarks, *_unused(plan, layers, hostvars)])
         against = judged.refused
         if wish is not None:
-            hosts = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
-            rollout = make_rollout(wish, plan.intent, hosts, _containers(variables))
+            hosts = [str(host) for host in known.get("ansible_play_hosts_all") or []]
+            rollout = make_rollout(wish, plan.intent, hosts, _containers(known))
             result["rollout"] = asdict(rollout)
             against = [*against, *torn_apart(rollout, judged.together)]
             if wish.canary and rollout.batches and wish.canary not in rollout.batches[0].hosts:
@@ -125,12 +125,12 @@ class ActionModule(ControllerAction):
             return {**result, **_refused(sentences(against)), "warnings": warnings}
         if self._task.diff or judged.retirement:
             warnings += unreadable
-            changes, words = self._compare(applied, plan, bare, records, judged, variables, warnings)
+            changes, words = self._compare(applied, plan, bare, records, judged, known, warnings)
             result.update(changes=changes, **({"diff": {"prepared": words}} if self._task.diff else {}))
         if not self._task.diff:
             warnings += judged.told
-        base = Path(options["directory"] or PLANS / name_of_run(variables)).absolute()
-        keys = self._public_keys(options["key_registry"], plan, variables, warnings)
+        base = Path(options["directory"] or PLANS / name_of_run(known)).absolute()
+        keys = self._public_keys(options["key_registry"], plan, known, warnings)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
         with failing(f"cannot write the plan to {base}"):
             written = write_plan(plan, intent, base, keys, **shown, write=not self.check_mode)

@@ -38,13 +38,11 @@ class ActionModule(ControllerAction):
     # Facts of an earlier run may be kept in a cache.
     VARIABLES = SPECS.options
 
-    def perform(self, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Fail with all mistakes when there are any."""
-        host = str(variables.get("inventory_hostname", "this host"))
+        host = str(known.get("inventory_hostname", "this host"))
         unresolved: dict[Place, list[Problem]] = {}
-        templated = {
-            name: self._resolve(value, Place.of(name), variables, unresolved) for name, value in role_variables(variables, SPECS).items()
-        }
+        templated = {name: self._resolve(value, Place.of(name), known, unresolved) for name, value in role_variables(known, SPECS).items()}
         # A name given by a template may turn out to be null or omitted.
         own = role_variables(templated, SPECS)
         # Without the plan most of what the rules compare is missing.
@@ -53,8 +51,8 @@ class ActionModule(ControllerAction):
         problems = [problem for reasons in unresolved.values() for problem in reasons]
         problems += [problem for problem in found if not _below(problem.path, unresolved)]
         if options["plan"] == "none":
-            problems += _without_plan(variables)
-        if options["plan"] == "others" and (stranger := host_without_node(host, variables)):
+            problems += _without_plan(known)
+        if options["plan"] == "others" and (stranger := host_without_node(host, known)):
             problems.append(stranger)
         return (
             mistakes(sentences(problems), f"the variables of {host}") if problems else {"msg": "The variables are valid.", "problems": []}

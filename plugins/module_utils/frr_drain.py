@@ -22,7 +22,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import frr_sessions
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, Runner, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF as FRR_CONF
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -321,6 +321,11 @@ def routes(module: AnsibleModule) -> bool:
     return module.get_bin_path("vtysh") is not None and os.path.exists(FRR_CONF)
 
 
+def configured() -> str:
+    """Return the text of frr.conf."""
+    return read_text(FRR_CONF)
+
+
 @contextmanager
 def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
     """Keep traffic off links while they are interrupted, and end that when their sessions are back, or have not come in time.
@@ -336,7 +341,7 @@ def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Itera
     if interfaces and seconds and not module.check_mode and routes(module):
         try:
             running = router.running()
-            if not end_commands(running, read_text(FRR_CONF)):
+            if not end_commands(running, configured()):
                 over = router.neighbors_over(running, interfaces)
                 commands = link_commands(running, over, interfaces)
         except CommandError:
@@ -354,4 +359,4 @@ def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Itera
         yield told
         frr_sessions.wait_for(module, before, seconds)
     finally:
-        router.configure(end_commands(router.running(), read_text(FRR_CONF)))
+        router.configure(end_commands(router.running(), configured()))

@@ -19,7 +19,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF as FRR_CONF
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, is_ours
 
 # The option of every module that writes files in the name of a record.

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,9 +122,12 @@ def seen(text: str) -> Seen:
         for entry in link["addr_info"]
         if entry["scope"] == "global" and link["ifname"] != "lo"
     ]
+    disconnected = {link["ifname"] for link in json.loads(links) if "NO-CARRIER" in link["flags"]}
     parts = {
         "rules": [_rule(family, rule) for family, each in ((4, rules4), (6, rules6)) for rule in json.loads(each)],
-        "routes of the VRF": sorted(_route(route) for each in (vrf4, vrf6) for route in json.loads(each)),
+        "routes of the VRF": sorted(
+            _route(route) for each in (vrf4, vrf6) for route in json.loads(each) if not _by_chance(route, disconnected)
+        ),
         "default route": [f"{route.get('gateway')} {route['dev']}" for each in (default4, default6) for route in json.loads(each)[:1]],
         "interfaces": sorted(
             f"{link['ifname']} master {link.get('master')} mtu {link['mtu']} mac {link.get('address')} {'up' if 'UP' in link['flags'] else 'down'}"
@@ -146,6 +149,11 @@ def seen(text: str) -> Seen:
 
 def _rule(family: int, rule: Mapping[str, Any]) -> str:
     return f"IPv{family} {rule.get('priority')} {'l3mdev' if 'l3mdev' in rule else rule.get('table')} protocol {rule.get('protocol')}"
+
+
+def _by_chance(route: Mapping[str, Any], disconnected: Collection[str]) -> bool:
+    """Tell whether the kernel made a route because a bridge without ports was up for a moment before it noticed that nothing is connected."""
+    return route.get("dev") in disconnected and route["dst"].startswith(("fe80:", "ff00:"))
 
 
 def _route(route: Mapping[str, Any]) -> str:
