@@ -58,7 +58,7 @@ BY_HAND = ("boot", "unspec", None)
 ACCEPT_DAD = "/proc/sys/net/ipv6/conf/%s/accept_dad"
 
 # Whether an interface hears router advertisements: 0 never, 1 as long as the host does not forward, 2 always; ibid.
-ACCEPT_RA = "/proc/sys/net/ipv6/conf/%s/accept_ra"
+IPV6_SETTING = "/proc/sys/net/ipv6/conf/%s/%s"
 
 FAMILIES = ("-4", "-6")
 
@@ -265,6 +265,10 @@ def _tell_managers(kernel: Kernel, links: dict[str, Any], declared: dict[str, An
         kernel.change(*arguments, program=program)
     if commands and not kernel.dry_run:
         readers.keep(files)
+    if interface_managers.NETWORK_MANAGER in readers.started:
+        for name in interface_managers.left_alone(interfaces):
+            # It has switched IPv6 off for a connection without it, and leaves it so: FRR's IPv6 addresses would not come in.
+            _change_setting(kernel, name, "disable_ipv6", "1", "0")
 
 
 def _told(
@@ -559,18 +563,23 @@ def _hear_routers(kernel: Kernel, name: str) -> None:
 
     Where it hears none, a network manager does in the kernel's stead, or its owner wants it so.
     """
-    path = ACCEPT_RA % name
+    _change_setting(kernel, name, "accept_ra", "1", "2")
+
+
+def _change_setting(kernel: Kernel, name: str, setting: str, former: str, value: str) -> None:
+    """Give an IPv6 setting of an interface a value where it has the former one."""
+    path = IPV6_SETTING % (name, setting)
     try:
-        with open(path, encoding="ascii") as setting:
-            if setting.read().strip() != "1":
+        with open(path, encoding="ascii") as stream:
+            if stream.read().strip() != former:
                 return
     except OSError:
-        # A kernel without IPv6.
+        # A kernel without IPv6, or no such interface.
         return
-    kernel.commands.append("write 2 to %s" % path)
+    kernel.commands.append("write %s to %s" % (value, path))
     if not kernel.dry_run:
-        with open(path, "w", encoding="ascii") as setting:
-            setting.write("2")
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(value)
 
 
 def _ensure_mark_rules(kernel: Kernel, declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:

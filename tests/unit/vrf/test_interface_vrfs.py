@@ -81,7 +81,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
 
     monkeypatch.setattr(interface_layer, "INDEX_FILE", str(tmp_path / "index"))
     monkeypatch.setattr(interface_layer, "ACCEPT_DAD", str(tmp_path / "%s.accept_dad"))
-    monkeypatch.setattr(interface_layer, "ACCEPT_RA", str(tmp_path / "%s.accept_ra"))
+    monkeypatch.setattr(interface_layer, "IPV6_SETTING", str(tmp_path / "%s.%s"))
     return found
 
 
