@@ -267,8 +267,7 @@ def _tell_managers(kernel: Kernel, links: dict[str, Any], declared: dict[str, An
         readers.keep(files)
     if interface_managers.NETWORK_MANAGER in readers.started:
         for name in interface_managers.left_alone(interfaces):
-            # It has switched IPv6 off for a connection without it, and leaves it so: FRR's IPv6 addresses would not come in.
-            _change_setting(kernel, name, "disable_ipv6", "1", "0")
+            _as_new(kernel, name)
 
 
 def _told(
@@ -563,19 +562,33 @@ def _hear_routers(kernel: Kernel, name: str) -> None:
 
     Where it hears none, a network manager does in the kernel's stead, or its owner wants it so.
     """
-    _change_setting(kernel, name, "accept_ra", "1", "2")
+    if _setting(name, "accept_ra") == "1":
+        _set(kernel, name, "accept_ra", "2")
 
 
-def _change_setting(kernel: Kernel, name: str, setting: str, former: str, value: str) -> None:
-    """Give an IPv6 setting of an interface a value where it has the former one."""
-    path = IPV6_SETTING % (name, setting)
+def _as_new(kernel: Kernel, name: str) -> None:
+    """Let a NIC have IPv6 as one that nobody has configured has it.
+
+    For a connection without IPv6 NetworkManager switches it off, and leaves that so when it lets go of the NIC: FRR's IPv6 addresses would not come in.
+    For any connection it takes over making link-local addresses; nobody would do it.
+    """
+    for setting in ("addr_gen_mode", "disable_ipv6"):
+        value = _setting("default", setting)
+        if value and _setting(name, setting) not in ("", value):
+            _set(kernel, name, setting, value)
+
+
+def _setting(name: str, setting: str) -> str:
+    """An IPv6 setting of an interface; empty without IPv6, or without the interface."""
     try:
-        with open(path, encoding="ascii") as stream:
-            if stream.read().strip() != former:
-                return
+        with open(IPV6_SETTING % (name, setting), encoding="ascii") as stream:
+            return stream.read().strip()
     except OSError:
-        # A kernel without IPv6, or no such interface.
-        return
+        return ""
+
+
+def _set(kernel: Kernel, name: str, setting: str, value: str) -> None:
+    path = IPV6_SETTING % (name, setting)
     kernel.commands.append("write %s to %s" % (value, path))
     if not kernel.dry_run:
         with open(path, "w", encoding="ascii") as stream:

@@ -107,7 +107,7 @@ def _difference(before: Any, now: Any) -> str:
 LOOK = (
     "for family in -4 -6; do ip -N -json -details $family rule show; echo; ip -N -json $family route show table 200; echo; "
     "ip -N -json $family route show default; echo; done; ip -json -details address show; echo; wg show all allowed-ips | wc --lines; "
-    "vtysh -c 'show bgp vrf CORE neighbors json' | tr -d '\\n'; echo; sysctl --all 2>/dev/null | grep -E 'forward|l3mdev|keep_addr' | sha256sum; "
+    "vtysh -c 'show bgp vrf CORE neighbors json' | tr -d '\\n'; echo; sysctl --all 2>/dev/null | grep -E 'forward|l3mdev|keep_addr' | tr '\\n' ';'; echo; "
     "ping -c 1 -W 2 -I CORE {far} >/dev/null && echo reached || echo silent"
 )
 
@@ -135,7 +135,7 @@ def seen(text: str) -> Seen:
         ),
         "addresses": sorted(addresses),
         "tunnels": tunnels,
-        "settings": settings,
+        "settings": sorted(settings.split(";")),
         "far end": ping,
     }
     neighbors = json.loads(bgp)

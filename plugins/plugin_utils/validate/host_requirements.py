@@ -217,7 +217,7 @@ def _nics(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each NIC that would lose its address or its default route, by who configures it.
+    """Return one sentence for each NIC that would lose its address, its MTU or its default route, by who configures it.
 
     NetworkManager leaves a member of a VRF or bridge alone, so nobody gives it an address but FRR; and no manager but networkd can be told into which table a
     default route that the NIC learns belongs.
@@ -239,6 +239,14 @@ def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
                 "systemd-networkd "
                 "does not configure it: whoever does puts that route into the main table. Remedy: let systemd-networkd configure it, or write its address and "
                 "gateway down."
+            )
+    nics = {nic.get("name"): nic for nic in _nics(variables)}
+    for name, mtu in (host.get("connection_mtus") or {}).items():
+        nic = nics.get(name, {})
+        if "mtu" not in nic and (name in addressed or nic.get("bridge") or nic.get("vrf")):
+            problems.append(
+                f"{name} has the MTU {mtu} from a connection of NetworkManager's, which leaves it alone from now on: with the next boot it would have "
+                f"the one that its driver gives. Remedy: write mtu: {mtu} down with the interface."
             )
     return problems
 

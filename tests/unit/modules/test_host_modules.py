@@ -51,6 +51,18 @@ def facts(
     return found
 
 
+def test_the_mtus_that_connections_of_network_manager_give(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves some NICs alone from then on, and nobody would give them that MTU at the next boot."""
+    answers = {"--terse": "u-1:eth0\nu-2:eth1\nu-3:lo\n"}
+    for uuid, text in (("u-1", "auto\n"), ("u-2", "9000\n"), ("u-3", "")):
+        answers[f"--get-values 802-3-ethernet.mtu connection show uuid {uuid}"] = text
+    host.prints("nmcli", answers)
+    assert facts(host, monkeypatch, {})["connection_mtus"] == {}
+    monkeypatch.setattr(host_facts, "running", lambda: [interface_managers.NETWORK_MANAGER])
+    found = facts(host, monkeypatch, {})
+    assert found["network_manager"] is True and found["connection_mtus"] == {"eth1": 9000}
+
+
 def test_facts_of_a_debian(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.prints("dpkg-query", {"": "ii  frr 10.3+xgn.debian13.0\nrc  gone 1\nhi  held 2\n"})
     host.program("nft")
