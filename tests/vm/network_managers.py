@@ -18,6 +18,8 @@ RESULTS = ROOT / "build" / "managers.json"
 # The uplink of the first one is by DHCP and router advertisements, that of the other has fixed addresses.
 HOSTS = {"left": "10.255.0.2", "right": "10.255.0.1"}
 UPLINKS = {"left": "dhcp", "right": "static"}
+# So many default routes each has: one a family that its provider serves.
+DEFAULT_ROUTES = {"left": 2, "right": 1}
 PROVIDER = "provider"
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 MANAGERS = ("networkd", "netplan", "cloud-init", "ifupdown", "NetworkManager")
@@ -190,11 +192,17 @@ class Pair:
             return None
 
     def settled(self, host: str) -> Seen:
-        """Wait until the session is up and the state stays as it is, and give that."""
+        """Wait until the session is up, a router has advertised itself, and the state stays as it is, and give that."""
         deadline, last = time.monotonic() + BACK_SECONDS, None
         while time.monotonic() < deadline:
             found = self.look(host)
-            if found and last and found.sessions and not found.differences(last) and found.parts["far end"] == "reached":
+            whole = (
+                found
+                and found.sessions
+                and found.parts["far end"] == "reached"
+                and len(found.parts["default route"]) == DEFAULT_ROUTES[host]
+            )
+            if found and last and whole and not found.differences(last):
                 return found
             last = found
             time.sleep(POLL_SECONDS)

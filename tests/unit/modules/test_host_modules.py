@@ -53,7 +53,7 @@ def facts(
 
 def test_the_mtus_that_connections_of_network_manager_give(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves some NICs alone from then on, and nobody would give them that MTU at the next boot."""
-    answers = {"--terse": "u-1:eth0\nu-2:eth1\nu-3:lo\n"}
+    answers: dict[str, str | tuple[int, str]] = {"--terse": "u-1:eth0\nu-2:eth1\nu-3:lo\n"}
     for uuid, text in (("u-1", "auto\n"), ("u-2", "9000\n"), ("u-3", "")):
         answers[f"--get-values 802-3-ethernet.mtu connection show uuid {uuid}"] = text
     host.prints("nmcli", answers)
