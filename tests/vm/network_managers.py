@@ -109,7 +109,9 @@ def _difference(before: Any, now: Any) -> str:
 LOOK = (
     "for family in -4 -6; do ip -N -json -details $family rule show; echo; ip -N -json $family route show table 200; echo; "
     "ip -N -json $family route show default; echo; done; ip -json -details address show; echo; wg show all allowed-ips | wc --lines; "
-    "vtysh -c 'show bgp vrf CORE neighbors json' | tr -d '\\n'; echo; sysctl --all 2>/dev/null | grep -E 'forward|l3mdev|keep_addr' | tr '\\n' ';'; echo; "
+    "vtysh -c 'show bgp vrf CORE neighbors json' | tr -d '\\n'; echo; sysctl --all 2>/dev/null | grep -E 'forward|l3mdev|keep_addr' "
+    # On NICs of its own NetworkManager has it off. Whether a host forwards IPv6 `all` says, ip-sysctl of the kernel.
+    "| grep -vE 'ipv6.conf.(eth0|mgmt0).forwarding' | tr '\\n' ';'; echo; "
     "ping -c 1 -W 2 -I CORE {far} >/dev/null && echo reached || echo silent"
 )
 
