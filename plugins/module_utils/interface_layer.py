@@ -471,6 +471,25 @@ def _give_up_tables(
     return others
 
 
+def links_to_interrupt(links: dict[str, Any], declared: dict[str, Any]) -> list[str]:
+    """The living interfaces over which nothing comes through for a while, since a tunnel or a VLAN is about to be made again, or gets other ends.
+
+    Of a port of a bridge, that is the bridge; what lies on one that is made again goes with it. Parameters as of `apply`.
+    """
+    again = {item["name"] for part, item in tunnels_of(declared) if part.must_be_made_again(links, item)}
+    for item in declared.get("interfaces", []):
+        link = links.get(item["name"])
+        if link is not None and item.get("kind") in STACKED and link["kind"] == item["kind"] and _lies_elsewhere(link, item):
+            again.add(item["name"])
+    found = set[str]()
+    while again - found:
+        found |= again
+        again = {name for name, link in links.items() if link["kind"] in STACKED and link["parent"] in again}
+    found |= {item["name"] for part, item in tunnels_of(declared) if part.has_other_ends(links, item)}
+    bridges = {name for name, link in links.items() if link["kind"] == "bridge"}
+    return sorted({links[name]["master"] if links[name]["master"] in bridges else name for name in found})
+
+
 def tables_to_change(links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> dict[str, tuple[int, int]]:
     """The VRFs of ours that live with another table than the declared one: live and declared table by name. Parameters as of `apply`."""
     ours = {item["name"] for item in previous.get("vrfs", []) if not item.get("found")}

@@ -194,6 +194,13 @@ options:
     description: Allow that nothing is declared although all that was declared earlier would go.
     type: bool
     default: false
+  drain_seconds:
+    description:
+      - FRR sends traffic another way before a living VXLAN, GRE tunnel or VLAN is made again or gets other ends, and this is how long that may take at most;
+        then how long its sessions may take to come back. Needs a session over the interface, and is left out where something is drained already.
+        V(0) does not drain.
+    type: int
+    default: 0
   path:
     description: File that holds the declared state, read at boot.
     type: path
@@ -227,6 +234,12 @@ made_again:
   type: list
   elements: str
   sample: ["vxlan1000 (vni 1000 to 1001)"]
+drained:
+  description: Links that were drained meanwhile, and whether their traffic had another way.
+  returned: always
+  type: list
+  elements: str
+  sample: ["gre4: drain; traffic goes another way meanwhile"]
 missing:
   description: Declared interfaces that do not exist yet and that this module does not make; only in check mode, otherwise it is a failure.
   returned: always
@@ -240,8 +253,16 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_managers, interface_tunnel, interface_vxlan, owners
+from ansible_collections.xuegao.net.plugins.module_utils import (
+    frr_drain,
+    interface_gre,
+    interface_managers,
+    interface_tunnel,
+    interface_vxlan,
+    owners,
+)
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
@@ -305,6 +326,7 @@ ARGUMENTS = {
     "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
+    "drain_seconds": {"type": "int", "default": 0},
     "path": {"type": "path", "default": layer.STATE_FILE},
     **OWNERS,
     **WAY_BACK,
@@ -462,6 +484,27 @@ def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> d
     return previous
 
 
+def make_live(
+    module: AnsibleModule, declared: dict[str, Any], previous: dict[str, Any], something: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Bring the kernel in line, and keep traffic off the links that this interrupts. something: whether anything is about to be changed.
+
+    Returns what was drained, in words, and what `interface_layer.apply` returns. Fails where an interface is missing. Raises InterfaceLayerError and
+    CommandError.
+    """
+    interrupted = layer.links_to_interrupt(layer.Kernel().links(), declared) if something else []
+    with frr_drain.drained(module, interrupted, module.params["drain_seconds"]) as drained:
+        commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
+    if missing and not module.check_mode:
+        module.fail_json(
+            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a "
+            "kind." % ", ".join(missing),
+            commands=commands,
+            missing=missing,
+        )
+    return drained, commands, missing
+
+
 def main() -> None:
     module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     path, declared = module.params["path"], declared_state(module.params)
@@ -472,7 +515,7 @@ def main() -> None:
         if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
             module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
         if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
-            module.exit_json(changed=False, commands=[], made_again=[], missing=[])
+            module.exit_json(changed=False, commands=[], made_again=[], drained=[], missing=[])
         change.refuse_owners({path: text})
         refuse_to_delete(module, declared, previous)
         own(change, declared, previous)
@@ -484,16 +527,9 @@ def main() -> None:
         if not module.check_mode:
             own_told(change, told)
             change.save()
-        commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
-    except layer.InterfaceLayerError as error:
+        drained, commands, missing = make_live(module, declared, previous, bool(predicted))
+    except (layer.InterfaceLayerError, CommandError) as error:
         module.fail_json(msg=str(error))
-    if missing and not module.check_mode:
-        module.fail_json(
-            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a "
-            "kind." % ", ".join(missing),
-            commands=commands,
-            missing=missing,
-        )
     # The file follows the kernel: a run that dies in between still knows what it declared before.
     before, file_differs = read_text(path), not is_as_declared(path, text, 0o644)
     if not module.check_mode:
@@ -506,10 +542,11 @@ def main() -> None:
         changed=bool(commands) or file_differs,
         commands=commands,
         made_again=made_again,
+        drained=drained,
         missing=missing,
         diff=[
             {"before_header": path, "after_header": path, "before": before, "after": text},
-            {"prepared": "".join(command + "\n" for command in commands)},
+            {"prepared": "".join(line + "\n" for line in (*drained, *commands))},
         ],
     )
 

@@ -6,12 +6,15 @@ import errno
 import json
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import (
+    frr_drain,
     held,
     host_change,
     interface_managers,
@@ -451,6 +454,28 @@ def test_a_torn_state_file_is_written_anew(host: Host, kernel: dict[str, Any], t
         assert json.loads(path.read_text(encoding="utf-8")) == DECLARED
     path.chmod(0o600)
     assert [interfaces(host, tmp_path)["changed"] for _run in (1, 2)] == [True, False]
+
+
+def test_a_link_is_drained_before_its_interface_is_made_again(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is in use again afterwards; where nothing changes, FRR is not asked."""
+    seen: list[tuple[list[str], int, list[bool]]] = []
+
+    @contextmanager
+    def record(_module: object, interrupted: list[str], seconds: int) -> Iterator[list[str]]:
+        seen.append((interrupted, seconds, list(kernel["dry"])))
+        yield ["vxlan7: drain"] if interrupted else []
+
+    monkeypatch.setattr(frr_drain, "drained", record)
+    live = {"ifname": "vxlan7", "linkinfo": {"info_kind": "vxlan", "info_data": {"id": 7, "local": "172.16.0.3", "remote": "172.16.0.4"}}}
+    monkeypatch.setattr(layer.Kernel, "read", lambda _kernel, *words, **_named: [live] if words[:2] == ("-details", "link") else [])
+    declared = {"name": "vxlan7", "vni": 8, "local": "172.16.0.3", "remotes": ["172.16.0.4"]}
+    arguments = {"vxlans": [declared], "drain_seconds": 7, "path": str(tmp_path / "interface.json")}
+    assert host.run(interface_layer, arguments)["drained"] == ["vxlan7: drain"]
+    assert seen == [(["vxlan7"], 7, [True])] and kernel["dry"] == [True, False]
+    kernel["commands"] = []
+    assert host.run(interface_layer, arguments)["drained"] == [] and seen[1][0] == []
 
 
 def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
