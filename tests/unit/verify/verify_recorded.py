@@ -59,6 +59,7 @@ def state_of(name: str, variables: HostVariables) -> dict[str, Any]:
     state.update(gatherer.network())
     state.update(gatherer.wireguard([]))
     state["wireguard_files"] = part("stat", replay.recording["files"])
+    state["sysctl_behind"] = part("sysctl.d", {})
     state["sysctl"] = part("sysctl", {key: {"fq": "fq"}.get(key) for key in asked["sysctls"]})
     state.update(gatherer.units(asked["units"], asked["verify_units"]))
     state["frr_config"] = gatherer.frr_config()

@@ -280,6 +280,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
                 "net.ipv4.tcp_congestion_control": "bbr",
             }
         ),
+        "sysctl_behind": part({}),
         "units": part(units),
         "boot": part({"finished": 21_000_000}),
         "ordering_cycles": part([]),
