@@ -95,6 +95,13 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
     ("sysctl", put("sysctl", "net.ipv4.ip_forward", "0"), "Kernel net.ipv4.ip_forward", "found 0, expected 1"),
     ("sysctl missing", put("sysctl", "net.core.default_qdisc", None), "Kernel net.core.default_qdisc", "found nothing, expected fq"),
     (
+        "another program is installed",
+        put("frr_processes", "daemons", "bgpd", "replaced", True),
+        "FRR daemons as installed",
+        "bgpd: the program was replaced since its start, and the former one runs.",
+    ),
+    ("watchfrr is behind", put("frr_processes", "unnoticed", [62]), "FRR watchfrr has noticed what ended", "not that of 62;"),
+    (
         "another file sets it at boot",
         put("sysctl_behind", "net.ipv4.ip_forward", ["/etc/sysctl.conf", "0"]),
         "Kernel settings at boot",

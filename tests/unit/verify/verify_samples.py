@@ -291,6 +291,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "bfd": part(bfd),
         "rib": part(rib),
         "frr_missed": part({"routes": [], "next_hops": []}),
+        "frr_processes": part({"daemons": {"bgpd": {"replaced": False, "older": False}}, "unnoticed": []}),
         "inbound": part(
             {
                 "neighbors": [
