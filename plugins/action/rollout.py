@@ -47,7 +47,12 @@ class ActionModule(ControllerAction):
 
         if step == "begin":
             place = turn_of(turns, host_name(known))
-            if not place or not _undone(turns[place - 1], hostvars):
+            undone = bool(place) and _undone(turns[place - 1], hostvars)
+            if self.check_mode:
+                # It goes on without a container that is not there yet.
+                in_container = any(host_name(known) in batch["containers"] for batch in plan["batches"])
+                return _ended_by(turns[place - 1], hostvars) if undone and not in_container else {}
+            if not undone:
                 return {**shown, "msg": rollout_table(states_of(turns, place, lambda _host: NOW, TO_COME))}
             place -= 1
         elif step == "stop":
@@ -62,6 +67,12 @@ class ActionModule(ControllerAction):
         # A host that cannot be reached any more does not keep Ansible from the next batch.
         sentence = f"Batch {turns[place][0]} was not done on all of its hosts, so this run ends, and changes nothing more."
         return refused("\n".join([sentence, *table]), **shown)
+
+
+def _ended_by(turn: Turn, hostvars: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse to go on with a prediction. turn: one that did not come to its end; a host that fails has ended the run by itself."""
+    lost = ", ".join(host for host in turn[1] if host_state(hostvars[host]) != DONE)
+    return refused(f"{lost} cannot be reached any more. The run would end with batch {turn[0]}, so nothing is foretold of those behind it.")
 
 
 def _undone(turn: Turn, hostvars: Mapping[str, Any]) -> bool:

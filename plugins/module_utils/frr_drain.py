@@ -284,16 +284,17 @@ class Router:
         lines = [part for line in commands for part in ("-c", line)]
         output(self.run, "vtysh", "-c", "configure terminal", *lines)
 
-    def neighbors_over(self, running: str, interfaces: list[str]) -> list[tuple[str, str]]:
-        """Give VRF and address of the BGP neighbors that the kernel reaches by one of the interfaces. running: the running configuration."""
+    def neighbors_over(self, running: str, interfaces: list[str]) -> dict[tuple[str, str], str]:
+        """Give the BGP neighbors that the kernel reaches by one of the interfaces: which, by VRF and address. running: the running configuration."""
         instances = bgp_instances(running)
         neighbors = {(item.vrf, address) for item in instances for family in item.families.values() for address in family.activated}
-        found = []
+        found = {}
         for vrf, address in sorted(neighbors):
             command = ["ip", "-json", "route", "get", address, *(["vrf", vrf] if vrf != "default" else [])]
             status, out, err = self.run(command)
-            if status == 0 and any(route.get("dev") in interfaces for route in json_objects(out)):
-                found.append((vrf, address))
+            for route in json_objects(out) if status == 0 else []:
+                if route.get("dev") in interfaces:
+                    found[vrf, address] = route["dev"]
         return found
 
     def idle_rate(self, addresses: set[str]) -> int:
@@ -330,13 +331,13 @@ def configured() -> str:
 def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
     """Keep traffic off links while they are interrupted, and end that when their sessions are back, or have not come in time.
 
-    Gives a line for each link, for people; empty where nothing was drained: without an FRR that runs, without a session over the links, with seconds 0, in
-    check mode, or where somebody has drained something already, whose drain it would end. seconds: how long to wait for the traffic to move, and for the
-    sessions. Raises CommandError when FRR refuses what ends the drain.
+    Gives a line for each link that routing protocols use, for people; empty where nothing was drained: without an FRR that runs, without a session over the
+    links, with seconds 0, in check mode, or where somebody has drained something already, whose drain it would end. seconds: how long to wait for the traffic
+    to move, and for the sessions. Raises CommandError when FRR refuses what ends the drain.
     """
     router = Router(module.run_command)
     commands: list[str] = []
-    over: list[tuple[str, str]] = []
+    over: dict[tuple[str, str], str] = {}
     told: list[str] = []
     if interfaces and seconds and not module.check_mode and routes(module):
         try:
@@ -351,11 +352,13 @@ def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Itera
         yield told
         return
     before = frr_sessions.established(module) & {"%s %s" % neighbor for neighbor in over}
+    # What else leaves by an interface, protocols cannot send another way.
+    links = sorted({*over.values(), *(line.split()[1] for line in commands if line.startswith("interface "))})
     try:
         router.configure(commands)
-        left = wait_until_idle(interfaces, router.idle_rate({address for _vrf, address in over}), seconds)
+        left = wait_until_idle(links, router.idle_rate({address for _vrf, address in over}), seconds)
         way = "has no other way: %d packets a second still pass" % left if left else "goes another way meanwhile"
-        told += ["%s: drain; traffic %s" % (name, way) for name in interfaces]
+        told += ["%s: drain; traffic %s" % (name, way) for name in links]
         yield told
         frr_sessions.wait_for(module, before, seconds)
     finally:

@@ -25,7 +25,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Command
 from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Rib
-from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import FILE, READ, set_behind, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import show_command
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -120,15 +120,19 @@ class Gatherer:
         files = {name: configuration_file(f"/etc/wireguard/{name}.conf") for name in names}
         return {"wireguard": live, "wireguard_files": part("stat /etc/wireguard/*.conf", data=files)}
 
-    def sysctl(self, keys: Sequence[str]) -> dict[str, Any]:
-        """Give the live values of kernel settings, white space made single; None where the kernel has no such key."""
+    def sysctl(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Give parts ``sysctl``, the live values of kernel settings, white space made single, None where the kernel has no such key; and ``sysctl_behind``.
+
+        The latter has the file and the value of each that another file sets behind ours.
+        """
         values: dict[str, str | None] = {}
         for key in keys:
             try:
                 values[key] = sysctl_value(key)
             except OSError:
                 values[key] = None
-        return part("sysctl " + " ".join(keys), data=values)
+        behind = {key: list(found) for key, found in set_behind(FILE, keys).items()}
+        return {"sysctl": part("sysctl " + " ".join(keys), data=values), "sysctl_behind": part(READ, data=behind)}
 
     def units(self, names: Sequence[str], verify: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give parts ``units``, ``managed_by_nm`` (state by device), ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""

@@ -332,6 +332,9 @@ def test_l2tp_values() -> None:
     }
     assert l2tp_ipsec_values(named)["forgets"] == []
     assert "/etc/ppp/xgn-l2tp5" in values["units"][2]["restart_on"]
+    # The daemons that all tunnels share; guard and watch interrupt nothing.
+    both = ["l2tp5", LONGEST]
+    assert [unit.get("interrupts") for unit in values["units"]] == [None, both, both, None]
     # The guard of L2TP comes first, and has nothing that it has to read again.
     assert values["units"][0]["name"] == "xgn-l2tp-guard.service" and "xgn-l2tp-guard.service" not in values["records"]
     plain, addressed = values["sessions"]

@@ -169,3 +169,43 @@ def test_who_stops_all_says_so_plainly_and_nobody_fails_alone_in_a_batch() -> No
         "Put back what was there before",
         "See whether the container is there, as check mode makes none",
     }
+
+
+def run_with_a_bad_host(directory: Path, name: str, play: str, size: int) -> list[str]:
+    """Run a play of a playbook on h1 to h5, in batches of this size, with nothing in its blocks but a failure of h2; returns who came to the end of a block."""
+    (found,) = [item for item in load(ROOT / "playbooks" / f"{name}.yml") if item["name"] == play]
+    steps: list[dict[str, Any]] = [
+        {"ansible.builtin.fail": {}, "when": "inventory_hostname == 'h2'"},
+        {"ansible.builtin.debug": {"msg": "done {{ inventory_hostname }}."}},
+    ]
+    tasks = [task for task in found["tasks"] if "ansible.builtin.assert" in task]
+    block = {"block": steps, "always": [{"ansible.builtin.debug": {"msg": "back {{ inventory_hostname }}."}}]}
+    kept = {key: found[key] for key in ("any_errors_fatal", "max_fail_percentage") if key in found}
+    only = {"hosts": "all", "gather_facts": False, "connection": "local", "serial": size, **kept, "tasks": [*tasks, block]}
+    (directory / "play.yml").write_text(json.dumps([only]), encoding="utf-8")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "h1,h2,h3,h4,h5", "play.yml"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    return sorted(" ".join(found) for found in re.findall(r"(done|back) (h\d)\.", done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("name", "play", "size", "done", "back"),
+    [
+        ("reboot", "Reboot", 1, ["h1"], ["h1", "h2"]),
+        ("reboot", "Reboot", 2, ["h1"], ["h1", "h2"]),
+        ("reboot", "Reboot", 3, ["h1", "h3"], ["h1", "h2", "h3"]),
+        ("upgrade_frr", "Replace FRR, one router at a time", 1, ["h1"], ["h1", "h2"]),
+    ],
+)
+def test_a_host_that_fails_ends_the_run_once_its_batch_was_given_back(
+    tmp_path: Path, name: str, play: str, size: int, done: list[str], back: list[str]
+) -> None:
+    """Those beside it come to their end, and those behind it are left as they are."""
+    assert run_with_a_bad_host(tmp_path, name, play, size) == [f"back {host}" for host in back] + [f"done {host}" for host in done]

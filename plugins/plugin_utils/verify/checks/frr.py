@@ -57,6 +57,26 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
         ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
     for entry in variables.get("frr_lines", []):
         check_own_lines(ledger, entry)
+    ledger.judge("FRR daemons as installed", "ls -l /proc/[0-9]*/exe | grep /frr/", "frr_processes", as_installed)
+    children = "ps --ppid $(cat /run/frr/watchfrr.pid)"
+    ledger.judge("FRR watchfrr has noticed what ended", children, "frr_processes", all_noticed)
+
+
+def as_installed(live: Mapping[str, Any]) -> Verdict:
+    """Test that the daemons run the programs that are installed. Those that are older than the unit are named: a changed unit holds from its next start."""
+    daemons: Mapping[str, Mapping[str, bool]] = live["daemons"]
+    replaced = [name for name, found in daemons.items() if found["replaced"]]
+    if replaced:
+        remedy = "upgrade_frr or reboot (both drain), or a restart of frr.service"
+        return False, f"{', '.join(replaced)}: the program was replaced since its start, and the former one runs. Remedy: {remedy}"
+    older = [name for name, found in daemons.items() if found["older"]]
+    return True, f"{len(daemons)}" + (f"; {', '.join(older)} older than frr.service, which holds from its next start" if older else "")
+
+
+def all_noticed(live: Mapping[str, Any]) -> Verdict:
+    """Test that watchfrr has taken in whatever it started and has ended; one that is behind never starts that daemon again."""
+    left = live["unnoticed"]
+    return not left, f"not that of {', '.join(map(str, left))}; the next run of role frr has it catch up" if left else "all"
 
 
 def no_difference(lines: list[str]) -> Verdict:
