@@ -119,6 +119,7 @@ def docker_macvlan_values(
         "networks": [made_network(item) for item in networks],
     }
     if cgroup_version is not None:
+        _tree(cgroup_version)
         found["containers"] = [made_container(item, cgroup_version) for item in containers]
         found["compared"] = {
             "images": [_image(archive) for archive in archives],
@@ -130,13 +131,17 @@ def docker_macvlan_values(
 
 def made_container(item: DockerMacvlanContainer, cgroup_version: str) -> Container:
     """Return a container as it is made on a host with this version of cgroups. Raises ValueError for a version that is none."""
-    if cgroup_version not in _TREES:
-        raise ValueError(f"unknown version {cgroup_version!r} of cgroups; valid: {', '.join(_TREES)}")
-    found = container_definition(item)
+    tree, found = _tree(cgroup_version), container_definition(item)
     if found["system"]:
-        found["command"] = ["/bin/sh", "-c", _INIT.format(tree=_TREES[cgroup_version])]
+        found["command"] = ["/bin/sh", "-c", _INIT.format(tree=tree)]
     found["hash"] = _hash(found)
     return found
+
+
+def _tree(cgroup_version: str) -> str:
+    if cgroup_version not in _TREES:
+        raise ValueError(f"unknown version {cgroup_version!r} of cgroups; valid: {', '.join(_TREES)}")
+    return _TREES[cgroup_version]
 
 
 def container_definition(item: DockerMacvlanContainer) -> Container:
