@@ -217,8 +217,8 @@ state:
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(ownership), C(sysctl), C(units), C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
       C(bfd), C(rib), C(frr_missed), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering),
-      C(filter), C(anycast), C(dns_zones), C(dns_answers), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far as they were asked
-      for.
+      C(filter), C(anycast), C(dns_zones), C(dns_answers), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and
+      C(pings), as far as they were asked for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict
