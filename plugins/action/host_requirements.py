@@ -6,8 +6,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ansible_collections.xuegao.net.plugins.module_utils import owners
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, host_name, refused
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, archive_problems, host_requirements
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import (
+    ASKED,
+    archive_problems,
+    asked_of,
+    host_requirements,
+    owners_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.others_filters import filter_warnings
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.outer_paths import path_warnings
 
@@ -19,12 +26,20 @@ class ActionModule(ControllerAction):
         "host": {"type": "dict", "required": True},
         "candidates": {"type": "dict", "default": {}},
         "archives_error": {"type": "str", "default": ""},
+        "owners_of": {"type": "str", "choices": list(owners.ROLES)},
     }
     VARIABLES = ASKED
 
     def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Fail when a requirement is not met."""
-        host, given = host_name(known), self.templated(sorted(ASKED), known)
+        host, role = host_name(known), options["owners_of"]
+        # Of the other roles' variables some may be of use to nobody here, and cannot be read.
+        given = self.templated(sorted(asked_of(role) if role else ASKED), known)
+        if role:
+            unmet = owners_problems(options["host"], given, [role])
+            if unmet:
+                return refused(f"{host} has what role {role} would rewrite. Nothing was changed on it.", unmet)
+            return {"msg": f"Nothing there is somebody else's that role {role} would rewrite."}
         unmet = host_requirements(options["host"], given)
         unmet += archive_problems(options["candidates"], options["archives_error"])
         # Nothing is refused for it: a rule is read only as far as it can be judged from here, and a network may live with fragments.

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -111,7 +111,7 @@ class ActionModule(ControllerAction):
             sentences([*needed, *others, *(unmatched(plan.hosts, hostvars, known, judged.retired) if hostvars else ())]) + judged.warnings
         )
         warnings += sentences(ssh_from_everywhere(plan.hosts))
-        warnings += told([*overridden.remarks, *_unused(plan, layers, hostvars)])
+        warnings += told([*overridden.remarks, *_unused(plan, layers, hostvars, load_extra_vars(self._loader))])
         against = judged.refused
         if wish is not None:
             hosts = [str(host) for host in known.get("ansible_play_hosts_all") or []]
@@ -178,6 +178,7 @@ class ActionModule(ControllerAction):
     def _catalog(self, known: Mapping[str, Any]) -> Catalog:
         """Return what the overrides are judged by."""
         beside: dict[str, dict[str, Any]] = {}
+        of_the_run = load_extra_vars(self._loader)
 
         def judge(host: str, variables: Mapping[str, Any]) -> Findings:
             if host not in beside:
@@ -187,9 +188,11 @@ class ActionModule(ControllerAction):
                 beside[host] = {name: value for name, value in resolved.items() if value != UNRESOLVED}
             return variable_problems({**beside[host], **variables}, SPECS)
 
-        return Catalog(
-            SPECS.options, SPECS.defaults, judge, lambda host, name, value: _has_another(_variables_of(host, known), name, value)
-        )
+        def has_another(host: str, name: str, value: Any) -> bool:
+            # What the command line gives stands over the override, and contradicts nothing.
+            return name not in of_the_run and _has_another(_variables_of(host, known), name, value)
+
+        return Catalog(SPECS.options, SPECS.defaults, judge, has_another)
 
     def _values(self, own: Mapping[str, Any], known: Mapping[str, Any]) -> HostValues:
         return HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
@@ -396,14 +399,26 @@ def _has_another(own: Mapping[str, Any], name: str, value: Any) -> bool:
         return True
 
 
-def _unused(plan: Plan, layers: Mapping[str, Sequence[Layer]], known: Mapping[str, Any]) -> Iterator[Found]:
-    """Return what to say of variables that stand with a host and do nothing: the plan's count, and only a host of the plan has overrides."""
+def _unused(plan: Plan, layers: Mapping[str, Sequence[Layer]], known: Mapping[str, Any], of_the_run: Collection[str]) -> Iterator[Found]:
+    """Return what to say of variables beside the plan's: those of the command line win, the host's own do nothing, nor do overrides of no node.
+
+    of_the_run: names of the variables that the command line gives.
+    """
     used = {layer.name for host, found in layers.items() if host in plan.hosts for layer in found}
     for host in known:
         if host in plan.hosts:
             own = _variables_of(host, known)
             for name, value in plan.hosts[host].items():
-                if _has_another(own, name, value):
+                if not _has_another(own, name, value):
+                    continue
+                if name in of_the_run:
+                    text = "is given on the command line and counts as a whole, in place of the plan's value"
+                    hint = (
+                        "it is for this run: verify and the next site go by the plan unless they are given it, too. "
+                        f"To keep it, or to change a part, write {OVERRIDES}"
+                    )
+                    yield Found(host, Problem(Place.of(name), text, hint=hint))
+                else:
                     text = "stands among the host's own variables and does nothing, as the plan has another value"
                     yield Found(host, Problem(Place.of(name), text, hint=f"write it in {OVERRIDES}, and it lies over the plan"))
         else:

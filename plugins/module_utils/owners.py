@@ -66,6 +66,7 @@ WRITTEN: tuple[tuple[str, str], ...] = (
     ("firewall", "/etc/xgn/firewall.nft"),
     ("firewall", "/etc/xgn/firewall.nft.copy"),
     ("firewall", "/usr/local/sbin/xgn-firewall"),
+    ("firewall", "/etc/xgn/xgn-firewall.copy"),
     ("firewall", UNITS + "xgn-firewall.service"),
     ("firewall", UNITS + "nftables.service.d/90-xgn.conf"),
     ("frr", FRR_CONF),

@@ -99,7 +99,7 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
     problems += _missing_interfaces(host.get("interfaces", []), variables)
     problems += _closed_problems(host, variables)
     problems += _manager_problems(host, variables)
-    problems += _owners_problems(host, variables)
+    problems += owners_problems(host, variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
 
 
@@ -251,12 +251,20 @@ def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
     return problems
 
 
-def _owners_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over."""
+def asked_of(role: str) -> frozenset[str]:
+    """Return the variables of a host that `owners_problems` looks at for one role."""
+    return frozenset({"xgn_adopt", f"{role}_adopt", *ROLES[role].declares, *ROLES[role].absent[:1]})
+
+
+def owners_problems(host: Mapping[str, Any], variables: Mapping[str, Any], roles: Sequence[str] = _ADOPTED) -> list[str]:
+    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over.
+
+    roles: those to look at; the other parameters as of `host_requirements`.
+    """
     allowed = variables.get("xgn_adopt") or []
     named = _named_by_people(variables)
     problems = []
-    for name in _ADOPTED:
+    for name in roles:
         taken_over = variables.get(f"{name}_adopt") or name in allowed
         items = [item for item in host.get("owners", {}).get(name, []) if name not in named or item in named[name]]
         if items and not taken_over and ROLES[name].is_wanted(variables):

@@ -131,6 +131,42 @@ def test_site_leaves_the_host_of_a_retired_node_alone(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("skipped", ["always", "frr,always,preflight"])
+def test_a_run_without_its_frame_is_refused_before_anything_is_done(skipped: str) -> None:
+    """Else most roles would be left out, and nobody would be told."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", str(ROOT / "inventories" / "t1_t2"), "xuegao.net.site"]
+    done = subprocess.run(
+        [*command, "--skip-tags", skipped, "--tags", "frr"],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "--skip-tags always would leave out the plan, the check of the variables, and most roles" in said
+    assert "TASK" not in said
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_each_playbook_that_tag_always_holds_together_says_so(path: Path) -> None:
+    """By tags of its own, or as it takes its hosts, which role preflight does under that tag."""
+    text, (first, *_more) = path.read_text(encoding="utf-8"), load(path)
+    held = "always" in tags_of(load(path)) or "tasks_from: begin" in text
+    assert ("needs_always(ansible_skip_tags)" in first.get("hosts", "")) == held
+
+
+def tags_of(value: Any) -> list[str]:
+    """All tags in a playbook."""
+    if isinstance(value, list):
+        return [tag for item in value for tag in tags_of(item)]
+    if not isinstance(value, dict):
+        return []
+    own = value.get("tags", [])
+    return [*(own if isinstance(own, list) else [own]), *(tag for key, item in value.items() if key != "tags" for tag in tags_of(item))]
+
+
 def load(path: Path) -> Any:
     return read_yaml(path.read_text(encoding="utf-8"))
 

@@ -19,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrLine,
     FrrStaticRoute,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import bfd_timers
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
@@ -272,12 +273,11 @@ def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBf
             return False, f"no session with {address} in VRF {vrf}"
         if profile is None:
             return False, f"profile {neighbor['bfd_profile']} is not declared"
-        keys = (("receive_interval", "receive", 300), ("transmit_interval", "transmit", 300), ("detect_multiplier", "multiplier", 3))
-        wrong = [
-            f"{live} {found[live]}, expected {profile.get(name, default)}"
-            for name, live, default in keys
-            if found[live] != profile.get(name, default)
-        ]
+        keys, wanted = (
+            (("receive_interval", "receive"), ("transmit_interval", "transmit"), ("detect_multiplier", "multiplier")),
+            bfd_timers(profile),
+        )
+        wrong = [f"{live} {found[live]}, expected {wanted[name]}" for name, live in keys if found[live] != wanted[name]]
         if wrong:
             return False, "; ".join(wrong)
         # RFC 5880 6.8.4: the peer's multiplier times the slower of its sending and our receiving.
