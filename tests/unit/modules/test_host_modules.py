@@ -658,6 +658,7 @@ def test_only_what_is_asked_for_is_read(host: Host, monkeypatch: pytest.MonkeyPa
         "rules4",
         "rules6",
         "sysctl",
+        "sysctl_behind",
         "system",
         "waited",
         "wireguard",
