@@ -44,7 +44,7 @@ def look(run: Run, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     paths = [path for path in paths if not sysfs.interface_exists(path["interface"])]
     addresses = _addresses((path["to"], family) for path in paths for family in path["bytes"])
-    ends = [next((found for family in path["bytes"] if (found := addresses.get((path["to"], family)))), "") for path in paths]
+    ends = [next((known for family in path["bytes"] if (known := addresses.get((path["to"], family)))), "") for path in paths]
     with ThreadPoolExecutor(TOGETHER) as threads:
         routed = [(path, _route(run, path, address)) for path, address in zip(paths, ends) if address]
         found = [(path, way) for path, way in routed if way]
