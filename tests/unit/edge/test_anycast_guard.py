@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import struct
 import threading
@@ -195,15 +196,15 @@ def test_a_guard_that_starts_with_a_torn_configuration_sets_nothing(
     monkeypatch.setattr(guard.Guard, "ask", lambda self: dict.fromkeys(self.watches, True))
     monkeypatch.setattr(guard, "leave", lambda _guard: None)
     handlers: dict[int, Any] = {}
-    monkeypatch.setattr(guard.signal, "signal", lambda number, handler: handlers.update({number: handler}))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({number: handler}))
 
     def notify(words: str) -> None:
         told.append(words)
         if len(told) == 2:
             path.write_text(json.dumps(good), encoding="utf-8")
-            handlers[guard.signal.SIGHUP](0, None)
+            handlers[signal.SIGHUP](0, None)
         elif len(told) == 3:
-            handlers[guard.signal.SIGTERM](0, None)
+            handlers[signal.SIGTERM](0, None)
 
     monkeypatch.setattr(guard, "notify", notify)
     assert guard.run(str(path)) == 0
