@@ -17,7 +17,7 @@ PLAYBOOK   = ANSIBLE_TIMEOUT=60 ANSIBLE_DEPRECATION_WARNINGS=False $(BIN)/ansibl
 ARTIFACTS  = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xuegao-net/containers/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down unit coverage check test live containers managers campaign bench setup-python setup-demo setup-test setup-frr-package setup-frr-source docs docs-generated docs-pictures collection
+.PHONY: help demo demo-down unit coverage check test live containers managers campaign bench setup-python setup-demo setup-test setup-frr-package setup-frr-source requirements-lock docs docs-generated docs-pictures collection
 
 help:
 	@echo 'make demo        from a bare machine to the running network and its report'
@@ -33,6 +33,7 @@ help:
 	@echo 'make bench       figures, also in build/bench.json'
 	@echo 'make docs        the HTML site in build/docs/html, and the generated pages written anew'
 	@echo 'make docs-pictures   the pictures of README.md, by Graphviz and Chromium'
+	@echo 'make requirements-lock   requirements-dev.lock anew: what requirements-dev.txt comes to, with hashes'
 	@echo 'make collection  the tarball in build, for ansible-galaxy collection install'
 	@echo
 	@echo 'demo and demo-down take'
@@ -49,11 +50,19 @@ setup-python:
 	@$(MAKE) --no-print-directory .venv/installed
 
 # Made anew when the requirements change; kept otherwise. The retries bridge two minutes without a registry.
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/installed: requirements-dev.lock
 	@echo 'Preparing the virtual environment .venv (two to five minutes, without a word) …'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 9 --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 9 --require-hashes --requirement requirements-dev.lock
 	@touch $@
+
+# What requirements-dev.txt comes to, with hashes: one file for every Python and machine, which pip itself cannot write. Behind each change of it.
+requirements-lock:
+	@$(PYTHON) -m venv --clear build/uv
+	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@sed --quiet '/^#/!q; p' requirements-dev.lock >build/requirements-dev.lock
+	@build/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --no-emit-index-url requirements-dev.txt >>build/requirements-dev.lock
+	@mv build/requirements-dev.lock requirements-dev.lock
 
 setup-demo: setup-python
 	@$(PYTHON) tools/system-packages lab report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -50,10 +51,10 @@ def keep(
     cache = directory.parent
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / f"{name}.lock", progress, subject, stop) as lock:
+        for leftover in cache.glob(f".building-{name}-*"):
+            remove_work(leftover)
         if directory.is_dir():
             return
-        for leftover in cache.glob(f".building-{name}-*"):
-            _remove_work(leftover)
         work = cache / f".building-{directory.name}"
         work.mkdir()
         try:
@@ -61,7 +62,7 @@ def keep(
             (work / "result").rename(directory)
         finally:
             # After a failure, the log is all that is worth keeping, and it is in the message.
-            _remove_work(work)
+            remove_work(work)
     progress.done(subject, done)
 
 
@@ -164,9 +165,30 @@ def take_lock(descriptor: int, progress: Progress, subject: str, text: str, stop
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            progress.step(subject, text)
+            progress.step(subject, f"{text}{held_by(descriptor)}")
             if stop.wait(POLL_S):
                 raise LabError(f"{subject}: interrupted") from None
+
+
+def held_by(descriptor: int) -> str:
+    """Return in words who has locked a file, with a colon before it; empty where the kernel does not tell, as of a process in another namespace."""
+    place = os.fstat(descriptor)
+    name = f"{os.major(place.st_dev):02x}:{os.minor(place.st_dev):02x}:{place.st_ino}"
+    for line in _text(Path("/proc/locks")).splitlines():
+        # proc_locks(5): number, kind, how it counts, what for, process, device and inode, range.
+        columns = line.split()
+        if columns[1] == "FLOCK" and columns[5] == name and (command := _text(Path(f"/proc/{columns[4]}/cmdline"))):
+            orphan = _text(Path(f"/proc/{columns[4]}/stat")).rpartition(")")[2].split()[1:2] == ["1"]
+            words = " ".join(command.rstrip("\0").split("\0"))
+            return f": {words} (process {columns[4]}{f', whose parent is gone; kill {columns[4]} ends it' if orphan else ''})"
+    return ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def build_environment(work: Path) -> dict[str, str]:
@@ -189,8 +211,11 @@ def temporary_directory(work: Path) -> Path:
     return link.readlink()
 
 
-def _remove_work(work: Path) -> None:
-    """Remove a directory of work, and what lies outside of it for an ordinary user."""
+def remove_work(work: Path) -> None:
+    """Remove a directory of work, and what lies outside of it for an ordinary user; a file of an older version of a build, too."""
+    if work.is_file():
+        work.unlink()
+        return
     link = work / "temporary"
     if link.is_symlink():
         remove_tree(link.readlink())
@@ -208,16 +233,20 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 def mount_points() -> list[Path]:
     """Return where something is mounted, in the order it was mounted."""
-    return [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    # proc_pid_mountinfo(5): white space and backslashes are written as three octal digits.
+    return [Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), line.split()[4])) for line in lines]
 
 
 def remove_tree(path: Path) -> None:
     """Remove a build directory, after unmounting what a killed build left mounted in it (say /proc), never through a mount."""
-    inside = [mount for mount in mount_points() if mount.is_relative_to(path)]
+    # As the kernel names it, whatever links lead there.
+    place = path.parent.resolve() / path.name
+    inside = [mount for mount in mount_points() if mount.is_relative_to(place)]
     # A mount lies below the one that was made before it.
     for mount in reversed(inside):
         subprocess.run(["umount", "--", str(mount)], capture_output=True, check=False)
-    if left := [str(mount) for mount in mount_points() if mount.is_relative_to(path)]:
+    if left := [str(mount) for mount in mount_points() if mount.is_relative_to(place)]:
         raise LabError(f"a killed build left mounts that are in use; end what uses them, then: umount {' '.join(reversed(left))}")
     if os.geteuid() != 0:
         # Files of other owners, made in a user namespace, can only be removed in one.

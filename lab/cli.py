@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lab import kernel, lab, snapshot, vm, wire_client
+from lab import kernel, lab, process, snapshot, vm, wire_client
 from lab.conditions import Conditions
 from lab.connection import ssh_command
 from lab.errors import LabError
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     options = _parser().parse_args(arguments)
     try:
+        if owner := os.environ.get(process.OWNER):
+            process.end_with(owner)
         status: int = options.run(options)
         return status
     except LabError as error:

@@ -8,12 +8,15 @@ import re
 import select
 import signal
 import subprocess
+import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
 from lab.errors import LabError
 
+# Names the process with which a verb ends.
+OWNER = "XGN_LAB_OWNER"
 TERMINATE_LIMIT_S = 5.0
 KILL_LIMIT_S = 5.0
 # Colours and cursor movements, which systemd writes to the console.
@@ -55,6 +58,29 @@ class Running:
             if self.ended(limit_s):
                 return
         raise LabError(f"process {self.pid} does not end, not even by SIGKILL")
+
+
+def end_with(owner: str) -> None:
+    """Have this process get SIGTERM as soon as another one has ended, such as the program of the tests: a verb that nobody waits for would hold the lab.
+
+    Parameters:
+        owner: id of that process.
+
+    Raises:
+        LabError: it has ended already, or is none.
+    """
+    try:
+        pidfd = os.pidfd_open(int(owner))
+    except (OSError, ValueError, OverflowError):
+        raise LabError(f"{OWNER} is {owner}, and no such process runs: what asked for this has ended") from None
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.poll()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def find(pid_file: Path, marker: str) -> Running | None:

@@ -39,7 +39,13 @@ CHECKS = UTILS / "verify" / "checks"
 # What no golden network has: a ping's name and command are known only with a live state, or stand outside of a plan.
 EXTRA: tuple[dict[str, Any], ...] = (
     {
+        "dns_anycast_addresses": ["192.0.2.53/32"],
+        "dns_anycast_zones": [{"name": "zone.invalid", "records": ["www A 192.0.2.1"]}],
         "dns_anycast_ssh_listen": [{"address": "192.0.2.1"}],
+        "docker_macvlan_networks": [{"name": "apps", "parent": "eth9", "subnets": [{"subnet": "192.0.2.0/24"}]}],
+        "docker_macvlan_containers": [
+            {"name": "app", "image": "app", "network": "apps", "mac": "02:00:00:00:00:09", "env": {"SITE": "hq"}},
+        ],
         "vxlan_interfaces": [{"name": "vxlan9", "vni": 9, "local": "192.0.2.1", "remotes": ["192.0.2.2"], "mac": "02:00:00:00:00:09"}],
         "wireguard_interfaces": [{"name": "wg9", "fwmark": 1, "peers": []}],
         "frr_interfaces": [{"name": "eth9", "addresses": []}],
@@ -96,6 +102,7 @@ def placeholders(variables: Mapping[str, Any]) -> dict[str, str]:
         found[item["parent"]] = "INTERFACE"
     for name in ("trusted", "strict", "loose"):
         found.update(dict.fromkeys(variables.get(f"firewall_{name}_interfaces", []), "INTERFACE"))
+    found.update({item["name"]: "ZONE" for item in variables.get("dns_anycast_zones", [])})
     if variables.get("dns_anycast_interface"):
         found[variables["dns_anycast_interface"]] = "INTERFACE"
     return found
@@ -126,6 +133,7 @@ NUMBERS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(?<=--man=no ).*|(?<=NRestarts ).*", "UNIT …"),
     (r"/(server|client)/", "/ROLE/"),
     (r"-(server|client)@", "-ROLE@"),
+    (r"(?<=/xgn-)[\w.-]+(?=\.zone)", "ZONE"),
 )
 
 

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.host import ASKED, describe
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.network import router_of
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import HostAction, Options, failing, host_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.yaml_text import yaml_text
@@ -24,24 +22,19 @@ SPECS = own_role_specs()
 DESCRIPTIONS = Path("build", "adopt")
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Describe the host at hand."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {"directory": {"type": "path"}}
+    # It writes on the controller.
+    VARIABLES = SPECS.options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the task's result: the variables, and what they do not say."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        # It writes on the controller.
-        refuse_facts_as_variables(known, SPECS.options)
-        _checked, options = self.validate_argument_spec(argument_spec={"directory": {"type": "path"}})
-        host = str(known["inventory_hostname"])
-        answer = self._execute_module(module_name="xuegao.net.live_state", module_args=dict(ASKED), task_vars=known)
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables, and what they do not say."""
+        host = host_name(known)
+        answer = self.call("live_state", ASKED, known)
         if answer.get("failed") or answer.get("unreachable") or "state" not in answer:
-            return {**result, **answer, "failed": True, "msg": f"the host could not be read: {answer.get('msg')}"}
+            return {**answer, "failed": True, "msg": f"the host could not be read: {answer.get('msg')}"}
         found = describe(answer["state"])
         router = router_of(answer["state"], found)
         refused = [
@@ -51,19 +44,18 @@ class ActionModule(ActionBase):
         ]
         path = directory_of(options["directory"], known) / "host_vars" / f"{host}.yml"
         text = text_of(host, found, refused)
-        changed, where = written(path, text, write=not self._task.check_mode)
+        changed, where = written(path, text, write=not self.check_mode)
         counts = f"{len(found.variables)} variables, {len(found.secrets)} secrets, {len(found.left)} things left, {len(refused)} mistakes"
-        result.update(
-            changed=changed,
-            msg=f"{host}: {counts}; {where}",
-            path=str(path),
-            left=[str(item) for item in found.left],
-            secrets=found.secrets,
-            router={"variables": found.variables, "public_keys": dict(router.public_keys), "uplink": dict(router.uplink)},
-            mistakes=refused,
-            diff={"prepared": text},
-        )
-        return result
+        return {
+            "changed": changed,
+            "msg": f"{host}: {counts}; {where}",
+            "path": str(path),
+            "left": [str(item) for item in found.left],
+            "secrets": found.secrets,
+            "router": {"variables": found.variables, "public_keys": dict(router.public_keys), "uplink": dict(router.uplink)},
+            "mistakes": refused,
+            "diff": {"prepared": text},
+        }
 
 
 def directory_of(chosen: str | None, known: Mapping[str, Any]) -> Path:
@@ -73,13 +65,11 @@ def directory_of(chosen: str | None, known: Mapping[str, Any]) -> Path:
 
 def written(path: Path, text: str, *, write: bool) -> tuple[bool, str]:
     """Write a file of a description; returns whether it was another one, and where it is now. write: not in check mode."""
-    try:
+    with failing(f"cannot write {path}"):
         changed = not path.is_file() or path.read_text(encoding="utf-8") != text
         if changed and write:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise AnsibleError(f"cannot write {path}: {error.strerror or error}") from None
     return changed, f"written to {path}" if write else "not written: check mode"
 
 

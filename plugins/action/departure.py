@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     Moment,
     Record,
@@ -19,41 +18,31 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     this_moment,
     write_record,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, refused
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import forget_keys, registry_file
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import identity
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
-VARIABLES = own_role_specs().options
 
-
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Note that hosts are left as they are, or strike out what is noted of them."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "state": {"type": "str", "choices": ["left", "cleaned", "gone"], "required": True},
+        "directory": {"type": "path"},
+        "key_registries": {"type": "list", "elements": "path", "default": []},
+    }
+    # It writes on the controller.
+    VARIABLES = own_role_specs().options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return C(changed) when something was noted or struck out, and C(msg)."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        # It writes on the controller.
-        refuse_facts_as_variables(known, VARIABLES)
-        _checked, options = self.validate_argument_spec(
-            argument_spec={
-                "hosts": {"type": "list", "elements": "str", "required": True},
-                "state": {"type": "str", "choices": ["left", "cleaned", "gone"], "required": True},
-                "directory": {"type": "path"},
-                "key_registries": {"type": "list", "elements": "path", "default": []},
-            }
-        )
         hosts, state = list(dict.fromkeys(options["hosts"])), options["state"]
         directory = applied_of_run(known, options["directory"])
         if state == "gone" and (refusal := _refusal(hosts, directory, known)):
-            return {**result, "failed": True, "msg": refusal}
+            return refused(refusal)
         moment = this_moment(known)
         try:
             if state == "left":
@@ -62,16 +51,16 @@ class ActionModule(ActionBase):
                 registries = [Path(path) for path in options["key_registries"]]
                 done = [host for host in hosts if self._strike_out(directory, host, registries)]
         except OSError as error:
-            return {**result, "failed": True, "msg": f"what is kept of {', '.join(hosts)} beside the inventory cannot be changed: {error}"}
+            return refused(f"what is kept of {', '.join(hosts)} beside the inventory cannot be changed: {error}")
         words = {"left": "left as it is", "cleaned": "cleaned", "gone": "gone for good"}[state]
-        return {**result, "changed": bool(done), "msg": f"{', '.join(hosts) or 'no host'}: noted as {words}" if done else "nothing to note"}
+        return {"changed": bool(done), "msg": f"{', '.join(hosts) or 'no host'}: noted as {words}" if done else "nothing to note"}
 
     def _leave(self, directory: Path, host: str, moment: Moment) -> bool:
         """Note since when the network goes on without a host; the first time counts. Returns whether that is new."""
         record = known_record(directory, host)
         if record.left is not None:
             return False
-        if not self._task.check_mode:
+        if not self.check_mode:
             write_record(directory, host, replace(record, left=moment))
         return True
 
@@ -80,7 +69,7 @@ class ActionModule(ActionBase):
         names = [host, *(name for name in recorded_hosts(directory) if identity(known_record(directory, name)).get("runs_on") == host)]
         there = any(known_record(directory, name) != Record() for name in names)
         there = there or any(registry_file(registry, name).exists() for registry in registries for name in names)
-        for name in [] if self._task.check_mode else names:
+        for name in [] if self.check_mode else names:
             forget(directory, name)
             for registry in registries:
                 forget_keys(registry, name)

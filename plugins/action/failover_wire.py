@@ -8,51 +8,42 @@ import shlex
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import HostAction, Options, refused
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
-VARIABLES = own_role_specs().options
 # The measurement has begun by then, and has seen the network whole.
 SETTLE_SECONDS = 5
 COMMAND_SECONDS = 60
-SPEC = {
-    "cut": {"type": "str", "required": True},
-    "restore": {"type": "str", "required": True},
-    "chdir": {"type": "path"},
-    "measurement": {"type": "dict", "required": True},
-}
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """One remote call, for the measurement."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    OPTIONS: ClassVar[Options] = {
+        "cut": {"type": "str", "required": True},
+        "restore": {"type": "str", "required": True},
+        "chdir": {"type": "path"},
+        "measurement": {"type": "dict", "required": True},
+    }
+    # The commands run on the controller.
+    VARIABLES = own_role_specs().options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Measure and cut at the same time; what was cut is restored whatever happens to the measurement."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        # The commands run on the controller.
-        refuse_facts_as_variables(known, VARIABLES)
-        validation, given = self.validate_argument_spec(SPEC)
-        if self._task.check_mode:
-            return {**result, "changed": True}
-        measurement = given["measurement"]
+        if self.check_mode:
+            return {"changed": True}
+        measurement = options["measurement"]
         over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
-            cut = pool.submit(cut_and_restore, given["cut"], given["restore"], given["chdir"], float(measurement["limit"]), over)
+            cut = pool.submit(cut_and_restore, options["cut"], options["restore"], options["chdir"], float(measurement["limit"]), over)
             try:
-                answer = self._execute_module(module_name="xuegao.net.failover_cut", module_args=measurement, task_vars=known)
+                answer = self.call("failover_cut", measurement, known)
             finally:
                 over.set()
-        result.update(answer)
-        if problem := cut.result():
-            result.update(failed=True, msg=problem)
-        return result
+        problem = cut.result()
+        return refused(problem, **answer) if problem else answer
 
 
 def cut_and_restore(cut: str, restore: str, directory: str | None, seconds: float, over: threading.Event) -> str:

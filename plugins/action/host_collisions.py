@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import read_record
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, refused
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
@@ -17,20 +17,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.collisions import ASKED, Looked, collisions
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Judge all hosts of the play."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {"directory": {"type": "path"}}
+    VARIABLES = ASKED
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the task's result: failed when there is a collision that nobody allows."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        refuse_facts_as_variables(known, ASKED)
-        _checked, options = self.validate_argument_spec(argument_spec={"directory": {"type": "path"}})
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+        """Fail when there is a collision that nobody allows."""
         directory = applied_of_run(known, options["directory"])
         hostvars = known.get("hostvars") or {}
         # Facts may be kept in a cache: those of a host that does not answer are of another run.
@@ -42,11 +36,9 @@ class ActionModule(ActionBase):
                 if host in hostvars
             ]
         )
-        result.update(changed=False, msg="No two hosts hold the same, and no neighbor has what the plan gives out.")
         if found:
-            begin = f"{len(found)} collision(s). Nothing was changed on any host of this batch."
-            result.update(failed=True, msg="".join(f"{line}\n" for line in (begin, *(f"- {sentence}" for sentence in found))))
-        return result
+            return refused(f"{len(found)} collision(s). Nothing was changed on any host of this batch.", found)
+        return {"msg": "No two hosts hold the same, and no neighbor has what the plan gives out."}
 
 
 def looked(host: str, variables: Mapping[str, Any], directory: Path, *, answers: bool) -> Looked:

@@ -4,25 +4,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import checked_facts, with_clock_offset
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import HostAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Look at a host."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS = None
+    # It reads nothing but its own arguments.
+    VARIABLES = None
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return what the module returned, with checked facts."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        asked = time.time()
-        answer = self._execute_module(module_name="xuegao.net.host_facts", module_args=self._task.args, task_vars=known)
-        facts = with_clock_offset(checked_facts(str(known["inventory_hostname"]), answer.get("ansible_facts")), asked, time.time())
-        return {**result, **answer, **({"ansible_facts": facts} if "ansible_facts" in answer else {})}
+        return self.look_at_host(options, known)

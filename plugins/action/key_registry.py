@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.module_utils.wireguard import UNKNOWN_KEY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, failing
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import (
     KINDS,
     ChangedKeysError,
@@ -26,8 +25,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry imp
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
-SPECS = own_role_specs()
-
 
 def _accepted(loader: Any) -> list[str]:
     """Return the hosts whose keys somebody has accepted. On the command line only: a host itself may have a say in any other variable of its."""
@@ -35,59 +32,48 @@ def _accepted(loader: Any) -> list[str]:
     return given.replace(",", " ").split() if isinstance(given, str) else [str(name) for name in given]
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Either records the keys of a host or gives the peers of its interfaces their keys."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_diff = True
+    OPTIONS: ClassVar[Options] = {
+        "path": {"type": "path", "required": True},
+        "kind": {"type": "str", "choices": list(KINDS), "required": True},
+        "host": {"type": "str"},
+        "record": {"type": "dict"},
+        "accept": {"type": "bool", "default": False},
+        "resolve": {"type": "list", "elements": "dict"},
+        "must_resolve": {"type": "bool", "default": False},
+    }
+    TOGETHER: ClassVar[Mapping[str, Any]] = {
+        "mutually_exclusive": [("record", "resolve")],
+        "required_one_of": [("record", "resolve")],
+        "required_by": {"record": ["host"]},
+    }
+    VARIABLES = own_role_specs().options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return C(changed) and C(diff) when recording; C(public_keys), C(accepted) and C(missing) when resolving."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        validation, arguments = self.validate_argument_spec(
-            {
-                "path": {"type": "path", "required": True},
-                "kind": {"type": "str", "choices": list(KINDS), "required": True},
-                "host": {"type": "str"},
-                "record": {"type": "dict"},
-                "accept": {"type": "bool", "default": False},
-                "resolve": {"type": "list", "elements": "dict"},
-                "must_resolve": {"type": "bool", "default": False},
-            },
-            mutually_exclusive=[("record", "resolve")],
-            required_one_of=[("record", "resolve")],
-            required_by={"record": ["host"]},
-        )
-        refuse_facts_as_variables(task_vars or {}, SPECS.options)
-        registry = Path(arguments["path"]).expanduser()
+        registry = Path(options["path"]).expanduser()
         warnings: list[str] = []
-        former = partial(former_name, variables=task_vars or {})
-        try:
-            if arguments["record"] is not None:
-                result.update(self._record(registry, arguments, warnings, former))
-            else:
-                result.update(self._resolve(registry, arguments, warnings, former))
-        except ChangedKeysError as error:
-            raise AnsibleActionFail(str(error)) from error
-        except (OSError, ValueError) as error:
-            raise AnsibleActionFail(f"The registry of public keys {registry} cannot be used: {error}") from error
-        if warnings:
-            result["warnings"] = list(dict.fromkeys(warnings))
-        return result
+        former = partial(former_name, variables=known)
+        work = self._resolve if options["record"] is None else self._record
+        with failing(f"The registry of public keys {registry} cannot be used", ValueError):
+            try:
+                return {**work(registry, options, warnings, former), "warnings": warnings}
+            except ChangedKeysError as error:
+                raise AnsibleActionFail(str(error)) from error
 
-    def _record(self, registry: Path, arguments: dict[str, Any], warnings: list[str], former: Callable[[str], str]) -> dict[str, Any]:
-        host = arguments["host"]
-        told = {name: keys_of(written) for name, written in arguments["record"].items() if written}
+    def _record(self, registry: Path, options: dict[str, Any], warnings: list[str], former: Callable[[str], str]) -> dict[str, Any]:
+        host = options["host"]
+        told = {name: keys_of(written) for name, written in options["record"].items() if written}
         before, after = record_keys(
             registry,
             host,
             told,
-            arguments["kind"],
+            options["kind"],
             warnings.append,
-            accepted=arguments["accept"] or host in _accepted(self._loader),
-            write=not self._task.check_mode,
+            accepted=options["accept"] or host in _accepted(self._loader),
+            write=not self.check_mode,
             former=former(host),
         )
         path = str(registry_file(registry, host))
@@ -96,13 +82,13 @@ class ActionModule(ActionBase):
             "diff": {"before_header": path, "after_header": path, "before": before, "after": after},
         }
 
-    def _resolve(self, registry: Path, arguments: dict[str, Any], warnings: list[str], former: Callable[[str], str]) -> dict[str, Any]:
-        known, missing = resolve_peers(registry, arguments["resolve"], arguments["kind"], warnings.append, former)
-        if missing and self._task.check_mode:
+    def _resolve(self, registry: Path, options: dict[str, Any], warnings: list[str], former: Callable[[str], str]) -> dict[str, Any]:
+        known, missing = resolve_peers(registry, options["resolve"], options["kind"], warnings.append, former)
+        if missing and self.check_mode:
             # Before the first run there is no key anywhere; a prediction can go on without it.
             for item in missing:
                 known[item["interface"]][item["peer"]] = [UNKNOWN_KEY]
-        elif missing and arguments["must_resolve"]:
+        elif missing and options["must_resolve"]:
             lines = [f"- peer {item['peer']}, interface {item['remote_interface']}" for item in missing]
             raise AnsibleActionFail(
                 "No public key is known for:\n"

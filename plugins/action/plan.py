@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible import context
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
-from ansible.plugins.action import ActionBase
 from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
@@ -26,13 +25,20 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     seal_of,
     unsealed,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import (
+    ControllerAction,
+    Options,
+    failing,
+    mistakes,
+    refused,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues, is_encrypted, simple
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run, name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, known_keys
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.plain_values import plain
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Findings, Place, Problem, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import unmatched
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import OVERRIDES, Layer, Resolver, is_layer, misspelt, read_layers
@@ -59,129 +65,120 @@ UNRESOLVED = "(cannot be resolved)"
 FAILURES = Failures(AnsibleError, AnsibleUndefinedVariable)
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Plan the network."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = True
+    OPTIONS: ClassVar[Options] = {
+        "directory": {"type": "path"},
+        "rendered": {"type": "bool", "default": True},
+        "vyos": {"type": "bool", "default": True},
+        "drawing": {"type": "bool", "default": True},
+        "key_registry": {"type": "path"},
+        "applied": {"type": "path"},
+        "needs_secrets": {"type": "bool", "default": False},
+        "purpose": {"type": "str", "choices": ["plan", "apply", "retire", "look"], "default": "plan"},
+        "interrupt": {"type": "bool", "default": False},
+        "rollout": {"type": "raw"},
+    }
+    # What one host says would be the intent of all.
+    VARIABLES = SPECS.options
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the task's result: failed with the report when the intent has mistakes."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _checked, options = self.validate_argument_spec(
-            argument_spec={
-                "directory": {"type": "path"},
-                "rendered": {"type": "bool", "default": True},
-                "vyos": {"type": "bool", "default": True},
-                "drawing": {"type": "bool", "default": True},
-                "key_registry": {"type": "path"},
-                "applied": {"type": "path"},
-                "needs_secrets": {"type": "bool", "default": False},
-                "purpose": {"type": "str", "choices": ["plan", "apply", "retire", "look"], "default": "plan"},
-                "interrupt": {"type": "bool", "default": False},
-                "rollout": {"type": "raw"},
-            }
-        )
-        variables = task_vars or {}
-        # What one host says would be the intent of all.
-        refuse_facts_as_variables(variables, SPECS.options)
-        known = variables.get("hostvars") or {}
-        result["changed"] = False
-        wish, wrong = _wish(options["rollout"], variables)
-        layers, mistakes = self._layers(known)
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+        """Fail with all mistakes when the intent or the overrides have any; else write the plan and return what it means for the hosts."""
+        hostvars = known.get("hostvars") or {}
+        result: dict[str, Any] = {}
+        wish, wrong = _wish(options["rollout"], known)
+        layers, overriding = self._layers(hostvars)
         try:
-            intent, unread = intent_of(variables, self._templar.template, FAILURES)
+            intent, unread = intent_of(known, self._templar.template, FAILURES)
             bare = make_plan(intent, unread)
         except IntentError as error:
             # Who uses them cannot be known without a plan.
-            needed, others = _undefined_names(intent, {}, variables)
-            return {**result, **_refused(sentences([*error.problems, *wrong]), told(mistakes)), "warnings": sentences([*needed, *others])}
+            needed, others = _undefined_names(intent, {}, known)
+            return {**_refused(sentences([*error.problems, *wrong]), told(overriding)), "warnings": sentences([*needed, *others])}
         except MissingLibraryError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        overridden = with_overrides(bare, layers, self._catalog(known))
+            return refused(str(error))
+        overridden = with_overrides(bare, layers, self._catalog(hostvars))
         plan = overridden.plan
-        mistakes += overridden.mistakes
-        needed, others = _undefined_names(intent, plan.hosts, variables)
-        if wrong or mistakes or (needed and options["needs_secrets"]):
-            return {**result, **_refused(sentences([*wrong, *(needed if options["needs_secrets"] else ())]), told(mistakes))}
-        applied = applied_of_run(variables, options["applied"])
+        overriding += overridden.mistakes
+        needed, others = _undefined_names(intent, plan.hosts, known)
+        if wrong or overriding or (needed and options["needs_secrets"]):
+            return _refused(sentences([*wrong, *(needed if options["needs_secrets"] else ())]), told(overriding))
+        applied = applied_of_run(known, options["applied"])
         records, unreadable = _records(applied, plan)
-        judged = judge(plan, records, _run(options, variables))
+        judged = judge(plan, records, _run(options, known))
         warnings = (
-            sentences([*needed, *others, *(unmatched(plan.hosts, known, variables, judged.retired) if known else ())]) + judged.warnings
+            sentences([*needed, *others, *(unmatched(plan.hosts, hostvars, known, judged.retired) if hostvars else ())]) + judged.warnings
         )
         warnings += sentences(ssh_from_everywhere(plan.hosts))
-        warnings += told([*overridden.remarks, *_unused(plan, layers, known)])
-        refused = judged.refused
+        warnings += told([*overridden.remarks, *_unused(plan, layers, hostvars, load_extra_vars(self._loader))])
+        against = judged.refused
         if wish is not None:
-            hosts = [str(host) for host in variables.get("ansible_play_hosts_all") or []]
-            rollout = make_rollout(wish, plan.intent, hosts, _containers(variables))
+            hosts = [str(host) for host in known.get("ansible_play_hosts_all") or []]
+            rollout = make_rollout(wish, plan.intent, hosts, _containers(known))
             result["rollout"] = asdict(rollout)
-            refused = [*refused, *torn_apart(rollout, judged.together)]
+            against = [*against, *torn_apart(rollout, judged.together)]
             if wish.canary and rollout.batches and wish.canary not in rollout.batches[0].hosts:
                 first = ", ".join(rollout.batches[0].hosts + rollout.batches[0].containers)
                 warnings.append(f"{VARIABLE.at('canary')}: {wish.canary} is not in this run, so {first} goes first")
-        if refused:
-            return {**result, **_refused(sentences(refused)), "warnings": warnings}
+        if against:
+            return {**result, **_refused(sentences(against)), "warnings": warnings}
         if self._task.diff or judged.retirement:
             warnings += unreadable
-            changes, words = self._compare(applied, plan, bare, records, judged, variables, warnings)
+            changes, words = self._compare(applied, plan, bare, records, judged, known, warnings)
             result.update(changes=changes, **({"diff": {"prepared": words}} if self._task.diff else {}))
         if not self._task.diff:
             warnings += judged.told
-        base = Path(options["directory"] or PLANS / name_of_run(variables)).absolute()
-        keys = self._public_keys(options["key_registry"], plan, variables, warnings)
+        base = Path(options["directory"] or PLANS / name_of_run(known)).absolute()
+        keys = self._public_keys(options["key_registry"], plan, known, warnings)
         shown = {name: options[name] for name in ("rendered", "vyos", "drawing")}
-        try:
-            written = write_plan(plan, intent, base, keys, **shown, write=not self._task.check_mode)
-        except OSError as error:
-            raise AnsibleError(f"cannot write the plan to {base}: {error.strerror or error}") from None
-        result["changed"] = written.changed
+        with failing(f"cannot write the plan to {base}"):
+            written = write_plan(plan, intent, base, keys, **shown, write=not self.check_mode)
         if written.no_drawing:
             warnings.append(f"no drawing: {written.no_drawing}")
-        if warnings:
-            result["warnings"] = warnings
         current = base / run_directories.CURRENT
-        result.update(
-            directory=str(written.directory), current=str(current), hosts=list(plan.hosts), peers=list(plan.peers), tcp_mss=plan.tcp_mss
-        )
-        result.update(
-            retired=judged.retired,
-            retirement=judged.retirement,
-            identity=judged.told,
-            together=judged.together,
-            farewell=_farewell(judged, result),
-        )
-        result["overrides"] = {host: [f"{item.sentence} ({item.layer})" for item in found] for host, found in plan.overrides.items()}
-        where = "not written: check mode" if self._task.check_mode else f"written to {current}"
-        result["msg"] = f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}"
-        return result
+        where = "not written: check mode" if self.check_mode else f"written to {current}"
+        return {
+            **result,
+            "changed": written.changed,
+            "msg": f"{len(plan.hosts)} hosts, {len(plan.intent.links)} links; {where}",
+            "warnings": warnings,
+            "directory": str(written.directory),
+            "current": str(current),
+            "hosts": list(plan.hosts),
+            "peers": list(plan.peers),
+            "tcp_mss": plan.tcp_mss,
+            "retired": judged.retired,
+            "retirement": judged.retirement,
+            "identity": judged.told,
+            "together": judged.together,
+            "farewell": _farewell(judged, result),
+            "overrides": {host: [f"{item.sentence} ({item.layer})" for item in found] for host, found in plan.overrides.items()},
+        }
 
     def _layers(self, known: Mapping[str, Any]) -> tuple[dict[str, list[Layer]], list[Found]]:
         """Return the overrides of each host of the inventory that has any, and every mistake of form."""
         of_the_run = load_extra_vars(self._loader)
         options = {name: spec for name, spec in SPECS.options.items() if SPECS.may_be_overridden(name)}
         layers: dict[str, list[Layer]] = {}
-        mistakes: list[Found] = []
+        wrong: list[Found] = []
         for host in known:
             own = _variables_of(host, known)
             refuse_facts_as_variables({**own, "inventory_hostname": host}, SPECS.options)
             if not any(map(is_layer, own)):
-                mistakes += [Found(host, problem) for problem in misspelt(own)]
+                wrong += [Found(host, problem) for problem in misspelt(own)]
                 continue
             values = self._values(own, known)
             found, problems = read_layers(own, of_the_run, options, Resolver(values.resolved, values.is_vaulted, FAILURES, own))
-            mistakes += [Found(host, problem) for problem in problems]
+            wrong += [Found(host, problem) for problem in problems]
             if found:
                 layers[host] = found
-        return layers, mistakes
+        return layers, wrong
 
     def _catalog(self, known: Mapping[str, Any]) -> Catalog:
         """Return what the overrides are judged by."""
         beside: dict[str, dict[str, Any]] = {}
+        of_the_run = load_extra_vars(self._loader)
 
         def judge(host: str, variables: Mapping[str, Any]) -> Findings:
             if host not in beside:
@@ -191,9 +188,11 @@ class ActionModule(ActionBase):
                 beside[host] = {name: value for name, value in resolved.items() if value != UNRESOLVED}
             return variable_problems({**beside[host], **variables}, SPECS)
 
-        return Catalog(
-            SPECS.options, SPECS.defaults, judge, lambda host, name, value: _has_another(_variables_of(host, known), name, value)
-        )
+        def has_another(host: str, name: str, value: Any) -> bool:
+            # What the command line gives stands over the override, and contradicts nothing.
+            return name not in of_the_run and _has_another(_variables_of(host, known), name, value)
+
+        return Catalog(SPECS.options, SPECS.defaults, judge, has_another)
 
     def _values(self, own: Mapping[str, Any], known: Mapping[str, Any]) -> HostValues:
         return HostValues(own, Templar(loader=self._loader, variables={**own, "hostvars": known}).template)
@@ -250,7 +249,7 @@ class ActionModule(ActionBase):
         }
         words = in_words(shown, [*plan.hosts], changes, [host for host in hidden if host in before], judged.told, plan.overrides)
         # Said once. `site` reads the plan in check mode, too, and is to leave everything there as it is.
-        if known and not self._task.check_mode and not context.CLIARGS.get("check"):
+        if known and not self.check_mode and not context.CLIARGS.get("check"):
             warnings += _put_away(directory, left)
         return changes, words
 
@@ -384,10 +383,9 @@ def _put_away(directory: Path, hosts: Sequence[str]) -> list[str]:
 
 
 def _refused(of_intent: Sequence[str], of_overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what the task answers: the mistakes stand in ``problems`` alone, so that they are printed once."""
+    """Return what the task answers, which names what has the mistakes."""
     where = "the intent and its overrides" if of_intent and of_overrides else "the overrides" if of_overrides else "the intent"
-    lines = [*of_intent, *of_overrides]
-    return {"failed": True, "msg": counted(len(lines), where), "problems": [f"{line}\n" for line in lines]}
+    return mistakes([*of_intent, *of_overrides], where)
 
 
 def _has_another(own: Mapping[str, Any], name: str, value: Any) -> bool:
@@ -401,14 +399,26 @@ def _has_another(own: Mapping[str, Any], name: str, value: Any) -> bool:
         return True
 
 
-def _unused(plan: Plan, layers: Mapping[str, Sequence[Layer]], known: Mapping[str, Any]) -> Iterator[Found]:
-    """Return what to say of variables that stand with a host and do nothing: the plan's count, and only a host of the plan has overrides."""
+def _unused(plan: Plan, layers: Mapping[str, Sequence[Layer]], known: Mapping[str, Any], of_the_run: Collection[str]) -> Iterator[Found]:
+    """Return what to say of variables beside the plan's: those of the command line win, the host's own do nothing, nor do overrides of no node.
+
+    of_the_run: names of the variables that the command line gives.
+    """
     used = {layer.name for host, found in layers.items() if host in plan.hosts for layer in found}
     for host in known:
         if host in plan.hosts:
             own = _variables_of(host, known)
             for name, value in plan.hosts[host].items():
-                if _has_another(own, name, value):
+                if not _has_another(own, name, value):
+                    continue
+                if name in of_the_run:
+                    text = "is given on the command line and counts as a whole, in place of the plan's value"
+                    hint = (
+                        "it is for this run: verify and the next site go by the plan unless they are given it, too. "
+                        f"To keep it, or to change a part, write {OVERRIDES}"
+                    )
+                    yield Found(host, Problem(Place.of(name), text, hint=hint))
+                else:
                     text = "stands among the host's own variables and does nothing, as the plan has another value"
                     yield Found(host, Problem(Place.of(name), text, hint=f"write it in {OVERRIDES}, and it lies over the plan"))
         else:

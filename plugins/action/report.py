@@ -9,12 +9,10 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import run_directories
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, failing
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import name_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.graphviz import draw
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, drawn_without_result, host_summary
@@ -25,44 +23,37 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.report.topology import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import unreachable
 
-VARIABLES = own_role_specs().options
 FACT = "xgn_verify"
 # Below the working directory; behind it the inventory's name.
 REPORTS = Path("build", "report")
 # Reports that stay, the latest among them.
 KEPT = 5
-SPEC = {
-    "dest": {"type": "path"},
-    "hosts": {"type": "list", "elements": "str", "required": True},
-    "title": {"type": "str", "default": "Network verification"},
-    "calls": {"type": "dict", "default": {}},
-    "fail": {"type": "bool", "default": True},
-}
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Reads fact C(xgn_verify) of every host; makes no remote call."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    OPTIONS: ClassVar[Options] = {
+        "dest": {"type": "path"},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "title": {"type": "str", "default": "Network verification"},
+        "calls": {"type": "dict", "default": {}},
+        "fail": {"type": "bool", "default": True},
+    }
+    # It writes on the controller.
+    VARIABLES = own_role_specs().options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Write C(report.html), C(report.json), C(junit.xml) and what was measured of failovers; print the tables; fail if a check failed."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        # It writes on the controller.
-        refuse_facts_as_variables(known, VARIABLES)
-        validation, arguments = self.validate_argument_spec(SPEC)
         meta = {
-            "title": arguments["title"],
+            "title": options["title"],
             "inventory": ", ".join(shown_path(str(source)) for source in known.get("ansible_inventory_sources") or []) or "no inventory",
             "made": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "calls": {str(host): int(number) for host, number in arguments["calls"].items()},
+            "calls": {str(host): int(number) for host, number in options["calls"].items()},
         }
-        results = [result_of(host, known["hostvars"]) for host in arguments["hosts"]]
+        results = [result_of(host, known["hostvars"]) for host in options["hosts"]]
         report = build_report(results, meta)
-        base = Path(arguments["dest"] or REPORTS / name_of_run(known)).absolute()
+        base = Path(options["dest"] or REPORTS / name_of_run(known)).absolute()
         # The same in check mode: a report is what was found, not a change of what is managed.
         paths = self._write(base, report)
         self._display.display("\n" + terminal_table(report, width=max(int(self._display.columns or 0), 100)))
@@ -70,9 +61,8 @@ class ActionModule(ActionBase):
             self._display.display(table(cuts))
         self._display.display(f"Report: {paths['html']}\n")
         counts = report["counts"]
-        failed = bool(counts["failed"]) and bool(arguments["fail"])
-        result.update(changed=False, counts=counts, paths=paths, msg=verdict(report, paths["html"]), failed=failed)
-        return result
+        failed = bool(counts["failed"]) and bool(options["fail"])
+        return {"counts": counts, "paths": paths, "msg": verdict(report, paths["html"]), "failed": failed}
 
     @staticmethod
     def _write(base: Path, report: Mapping[str, Any]) -> dict[str, str]:
@@ -86,10 +76,8 @@ class ActionModule(ActionBase):
             "junit.xml": junit_xml(report),
         }
         measured = {"failover.json": json.dumps(cuts) + "\n", "failover.svg": plot(cuts)} if cuts else {}
-        try:
+        with failing("the report cannot be written"):
             run_directories.publish(base, "report", {**texts, **measured}, KEPT)
-        except OSError as error:
-            raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         return {name.rpartition(".")[2]: str(base / run_directories.CURRENT / name) for name in texts}
 
 

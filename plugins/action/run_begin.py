@@ -4,22 +4,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from ansible import context
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Digests, Record, digests, read_record, seal_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import HostAction, Options, host_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import (
-    checked_facts,
-    refuse_facts_as_variables,
-    with_clock_offset,
-)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.this_run import RUN, claim, is_over, partly, shown, told
@@ -31,34 +25,27 @@ BEGAN = "began to change it and has not come to its end"
 PART = "changed a part of it"
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Take a host."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {
+        "commands": {"type": "list", "elements": "str", "default": []},
+        "units": {"type": "list", "elements": "str", "default": []},
+        "look": {"type": "bool", "default": True},
+        "lock": {"type": "bool", "default": True},
+        "break_lock": {"type": "bool", "default": False},
+        "lock_minutes": {"type": "int", "default": 15},
+        "applies": {"type": "str", "choices": ["everything", "part", "nothing"], "default": "everything"},
+        "directory": {"type": "path"},
+    }
+    VARIABLES = SPECS.options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return what module host_facts returned, and C(held): why the play has to stop; empty when it may go on."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        _checked, options = self.validate_argument_spec(
-            argument_spec={
-                "commands": {"type": "list", "elements": "str", "default": []},
-                "units": {"type": "list", "elements": "str", "default": []},
-                "look": {"type": "bool", "default": True},
-                "lock": {"type": "bool", "default": True},
-                "break_lock": {"type": "bool", "default": False},
-                "lock_minutes": {"type": "int", "default": 15},
-                "applies": {"type": "str", "choices": ["everything", "part", "nothing"], "default": "everything"},
-                "directory": {"type": "path"},
-            }
-        )
-        refuse_facts_as_variables(known, SPECS.options)
-        host = str(known["inventory_hostname"])
+        host = host_name(known)
         directory = applied_of_run(known, options["directory"])
         # What run_end gives back, so that a later step knows which beginning it ended.
-        result.update(changed=False, taken=False, held="", begins="", run=RUN.run, token=uuid4().hex)
+        result: dict[str, Any] = {"taken": False, "held": "", "begins": "", "run": RUN.run, "token": uuid4().hex}
         # Before the host is taken: a variable that cannot be resolved ends the task.
         applies = options["lock"] and options["applies"] != "nothing"
         record = Record()
@@ -80,9 +67,7 @@ class ActionModule(ActionBase):
             if not asked.same_as(kept):
                 result["begins"] = _what(options["applies"], known)
                 warnings += self._replaced(host, record, kept)
-        if warnings:
-            result["warnings"] = warnings
-        return result
+        return {**result, "warnings": warnings}
 
     def _asked(self, host: str, directory: Path, known: dict[str, Any]) -> tuple[Record, Digests, list[str]]:
         """Return what is recorded of the host here, digests of what it is to apply, and what is to be said of the record."""
@@ -109,7 +94,7 @@ class ActionModule(ActionBase):
             ]
         if answer["taken"]:
             return "", [f"{sentence}. This run has taken it over."]
-        if self._task.check_mode:
+        if self.check_mode:
             return "", [f"{sentence}. Without --check this run would stop here."]
         return f"{sentence}. {_remedy(other)}", []
 
@@ -119,7 +104,7 @@ class ActionModule(ActionBase):
         if not kept.get("at") or (record.applied and run == record.applied.run):
             return []
         last = f"{kept.get('by')} applied something else there at {shown(str(kept['at']))} (run {run}, inventory {kept.get('inventory')})"
-        verb = "would replace" if self._task.check_mode else "replaces"
+        verb = "would replace" if self.check_mode else "replaces"
         return [f"{host}: {last}, which is not recorded beside this inventory. This run {verb} it."]
 
     def _look(self, options: Mapping[str, Any], known: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +120,7 @@ class ActionModule(ActionBase):
                 "by_force": options["break_lock"],
             }
         answer = self._call(arguments, known)
-        if is_over(answer["other"]) and not answer["taken"] and not self._task.check_mode:
+        if is_over(answer["other"]) and not answer["taken"] and not self.check_mode:
             arguments["lock"]["instead_of"] = answer["other"]["run"]
             answer = self._call(arguments, known)
         if is_over(answer["other"]):
@@ -144,17 +129,9 @@ class ActionModule(ActionBase):
         return answer
 
     def _call(self, arguments: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-        asked = time.time()
-        answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_facts", module_args=arguments, task_vars=known)
-        facts = with_clock_offset(checked_facts(str(known["inventory_hostname"]), answer.get("ansible_facts")), asked, time.time())
+        answer = self.look_at_host(arguments, known)
         taken = answer.get("taken") is True
-        return {
-            **answer,
-            "ansible_facts": facts,
-            "taken": taken,
-            "other": told(answer.get("other")),
-            "applied": told(answer.get("applied")),
-        }
+        return {**answer, "taken": taken, "other": told(answer.get("other")), "applied": told(answer.get("applied"))}
 
 
 def _what(applies: str, known: Mapping[str, Any]) -> str:

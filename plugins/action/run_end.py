@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible import context
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     Moment,
     Record,
@@ -22,8 +21,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import (
     this_moment,
     write_record,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import HostAction, Options, host_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_values import HostValues
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import forget_keys
@@ -38,27 +37,20 @@ SPECS = own_role_specs()
 _RECORDED = ("recorded as applied", "recorded as applied before")
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Leave a host."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {
+        "begun": {"type": "dict", "default": {}},
+        "complete": {"type": "bool", "required": True},
+        "directory": {"type": "path"},
+        "key_registries": {"type": "list", "elements": "path", "default": []},
+    }
+    # It writes on the controller.
+    VARIABLES = SPECS.options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return C(changed) when something was recorded, and C(msg)."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        # It writes on the controller.
-        refuse_facts_as_variables(known, SPECS.options)
-        _checked, options = self.validate_argument_spec(
-            argument_spec={
-                "begun": {"type": "dict", "default": {}},
-                "complete": {"type": "bool", "required": True},
-                "directory": {"type": "path"},
-                "key_registries": {"type": "list", "elements": "path", "default": []},
-            }
-        )
         begun: Mapping[str, Any] = options["begun"]
         left_out = partly(known, context.CLIARGS.get("start_at_task"))
         if not options["complete"] or left_out:
@@ -68,28 +60,28 @@ class ActionModule(ActionBase):
         else:
             directory = applied_of_run(known, options["directory"])
             done = self._record(begun, directory, this_moment(known), known)
-            host = str(known["inventory_hostname"])
+            host = host_name(known)
             former = former_name(host, known)
             if former and done.get("msg") in _RECORDED and record_file(directory, host).exists():
                 done.update(_forget(former, directory, options["key_registries"], done))
         # Without it the step after a failure gives the host back.
         over = done.get("released") or not (done.get("failed") or done.get("unreachable"))
-        return {**result, **done, **({"token": begun.get("token")} if over else {})}
+        return {**done, **({"token": begun.get("token")} if over else {})}
 
     def _leave(self, begun: Mapping[str, Any], record: Mapping[str, Any] | None, known: dict[str, Any]) -> dict[str, Any]:
         """Make the remote call where there is a reason for it."""
         arguments = {**({"run": RUN.run} if begun.get("taken") else {}), **({"record": record} if record else {})}
-        if not arguments or self._task.check_mode:
+        if not arguments or self.check_mode:
             return {}
-        answer: dict[str, Any] = self._execute_module(module_name="xuegao.net.host_leave", module_args=arguments, task_vars=known)
+        answer = self.call("host_leave", arguments, known)
         return {**answer, "taken_by": told(answer.get("taken_by")), "applied": told(answer.get("applied"))}
 
     def _record(self, begun: Mapping[str, Any], directory: Path, moment: Moment, known: dict[str, Any]) -> dict[str, Any]:
-        host = str(known["inventory_hostname"])
+        host = host_name(known)
         here = known_record(directory, host, former_name(host, known))
         warnings: list[str] = []
         try:
-            seal = seal_of(directory, make=not self._task.check_mode)
+            seal = seal_of(directory, make=not self.check_mode)
         except OSError as error:
             seal = seal_of(directory, make=False)
             warnings.append(_unwritten(host, error))
@@ -105,7 +97,7 @@ class ActionModule(ActionBase):
             return answer
         if answer.get("lost"):
             return {**answer, "changed": False, "msg": "not recorded as applied: the host was taken away", **_said(answer, _lost(answer))}
-        if self._task.check_mode:
+        if self.check_mode:
             # Of a host that nothing is known of it cannot be told.
             return {"changed": news and (bool(kept) or seen is not None), "msg": "not written: check mode"}
         changed = bool(news and answer.get("changed"))

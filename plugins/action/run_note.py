@@ -4,41 +4,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import note_later, this_moment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, host_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.inventory_name import applied_of_run
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import own_role_specs
 
-VARIABLES = own_role_specs().options
 
-
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Note what begins."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
+    # It writes on the controller.
+    VARIABLES = own_role_specs().options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return a result that is never changed: nothing was changed on the host."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        # It writes on the controller.
-        refuse_facts_as_variables(known, VARIABLES)
-        _checked, options = self.validate_argument_spec(
-            argument_spec={"begun": {"type": "dict", "required": True}, "directory": {"type": "path"}}
-        )
-        host, what = str(known["inventory_hostname"]), str(options["begun"].get("begins") or "")
-        result["changed"] = False
-        if not what or self._task.check_mode:
-            return result
+        host, what = host_name(known), str(options["begun"].get("begins") or "")
+        if not what or self.check_mode:
+            return {}
         try:
             note_later(applied_of_run(known, options["directory"]), host, this_moment(known), what, former_name(host, known))
         except (OSError, ValueError) as error:
-            result["warnings"] = [f"{host}: that this run changes it cannot be noted beside the inventory: {error}"]
-        return result
+            return {"warnings": [f"{host}: that this run changes it cannot be noted beside the inventory: {error}"]}
+        return {}

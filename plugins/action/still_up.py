@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import (
+    WRONG_FORM,
+    HostAction,
+    Options,
+    another_form,
+    refused,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
@@ -20,7 +24,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks impo
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Check
 
 SPECS = own_role_specs()
-OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "verify")
+COMPARED_OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "verify")
 # Nothing that others could take away; what is not read counts as not up, before and after.
 NOT_READ: dict[str, Any] = {
     "sysctls": [],
@@ -45,37 +49,31 @@ AGING = " handshake"
 PAUSE_S = 2.0
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """One remote call, more of them only while something that was up is not."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {
+        "host": {"type": "str", "required": True},
+        "directory": {"type": "path", "required": True},
+        "before": {"type": "list", "elements": "str"},
+        "seconds": {"type": "int", "default": 60},
+    }
+    VARIABLES = SPECS.options
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Return C(up) and C(reached); with C(before), fail and return C(lost) when some of it is not up in the end."""
-        known = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, known)
-        refuse_facts_as_variables(known, SPECS.options)
-        _checked, options = self.validate_argument_spec(
-            {
-                "host": {"type": "str", "required": True},
-                "directory": {"type": "path", "required": True},
-                "before": {"type": "list", "elements": "str"},
-                "seconds": {"type": "int", "default": 60},
-            }
-        )
         host, before = options["host"], options["before"]
-        result["changed"] = False
         try:
             written = read_yaml((Path(options["directory"]) / host / "variables.yml").read_text(encoding="utf-8")) or {}
         except FileNotFoundError:
             # It has variables of its own, and no plan says what of them others see.
             written = {}
-        variables = cast(HostVariables, with_defaults({name: value for name, value in written.items() if name in OPTIONS}, OPTIONS))
+        variables = cast(
+            HostVariables, with_defaults({name: value for name, value in written.items() if name in COMPARED_OPTIONS}, COMPARED_OPTIONS)
+        )
         if before is None:
             checks, problem = self._look(host, variables, known)
-            return {**result, "reached": not problem, "msg": problem, "up": sorted(passed(checks))}
+            return {"reached": not problem, "msg": problem, "up": sorted(passed(checks))}
         wanted = set(before)
 
         def lost() -> list[str]:
@@ -87,32 +85,21 @@ class ActionModule(ActionBase):
 
         missing = wait_until(lost, lambda found: not found, options["seconds"], PAUSE_S)
         if missing:
-            lines = "".join(f"\n- {line}" for line in missing)
-            result.update(
-                failed=True, lost=missing, msg=f"On {host} this was up before the batch, and is not {options['seconds']} s after it:{lines}"
-            )
-        return result
+            return refused(f"On {host} this was up before the batch, and is not {options['seconds']} s after it:", missing, lost=missing)
+        return {}
 
     def _look(self, host: str, variables: HostVariables, known: dict[str, Any]) -> tuple[list[Check], str]:
         """Make the remote call; returns the checks, or none and why it could not be made."""
         asked = {**gather_arguments(variables), **NOT_READ}
         # Whether a packet is too large says nothing of what is up.
         asked["pings"] = [ping for ping in asked["pings"] if not ping["id"].startswith("over ")][:PINGS]
+        state, problem = self.live_state(asked, known, f"{host} cannot be reached", f"the live state of {host} cannot be read")
+        if problem:
+            return [], problem
         try:
-            answer = self._execute_module(module_name="xuegao.net.live_state", module_args=asked, task_vars=known)
-        except AnsibleConnectionFailure as error:
-            return [], f"{host} cannot be reached: {error.message}"
-        except AnsibleError as error:
-            return [], f"the live state of {host} cannot be read: {error.message}"
-        if answer.get("unreachable"):
-            return [], f"{host} cannot be reached: {answer.get('msg')}"
-        if answer.get("failed") or not isinstance(answer.get("state"), dict):
-            return [], f"the live state of {host} cannot be read: {answer.get('msg') or answer.get('module_stderr')}"
-        try:
-            return host_checks(host, variables, answer["state"]), ""
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # What is read of the host is taken for what its module returns.
-            return [], f"{host} answers with a live state of another form than it must have: {type(error).__name__} {error}"
+            return host_checks(host, variables, state), ""
+        except WRONG_FORM as error:
+            return [], another_form(host, error)
 
 
 def passed(checks: list[Check]) -> set[str]:

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
-from ansible.plugins.action import ActionBase
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import refuse_facts_as_variables
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, counted, sentences
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import ControllerAction, Options, mistakes
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, sentences
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.inventory_hosts import host_without_node
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.named_variables import WHOLE, named_variables, undefined
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.overrides import is_layer
@@ -32,26 +31,18 @@ class _Unresolved:
     """Stands where a template failed, so that the place counts as given and as of no type."""
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Check the variables of the host at hand."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    OPTIONS: ClassVar[Options] = {"plan": {"type": "str", "choices": PLANS, "default": "none"}}
+    # Facts of an earlier run may be kept in a cache.
+    VARIABLES = SPECS.options
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the task's result: failed with the report when there is any problem."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _checked, options = self.validate_argument_spec(argument_spec={"plan": {"type": "str", "choices": PLANS, "default": "none"}})
-        variables = task_vars or {}
-        # Facts of an earlier run may be kept in a cache.
-        refuse_facts_as_variables(variables, SPECS.options)
-        host = str(variables.get("inventory_hostname", "this host"))
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+        """Fail with all mistakes when there are any."""
+        host = str(known.get("inventory_hostname", "this host"))
         unresolved: dict[Place, list[Problem]] = {}
-        templated = {
-            name: self._resolve(value, Place.of(name), variables, unresolved) for name, value in role_variables(variables, SPECS).items()
-        }
+        templated = {name: self._resolve(value, Place.of(name), known, unresolved) for name, value in role_variables(known, SPECS).items()}
         # A name given by a template may turn out to be null or omitted.
         own = role_variables(templated, SPECS)
         # Without the plan most of what the rules compare is missing.
@@ -60,18 +51,12 @@ class ActionModule(ActionBase):
         problems = [problem for reasons in unresolved.values() for problem in reasons]
         problems += [problem for problem in found if not _below(problem.path, unresolved)]
         if options["plan"] == "none":
-            problems += _without_plan(variables)
-        if options["plan"] == "others" and (stranger := host_without_node(host, variables)):
+            problems += _without_plan(known)
+        if options["plan"] == "others" and (stranger := host_without_node(host, known)):
             problems.append(stranger)
-        result["changed"] = False
-        result["problems"] = [f"{sentence}\n" for sentence in sentences(problems)]
-        if problems:
-            # The mistakes themselves stand in `problems` alone, so that they are printed once.
-            result["failed"] = True
-            result["msg"] = counted(len(result["problems"]), f"the variables of {host}")
-        else:
-            result["msg"] = "The variables are valid."
-        return result
+        return (
+            mistakes(sentences(problems), f"the variables of {host}") if problems else {"msg": "The variables are valid.", "problems": []}
+        )
 
     def _resolve(self, value: Any, path: Place, variables: Mapping[str, Any], unresolved: dict[Place, list[Problem]]) -> Any:
         """Template a value; where that fails, go down to the very place and go on with the rest."""

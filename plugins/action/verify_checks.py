@@ -6,11 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.controller_action import (
+    WRONG_FORM,
+    HostAction,
+    Options,
+    another_form,
+    host_name,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.former_names import former_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.host_answers import HostAnswerError, refuse_facts_as_variables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import in_use, read_accepted
@@ -32,79 +37,60 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks impo
 
 SPECS = own_role_specs()
 # Of preflight: whether NetworkManager may run.
-OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "preflight", "verify")
+COMPARED_OPTIONS = SPECS.options_of(*(role.name for role in COMPARED), "preflight", "verify")
 FACT = "xgn_verify"
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Leaves the checks of a host in fact C(xgn_verify); never fails because of the host, so that the report is complete."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    OPTIONS: ClassVar[Options] = {
+        "key_registry": {"type": "path", "required": True},
+        "openvpn_key_registry": {"type": "path"},
+        "error": {"type": "str"},
+        "retired": {"type": "str"},
+    }
+    # Facts that are refused become a failed check.
+    VARIABLES = None
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def perform(self, options: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         """Gather, compare, and return the checks as a fact."""
-        variables_of_task = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, variables_of_task)
-        validation, arguments = self.validate_argument_spec(
-            {
-                "key_registry": {"type": "path", "required": True},
-                "openvpn_key_registry": {"type": "path"},
-                "error": {"type": "str"},
-                "retired": {"type": "str"},
-            }
-        )
-        host = str(variables_of_task["inventory_hostname"])
-        groups = [str(name) for name in variables_of_task.get("group_names", [])]
-        if arguments["error"]:
+        host = host_name(known)
+        groups = [str(name) for name in known.get("group_names", [])]
+        if options["error"]:
             # Wrong variables: nothing can be compared, and the report has to say so.
-            checks, summary = unreachable(host, arguments["error"]), host_summary(host, groups, drawn_without_result(variables_of_task), {})
-            return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
-        if arguments["retired"] is not None:
-            checks, summary = [retired(host, arguments["retired"])], host_summary(host, groups, HostVariables(), {})
-            return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
-        known = {name: plain(self._templar.template(variables_of_task[name])) for name in OPTIONS if name in variables_of_task}
-        given = {name: value for name, value in known.items() if value is not None}
+            checks, summary = unreachable(host, options["error"]), host_summary(host, groups, drawn_without_result(known), {})
+            return self._answer([check.as_dict() for check in checks], host, summary)
+        if options["retired"] is not None:
+            checks, summary = [retired(host, options["retired"])], host_summary(host, groups, HostVariables(), {})
+            return self._answer([check.as_dict() for check in checks], host, summary)
+        given = {name: value for name, value in self.templated(COMPARED_OPTIONS, known).items() if value is not None}
         # The roles' own task has checked them.
-        variables = cast(HostVariables, with_defaults(given, OPTIONS))
+        variables = cast(HostVariables, with_defaults(given, COMPARED_OPTIONS))
         peers = [peer["name"] for item in variables.get("wireguard_interfaces", []) for peer in item.get("peers", [])]
-        accepted = self._registry(arguments["key_registry"], "wireguard", [host, *peers], variables_of_task)
-        registry = {name: in_use(known) for name, known in accepted.items()}
+        accepted = self._registry(options["key_registry"], "wireguard", [host, *peers], known)
+        registry = {name: in_use(keys) for name, keys in accepted.items()}
         others = [item["peer"] for item in variables.get("openvpn_tunnels", [])]
-        fingerprints = self._registry(arguments["openvpn_key_registry"], "openvpn", [host, *others], variables_of_task)
-        state, problem = self._gather(variables, variables_of_task)
-        cuts = plain(variables_of_task.get(FAILOVER_FACT) or [])
+        fingerprints = self._registry(options["openvpn_key_registry"], "openvpn", [host, *others], known)
+        state, problem = self.live_state(gather_arguments(variables), known, "not reachable", "the live state could not be read")
+        cuts = plain(known.get(FAILOVER_FACT) or [])
         checks = []
         try:
-            refuse_facts_as_variables(variables_of_task, SPECS.options)
+            refuse_facts_as_variables(known, SPECS.options)
             refuse_cuts(host, cuts)
             checks = [] if problem else host_checks(host, variables, state, registry, fingerprints)
             summary = host_summary(host, groups, variables, state, registry, cuts)
             refuse_summary(host, summary)
         except HostAnswerError as error:
             problem = error.message
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # What is read of the host is taken for what its module returns; the other reports go on.
-            problem = f"{host} answers with a live state of another form than it must have: {type(error).__name__} {error}"
+        except WRONG_FORM as error:
+            # The other reports go on.
+            problem = another_form(host, error)
         if problem:
             checks, cuts = unreachable(host, problem), []
             summary = host_summary(host, groups, variables, {}, registry)
-        checks = redact(checks, secrets_of(variables, OPTIONS)) + failover_checks(host, cuts)
-        return {**result, **self._answer([check.as_dict() for check in checks], host, summary)}
-
-    def _gather(self, variables: HostVariables, task_vars: dict[str, Any]) -> tuple[dict[str, Any], str]:
-        """Make the remote call; returns the state, or nothing and the reason."""
-        try:
-            answer = self._execute_module(module_name="xuegao.net.live_state", module_args=gather_arguments(variables), task_vars=task_vars)
-        except AnsibleConnectionFailure as error:
-            return {}, f"not reachable: {error.message}"
-        except AnsibleError as error:
-            return {}, f"the live state could not be read: {error.message}"
-        if answer.get("unreachable"):
-            return {}, f"not reachable: {answer.get('msg')}"
-        if answer.get("failed") or not isinstance(answer.get("state"), dict):
-            return {}, f"the live state could not be read: {answer.get('msg') or answer.get('module_stderr')}"
-        return dict(answer["state"]), ""
+        checks = redact(checks, secrets_of(variables, COMPARED_OPTIONS)) + failover_checks(host, cuts)
+        return self._answer([check.as_dict() for check in checks], host, summary)
 
     @staticmethod
     def _registry(directory: str | None, kind: str, names: list[str], task_vars: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
@@ -124,7 +110,6 @@ class ActionModule(ActionBase):
     def _answer(checks: list[dict[str, str]], host: str, summary: dict[str, Any]) -> dict[str, Any]:
         failed = sum(check["status"] == "failed" for check in checks)
         return {
-            "changed": False,
             "msg": f"{len(checks)} checks, {failed} failed",
             "ansible_facts": {FACT: {"host": host, "checks": checks, "summary": summary}},
         }

@@ -16,6 +16,8 @@ from urllib.parse import quote, urlencode
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 
 SOCKET = "/run/docker.sock"
+# Label of networks and containers that role docker_macvlan has made: the hash of what each was made from.
+LABEL = "net.xuegao.declared"
 # Loading an image of some gigabytes on a slow disk.
 TIMEOUT_S = 1800
 

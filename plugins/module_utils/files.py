@@ -23,6 +23,15 @@ def is_as_declared(path: str, text: str, mode: int) -> bool:
     return os.path.isfile(path) and not os.path.islink(path) and read_text(path) == text and os.stat(path).st_mode & 0o7777 == mode
 
 
+def mode_and_owner(path: str, mode: int) -> tuple[int, int, int]:
+    """Permission bits, user and group of a file, as `write_atomically` takes them. mode: of one that does not exist."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return mode, -1, -1
+    return status.st_mode & 0o7777, status.st_uid, status.st_gid
+
+
 def sync_directory(path: str) -> None:
     """Make the names in a directory outlive a power cut, as fsync(2) of a file does not."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

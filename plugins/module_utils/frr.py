@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+# The configuration of all daemons. The program of the way back, which lies on hosts by itself, has it once more.
+FRR_CONF = "/etc/frr/frr.conf"
+
 # In what a daemon says with --version; as everywhere in configure, the last one counts.
 MULTIPATH_OPTION = re.compile(r"--enable-multipath=(\d+)")
 

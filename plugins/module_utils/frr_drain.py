@@ -22,10 +22,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import frr_sessions
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError, Runner, output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
-FRR_CONF = "/etc/frr/frr.conf"
 POLL_S = 1.0
 
 # RFC 2328: LSInfinity is 0xffffff; FRR takes one less for what is redistributed. RFC 6987: MaxLinkMetric.
@@ -284,16 +284,17 @@ class Router:
         lines = [part for line in commands for part in ("-c", line)]
         output(self.run, "vtysh", "-c", "configure terminal", *lines)
 
-    def neighbors_over(self, running: str, interfaces: list[str]) -> list[tuple[str, str]]:
-        """Give VRF and address of the BGP neighbors that the kernel reaches by one of the interfaces. running: the running configuration."""
+    def neighbors_over(self, running: str, interfaces: list[str]) -> dict[tuple[str, str], str]:
+        """Give the BGP neighbors that the kernel reaches by one of the interfaces: which, by VRF and address. running: the running configuration."""
         instances = bgp_instances(running)
         neighbors = {(item.vrf, address) for item in instances for family in item.families.values() for address in family.activated}
-        found = []
+        found = {}
         for vrf, address in sorted(neighbors):
             command = ["ip", "-json", "route", "get", address, *(["vrf", vrf] if vrf != "default" else [])]
             status, out, err = self.run(command)
-            if status == 0 and any(route.get("dev") in interfaces for route in json_objects(out)):
-                found.append((vrf, address))
+            for route in json_objects(out) if status == 0 else []:
+                if route.get("dev") in interfaces:
+                    found[vrf, address] = route["dev"]
         return found
 
     def idle_rate(self, addresses: set[str]) -> int:
@@ -321,22 +322,27 @@ def routes(module: AnsibleModule) -> bool:
     return module.get_bin_path("vtysh") is not None and os.path.exists(FRR_CONF)
 
 
+def configured() -> str:
+    """Return the text of frr.conf."""
+    return read_text(FRR_CONF)
+
+
 @contextmanager
 def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
     """Keep traffic off links while they are interrupted, and end that when their sessions are back, or have not come in time.
 
-    Gives a line for each link, for people; empty where nothing was drained: without an FRR that runs, without a session over the links, with seconds 0, in
-    check mode, or where somebody has drained something already, whose drain it would end. seconds: how long to wait for the traffic to move, and for the
-    sessions. Raises CommandError when FRR refuses what ends the drain.
+    Gives a line for each link that routing protocols use, for people; empty where nothing was drained: without an FRR that runs, without a session over the
+    links, with seconds 0, in check mode, or where somebody has drained something already, whose drain it would end. seconds: how long to wait for the traffic
+    to move, and for the sessions. Raises CommandError when FRR refuses what ends the drain.
     """
     router = Router(module.run_command)
     commands: list[str] = []
-    over: list[tuple[str, str]] = []
+    over: dict[tuple[str, str], str] = {}
     told: list[str] = []
     if interfaces and seconds and not module.check_mode and routes(module):
         try:
             running = router.running()
-            if not end_commands(running, read_text(FRR_CONF)):
+            if not end_commands(running, configured()):
                 over = router.neighbors_over(running, interfaces)
                 commands = link_commands(running, over, interfaces)
         except CommandError:
@@ -346,12 +352,14 @@ def drained(module: AnsibleModule, interfaces: list[str], seconds: int) -> Itera
         yield told
         return
     before = frr_sessions.established(module) & {"%s %s" % neighbor for neighbor in over}
+    # What else leaves by an interface, protocols cannot send another way.
+    links = sorted({*over.values(), *(line.split()[1] for line in commands if line.startswith("interface "))})
     try:
         router.configure(commands)
-        left = wait_until_idle(interfaces, router.idle_rate({address for _vrf, address in over}), seconds)
+        left = wait_until_idle(links, router.idle_rate({address for _vrf, address in over}), seconds)
         way = "has no other way: %d packets a second still pass" % left if left else "goes another way meanwhile"
-        told += ["%s: drain; traffic %s" % (name, way) for name in interfaces]
+        told += ["%s: drain; traffic %s" % (name, way) for name in links]
         yield told
         frr_sessions.wait_for(module, before, seconds)
     finally:
-        router.configure(end_commands(router.running(), read_text(FRR_CONF)))
+        router.configure(end_commands(router.running(), configured()))

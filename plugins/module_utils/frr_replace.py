@@ -16,7 +16,9 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_interface
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import LISTS, of_route_map, policy_of
+from ansible_collections.xuegao.net.plugins.module_utils.placeholders import PLACEHOLDER
 
 # A configuration's line, behind the lines that lead to it.
 Line = tuple[str, ...]
@@ -61,6 +63,31 @@ def replacing(changes: list[str], running: str) -> list[Line]:
             others = [former for former in there[place] if _drops(former) != _drops(line)]
             found.update(dict.fromkeys([*((*above, "no " + last) for *above, last in others), line]))
     return list(found)
+
+
+def secrets_given_first(changes: list[str]) -> list[Line]:
+    """Give what takes secrets away before a reload does, which names them in the arguments of vtysh, for every user of the host to see.
+
+    A secret that is replaced is replaced at once; one that goes is taken away without being named.
+
+    Parameters:
+        changes: what C(frr-reload.py --test) prints, with placeholders for the secrets that are known.
+    """
+    begin = next((number for number, line in enumerate(changes) if line.startswith("Lines To Add")), len(changes))
+    added = {place: line for line in lines_of(changes[begin + 1 :]) if PLACEHOLDER.search(line[-1]) and (place := _secret_place(line))}
+    found: dict[Line, None] = {}
+    for *above, last in lines_of(changes[:begin]):
+        place = _secret_place((*above, last.removeprefix("no "))) if last.startswith("no ") else None
+        if place:
+            # `md5` would have to be followed by the secret.
+            found[added.get(place) or (*above, "no " + place[-1].removesuffix(" md5"))] = None
+    return list(found)
+
+
+def _secret_place(line: Line) -> Line | None:
+    """Give a line without its secret; None for one that has none."""
+    match = SECRETS.match(line[-1])
+    return (*line[:-1], line[-1][: match.start("secret")].rstrip()) if match else None
 
 
 def _drops(line: Line) -> bool:

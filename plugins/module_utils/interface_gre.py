@@ -62,6 +62,11 @@ def must_be_made_again(links: dict[str, Any], tunnel: dict[str, Any]) -> list[st
     return ["%s %s to %s" % (key, now[key], wanted[key]) for key in wanted if now[key] != wanted[key]]
 
 
+def has_other_ends(_links: dict[str, Any], _tunnel: dict[str, Any]) -> bool:
+    """Whatever parts it from the other end makes another tunnel of it."""
+    return False
+
+
 def add_command(tunnel: dict[str, Any]) -> list[str]:
     """Arguments of ip(8) that make a tunnel."""
     kind = KIND[version(tunnel)]

@@ -24,13 +24,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import (
+    interface_addresses,
     interface_gre,
     interface_mac,
     interface_managers,
     interface_tunnel,
     interface_vxlan,
 )
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import HARMLESS_TABLES, asks_vrfs, is_for_all, json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import (
+    BEST_METRIC,
+    HARMLESS_TABLES,
+    asks_vrfs,
+    best_defaults,
+    family_option,
+    give_up_default,
+    is_for_all,
+    json_objects,
+)
 
 STATE_FILE = "/etc/xgn/interface.json"
 LOCK_FILE = "/run/xgn-interface.lock"
@@ -58,7 +68,7 @@ BY_HAND = ("boot", "unspec", None)
 ACCEPT_DAD = "/proc/sys/net/ipv6/conf/%s/accept_dad"
 
 # Whether an interface hears router advertisements: 0 never, 1 as long as the host does not forward, 2 always; ibid.
-ACCEPT_RA = "/proc/sys/net/ipv6/conf/%s/accept_ra"
+IPV6_SETTING = "/proc/sys/net/ipv6/conf/%s/%s"
 
 FAMILIES = ("-4", "-6")
 
@@ -67,9 +77,6 @@ STACKED = ("macvlan", "vlan")
 
 # Tunnels that are made here: key of the declared state, and the module that makes them.
 TUNNELS: Mapping[str, interface_tunnel.Part] = {"vxlans": interface_vxlan, "gre_tunnels": interface_gre}
-
-# In IPv6 metric 0 stands for 1024.
-BEST_METRIC = {"-4": 0, "-6": 1}
 
 
 class InterfaceLayerError(Exception):
@@ -169,7 +176,8 @@ def apply(
     "mac"}], "vxlans": […], "gre_tunnels": […], "default_routes": [{"gateway", "interface", "vrf"}], "addressed": names of interfaces that FRR
     gives their addresses}, MTU in bytes; tunnels as in interface_vxlan and interface_gre, and what else is wanted of them stands among the interfaces.
     previous is what was declared before; what it
-    has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's. only: handle this one interface and
+    has and declared lacks is taken down, and not deleted where it says "found": that was somebody else's; a default route of it may say in "former" what
+    it had replaced (`iproute.default_before`). only: handle this one interface and
     its VRF. dry_run: change nothing.
 
     Returns the ip commands that were (or would be) run, and the names of declared interfaces that do not exist and
@@ -238,8 +246,12 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
     for route in declared.get("default_routes", []):
         if only in (None, route["interface"]) and route["interface"] in links:
             _ensure_default_route(kernel, route, tables.get(route.get("vrf"), "main"))
+    if previous and only is None:
+        _give_up_default_routes(kernel, declared.get("default_routes", []), previous.get("default_routes", []))
     if tables and only is None:
         _delete_routes_by_hand(kernel, tables, declared.get("default_routes", []))
+    if only in declared.get("addressed", []) and only in links and only not in made:
+        kernel.commands += interface_addresses.lost(only) if kernel.dry_run else interface_addresses.give_again(only)
     if not kernel.dry_run:
         _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing
@@ -265,6 +277,9 @@ def _tell_managers(kernel: Kernel, links: dict[str, Any], declared: dict[str, An
         kernel.change(*arguments, program=program)
     if commands and not kernel.dry_run:
         readers.keep(files)
+    if interface_managers.NETWORK_MANAGER in readers.started:
+        for name in interface_managers.left_alone(interfaces):
+            _as_new(kernel, name)
 
 
 def _told(
@@ -471,6 +486,25 @@ def _give_up_tables(
     return others
 
 
+def links_to_interrupt(links: dict[str, Any], declared: dict[str, Any]) -> list[str]:
+    """The living interfaces over which nothing comes through for a while, since a tunnel or a VLAN is about to be made again, or gets other ends.
+
+    Of a port of a bridge, that is the bridge; what lies on one that is made again goes with it. Parameters as of `apply`.
+    """
+    again = {item["name"] for part, item in tunnels_of(declared) if part.must_be_made_again(links, item)}
+    for item in declared.get("interfaces", []):
+        link = links.get(item["name"])
+        if link is not None and item.get("kind") in STACKED and link["kind"] == item["kind"] and _lies_elsewhere(link, item):
+            again.add(item["name"])
+    found = set[str]()
+    while again - found:
+        found |= again
+        again = {name for name, link in links.items() if link["kind"] in STACKED and link["parent"] in again}
+    found |= {item["name"] for part, item in tunnels_of(declared) if part.has_other_ends(links, item)}
+    bridges = {name for name, link in links.items() if link["kind"] == "bridge"}
+    return sorted({links[name]["master"] if links[name]["master"] in bridges else name for name in found})
+
+
 def tables_to_change(links: dict[str, Any], declared: dict[str, Any], previous: dict[str, Any]) -> dict[str, tuple[int, int]]:
     """The VRFs of ours that live with another table than the declared one: live and declared table by name. Parameters as of `apply`."""
     ours = {item["name"] for item in previous.get("vrfs", []) if not item.get("found")}
@@ -559,18 +593,37 @@ def _hear_routers(kernel: Kernel, name: str) -> None:
 
     Where it hears none, a network manager does in the kernel's stead, or its owner wants it so.
     """
-    path = ACCEPT_RA % name
+    if _setting(name, "accept_ra") == "1":
+        _set(kernel, name, "accept_ra", "2")
+
+
+def _as_new(kernel: Kernel, name: str) -> None:
+    """Let a NIC have IPv6 as one that nobody has configured has it.
+
+    For a connection without IPv6 NetworkManager switches it off, and leaves that so when it lets go of the NIC: FRR's IPv6 addresses would not come in.
+    For any connection it takes over making link-local addresses; nobody would do it.
+    """
+    for setting in ("addr_gen_mode", "disable_ipv6"):
+        value = _setting("default", setting)
+        if value and _setting(name, setting) not in ("", value):
+            _set(kernel, name, setting, value)
+
+
+def _setting(name: str, setting: str) -> str:
+    """An IPv6 setting of an interface; empty without IPv6, or without the interface."""
     try:
-        with open(path, encoding="ascii") as setting:
-            if setting.read().strip() != "1":
-                return
+        with open(IPV6_SETTING % (name, setting), encoding="ascii") as stream:
+            return stream.read().strip()
     except OSError:
-        # A kernel without IPv6.
-        return
-    kernel.commands.append("write 2 to %s" % path)
+        return ""
+
+
+def _set(kernel: Kernel, name: str, setting: str, value: str) -> None:
+    path = IPV6_SETTING % (name, setting)
+    kernel.commands.append("write %s to %s" % (value, path))
     if not kernel.dry_run:
-        with open(path, "w", encoding="ascii") as setting:
-            setting.write("2")
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(value)
 
 
 def _ensure_mark_rules(kernel: Kernel, declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:
@@ -665,13 +718,10 @@ def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> 
     Replaced, not deleted and added: at no moment is the host without one. Those of DHCP and router advertisements have a
     worse metric and stay, since their makers would bring them back.
     """
-    family = "-6" if ":" in route["gateway"] else "-4"
+    family = family_option(route["gateway"])
     metric = BEST_METRIC[family]
-    found = [
-        (item.get("gateway"), item.get("dev"))
-        for item in kernel.read(family, "route", "show", "table", str(table), "default")
-        if item.get("metric", 0) == metric
-    ]
+    routes = kernel.read(family, "route", "show", "table", str(table), "default")
+    found = [(item.get("gateway"), item.get("dev")) for item in best_defaults(family, routes)]
     # Of several with one metric the kernel takes the first.
     wanted = (route["gateway"], route["interface"])
     end = ("table", str(table), "metric", str(metric))
@@ -682,6 +732,21 @@ def _ensure_default_route(kernel: Kernel, route: dict[str, Any], table: Any) -> 
     else:
         onlink = ("onlink",) if route.get("onlink") else ()
         kernel.change(family, "route", "replace", "default", "via", route["gateway"], "dev", route["interface"], *end, *onlink)
+
+
+def _give_up_default_routes(kernel: Kernel, declared: list[dict[str, Any]], previous: list[dict[str, Any]]) -> None:
+    """Take the default routes of the main table away that are declared no more; what one had replaced comes back. Another one has replaced it by now.
+
+    In a VRF one is like a route that somebody has set by hand.
+    """
+    kept = {family_option(route["gateway"]) for route in declared if not route.get("vrf")}
+    for route in previous:
+        family = family_option(route["gateway"])
+        if route.get("vrf") or family in kept:
+            continue
+        command = give_up_default(route, route.get("former"), kernel.read(family, "route", "show", "table", "main", "default"))
+        if command:
+            kernel.change(*command)
 
 
 def _delete_routes_by_hand(kernel: Kernel, tables: Mapping[str, Any], default_routes: list[dict[str, Any]]) -> None:

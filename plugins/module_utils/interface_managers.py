@@ -133,6 +133,11 @@ def interfaces_of(declared: Mapping[str, Any], tunnels: Iterable[str]) -> Interf
     return Interfaces(tuple(sorted(made)), nics)
 
 
+def left_alone(interfaces: Interfaces) -> list[str]:
+    """Names of the NICs that NetworkManager leaves alone: those in a VRF or bridge, and those that FRR gives their addresses."""
+    return sorted(name for name, nic in interfaces.nics.items() if nic.get("master") or nic.get("addressed"))
+
+
 def wanted(interfaces: Interfaces, links: Mapping[str, Any], from_routers: Collection[str]) -> list[File]:
     """The files that the managers of this host lack or have, as they should be.
 
@@ -149,7 +154,7 @@ def wanted(interfaces: Interfaces, links: Mapping[str, Any], from_routers: Colle
         files += [File(path, text, unit=NETWORKD) for path, text in _drop_ins(interfaces.nics, links, from_routers).items()]
     if interfaces.made and _is_told(NETWORK_MANAGER, NM_MADE, managers):
         files.append(File(NM_MADE, _nm_unmanaged(interfaces.made), unit=NETWORK_MANAGER))
-    members = sorted(name for name, nic in interfaces.nics.items() if nic.get("master") or nic.get("addressed"))
+    members = left_alone(interfaces)
     if members and _is_told(NETWORK_MANAGER, NM_MEMBERS, managers):
         # Told to leave a NIC, NetworkManager takes its addresses away; one that starts and is told so leaves them.
         files.append(File(NM_MEMBERS, _nm_unmanaged(members), unit=NETWORK_MANAGER, restart=True))

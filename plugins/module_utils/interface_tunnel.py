@@ -45,6 +45,9 @@ class Part(Protocol):
     def must_be_made_again(self, links: dict[str, Any], tunnel: dict[str, Any], /) -> list[str]:
         """What the kernel cannot change while the interface lives, as C(vni 1000 to 1001); empty when nothing differs."""
 
+    def has_other_ends(self, links: dict[str, Any], tunnel: dict[str, Any], /) -> bool:
+        """Say whether it lives and is about to be changed in place in a way that parts it from the other end until that has it, too."""
+
     def settings(self, tunnel: dict[str, Any], /) -> dict[str, Any]:
         """What is wanted of it as of any interface."""
 

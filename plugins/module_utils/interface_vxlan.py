@@ -47,6 +47,20 @@ def must_be_made_again(links: dict[str, Any], vxlan: dict[str, Any]) -> list[str
     return ["%s %s to %s" % (key, now[key], wanted[key]) for key in wanted if now[key] != wanted[key]]
 
 
+def has_other_ends(links: dict[str, Any], vxlan: dict[str, Any]) -> bool:
+    """Say whether its own end, or the other one of a pair, is about to be changed. A member that joins a segment or leaves it parts nobody else."""
+    link = links.get(vxlan["name"])
+    if link is None:
+        return False
+    local, remote = _live_ends(link["data"])
+    return local != canonical(vxlan["local"]) or (None not in (remote, _default(vxlan)) and remote != _default(vxlan))
+
+
+def _live_ends(data: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Own end, and the other one of a pair."""
+    return canonical(data.get("local") or data.get("local6")), canonical(data.get("remote") or data.get("remote6"))
+
+
 def _live_version(data: dict[str, Any]) -> int | None:
     return 4 if "local" in data else 6 if "local6" in data else None
 
@@ -80,9 +94,9 @@ def ensure(kernel: Kernel, links: dict[str, Any], vxlan: dict[str, Any]) -> None
     else:
         data = links[name]["data"]
         flooded = _flooded(kernel, name)
-        if canonical(data.get("local") or data.get("local6")) != canonical(vxlan["local"]):
+        local, now = _live_ends(data)
+        if local != canonical(vxlan["local"]):
             kernel.change("link", "set", "dev", name, "type", "vxlan", "local", vxlan["local"])
-        now = canonical(data.get("remote") or data.get("remote6"))
         if now != default:
             # The kernel takes the old remote's entry out of the forwarding database and puts the new one's in.
             kernel.change("link", "set", "dev", name, "type", "vxlan", "remote", default or unspecified)

@@ -22,9 +22,10 @@ from typing import Any
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse as parse
 from ansible_collections.xuegao.net.plugins.module_utils import live_parse_frr as frr_parse
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Rib
-from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_value
+from ansible_collections.xuegao.net.plugins.module_utils.sysctl import FILE, READ, set_behind, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import show_command
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
@@ -119,15 +120,19 @@ class Gatherer:
         files = {name: configuration_file(f"/etc/wireguard/{name}.conf") for name in names}
         return {"wireguard": live, "wireguard_files": part("stat /etc/wireguard/*.conf", data=files)}
 
-    def sysctl(self, keys: Sequence[str]) -> dict[str, Any]:
-        """Give the live values of kernel settings, white space made single; None where the kernel has no such key."""
+    def sysctl(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Give parts ``sysctl``, the live values of kernel settings, white space made single, None where the kernel has no such key; and ``sysctl_behind``.
+
+        The latter has the file and the value of each that another file sets behind ours.
+        """
         values: dict[str, str | None] = {}
         for key in keys:
             try:
                 values[key] = sysctl_value(key)
             except OSError:
                 values[key] = None
-        return part("sysctl " + " ".join(keys), data=values)
+        behind = {key: list(found) for key, found in set_behind(FILE, keys).items()}
+        return {"sysctl": part("sysctl " + " ".join(keys), data=values), "sysctl_behind": part(READ, data=behind)}
 
     def units(self, names: Sequence[str], verify: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give parts ``units``, ``managed_by_nm`` (state by device), ``boot`` (when the boot was finished, µs), ``ordering_cycles`` and ``units_verify``."""
@@ -225,7 +230,7 @@ class Gatherer:
                 left = []
         return outputs, errors
 
-    def frr_config(self, path: str = "/etc/frr/frr.conf") -> dict[str, Any]:
+    def frr_config(self, path: str = FRR_CONF) -> dict[str, Any]:
         """Give the lines in which the running configuration and the file differ, secrets hidden."""
         command = ["frr-reload.py", "--test", path]
         line = f"/usr/lib/frr/{' '.join(command)}"
@@ -248,7 +253,7 @@ class Gatherer:
         done = self.run(command)
         return done.rc, done.out, done.problem or done.err
 
-    def frr_missed(self, path: str = "/etc/frr/frr.conf") -> dict[str, Any]:
+    def frr_missed(self, path: str = FRR_CONF) -> dict[str, Any]:
         """Give what daemons of FRR have missed: ``routes`` (``{vrf, line, prefix, next_hop, interface}``) and ``next_hops`` (``{vrf, address}``).
 
         See module_utils.frr_rib. What is only on its way is waited for.

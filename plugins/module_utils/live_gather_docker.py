@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name
+from ansible_collections.xuegao.net.plugins.module_utils.docker_api import LABEL, Docker, DockerError, full_name
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 CONFIG = "/etc/docker/daemon.json"
@@ -24,9 +25,11 @@ BOOTED = ("running", "degraded", "maintenance")
 def gather_docker(gatherer: Gatherer, systems: Sequence[str], wait: float = 0, docker: Docker | None = None) -> dict[str, dict[str, Any]]:
     """Give parts ``docker`` and ``packet_filter`` (the chains of iptables, both families).
 
-    ``docker`` is ``root, live_restore, config`` (of daemon.json), ``networks`` by name (``driver, parent, subnets, gateways``) and ``containers``
-    by name (``running, error, image, current`` (id of the image the name means now)``, networks`` with addresses``, memory, memory_swap, restart,
-    privileged, systemd``). ``systems`` names the containers whose systemd is asked, for ``wait`` seconds while they boot.
+    ``docker`` is ``root, live_restore, cgroup_version, config`` (of daemon.json), ``networks`` by name (``driver, parent, subnets, gateways,
+    declared``, the hash of what it was made from) and ``containers`` by name
+    (``declared, running, error, image, current`` (id of the image the name means now)``, networks`` with addresses``, macs, memory, memory_swap, restart,
+    privileged, capabilities, sysctls, volumes, environment`` (digests of its values by name)``, systemd``). ``systems`` names the containers
+    whose systemd is asked, for ``wait`` seconds while they boot.
     """
     api = docker or Docker(timeout=PATIENCE_S)
     try:
@@ -64,6 +67,7 @@ def read_docker(api: Docker) -> dict[str, Any]:
     return {
         "root": info.get("DockerRootDir"),
         "live_restore": info.get("LiveRestoreEnabled"),
+        "cgroup_version": info.get("CgroupVersion"),
         "config": json.loads(read_text(CONFIG) or "{}"),
         "networks": {item["Name"]: network(item) for item in api.get("/networks")},
         "containers": containers,
@@ -78,6 +82,7 @@ def network(item: dict[str, Any]) -> dict[str, Any]:
         "parent": (item.get("Options") or {}).get("parent"),
         "subnets": sorted(pool["Subnet"] for pool in pools),
         "gateways": sorted(pool["Gateway"] for pool in pools if pool.get("Gateway")),
+        "declared": (item.get("Labels") or {}).get(LABEL),
     }
 
 
@@ -86,6 +91,7 @@ def container(item: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
     limits = item["HostConfig"]
     attached = item["NetworkSettings"]["Networks"] or {}
     return {
+        "declared": (item["Config"].get("Labels") or {}).get(LABEL),
         "running": item["State"]["Running"],
         "error": item["State"].get("Error") or item["State"]["Status"],
         "image": item["Image"],
@@ -95,12 +101,22 @@ def container(item: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
             name: sorted(address for address in (entry.get("IPAddress"), entry.get("GlobalIPv6Address")) if address)
             for name, entry in attached.items()
         },
+        "macs": sorted(entry["MacAddress"].lower() for entry in attached.values() if entry.get("MacAddress")),
         "memory": limits.get("Memory"),
         "memory_swap": limits.get("MemorySwap"),
         "restart": (limits.get("RestartPolicy") or {}).get("Name"),
         "privileged": limits.get("Privileged"),
+        "capabilities": sorted(name.removeprefix("CAP_") for name in limits.get("CapAdd") or []),
+        "sysctls": limits.get("Sysctls") or {},
+        "volumes": sorted(limits.get("Binds") or []),
+        "environment": environment(item["Config"].get("Env") or []),
         "systemd": None,
     }
+
+
+def environment(settings: Sequence[str]) -> dict[str, str]:
+    """Digests of the values of an environment by name: the values may be secrets, and stay here. settings: as C(NAME=VALUE)."""
+    return {name: digest_of_text(value) for name, _equals, value in (text.partition("=") for text in settings)}
 
 
 def read_chains(gatherer: Gatherer) -> dict[str, Any]:

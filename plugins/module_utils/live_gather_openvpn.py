@@ -16,18 +16,21 @@ PRIVATE = "0600"
 
 
 def gather_openvpn(names: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Give part ``openvpn``: by tunnel ``state, remote, fingerprints, rotation, accepted, mode, current, problem``.
+    """Give part ``openvpn``: by tunnel ``state, remote, fingerprints, rotation, accepted, mode, current, sockets,
+       problem``.
 
-    names: name and role of each tunnel. ``state`` is OpenVPN's own word, ``CONNECTED`` when the two ends have agreed on keys. ``fingerprints`` and
-    ``rotation`` are as `openvpn.fingerprints` and `openvpn.rotation` give them, ``accepted`` is what the configuration accepts from the peer. ``mode``
-    is that of a key which others may read, if there is one. ``current`` says whether the daemon was started with the files as they are.
+       names: name and role of each tunnel. ``state`` is OpenVPN's own word, ``CONNECTED`` when the two ends have agreed on keys. ``fingerprints`` and
+       ``rotation`` are as `openvpn.fingerprints` and `openvpn.rotation` give them, ``accepted`` is what the configuration accepts from the peer. ``mode``
+       is that of a key which others may read, if there is one. ``current`` says whether the daemon was started with the files as they are.
+    ``sockets`` are as
+       `openvpn_daemon.sockets_of` gives them.
     """
     return part("systemctl status 'openvpn-*'", data={name: one_tunnel(name, role) for name, role in names})
 
 
 def one_tunnel(name: str, role: str) -> dict[str, Any]:
     """Give the state of one tunnel; what cannot be read is None, and ``problem`` says why."""
-    keys = ("state", "remote", "fingerprints", "rotation", "accepted", "mode", "current", "problem")
+    keys = ("state", "remote", "fingerprints", "rotation", "accepted", "mode", "current", "sockets", "problem")
     found: dict[str, Any] = dict.fromkeys(keys)
     try:
         found.update(fingerprints=openvpn.fingerprints(name), rotation=openvpn.rotation(name))
@@ -40,7 +43,7 @@ def one_tunnel(name: str, role: str) -> dict[str, Any]:
     except OSError as error:
         found["problem"] = "the daemon does not answer: %s" % error
         return found
-    found.update(state=told.state, remote=told.remote)
+    found.update(state=told.state, remote=told.remote, sockets=openvpn_daemon.sockets_of(told.pid))
     if found["fingerprints"] is not None:
         found["current"] = openvpn_daemon.started_with(told.pid) == openvpn.digest_of_files(name, role)
     return found

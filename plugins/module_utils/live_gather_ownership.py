@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import ownership
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import family_option, give_up_default, json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING, property_blocks, show_command
@@ -35,7 +37,7 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
     records = [ownership.Record(name, damaged.append) for name in ownership.record_names()]
     units = [name for record in records for name in record.names("unit")]
     try:
-        active, tables = _alive_units(gatherer, units), _tables(gatherer)
+        active, tables, defaults = _alive_units(gatherer, units), _tables(gatherer), _alive_defaults(gatherer, records)
     except _Unreadable as error:
         return part(COMMAND, error=str(error))
     objects = []
@@ -46,6 +48,8 @@ def gather_ownership(gatherer: Gatherer) -> dict[str, Any]:
                 found["alive"] = name in active and not (known["before"] or {}).get("enabled")
             elif kind == "interface":
                 found["alive"] = interface_exists(name) and not ownership.was_there(known["before"])
+            elif kind == "route":
+                found["alive"] = name in defaults
             elif kind == "table":
                 found["alive"] = name in tables
             elif kind == "file":
@@ -94,6 +98,21 @@ def _alive_units(gatherer: Gatherer, units: list[str]) -> set[str]:
         raise _Unreadable(done.problem or first_line(done.err) or "systemctl failed")
     blocks = property_blocks(done.out)
     return {unit for unit, block in zip(units, blocks) if block.get("ActiveState") in RUNNING or block.get("UnitFileState") == "enabled"}
+
+
+def _alive_defaults(gatherer: Gatherer, records: Iterable[ownership.Record]) -> set[str]:
+    """Return the names of the recorded default routes that live and were not there before."""
+    found = set()
+    for (kind, name), known in [item for record in records for item in record.objects.items()]:
+        if kind != "route":
+            continue
+        default = json.loads(known["asked"])
+        done = gatherer.run(["ip", "-json", family_option(default["gateway"]), "route", "show", "table", "main", "default"])
+        if done.rc != 0:
+            raise _Unreadable(done.problem or first_line(done.err) or "ip route failed")
+        if give_up_default(default, known["before"], json_objects(done.out)):
+            found.add(name)
+    return found
 
 
 def _tables(gatherer: Gatherer) -> set[str]:

@@ -1,7 +1,7 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""A running OpenVPN daemon: what it says of itself over its management socket, what it was started with, and which interface it reads."""
+"""A running OpenVPN daemon: what it says of itself over its management socket, what it was started with, which interface it reads, and its sockets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ RUNTIME = "/run/xgn-openvpn"
 PROC = "/proc"
 ANSWER_LIMIT_S = 5.0
 CONNECTED = "CONNECTED"
+DNS_PORT = 53
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,26 @@ def interface_of(pid: str) -> str | None:
             if line.startswith("iff:"):
                 return line.partition(":")[2].strip()
     return None
+
+
+def sockets_of(pid: str) -> list[str]:
+    """Internet sockets of a daemon as C(tcp ipv4 1194): transport, family, own port. One that asks for the address of a name is left out.
+
+    The kernel's lists (proc_net(5)) have the addresses as C(ADDRESS:PORT) in hexadecimal digits, and the number of a socket in the tenth column.
+    """
+    held = set()
+    for path in glob.glob("%s/%s/fd/*" % (PROC, pid)):
+        try:
+            held.add(os.readlink(path))
+        except OSError:
+            # Closed meanwhile.
+            continue
+    found = set()
+    for transport, suffix, family in (("tcp", "", "ipv4"), ("udp", "", "ipv4"), ("tcp", "6", "ipv6"), ("udp", "6", "ipv6")):
+        for line in read_text("%s/%s/net/%s%s" % (PROC, pid, transport, suffix)).splitlines()[1:]:
+            columns = line.split()
+            if len(columns) > 9 and "socket:[%s]" % columns[9] in held:
+                port, other = (int(columns[place].rpartition(":")[2], 16) for place in (1, 2))
+                if other != DNS_PORT:
+                    found.add("%s %s %d" % (transport, family, port))
+    return sorted(found)

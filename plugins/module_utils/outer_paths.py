@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +24,8 @@ TOGETHER = 16
 # How long answers are waited for, and how far requests are apart, in s. All paths that are tried are tried at once.
 PATIENCE_S = 1.5
 _SPACING_S = 0.3
+# How long names are waited for, all of them together, in s. A resolver that is silent would be asked for half a minute and more (resolv.conf(5)).
+NAMES_S = 3.0
 _FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 
@@ -37,27 +40,47 @@ def look(run: Run, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Returns:
         C(interface) and C(to); C(address) that it is, C(device), and what that or a router on the way has said to take, C(mtu) in bytes; and whether a
         packet of that size C(passes). The path of a tunnel that is there already is not among them, since verify tells of that; nor one without a route,
-        or to a name that nobody knows.
+        or to a name that nobody knows, or not in time.
     """
     paths = [path for path in paths if not sysfs.interface_exists(path["interface"])]
+    addresses = _addresses((path["to"], family) for path in paths for family in path["bytes"])
     with ThreadPoolExecutor(TOGETHER) as threads:
-        addresses = list(threads.map(_resolved, paths))
-        routed = [(path, _route(run, path, address)) for path, address in zip(paths, addresses) if address]
+        routed = [(path, _route(run, path, address)) for path in paths if (address := _address(path, addresses))]
         found = [(path, way) for path, way in routed if way]
         answers = list(threads.map(_passes, *zip(*found[:TOGETHER]))) if found else []
     answers += [UNKNOWN] * (len(found) - len(answers))
     return [{"interface": path["interface"], "to": path["to"], **way, "passes": passes} for (path, way), passes in zip(found, answers)]
 
 
-def _resolved(path: Mapping[str, Any]) -> str:
-    """Return the address of the other end; empty when its name has none of the families in question."""
+def _address(path: Mapping[str, Any], addresses: Mapping[tuple[str, str], str]) -> str:
+    """Return the address of the other end in the first of the families in question that it has; empty when it has none, or nobody told it in time."""
     for family in path["bytes"]:
-        try:
-            found = socket.getaddrinfo(path["to"], None, _FAMILIES[family], socket.SOCK_DGRAM)
-        except OSError:
-            continue
-        return str(found[0][4][0])
+        if (path["to"], family) in addresses:
+            return addresses[(path["to"], family)]
     return ""
+
+
+def _addresses(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the address of each name in a family, of those that somebody knows in time.
+
+    No call of the C library can be broken off. So each waits in a thread of its own that nobody waits for, and that ends with this program at the latest.
+    """
+    found: dict[tuple[str, str], str] = {}
+
+    def ask(name: str, family: str) -> None:
+        try:
+            found[(name, family)] = str(socket.getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_DGRAM)[0][4][0])
+        except (OSError, UnicodeError):
+            # Nobody knows it in this family, or it is none.
+            return
+
+    threads = [threading.Thread(target=ask, args=names, daemon=True) for names in dict.fromkeys(asked)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + NAMES_S
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return dict(found)
 
 
 def _route(run: Run, path: Mapping[str, Any], address: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import sysfs, wireguard
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import Key, is_ours
 
 # The option of every module that writes files in the name of a record.
@@ -26,7 +27,6 @@ OPTIONS: dict[str, Any] = {"adopt": {"type": "bool", "default": False}}
 
 DPKG = "/var/lib/dpkg"
 UNITS = "/etc/systemd/system/"
-FRR_CONF = "/etc/frr/frr.conf"
 
 # Every file that a role writes, as a pattern, by the role. Preflight looks there; a test demands that nothing which a role writes is missing.
 WRITTEN: tuple[tuple[str, str], ...] = (
@@ -66,6 +66,7 @@ WRITTEN: tuple[tuple[str, str], ...] = (
     ("firewall", "/etc/xgn/firewall.nft"),
     ("firewall", "/etc/xgn/firewall.nft.copy"),
     ("firewall", "/usr/local/sbin/xgn-firewall"),
+    ("firewall", "/etc/xgn/xgn-firewall.copy"),
     ("firewall", UNITS + "xgn-firewall.service"),
     ("firewall", UNITS + "nftables.service.d/90-xgn.conf"),
     ("frr", FRR_CONF),

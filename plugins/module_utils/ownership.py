@@ -31,7 +31,7 @@ COPY = ".copy"
 MARK = "(xuegao.net."
 MARKED_LINES = 5
 # In this order an object goes when all of a record go: what uses another one before it.
-KINDS = ("unit", "interface", "table", "sysctl", "file")
+KINDS = ("unit", "route", "interface", "table", "sysctl", "file")
 
 # The modules of xgn-interface, unchanged and so without the mark.
 PROGRAM = "/usr/local/lib/xgn-interface/"

@@ -15,6 +15,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.commands import output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import family_option, give_up_default, json_objects
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, Record, record_names, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_has_master, interface_mtu
@@ -97,7 +98,7 @@ class Removal:
         # What only leaves its VRF does so while the VRF is there: it would fall into the main table else.
         by_kind["interface"].sort(key=lambda item: not was_there(_before(item[0], ("interface", item[1]))))
         units = self._stop(by_kind["unit"])
-        for kind, take in (("interface", self._interface), ("table", self._table), ("sysctl", self._sysctl)):
+        for kind, take in (("route", self._route), ("interface", self._interface), ("table", self._table), ("sysctl", self._sysctl)):
             for change, name in by_kind[kind]:
                 take(change, name)
                 self._forget(change, kind, name)
@@ -179,6 +180,16 @@ class Removal:
             self.actions.append("interface %s: take down" % name)
             self._act(change, "ip", "link", "set", "dev", name, "down")
             self._act(change, "ip", "link", "set", "dev", name, "nomaster")
+
+    def _route(self, change: HostChange, name: str) -> None:
+        """Take a default route of the main table away, or put back the one that it had replaced."""
+        default = json.loads(change.recorded["route", name]["asked"])
+        show = ("ip", "-json", family_option(default["gateway"]), "route", "show", "table", "main", "default")
+        routes = json_objects(output(self.module.run_command, *show))
+        command = give_up_default(default, change.recorded["route", name]["before"], routes)
+        if command:
+            self.actions.append("route %s via %s: %s" % (name, default["gateway"], command[2]))
+            self._act(change, "ip", *command)
 
     def _table(self, change: HostChange, name: str) -> None:
         if self.module.get_bin_path("nft") is None or not nft.live_table(name, self.module.run_command):

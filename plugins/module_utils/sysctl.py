@@ -4,9 +4,21 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
+
+# What role sysctl writes.
+FILE = "/etc/sysctl.d/90-xgn.conf"
+# Where sysctl.d(5) has files: of one name, the first counts, and all are read in the order of their names.
+DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
+# `sysctl --system` reads it behind all of them, and on Debian 12 the boot, too, by a link of the last name.
+LAST = "/etc/sysctl.conf"
+# Shows all that is read, in that order.
+READ = "systemd-analyze cat-config sysctl.d; cat " + LAST
 # Where the kernel shows its settings.
 PROC = "/proc/sys"
 IPV6_ROUTES = "/proc/net/ipv6_route"
@@ -62,3 +74,24 @@ def accepts_when_forwarding(interface: str) -> str:
 def settings_text(settings: Mapping[str, str]) -> str:
     """Give the file that sets these values at boot: value by key."""
     return "# Written by Ansible (xuegao.net.sysctl).\n" + "".join("%s = %s\n" % item for item in sorted(settings.items()))
+
+
+def set_behind(path: str, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give, of these keys, those that a file behind path sets at boot or when `sysctl --system` is run: file and value by key.
+
+    A pattern such as ``net.ipv4.conf.*.rp_filter`` sets none that a file names: sysctl.d(5). So it does not count here.
+    """
+    files: dict[str, str] = {}
+    for directory in DIRECTORIES:
+        for found in glob.glob(os.path.join(glob.escape(directory), "*.conf")):
+            files.setdefault(os.path.basename(found), found)
+    names = {sysctl_name(key): key for key in keys}
+    last = {}
+    for file in [*(files[name] for name in sorted(files) if name > os.path.basename(path)), LAST]:
+        for line in read_text(file).splitlines():
+            key, equals, value = line.strip().partition("=")
+            # With - before it, the kernel's refusal is no error.
+            name = sysctl_name(key.strip().removeprefix("-").strip())
+            if equals and name in names and not key.startswith(("#", ";")):
+                last[names[name]] = (file, " ".join(value.split()))
+    return last

@@ -640,7 +640,10 @@ class Restoring:
             text += "".join("interface %s\nexit\n!\n" % name for name in emptied).encode("utf-8")
             path = FRR_CONF + ".restored"
             replace(path, text, 0o640, owner.st_uid, owner.st_gid)
+        # It writes the lines that it adds, passwords among them, into a file below /run/frr, where everybody may look.
+        mask = os.umask(0o077)
         status = run([*command, "--reload", path])[0]
+        os.umask(mask)
         if path != FRR_CONF:
             os.unlink(path)
             if read(FRR_CONF) != file:

@@ -135,7 +135,7 @@ engine:
 
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError, full_name, loaded_images
+from ansible_collections.xuegao.net.plugins.module_utils.docker_api import LABEL, Docker, DockerError, full_name, loaded_images
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
@@ -234,7 +234,7 @@ def main() -> None:
             "images": items(name="str", sha256="str"),
             "networks": items(name="str", hash="str"),
             "containers": containers,
-            "label": {"type": "str", "default": "net.xuegao.declared"},
+            "label": {"type": "str", "default": LABEL},
             "record": {"type": "path", "default": "/var/lib/xgn/docker-images.json"},
         },
         supports_check_mode=True,

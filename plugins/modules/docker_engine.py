@@ -73,7 +73,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils.docker_api import Docker, DockerError
-from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
+from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, mode_and_owner, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text, record_of
@@ -153,6 +153,7 @@ class Engine:
         self.text = json.dumps(self.config, indent=2, sort_keys=True) + "\n"
         self.old_text = read_text(CONFIG)
         # Before it is written; the owner's may hold secrets.
+        self.old_mode_and_owner = mode_and_owner(CONFIG, MODE)
         self.old_shown = shown(CONFIG)
         self.dropin: str = module.params["dropin"]
         self.old_dropin = read_text(DROPIN)
@@ -278,7 +279,7 @@ class Engine:
         """Put the old configuration back, if there was one, and start the daemon with it."""
         if not self.old_text or self.old_text == self.text:
             return "There is no former %s to go back to." % CONFIG
-        self.change.write(CONFIG, self.old_text, 0o644)
+        self.change.write(CONFIG, self.old_text, *self.old_mode_and_owner)
         self.systemd.attempt("reset-failed", UNIT)
         status, answer = self.systemd.attempt("restart", UNIT)
         return "The former %s was put back, and %s." % (

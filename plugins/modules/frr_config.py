@@ -92,10 +92,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS, as_shown, interfaces_deleted, interfaces_losing
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF, SECRETS, as_shown, interfaces_deleted, interfaces_losing
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
-from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import given_first, replacing, sessions_to_begin_anew
+from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import (
+    given_first,
+    replacing,
+    secrets_given_first,
+    sessions_to_begin_anew,
+)
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
@@ -183,7 +188,8 @@ class Frr:
             "--confdir",
             os.path.dirname(self.path),
         ]
-        status, out, err = self.module.run_command(arguments + [path])
+        # It writes the lines that it adds into a file below /run/frr, where everybody may look.
+        status, out, err = self.module.run_command(arguments + [path], umask=0o077)
         if status == ENDED_BY_TIMEOUT:
             raise FrrError(
                 "frr-reload.py %s has not ended within %d s and was stopped: one of FRR's daemons does not answer vtysh. Remedy: see which by "
@@ -278,7 +284,7 @@ class Frr:
     def give_first(self, lines: list[tuple[str, ...]], text: str) -> None:
         """Put in force what the coming reload adds in place of something. What FRR refuses of it the reload tells of."""
         if lines:
-            with trial_file(self, given_first(lines, text)) as trial:
+            with trial_file(self, put_in(given_first(lines, text), self.secrets)) as trial:
                 self.module.run_command([self.vtysh, "-f", trial])
 
     def set_addresses_again(self, lost: list[tuple[str, str]], addresses: dict[str, list[str]]) -> None:
@@ -370,7 +376,7 @@ def reload(frr: Frr, text: str) -> list[str]:
     if changes:
         running = frr.running()
         frr.keep(running)
-        frr.give_first(replacing(changes, running), text)
+        frr.give_first(replacing(changes, running) + secrets_given_first(changes), text)
     while left:
         living = {section for section in interfaces_losing(left) if interface_exists(section.split()[0])}
         frr.let_go([section for section in interfaces_losing(left) if section not in living])
@@ -476,7 +482,7 @@ def main() -> None:
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "daemons": {"type": "list", "elements": "str", "default": ["zebra", "staticd"]},
             "addresses": {"type": "dict", "default": {}},
-            "path": {"type": "path", "default": "/etc/frr/frr.conf"},
+            "path": {"type": "path", "default": FRR_CONF},
             "timeout": {"type": "int", "default": 60},
             "record": {"type": "str"},
             **OWNERS,

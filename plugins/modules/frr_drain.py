@@ -92,7 +92,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, frr_sessions
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
-from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
 
 
@@ -125,7 +124,7 @@ def end(module: AnsibleModule, router: frr_drain.Router) -> dict[str, Any]:
         if missing:
             text = "after %d s these BGP sessions are not back: %s. What was drained stays drained, so that traffic keeps to its other way."
             module.fail_json(msg=text % (module.params["seconds"], ", ".join(sorted(missing))), missing=sorted(missing))
-    configured = read_text(frr_drain.FRR_CONF)
+    configured = frr_drain.configured()
     commands = frr_drain.end_commands(router.running(), configured)
     if commands and not module.check_mode:
         router.configure(commands)

@@ -82,6 +82,7 @@ ansible_facts:
         - V(kernel_features) (name to V(builtin), V(module), V(loaded), V(missing) or V(unknown)), V(packages) (names),
         - V(artifacts) (name to version of the packages that role frr_build made),
         - V(commands) (name to path or null), V(network_manager) (whether it runs), V(systemd) (whether it is PID 1),
+        - V(connection_mtus) (name of an interface to the MTU in bytes that NetworkManager's connection gives it),
         - V(time) (its clock, seconds since 1970), V(clock_offset) (by how many seconds that is ahead of the controller's, which the controller adds),
         - V(container) (whether the kernel is shared), V(recorded) (what each role made, as words of kind and name; roles that made nothing are not in it),
         - V(interfaces) (names), V(networkd) (names of those that systemd-networkd configures),
@@ -130,7 +131,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.applied import read_app
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
-from ansible_collections.xuegao.net.plugins.module_utils.interface_managers import network_file
+from ansible_collections.xuegao.net.plugins.module_utils.interface_managers import NETWORK_MANAGER, network_file, running
 from ansible_collections.xuegao.net.plugins.module_utils.listeners import listeners, others_behind
 from ansible_collections.xuegao.net.plugins.module_utils.loaded import read_otherwise, record_of
 from ansible_collections.xuegao.net.plugins.module_utils.others_filters import others_filters
@@ -201,6 +202,20 @@ def installed_packages(module: AnsibleModule, family: str) -> dict[str, str]:
     return dict(line.split()[1:] for line in out.splitlines() if line.startswith(("ii", "hi")))
 
 
+def connection_mtus(module: AnsibleModule) -> dict[str, int]:
+    """The MTU in bytes by interface that an active connection of NetworkManager's gives; nothing for those that say none."""
+    nmcli = module.get_bin_path("nmcli")
+    if nmcli is None:
+        return {}
+    active = module.run_command([nmcli, "--terse", "--escape", "no", "--fields", "UUID,DEVICE", "connection", "show", "--active"])[1]
+    found = {}
+    for uuid, _colon, name in (line.partition(":") for line in active.splitlines()):
+        mtu = module.run_command([nmcli, "--get-values", "802-3-ethernet.mtu", "connection", "show", "uuid", uuid])[1].strip()
+        if mtu.isdigit() and int(mtu):
+            found[name] = int(mtu)
+    return found
+
+
 def settled_units(module: AnsibleModule, units: list[str]) -> list[str]:
     """Those of the units for which there is nothing to do: they run, start at boot, and their files are as systemd, and they themselves, have read them."""
     wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
@@ -250,6 +265,7 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
     systemd = os.path.isdir("/run/systemd/system")
     known = recorded(module.warn)
     names = sysfs.interface_names()
+    with_network_manager = NETWORK_MANAGER in running()
     return {
         "os_family": family,
         "distribution": release.get("ID", ""),
@@ -260,7 +276,8 @@ def facts_of(module: AnsibleModule) -> dict[str, Any]:
         "packages": sorted(packages),
         "artifacts": {name: version for name, version in packages.items() if ARTIFACT_MARK in version},
         "commands": {name: module.get_bin_path(name) for name in module.params["commands"]},
-        "network_manager": os.path.isdir("/run/NetworkManager"),
+        "network_manager": with_network_manager,
+        "connection_mtus": connection_mtus(module) if with_network_manager else {},
         "systemd": systemd,
         "time": time.time(),
         "container": os.path.exists("/run/systemd/container") or os.path.exists("/.dockerenv"),

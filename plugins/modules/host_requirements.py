@@ -33,6 +33,10 @@ options:
     description: What apt said of archives that it could not read.
     type: str
     default: ''
+  owners_of:
+    description: Role whose files, units and interfaces are looked for among what somebody else has made; then nothing else is judged.
+    type: str
+    choices: [sysctl, wireguard, openvpn, l2tp_ipsec, vrf, firewall, frr, docker_macvlan, dns_anycast, gobgp]
 extends_documentation_fragment:
   - xuegao.net.attributes.no_diff
 author:

@@ -194,6 +194,13 @@ options:
     description: Allow that nothing is declared although all that was declared earlier would go.
     type: bool
     default: false
+  drain_seconds:
+    description:
+      - FRR sends traffic another way before a living VXLAN, GRE tunnel or VLAN is made again or gets other ends, and this is how long that may take at most;
+        then how long its sessions may take to come back. Needs a session over the interface, and is left out where something is drained already.
+        V(0) does not drain.
+    type: int
+    default: 0
   path:
     description: File that holds the declared state, read at boot.
     type: path
@@ -227,6 +234,12 @@ made_again:
   type: list
   elements: str
   sample: ["vxlan1000 (vni 1000 to 1001)"]
+drained:
+  description: Links that were drained meanwhile, and whether their traffic had another way.
+  returned: always
+  type: list
+  elements: str
+  sample: ["gre4: drain; traffic goes another way meanwhile"]
 missing:
   description: Declared interfaces that do not exist yet and that this module does not make; only in check mode, otherwise it is a failure.
   returned: always
@@ -240,8 +253,17 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xuegao.net.plugins.module_utils import interface_gre, interface_managers, interface_tunnel, interface_vxlan, owners
+from ansible_collections.xuegao.net.plugins.module_utils import (
+    frr_drain,
+    interface_gre,
+    interface_managers,
+    interface_tunnel,
+    interface_vxlan,
+    iproute,
+    owners,
+)
 from ansible_collections.xuegao.net.plugins.module_utils import interface_layer as layer
+from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import is_as_declared, read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
@@ -305,6 +327,7 @@ ARGUMENTS = {
     "vxlans": {"type": "list", "elements": "dict", "default": [], "options": VXLAN},
     "gre_tunnels": {"type": "list", "elements": "dict", "default": [], "options": GRE},
     "remove_all": {"type": "bool", "default": False},
+    "drain_seconds": {"type": "int", "default": 0},
     "path": {"type": "path", "default": layer.STATE_FILE},
     **OWNERS,
     **WAY_BACK,
@@ -382,6 +405,11 @@ def objects_of(declared: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
     return found
 
 
+def words_of(declared: dict[str, Any]) -> list[str]:
+    """What of a declared state the record has, as words of kind and name."""
+    return ["interface " + name for name in objects_of(declared)] + ["route " + name for name in main_defaults(declared)]
+
+
 def before_ours(name: str, is_nic: bool, is_known: bool) -> dict[str, Any] | None:
     """What an interface was before, for the record; None where it is made here. is_known: it was declared here before.
 
@@ -400,12 +428,44 @@ def own(change: HostChange, declared: dict[str, Any], previous: dict[str, Any]) 
         is_nic = section == "interfaces" and not item.get("kind")
         before = partial(before_ours, name, is_nic, name in known)
         change.own("interface", name, before, json.dumps([section, item], sort_keys=True))
+    known_defaults = main_defaults(previous)
+    for name, route in main_defaults(declared).items():
+        before = partial(replaced_by, route, name in known_defaults)
+        change.own("route", name, before, json.dumps(route, sort_keys=True))
+
+
+def main_defaults(declared: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The default routes of the main table, by the name that the record has for them."""
+    return {iproute.default_name(route["gateway"]): route for route in declared.get("default_routes", []) if not route.get("vrf")}
+
+
+def replaced_by(route: dict[str, Any], is_known: bool) -> dict[str, Any] | None:
+    """What a default route is about to replace, for the record. Raises InterfaceLayerError.
+
+    is_known: it was declared here before there was a record of it. Nobody knows whose it was, so it counts as found.
+    """
+    command = (iproute.family_option(route["gateway"]), "route", "show", "table", "main", "default")
+    return {"found": True} if is_known else iproute.default_before(route, layer.Kernel().read(*command))
 
 
 def was_found(change: HostChange, name: str) -> bool:
     """Say whether the record has an interface as one that was found."""
     known = change.recorded.get(("interface", name), {})
     return bool((known.get("before") or {}).get("found"))
+
+
+def say_what_was_before(change: HostChange, state: dict[str, Any]) -> None:
+    """Note in a state what the record has of its objects: MTU of before, what was found, and which default route was replaced."""
+    for name, (_section, item) in objects_of(state).items():
+        mtu = (change.recorded.get(("interface", name), {}).get("before") or {}).get("mtu")
+        if mtu:
+            item["former_mtu"] = mtu
+        if was_found(change, name):
+            item["found"] = True
+    for name, route in main_defaults(state).items():
+        before = change.recorded.get(("route", name), {"before": {"found": True}})["before"]
+        if before:
+            route["former"] = before
 
 
 def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[str]) -> None:
@@ -416,9 +476,7 @@ def lay_way_back(change: HostChange, declared: dict[str, Any], predicted: list[s
         if verb in ("write", "remove") and path.startswith("/"):
             change.way_back.keep(path)
     tried = json.loads(json.dumps(declared))
-    for name, (_section, item) in objects_of(tried).items():
-        if was_found(change, name):
-            item["found"] = True
+    say_what_was_before(change, tried)
     place = change.way_back.text("interface.json", printed(tried))
     change.about_to(command_note(INTERFACES, "/usr/local/sbin/xgn-interface", "apply", "--previous", place))
 
@@ -437,29 +495,46 @@ def strike_out(change: HostChange, declared: dict[str, Any], told: dict[str, str
     for name in change.recorded_names("interface"):
         if name not in objects_of(declared):
             change.disown("interface", name)
+    for name in change.recorded_names("route"):
+        if name not in main_defaults(declared):
+            change.disown("route", name)
 
 
 def formerly_declared(module: AnsibleModule, change: HostChange, path: str) -> dict[str, Any]:
     """What was declared before: what the file says, and what it has lost and the record still knows."""
-    recorded = change.recorded
     try:
         previous = layer.load(path)
     except layer.InterfaceLayerError as error:
         module.warn("%s. It is written anew; what it declared before is taken from the record." % error)
         previous = {}
-    known = objects_of(previous)
-    for (kind, name), entry in recorded.items():
-        if kind != "interface":
-            continue
-        if name not in known and entry["asked"]:
-            section, item = json.loads(entry["asked"])
+    known = {"interface": objects_of(previous).keys(), "route": main_defaults(previous).keys()}
+    for (kind, name), entry in change.recorded.items():
+        if entry["asked"] and kind in known and name not in known[kind]:
+            section, item = json.loads(entry["asked"]) if kind == "interface" else ("default_routes", json.loads(entry["asked"]))
             previous.setdefault(section, []).append(item)
-            known[name] = section, item
-        if name in known and (entry["before"] or {}).get("mtu"):
-            known[name][1]["former_mtu"] = entry["before"]["mtu"]
-        if name in known and was_found(change, name):
-            known[name][1]["found"] = True
+    say_what_was_before(change, previous)
     return previous
+
+
+def make_live(
+    module: AnsibleModule, declared: dict[str, Any], previous: dict[str, Any], something: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Bring the kernel in line, and keep traffic off the links that this interrupts. something: whether anything is about to be changed.
+
+    Returns what was drained, in words, and what `interface_layer.apply` returns. Fails where an interface is missing. Raises InterfaceLayerError and
+    CommandError.
+    """
+    interrupted = layer.links_to_interrupt(layer.Kernel().links(), declared) if something else []
+    with frr_drain.drained(module, interrupted, module.params["drain_seconds"]) as drained:
+        commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
+    if missing and not module.check_mode:
+        module.fail_json(
+            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a "
+            "kind." % ", ".join(missing),
+            commands=commands,
+            missing=missing,
+        )
+    return drained, commands, missing
 
 
 def main() -> None:
@@ -470,9 +545,9 @@ def main() -> None:
     try:
         previous = formerly_declared(module, change, path)
         if not any(declared.values()) and any(previous.values()) and not module.params["remove_all"]:
-            module.fail_json(msg=refusal("vrf", ["interface " + name for name in objects_of(previous)]) + " Nothing was changed.")
+            module.fail_json(msg=refusal("vrf", words_of(previous)) + " Nothing was changed.")
         if not any([*declared.values(), *previous.values(), os.path.lexists(path)]):
-            module.exit_json(changed=False, commands=[], made_again=[], missing=[])
+            module.exit_json(changed=False, commands=[], made_again=[], drained=[], missing=[])
         change.refuse_owners({path: text})
         refuse_to_delete(module, declared, previous)
         own(change, declared, previous)
@@ -484,16 +559,9 @@ def main() -> None:
         if not module.check_mode:
             own_told(change, told)
             change.save()
-        commands, missing = layer.apply(declared, previous, dry_run=module.check_mode)
-    except layer.InterfaceLayerError as error:
+        drained, commands, missing = make_live(module, declared, previous, bool(predicted))
+    except (layer.InterfaceLayerError, CommandError) as error:
         module.fail_json(msg=str(error))
-    if missing and not module.check_mode:
-        module.fail_json(
-            msg="Declared interfaces do not exist: %s. The others are as declared. Remedy: make them first (role wireguard for its tunnels), or give them a "
-            "kind." % ", ".join(missing),
-            commands=commands,
-            missing=missing,
-        )
     # The file follows the kernel: a run that dies in between still knows what it declared before.
     before, file_differs = read_text(path), not is_as_declared(path, text, 0o644)
     if not module.check_mode:
@@ -506,10 +574,11 @@ def main() -> None:
         changed=bool(commands) or file_differs,
         commands=commands,
         made_again=made_again,
+        drained=drained,
         missing=missing,
         diff=[
             {"before_header": path, "after_header": path, "before": before, "after": text},
-            {"prepared": "".join(command + "\n" for command in commands)},
+            {"prepared": "".join(line + "\n" for line in (*drained, *commands))},
         ],
     )
 

@@ -78,6 +78,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.sysctl import (
     FORWARDING,
     accepts_when_forwarding,
     router_listeners,
+    set_behind,
     settings_text,
     sysctl_name,
     sysctl_path,
@@ -170,6 +171,14 @@ def set_live(module: AnsibleModule, change: HostChange, key: str, value: str, be
         )
 
 
+def warn_of_others(module: AnsibleModule, settings: dict[str, str]) -> None:
+    """Name the files that are read behind ours and set a key otherwise: the next boot, or `sysctl --system`, would bring theirs."""
+    for key, (file, value) in set_behind(module.params["path"], settings).items():
+        if value != settings[key]:
+            text = "%s sets %s to %s, and is read behind %s, which sets it to %s: so it becomes at the next boot, or by `sysctl --system`. Take it out there."
+            module.warn(text % (file, key, value, module.params["path"], settings[key]))
+
+
 def main() -> None:
     module = host_module(argument_spec=ARGUMENTS, supports_check_mode=True)
     settings = {key: " ".join(str(value).split()) for key, value in module.params["settings"].items()}
@@ -181,6 +190,7 @@ def main() -> None:
             msg="This kernel (%s) has no such setting: %s. Nothing was changed. Remedy: correct the name, or load the module that brings it."
             % (os.uname().release, ", ".join(unknown)),
         )
+    warn_of_others(module, settings)
     text = settings_text(settings)
     before = read_text(module.params["path"])
     file_differs = not is_as_declared(module.params["path"], text, 0o644)

@@ -95,6 +95,26 @@ options:
     description: Ask the guard of the anycast addresses.
     type: bool
     default: false
+  zones:
+    description: Look at the files of DNS zones, and ask the resolver for what is in them. Nothing is asked without this.
+    type: dict
+    suboptions:
+      server:
+        description: Address at which the resolver of this host is asked.
+        type: str
+        required: true
+      vrf:
+        description: VRF to ask in.
+        type: str
+      files:
+        description: File by zone.
+        type: dict
+        required: true
+      questions:
+        description: What to ask, each with C(name) and C(type).
+        type: list
+        elements: dict
+        default: []
   listening:
     description: Read which TCP sockets listen.
     type: bool
@@ -194,11 +214,11 @@ RETURN = r"""
 state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
-      C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
-      C(ownership), C(sysctl), C(units), C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(frr_missed), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering),
-      C(filter), C(anycast), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far as they were asked
-      for.
+      C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter), C(ownership), C(sysctl), C(sysctl_behind), C(units), C(managed_by_nm),
+      C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated), C(bfd), C(rib), C(frr_missed),
+      C(frr_processes), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
+      C(anycast), C(dns_zones), C(dns_answers), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far
+      as they were asked for.
     - A part has C(command), C(data) and C(error).
   returned: always
   type: dict
@@ -210,8 +230,14 @@ from ansible_collections.xuegao.net.plugins.module_utils.host_module import host
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, part, system
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_configuration import gather_configuration
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_docker import gather_docker
-from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import gather_anycast, gather_filter, gather_listening
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_edge import (
+    gather_anycast,
+    gather_filter,
+    gather_listening,
+    gather_zones,
+)
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_frr_lines import gather_frr_lines
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_frr_processes import gather_frr_processes
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gobgp import gobgp
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_gre import gather_gre
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp
@@ -248,6 +274,15 @@ ARGUMENTS = {
     "gobgp": {"type": "bool", "default": False},
     "filter": {"type": "str", "default": ""},
     "anycast": {"type": "bool", "default": False},
+    "zones": {
+        "type": "dict",
+        "options": {
+            "server": {"type": "str", "required": True},
+            "vrf": {"type": "str"},
+            "files": {"type": "dict", "required": True},
+            "questions": DICTS,
+        },
+    },
     "listening": {"type": "bool", "default": False},
     "configuration": {"type": "bool", "default": False},
     "boot_plot": {"type": "bool", "default": False},
@@ -268,6 +303,7 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
         state["frr_missed"] = gatherer.frr_missed()
+        state["frr_processes"] = gather_frr_processes()
         if asked["inbound"]:
             state["inbound"] = gatherer.inbound()
     if asked["gobgp"]:
@@ -290,12 +326,14 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["filter"] = gather_filter(gatherer, asked["filter"])
     if asked["anycast"]:
         state["anycast"] = gather_anycast(gatherer)
+    if asked["zones"] is not None:
+        state.update(gather_zones(asked["zones"]))
     if asked["listening"]:
         state["listening"] = gather_listening(gatherer)
     if asked["configuration"]:
         state.update(gather_configuration(gatherer))
     state["ownership"] = gather_ownership(gatherer)
-    state["sysctl"] = gatherer.sysctl(asked["sysctls"])
+    state.update(gatherer.sysctl(asked["sysctls"]))
     if asked["units"]:
         state.update(gatherer.units(asked["units"], asked["verify_units"]))
     if asked["boot_plot"]:

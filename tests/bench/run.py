@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHES = ("planner.py",)
+BENCHES = ("planner.py", "calls.py")
 
 
 def main() -> int:

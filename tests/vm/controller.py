@@ -14,6 +14,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 LOGS = ROOT / "build" / "test"
 # They keep what Ansible makes of modules from one run to the next.
 CALLBACKS = ROOT / "tests" / "ansible_callbacks"
+# A verb of the lab ends with the program of the tests, also where that is killed and molecule stands between the two: it would hold the lab's lock.
+os.environ.setdefault("XGN_LAB_OWNER", str(os.getpid()))
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ RESULTS = ROOT / "build" / "managers.json"
 # The uplink of the first one is by DHCP and router advertisements, that of the other has fixed addresses.
 HOSTS = {"left": "10.255.0.2", "right": "10.255.0.1"}
 UPLINKS = {"left": "dhcp", "right": "static"}
+# So many default routes each has at least: one a family that its provider serves, or its file names.
+DEFAULT_ROUTES = {"left": 2, "right": 1}
 PROVIDER = "provider"
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 MANAGERS = ("networkd", "netplan", "cloud-init", "ifupdown", "NetworkManager")
@@ -107,7 +109,9 @@ def _difference(before: Any, now: Any) -> str:
 LOOK = (
     "for family in -4 -6; do ip -N -json -details $family rule show; echo; ip -N -json $family route show table 200; echo; "
     "ip -N -json $family route show default; echo; done; ip -json -details address show; echo; wg show all allowed-ips | wc --lines; "
-    "vtysh -c 'show bgp vrf CORE neighbors json' | tr -d '\\n'; echo; sysctl --all 2>/dev/null | grep -E 'forward|l3mdev|keep_addr' | sha256sum; "
+    "vtysh -c 'show bgp vrf CORE neighbors json' | tr -d '\\n'; echo; sysctl --all 2>/dev/null | grep -E 'forward|l3mdev|keep_addr' "
+    # On NICs of its own NetworkManager has it off. Whether a host forwards IPv6 `all` says, ip-sysctl of the kernel.
+    "| grep -vE 'ipv6.conf.(eth0|mgmt0).forwarding' | tr '\\n' ';'; echo; "
     "ping -c 1 -W 2 -I CORE {far} >/dev/null && echo reached || echo silent"
 )
 
@@ -122,9 +126,12 @@ def seen(text: str) -> Seen:
         for entry in link["addr_info"]
         if entry["scope"] == "global" and link["ifname"] != "lo"
     ]
+    disconnected = {link["ifname"] for link in json.loads(links) if "NO-CARRIER" in link["flags"]}
     parts = {
         "rules": [_rule(family, rule) for family, each in ((4, rules4), (6, rules6)) for rule in json.loads(each)],
-        "routes of the VRF": sorted(_route(route) for each in (vrf4, vrf6) for route in json.loads(each)),
+        "routes of the VRF": sorted(
+            _route(route) for each in (vrf4, vrf6) for route in json.loads(each) if not _by_chance(route, disconnected)
+        ),
         "default route": [f"{route.get('gateway')} {route['dev']}" for each in (default4, default6) for route in json.loads(each)[:1]],
         "interfaces": sorted(
             f"{link['ifname']} master {link.get('master')} mtu {link['mtu']} mac {link.get('address')} {'up' if 'UP' in link['flags'] else 'down'}"
@@ -132,7 +139,7 @@ def seen(text: str) -> Seen:
         ),
         "addresses": sorted(addresses),
         "tunnels": tunnels,
-        "settings": settings,
+        "settings": sorted(settings.split(";")),
         "far end": ping,
     }
     neighbors = json.loads(bgp)
@@ -146,6 +153,11 @@ def seen(text: str) -> Seen:
 
 def _rule(family: int, rule: Mapping[str, Any]) -> str:
     return f"IPv{family} {rule.get('priority')} {'l3mdev' if 'l3mdev' in rule else rule.get('table')} protocol {rule.get('protocol')}"
+
+
+def _by_chance(route: Mapping[str, Any], disconnected: Collection[str]) -> bool:
+    """Tell whether the kernel made a route because a bridge without ports was up for a moment before it noticed that nothing is connected."""
+    return route.get("dev") in disconnected and route["dst"].startswith(("fe80:", "ff00:"))
 
 
 def _route(route: Mapping[str, Any]) -> str:
@@ -182,11 +194,17 @@ class Pair:
             return None
 
     def settled(self, host: str) -> Seen:
-        """Wait until the session is up and the state stays as it is, and give that."""
+        """Wait until the session is up, a router has advertised itself, and the state stays as it is, and give that."""
         deadline, last = time.monotonic() + BACK_SECONDS, None
         while time.monotonic() < deadline:
             found = self.look(host)
-            if found and last and found.sessions and not found.differences(last) and found.parts["far end"] == "reached":
+            whole = (
+                found
+                and found.sessions
+                and found.parts["far end"] == "reached"
+                and len(found.parts["default route"]) >= DEFAULT_ROUTES[host]
+            )
+            if found and last and whole and not found.differences(last):
                 return found
             last = found
             time.sleep(POLL_SECONDS)

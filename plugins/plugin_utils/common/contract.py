@@ -537,6 +537,7 @@ class L2tpIpsecVariables(TypedDict):
     l2tp_ipsec_echo_interval: NotRequired[int]
     l2tp_ipsec_echo_failure: NotRequired[int]
     l2tp_ipsec_adopt: NotRequired[bool]
+    l2tp_ipsec_drain_seconds: NotRequired[int]
     l2tp_ipsec_remove_all: NotRequired[bool]
 
 
@@ -690,6 +691,7 @@ class VrfVariables(TypedDict):
     vrf_interfaces: NotRequired[list[VrfInterface]]
     vrf_default_routes: NotRequired[list[VrfDefaultRoute]]
     vrf_adopt: NotRequired[bool]
+    vrf_drain_seconds: NotRequired[int]
     vrf_remove_all: NotRequired[bool]
 
 

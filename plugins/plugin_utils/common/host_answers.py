@@ -78,6 +78,7 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
             # Null for one that is not there.
             "commands": _BY_NAME,
             "network_manager": _BOOLEAN,
+            "connection_mtus": {"type": "dict", "values": {"type": "int", "minimum": 1, "maximum": 65535}},
             "systemd": _BOOLEAN,
             # Seconds since 1970, until the year 9999.
             "time": {"type": "float", "minimum": 0, "maximum": 253_402_300_799},

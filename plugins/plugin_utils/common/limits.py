@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.xuegao.net.plugins.module_utils import interface_vxlan
 from ansible_collections.xuegao.net.plugins.module_utils.openvpn import FINGERPRINT_PATTERN
@@ -260,6 +260,21 @@ def ping_restart_problems(path: Place, written: int, interval: int, restart: int
     if restart < 2 * interval:
         text = f"ping_restart is {restart}, and at least 2 x {interval} (ping_interval) = {2 * interval} seconds"
         yield Problem(path, "leaves no time for a lost ping", str(written), text)
+
+
+# bfdd's, in ms and lost packets (BFD_DEF_* of FRR's bfdd/bfd.h), and the defaults of role frr.
+BFD_TIMERS: Mapping[str, int] = {"detect_multiplier": 3, "receive_interval": 300, "transmit_interval": 300}
+
+
+def bfd_timers(profile: Mapping[str, Any]) -> dict[str, int]:
+    """Return the timers of a BFD profile, as ``frr_bfd_profiles`` has them; those that it does not give are FRR's."""
+    return {name: usual if profile.get(name) is None else profile[name] for name, usual in BFD_TIMERS.items()}
+
+
+def bfd_detection(profile: Mapping[str, Any]) -> int:
+    """Return in ms when a session of a profile is down (RFC 5880, 6.8.4): both ends use the same one, so the slower direction counts."""
+    timers = bfd_timers(profile)
+    return timers["detect_multiplier"] * max(timers["receive_interval"], timers["transmit_interval"])
 
 
 def detection_problems(path: Place, restart: int, detection: int, whose: str = "BFD") -> Iterator[Problem]:

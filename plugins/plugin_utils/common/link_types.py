@@ -414,7 +414,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             prefix="gre",
             layers={"": "gre"},
             layers_with=(("key", "gre_key"),),
-            keys=("key", "ttl", "pmtudisc", *_TUNNEL_KEYS),
+            keys=("key", "ttl", "pmtudisc", "insecure", *_TUNNEL_KEYS),
             end_keys=_TUNNEL_END_KEYS,
             # RFC 2784, 3: protocol 47 of IP.
             ports=Ports(fixed=(("gre", 0),)),

@@ -58,6 +58,8 @@ Options = Mapping[str, Spec]
 _BOOLEAN_WORDS = {"yes": "true", "true": "true", "on": "true", "y": "true", "no": "false", "false": "false", "off": "false", "n": "false"}
 _GIVE_A_VALUE = "leave the key out or give it a value"
 HOLDS_CONTROL = "holds a control character"
+# Of which a copy is the value itself. Not their subclasses: what Ansible tags is one.
+_NEVER_CHANGE = frozenset({str, int, float, bool, type(None)})
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z")
 # C0 and C1 (ISO 6429), the line and paragraph separators, the controls of bidirectional writing (Unicode, UAX 9), and halves of characters (surrogates),
 # which no file can hold.
@@ -97,13 +99,17 @@ def with_defaults(value: Mapping[str, Any], options: Options) -> dict[str, Any]:
     A key without a default stays absent. What does not fit the options is copied as it is: report it with `check`.
     """
     filled: dict[str, Any] = {}
+    known = set(options)
     for name, spec in options.items():
-        written = next((key for key in (name, *spec.get("aliases", ())) if key in value), None)
-        if written is not None:
+        written = name
+        # Most options have none, and this is asked for each option of each entry.
+        if "aliases" in spec:
+            known.update(spec["aliases"])
+            written = next((key for key in (name, *spec["aliases"]) if key in value), name)
+        if written in value:
             filled[name] = _fill(value[written], spec)
         elif spec.get("default") is not None:
             filled[name] = _fill(spec["default"], spec)
-    known = {key for name, spec in options.items() for key in (name, *spec.get("aliases", ()))}
     filled.update((key, deepcopy(rest)) for key, rest in value.items() if key not in known)
     return filled
 
@@ -154,6 +160,8 @@ def _usable(value: Any, spec: Spec, wrong: Findings, path: Place, whole: bool) -
 
 
 def _fill(value: Any, spec: Spec) -> Any:
+    if type(value) in _NEVER_CHANGE:
+        return value
     inner = spec.get("options")
     if isinstance(value, Mapping):
         if inner is not None:

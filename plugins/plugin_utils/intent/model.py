@@ -278,7 +278,7 @@ class LinkOptions:
         variant: the chosen one of its type's layers; empty where the type has no choice.
         protocol: ``udp`` or ``tcp``, of its outer packets.
         open_ports: protocols and ports that both ends have open, whoever initiates.
-        insecure: it may carry frames in clear where others are on the way.
+        insecure: it may carry frames, or packets, in clear where others are on the way.
     """
 
     over: str | int | Nowhere

@@ -23,3 +23,4 @@ class Unit(TypedDict):
     enabled: bool
     restart_on: NotRequired[list[str]]
     reload_on: NotRequired[list[str]]
+    interrupts: NotRequired[list[str]]

@@ -99,7 +99,7 @@ def host_requirements(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
     problems += _missing_interfaces(host.get("interfaces", []), variables)
     problems += _closed_problems(host, variables)
     problems += _manager_problems(host, variables)
-    problems += _owners_problems(host, variables)
+    problems += owners_problems(host, variables)
     return problems + _lost_variables(host.get("recorded", {}), variables)
 
 
@@ -217,7 +217,7 @@ def _nics(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each NIC that would lose its address or its default route, by who configures it.
+    """Return one sentence for each NIC that would lose its address, its MTU or its default route, by who configures it.
 
     NetworkManager leaves a member of a VRF or bridge alone, so nobody gives it an address but FRR; and no manager but networkd can be told into which table a
     default route that the NIC learns belongs.
@@ -240,15 +240,31 @@ def _manager_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> 
                 "does not configure it: whoever does puts that route into the main table. Remedy: let systemd-networkd configure it, or write its address and "
                 "gateway down."
             )
+    nics = {nic.get("name"): nic for nic in _nics(variables)}
+    for name, mtu in (host.get("connection_mtus") or {}).items():
+        nic = nics.get(name, {})
+        if "mtu" not in nic and (name in addressed or nic.get("bridge") or nic.get("vrf")):
+            problems.append(
+                f"{name} has the MTU {mtu} from a connection of NetworkManager's, which leaves it alone from now on: with the next boot it would have "
+                f"the one that its driver gives. Remedy: write mtu: {mtu} down with the interface."
+            )
     return problems
 
 
-def _owners_problems(host: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over."""
+def asked_of(role: str) -> frozenset[str]:
+    """Return the variables of a host that `owners_problems` looks at for one role."""
+    return frozenset({"xgn_adopt", f"{role}_adopt", *ROLES[role].declares, *ROLES[role].absent[:1]})
+
+
+def owners_problems(host: Mapping[str, Any], variables: Mapping[str, Any], roles: Sequence[str] = _ADOPTED) -> list[str]:
+    """Return one sentence for each role that would rewrite what somebody else has made, unless somebody has said that it is to be taken over.
+
+    roles: those to look at; the other parameters as of `host_requirements`.
+    """
     allowed = variables.get("xgn_adopt") or []
     named = _named_by_people(variables)
     problems = []
-    for name in _ADOPTED:
+    for name in roles:
         taken_over = variables.get(f"{name}_adopt") or name in allowed
         items = [item for item in host.get("owners", {}).get(name, []) if name not in named or item in named[name]]
         if items and not taken_over and ROLES[name].is_wanted(variables):

@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import COMPARED, entries_of, is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.role_files import filter_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.sysctl import sysctl_values
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anycast import check_dns, check_zones, zones_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import BEFORE, check_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
@@ -93,6 +93,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "gobgp": is_declared("gobgp", known),
         "filter": filter_text(known) if filters else "",
         "anycast": is_declared("dns_anycast", known),
+        "zones": zones_asked(known),
         "listening": bool(known.get("dns_anycast_ssh_listen")),
         "boot_plot": bool(known.get("verify_boot_plot", True)),
         "pings": reach_requests(known),
@@ -143,6 +144,7 @@ def host_checks(
     check_gobgp(ledger, known)
     check_firewall(ledger, known)
     check_dns(ledger, known)
+    check_zones(ledger, known)
     check_routes(ledger, known)
     check_docker(ledger, known)
     check_reach(ledger, known)

@@ -7,6 +7,9 @@ set, through an address that stays while it is not. Unanswered, the address goes
 (SIGTERM) it goes while the resolver still runs; a local route lets the late questions in until the network has turned away. A resolver that is dead
 by then gets no such time: it would only keep the questions from the other instance.
 
+A configuration that cannot be read, such as one that a power cut has torn, is told, and no address is set until it can be read again: those that were
+set by a guard before are known from what it last read, and are taken away.
+
 Role ``dns_anycast`` installs this file as it is, as ``/usr/local/sbin/xgn-anycast``; the standard library is all it needs.
 
     xgn-anycast run        guard; what systemd runs
@@ -33,6 +36,8 @@ from types import FrameType
 from typing import Any
 
 CONFIG = "/etc/xgn/anycast.json"
+# What the guard last read. systemd makes its directory, and keeps it over a restart.
+LAST = "/run/xgn-anycast/last.json"
 DEFAULTS: Mapping[str, Any] = {
     "addresses": [],  # with prefix length
     "interface": "lo",
@@ -281,13 +286,44 @@ def notify(text: str) -> None:
 
 
 def load(path: str = CONFIG) -> dict[str, Any]:
-    """Read the configuration."""
+    """Read a configuration. Raises ValueError or OSError when it is torn, or none."""
     with open(path, encoding="utf-8") as stream:
         config = json.load(stream)
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: holds no settings")
     unknown = set(config) - set(DEFAULTS)
     if unknown:
         raise ValueError(f"{path}: unknown keys {', '.join(sorted(unknown))}")
-    return dict(config)
+    for key, value in config.items():
+        default = DEFAULTS[key]
+        kinds = (str, type(None)) if default is None else (int, float) if isinstance(default, float) else (type(default),)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise ValueError(f"{path}: {key} is {value!r}")
+    if not config.get("addresses"):
+        raise ValueError(f"{path}: names no address")
+    return config
+
+
+def load_or_last(path: str) -> tuple[dict[str, Any], str]:
+    """Read the configuration, or what a guard last read of it where it is torn. Returns it, and why it is not the present one, empty if it is."""
+    try:
+        return load(path), ""
+    except (OSError, ValueError) as error:
+        reason = f"the configuration cannot be read: {error}"
+    try:
+        return load(LAST), reason
+    except (OSError, ValueError):
+        # Nobody has set an address since the boot.
+        return {}, reason
+
+
+def remember(config: Mapping[str, Any]) -> None:
+    """Keep what was read, for a guard that cannot read it any more."""
+    # Run by hand, there is no directory for it.
+    with contextlib.suppress(OSError):
+        with open(LAST + ".new", "w", encoding="utf-8") as stream:
+            json.dump(dict(config), stream)
+        os.replace(LAST + ".new", LAST)
 
 
 def run(path: str = CONFIG) -> int:
@@ -303,22 +339,28 @@ def run(path: str = CONFIG) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, reread)
-    guard = Guard(load(path))
+    config, torn = load_or_last(path)
+    guard = Guard(config)
     # What a guard before this one left behind is not known to be answered.
     guard.withdraw(guard.present())
-    guard.prepare()
+    if torn:
+        say(f"{torn}; no address is set until it can be read")
+        guard = Guard({**config, "addresses": []})
+    else:
+        remember(config)
+        guard.prepare()
     changes, present = AddressChanges(), set[str]()
     notify("READY=1\nSTATUS=asking")
     while not wishes["stop"]:
         started = time.monotonic()
         if wishes["reload"]:
             wishes["reload"] = False
-            guard = reloaded(guard, path)
+            guard, torn = reloaded(guard, path)
             changes.changed = True
         if changes.since_last():
             present = guard.present()
         guard.step(present)
-        shown = ", ".join(f"{address} {'advertised' if watch.up else 'withdrawn'}" for address, watch in guard.watches.items())
+        shown = torn or ", ".join(f"{address} {'advertised' if watch.up else 'withdrawn'}" for address, watch in guard.watches.items())
         notify(f"WATCHDOG=1\nSTATUS={shown}")
         left = guard.config["interval"] - (time.monotonic() - started)
         if left > 0 and not wishes["stop"]:
@@ -327,13 +369,15 @@ def run(path: str = CONFIG) -> int:
     return 0
 
 
-def reloaded(old: Guard, path: str) -> Guard:
-    """Return a guard with the new configuration, which keeps what it knows of addresses that stay where they are."""
+def reloaded(old: Guard, path: str) -> tuple[Guard, str]:
+    """Return a guard with the new configuration, which keeps what it knows of addresses that stay where they are, and why it is the old one, empty if not."""
     try:
-        new = Guard(load(path))
+        config = load(path)
     except (OSError, ValueError) as error:
         say(f"the configuration stays as it is: {error}")
-        return old
+        return old, "" if old.watches else f"the configuration cannot be read: {error}"
+    remember(config)
+    new = Guard(config)
     same_place = new.config["interface"] == old.config["interface"]
     gone = [address for address in old.present() if not same_place or address not in new.watches]
     old.withdraw(gone)
@@ -341,7 +385,7 @@ def reloaded(old: Guard, path: str) -> Guard:
     for address, watch in new.watches.items():
         if same_place and address in old.watches:
             watch.up, watch.since = old.watches[address].up, old.watches[address].since
-    return new
+    return new, ""
 
 
 def leave(guard: Guard) -> None:
@@ -368,12 +412,19 @@ def main(arguments: list[str]) -> int:
     if verb == "run":
         return run()
     if verb == "withdraw":
-        guard = Guard(load())
+        config, torn = load_or_last(CONFIG)
+        if torn:
+            say(torn)
+        guard = Guard(config)
         guard.withdraw(guard.present())
         guard.drain(guard.watches, "delete")
         return 0
     if verb == "ask":
-        guard = Guard(load())
+        config, torn = load_or_last(CONFIG)
+        if torn:
+            print(f"{torn}; no address is set until it can be read", file=sys.stderr)
+            return 2
+        guard = Guard(config)
         present = guard.present()
         for address, watch in guard.watches.items():
             watch.up = address in present

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import shlex
 import shutil
-import subprocess
+import threading
 import tomllib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.bootstrap import LEAN, bootstrap_command
+from lab.build import Runner, locked, remove_work
 from lab.data import tar_of
 from lab.errors import LabError
 from lab.paths import RECIPE_DIR
-from lab.process import tail
 from lab.progress import Progress
 from lab.recipe import files_below
 
@@ -31,7 +27,6 @@ REPOSITORY = "xgn-test"
 # Where Debian's Python finds what keeps byte code for it.
 PYTHON = "usr/lib/python3/dist-packages"
 BUILD_LIMIT_S = 900
-LOG_LINES = 25
 
 
 @dataclass(frozen=True)
@@ -117,21 +112,20 @@ def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
     Raises:
         LabError: the build failed; with the end of its log.
     """
-    tarball = recipe.tarball(cache)
+    tarball, subject, stop = recipe.tarball(cache), f"image {recipe.image}", threading.Event()
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / f"{recipe.stem}.lock") as lock:
+    with locked(cache / f"{recipe.stem}.lock", progress, subject, stop) as lock:
+        # Left by a build that was killed, with what is mounted there; the lock says that nobody works on it.
+        for leftover in cache.glob(f".building-{recipe.stem}-*"):
+            remove_work(leftover)
         if tarball.is_file():
             return tarball
-        # Left by an interrupted build; the lock says that nobody works on it.
-        for leftover in cache.glob(f".building-{recipe.stem}-*"):
-            leftover.unlink()
-        unfinished = cache / f".building-{recipe.stem}-{recipe.digest}.tar"
-        log = cache / f".building-{recipe.stem}-{recipe.digest}.log"
-        progress.step(f"image {recipe.image}", f"installing Debian {recipe.suite}")
-        _mmdebstrap(recipe, unfinished, log, lock)
-        unfinished.rename(tarball)
-        log.unlink()
-        unfinished.with_suffix(".files").unlink()
+        work = cache / f".building-{recipe.stem}-{recipe.digest}"
+        work.mkdir()
+        try:
+            _mmdebstrap(recipe, work, Runner(work, subject, progress, stop, lock)).rename(tarball)
+        finally:
+            remove_work(work)
         # Older versions of this image serve nobody in this checkout; another one builds its own again.
         for old in set(cache.glob(f"{recipe.stem}-*.tar")) - {tarball}:
             old.unlink()
@@ -139,40 +133,15 @@ def build(recipe: Recipe, cache: Path, progress: Progress) -> Path:
     return tarball
 
 
-def _mmdebstrap(recipe: Recipe, target: Path, log: Path, lock: int) -> None:
+def _mmdebstrap(recipe: Recipe, work: Path, runner: Runner) -> Path:
+    """Make the file system in a directory of work, and return its archive."""
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing: install the package mmdebstrap")
     customise = f"XGN_ARCHIVE='{' '.join(recipe.archive)}'\nXGN_MASK='{' '.join(recipe.mask)}'\n"
     customise += f"XGN_SOURCES='{' '.join(recipe.sources)}'\nXGN_SOURCES_SUITE='{recipe.sources_suite}'\n{recipe.customise}"
-    files = target.with_suffix(".files")
+    files, target = work / "files.tar", work / "root.tar"
     files.write_bytes(tar_of(recipe.files))
     hooks = [f"--customize-hook=tar-in {shlex.quote(str(files))} /", f"--customize-hook={customise}"]
     command = bootstrap_command(recipe.suite, recipe.packages, hooks, target)
-    with log.open("wb") as stream:
-        try:
-            status = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                timeout=BUILD_LIMIT_S,
-                check=False,
-                # Should this program be killed, the orphan still holds the lock until it ends.
-                pass_fds=(lock,),
-                env=os.environ | {"LC_ALL": "C.UTF-8"},
-            ).returncode
-        except subprocess.TimeoutExpired:
-            raise LabError(f"image {recipe.image}: the build took more than {BUILD_LIMIT_S} s") from None
-    if status != 0:
-        raise LabError(f"image {recipe.image}: mmdebstrap failed with status {status}:", tail(log, LOG_LINES))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """Hold an exclusive lock on ``path``; the kernel frees it when the last holder ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    runner.run(f"installing Debian {recipe.suite}", command, limit_s=BUILD_LIMIT_S)
+    return target

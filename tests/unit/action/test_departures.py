@@ -319,7 +319,7 @@ def test_one_key_under_the_new_name_loses_none_of_those_under_the_former_one(act
 def test_ids_of_hosts_that_may_come_back_are_not_given_again(act: Act, records: Path, tmp_path: Path) -> None:
     raw = copy.deepcopy(PAIR)
     raw["xgn_nodes"]["new"] = {"asn": 65600}
-    raw["xgn_links"].append({"type": "gre", "ends": ["T1", "T2"]})
+    raw["xgn_links"].append({"type": "gre", "insecure": True, "ends": ["T1", "T2"]})
     directory = tmp_path / "group_vars" / "all"
     directory.mkdir(parents=True)
     (directory / "intent.yml").write_text(yaml.safe_dump(raw), encoding="utf-8")

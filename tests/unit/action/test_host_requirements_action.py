@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.action.host_requirements import ActionModule
 from ansible_collections.xuegao.net.plugins.module_utils import owners as written
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, JUDGED, _owners_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host_requirements import ASKED, JUDGED, owners_problems
 
 Act = Callable[..., dict[str, Any]]
 FEATURES = dict.fromkeys(JUDGED, "module")
@@ -90,15 +90,25 @@ def test_what_somebody_else_has_made_is_refused_until_it_may_be_taken_over(
         assert f"set {role}_adopt: true, or xgn_adopt: [{role}]" in result["msg"] and "wg7" not in result["msg"]
 
 
+def test_a_role_alone_is_refused_for_its_own_files_only(act: Act) -> None:
+    """And by its own variables: another role's may be of no use here, or be read from what is not there."""
+    host = {**HOST, "systemd": False, "owners": {"frr": ["file /etc/frr/frr.conf"], "firewall": ["file /etc/xgn/firewall.nft"]}}
+    variables = {"inventory_hostname": "r1", "wireguard_interfaces": "{{ nowhere }}", "firewall_trusted_interfaces": ["eth0"]}
+    told = act(ActionModule, {"host": host, "owners_of": "firewall"}, variables, check=True)
+    assert told["failed"] and "firewall.nft" in told["msg"] and "frr.conf" not in told["msg"] and "systemd" not in told["msg"]
+    allowed = act(ActionModule, {"host": host, "owners_of": "firewall"}, variables | {"firewall_adopt": True}, check=True)
+    assert allowed == {"changed": False, "msg": "Nothing there is somebody else's that role firewall would rewrite."}
+
+
 def test_all_roles_that_would_rewrite_something_are_told_at_once(act: Act) -> None:
     """Each role that writes files can be asked, by its own variable."""
     owners = {name: [f"file /etc/{name}"] for name in written.ROLES if name not in ("wireguard", "openvpn")}
     variables = {name: True for role in owners for name in ROLES[role].declares}
     told = judged(act, {"owners": owners})["msg"]
     assert told.count("and somebody else has made that") == 2, "those of every host"
-    problems = _owners_problems({"owners": owners}, variables)
+    problems = owners_problems({"owners": owners}, variables)
     assert [line.split()[1] for line in problems] == [f"/etc/{role}" for role in ROLES if role in owners]
-    assert _owners_problems({"owners": owners}, {**variables, "xgn_adopt": list(owners)}) == []
+    assert owners_problems({"owners": owners}, {**variables, "xgn_adopt": list(owners)}) == []
     assert {f"{role}_adopt" for role in written.ROLES} <= ASKED
 
 

@@ -78,6 +78,19 @@ def test_what_does_nothing_is_a_warning(act: Act, tmp_path: Path) -> None:
     assert done["overrides"] == {}
 
 
+def test_what_the_command_line_gives_wins_and_is_told(act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the plan and its overrides: a contradiction it is not, nor does it do nothing. What says the same is not told."""
+    of_the_run = {"firewall_ssh_from": ["10.0.0.0/8"], "frr_vrfs": ["CORE"], "frr_log_level": "errors"}
+    monkeypatch.setattr(plan, "load_extra_vars", lambda _loader: of_the_run)
+    done = planned(act, tmp_path, hq={**of_the_run, "xgn_overrides": {"frr_log_level": "debugging"}}, branch={})
+    hint = "it is for this run: verify and the next site go by the plan unless they are given it, too. To keep it, or to change a part, write xgn_overrides"
+    assert "failed" not in done
+    assert done["warnings"] == [
+        f"hq: {name}: is given on the command line and counts as a whole, in place of the plan's value; {hint}"
+        for name in ("firewall_ssh_from", "frr_log_level")
+    ]
+
+
 def test_without_a_plan_they_lie_over_nothing(act: Act) -> None:
     own = {"inventory_hostname": "r1", "xgn_overrides": {"frr_log_level": "debugging"}, "xgn_overrides_empty": {}}
     refused = act(validate.ActionModule, {}, own)

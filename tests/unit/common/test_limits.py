@@ -13,6 +13,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import IntentError, check_intent, make_plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers import routeros
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.role_variables import load_role_specs, role_variables, variable_problems
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -406,3 +407,17 @@ def test_reserved_as_numbers_do_not_overlap() -> None:
         assert len(list(limits.asn_problems(place, asn))) == 1
     for numbers in limits._PRIVATE_ASNS:
         assert not list(limits.asn_problems(place, numbers.low)) and not list(limits.asn_problems(place, numbers.high))
+
+
+def test_the_timers_of_bfd_are_the_roles_defaults() -> None:
+    """And so are those that a profile leaves to FRR, whoever writes them down for another router."""
+    options = SPECS.options["frr_bfd_profiles"]["options"]
+    assert {name: option["default"] for name, option in options.items() if "default" in option} == limits.BFD_TIMERS
+    assert limits.bfd_timers({"name": "SLOW", "receive_interval": 900, "transmit_interval": None}) == {
+        "detect_multiplier": 3,
+        "receive_interval": 900,
+        "transmit_interval": 300,
+    }
+    assert limits.bfd_detection({"receive_interval": 900, "detect_multiplier": 4}) == 3600
+    variables: Any = {"frr_bfd_profiles": [{"name": "T"}], "frr_bgp": [{"neighbors": [{"address": "192.0.2.1", "bfd_profile": "T"}]}]}
+    assert list(routeros._bfd(variables)) == ["/routing bfd configuration add addresses=192.0.2.1 multiplier=3 min-rx=300ms min-tx=300ms"]

@@ -218,7 +218,7 @@ def test_the_owner_of_a_router_is_told_of_it_in_every_file(kind: LinkType) -> No
 
 def test_what_tells_tunnels_apart_is_asked_for() -> None:
     raw = intent_with(LINK_TYPES["gre"])
-    second = {"id": 8, "type": "gre", "ends": ["b", "a"], "routing": "none"}
+    second = {"id": 8, "type": "gre", "insecure": True, "ends": ["b", "a"], "routing": "none"}
     raw["xgn_links"].append(second)
     assert [str(problem.path) for problem in check_intent(raw)[1]] == ["xgn_links[1].key"]
     second["key"] = 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.roles.dns_anycast.files import anycast_guard as guard
@@ -177,15 +179,68 @@ def test_configuration(tmp_path: Path) -> None:
         guard.load(str(path))
 
 
+TORN = ["", "{", "null", "[]", "{}", '{"addresses": []}', '{"addresses": "192.0.2.1/32"}', '{"addresses": ["192.0.2.1/32"], "fall": null}']
+
+
+@pytest.mark.parametrize("text", TORN)
+def test_a_guard_that_starts_with_a_torn_configuration_sets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], done: list[str], text: str
+) -> None:
+    """It takes away what the one before it has set, says why, and goes on when the file can be read again."""
+    path, last, told = tmp_path / "anycast.json", tmp_path / "last.json", list[str]()
+    good = {"addresses": ["192.0.2.1/32"], "interface": "dummy0", "interval": 0.0, "rise": 1}
+    last.write_text(json.dumps(good), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(guard, "LAST", str(last))
+    monkeypatch.setattr(guard.Guard, "present", lambda self: set() if done else set(self.config["addresses"]))
+    monkeypatch.setattr(guard.Guard, "ask", lambda self: dict.fromkeys(self.watches, True))
+    monkeypatch.setattr(guard, "leave", lambda _guard: None)
+    handlers: dict[int, Any] = {}
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.update({number: handler}))
+
+    def notify(words: str) -> None:
+        told.append(words)
+        if len(told) == 2:
+            path.write_text(json.dumps(good), encoding="utf-8")
+            handlers[signal.SIGHUP](0, None)
+        elif len(told) == 3:
+            handlers[signal.SIGTERM](0, None)
+
+    monkeypatch.setattr(guard, "notify", notify)
+    assert guard.run(str(path)) == 0
+    assert done[0] == "address delete 192.0.2.1/32 dev dummy0"
+    assert "the configuration cannot be read" in capsys.readouterr().out
+    assert told[0].startswith("READY=1") and "cannot be read" in told[1] and told[2] == "WATCHDOG=1\nSTATUS=192.0.2.1/32 advertised"
+    assert "address replace 192.0.2.1/32 dev dummy0" in done[1:]
+
+
+def test_what_is_left_of_a_torn_configuration_is_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], done: list[str]
+) -> None:
+    """As systemd asks for when the guard is gone; without anything that was read nobody has set an address since the boot."""
+    path, last = tmp_path / "anycast.json", tmp_path / "last.json"
+    path.touch()
+    monkeypatch.setattr(guard, "CONFIG", str(path))
+    monkeypatch.setattr(guard, "LAST", str(last))
+    monkeypatch.setattr(guard.Guard, "present", lambda self: set(self.config["addresses"]))
+    assert (guard.main(["withdraw"]), guard.main(["ask"]), done) == (0, 2, [])
+    guard.remember({"addresses": ["2001:db8::1/128"]})
+    assert guard.main(["withdraw"]) == 0
+    assert done == ["address delete 2001:db8::1/128 dev lo", "-6 route delete local 2001:db8::1/128 dev lo table local metric 1000"]
+    assert "no address is set until it can be read" in capsys.readouterr().err
+
+
 def test_reload_keeps_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
     monkeypatch.setattr(guard.Guard, "present", lambda self: set(self.watches))
+    monkeypatch.setattr(guard, "LAST", str(tmp_path / "last.json"))
     old = guard.Guard({"addresses": ["192.0.2.1/32", "192.0.2.2/32"]})
     for watch in old.watches.values():
         watch.up = True
     path = tmp_path / "anycast.json"
     path.write_text(json.dumps({"addresses": ["192.0.2.2/32", "192.0.2.3/32"]}), encoding="utf-8")
-    new = guard.reloaded(old, str(path))
+    new, torn = guard.reloaded(old, str(path))
+    assert torn == ""
     assert {address: watch.up for address, watch in new.watches.items()} == {"192.0.2.2/32": True, "192.0.2.3/32": False}
     assert done == ["address delete 192.0.2.1/32 dev lo"]
     path.write_text("{", encoding="utf-8")
-    assert guard.reloaded(new, str(path)) is new
+    assert guard.reloaded(new, str(path)) == (new, "")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import frr
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 
 WG = "wg-quick@wg1.service"
@@ -146,8 +148,11 @@ def test_frr_gets_its_former_running_configuration_with_what_stood_in_no_file(
     kept = Kept(tmp_path)
     (kept.armed / program.FRR_RUNNING).write_text("hostname r1\nip route 0.0.0.0/0 192.0.2.1\n", encoding="utf-8")
     given = []
+    masks = []
 
     def run(command: list[str]) -> tuple[int, str, str]:
+        masks.append(os.umask(0o022))
+        os.umask(masks[-1])
         if "--reload" in command:
             given.append(Path(command[-1]).read_text(encoding="utf-8"))
             # As frr-reload.py does for any other file.
@@ -157,6 +162,8 @@ def test_frr_gets_its_former_running_configuration_with_what_stood_in_no_file(
     monkeypatch.setattr(program, "run", run)
     program.restore("too late")
     assert given == ["hostname r1\nip route 0.0.0.0/0 192.0.2.1\n"]
+    # What it writes below /run/frr has passwords; nothing else is made otherwise than before.
+    assert masks.count(0o077) == 1 and os.umask(masks[0]) == masks[0]
     assert not (tmp_path / "frr.conf.restored").exists()
     assert conf.read_text(encoding="utf-8") == "hostname r1\n"
 
@@ -327,3 +334,8 @@ def test_a_wrong_gateway_and_a_wrong_vrf(kernel: Kernel, tmp_path: Path) -> None
 )
 def test_routes_as_ip_takes_them(line: str, words: str) -> None:
     assert program.route_words(line, "dhcp") == words
+
+
+def test_it_knows_the_configuration_of_frr_by_the_same_path() -> None:
+    """It lies on hosts by itself and imports nothing of ours."""
+    assert program.FRR_CONF == frr.FRR_CONF

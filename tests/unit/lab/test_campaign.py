@@ -217,10 +217,20 @@ def test_what_must_hold_meanwhile_is_looked_at_before_the_repair(lab: Lab, monke
 
 def test_what_heals_by_itself_is_waited_for_with_its_sessions(lab: Lab) -> None:
     made, network = lab(red=[{}], looks_until_up=3)
-    outcome = made.perform((itself(undo="undone"),), "x", 60)
+    outcome = made.perform((itself(),), "x", 60)
     assert outcome.verdict == GOOD and outcome.seen.startswith("healed after ")
-    assert network.done == ["hq-core: true", "verify after", "hq-core: undone"]
+    assert network.done == ["hq-core: true", "verify after"]
     assert network.looks < 0
+
+
+@pytest.mark.parametrize("red", [{}, {"hq-core": ["Unit x"]}], ids=["whole", "broken by it"])
+def test_what_is_undone_at_the_end_is_verified_once_more(lab: Lab, red: dict[str, list[str]]) -> None:
+    """Until then it was judged with what was done still there."""
+    made, network = lab(red=[{}, red])
+    outcome = made.perform((itself(undo="undone"),), "x", 60)
+    assert network.done == ["hq-core: true", "verify after", "hq-core: undone", "verify undone"]
+    assert outcome.verdict == (BAD if red else GOOD)
+    assert ("after undo: verify at the end: hq-core Unit x" in outcome.seen) == bool(red)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import process
+from lab import build, cli, process
 from lab.errors import LabError
 
 MARKER = "/lab/vms/T1/"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def sleeper(*arguments: str, prepare: str = "pass") -> subprocess.Popen[bytes]:
@@ -99,6 +100,53 @@ def test_a_detached_process_writes_its_own_id_and_parts_output_from_errors(tmp_p
     assert pid_file.read_text() == f"{child.pid}\n"
     assert output.read_text() == f"before\n{child.pid}\n"
     assert log.read_text() == "wrong\n"
+
+
+VERB = """
+import sys, time
+from lab import cli, lab
+from lab.progress import Progress
+
+def wait(options):
+    with lab.exclusive(options.labs, Progress()):
+        print("begun", flush=True)
+        time.sleep(60)
+
+cli._parser = lambda: type("Parser", (), {"parse_args": lambda self, _: type("Options", (), {"run": staticmethod(wait), "labs": cli.Path(sys.argv[1])})})()
+sys.exit(cli.main([]))
+"""
+
+
+def verb(labs: Path, owner: int) -> subprocess.Popen[str]:
+    """A verb of the lab that takes the lock and stays, in a session of its own, as molecule has one."""
+    return subprocess.Popen(
+        [sys.executable, "-c", VERB, str(labs)],
+        env={**os.environ, process.OWNER: str(owner)},
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_verb_ends_with_whoever_asked_for_it_and_frees_the_lab(tmp_path: Path) -> None:
+    owner = sleeper(MARKER)
+    child = verb(tmp_path, owner.pid)
+    assert child.stdout is not None and child.stdout.readline() == "begun\n"
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    # The one that waits is told for whom.
+    told = build.held_by(descriptor)
+    assert f"(process {child.pid})" in told and sys.executable in told
+    owner.kill()
+    owner.wait()
+    assert child.wait(60) == cli.INTERRUPTED
+    assert "lab: interrupted" in child.stdout.read()
+    assert build.held_by(descriptor) == ""
+    os.close(descriptor)
+    late = verb(tmp_path, owner.pid)
+    said, _ = late.communicate(timeout=60)
+    assert late.returncode == 1 and f"{process.OWNER} is {owner.pid}, and no such process runs" in said
 
 
 def test_a_sparse_file_stays_sparse(tmp_path: Path) -> None:

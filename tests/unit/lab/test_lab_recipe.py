@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import re
@@ -19,6 +20,8 @@ from lab.errors import LabError
 from lab.paths import ARCHIVE_DIR, RECIPE_DIR
 from lab.progress import Progress
 from lab.recipe import load_archive_recipe, load_recipe, recipe_names
+
+CONTAINERS = Path(__file__).resolve().parents[2] / "containers"
 
 
 @pytest.fixture
@@ -120,6 +123,58 @@ def test_a_killed_build_is_removed_without_following_its_mounts(tmp_path: Path, 
     stuck.clear()
     build.remove_tree(work)
     assert not work.exists() and mounted == [Path("/proc")]
+
+
+def test_mounts_of_a_killed_build_are_found_behind_a_link_and_with_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel names a mount by the way that it has itself, with white space as octal digits."""
+    disk, cache = tmp_path / "a disk", tmp_path / "cache"
+    (disk / ".building-x" / "proc").mkdir(parents=True)
+    cache.symlink_to(disk)
+    asked: list[str] = []
+    place = str(disk / ".building-x" / "proc").replace(" ", "\\040")
+    text = {"mounts": f"1 2 0:3 / / rw - ext4 a b\n4 5 0:6 / {place} rw - proc proc rw\n"}
+
+    def umount(command: list[str], **_: object) -> None:
+        asked.append(command[-1])
+        text["mounts"] = text["mounts"].splitlines()[0] + "\n"
+
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, **how: text["mounts"] if str(path) == "/proc/self/mountinfo" else read(path, **how))
+    monkeypatch.setattr(subprocess, "run", umount)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    build.remove_tree(cache / ".building-x")
+    assert asked == [str(disk / ".building-x" / "proc")] and not (disk / ".building-x").exists()
+
+
+def test_what_a_killed_build_left_goes_though_its_result_is_there(tmp_path: Path) -> None:
+    (tmp_path / ".building-trixie-old" / "root").mkdir(parents=True)
+    (tmp_path / "trixie-new").mkdir()
+    build.keep(tmp_path / "trixie-new", "trixie", "image trixie", lambda work, runner: None, Progress(), threading.Event())
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["trixie-new", "trixie.lock"]
+
+
+def test_a_container_image_whose_build_was_killed_is_built_in_a_directory_that_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What mmdebstrap makes meanwhile, and mounts, lies in there, too: the next build knows where."""
+    monkeypatch.syspath_prepend(str(CONTAINERS))
+    container_images = importlib.import_module("xgn_containers.images")
+    recipe, *_more = container_images.load_recipes()
+    killed = tmp_path / f".building-{recipe.stem}-old"
+    (killed / "mmdebstrap.abc" / "proc").mkdir(parents=True)
+    (tmp_path / f".building-{recipe.stem}-older.tar").touch()
+    seen: list[str] = []
+
+    def mmdebstrap(self: build.Runner, step: str, command: list[str], **_limits: object) -> None:
+        seen.append(build.build_environment(self.work)["TMPDIR"])
+        (self.work / "root.tar").write_text("tar")
+
+    monkeypatch.setattr(build.Runner, "run", mmdebstrap)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    tarball = container_images.build(recipe, tmp_path, Progress())
+    assert seen == [str(tmp_path / f".building-{recipe.stem}-{recipe.digest}")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([tarball.name, f"{recipe.stem}.lock"])
 
 
 @pytest.fixture

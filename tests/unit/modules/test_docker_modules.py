@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -197,20 +198,36 @@ def test_a_configuration_that_dockerd_refuses_is_not_written(host: Host, engine:
     assert not engine.config.exists()
 
 
+def let_no_restart_work(host: Host, engine: Engine) -> None:
+    """Let the next start fail, and not the reload before it, which lets live-restore in."""
+    engine.starts = False
+    original = engine.systemctl
+    host.program("systemctl", lambda command, data: (0, "", "") if command[1] == "reload" else original(command, data))
+
+
 def test_an_engine_that_does_not_start_gets_its_former_file_back(host: Host, engine: Engine) -> None:
     apply(host, engine)
     former = engine.config.read_text(encoding="utf-8")
     engine.declared["bridge"] = "none"
-    engine.starts = False
-    # The reload before the restart, which lets live-restore in.
-    original = engine.systemctl
-    host.program("systemctl", lambda command, data: (0, "", "") if command[1] == "reload" else original(command, data))
+    let_no_restart_work(host, engine)
     result = apply(host, engine)
     assert result["msg"] == (
         f"`systemctl restart docker.service` failed: Job for docker.service failed. The former {engine.config} was put back, and Docker runs with it."
         " The journal ends with:\nfailed to start daemon"
     )
     assert engine.config.read_text(encoding="utf-8") == former
+
+
+def test_an_owners_file_that_comes_back_is_as_closed_as_before(host: Host, engine: Engine) -> None:
+    """It may hold secrets."""
+    former = json.dumps({**engine.declared, "http-proxy": "http://user:word@proxy"})
+    engine.config.write_text(former, encoding="utf-8")
+    engine.config.chmod(0o600)
+    engine.follow()
+    let_no_restart_work(host, engine)
+    assert "was put back" in apply(host, engine, adopt=True)["msg"]
+    assert (engine.config.read_text(encoding="utf-8"), engine.config.stat().st_mode & 0o777) == (former, 0o600)
+    assert [(uid, gid) for path, uid, gid in host.owners if engine.config.name in path][-1] == (os.getuid(), os.getgid())
 
 
 def test_data_is_never_left_behind_unasked(host: Host, engine: Engine, tmp_path: Path) -> None:

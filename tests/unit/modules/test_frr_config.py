@@ -735,3 +735,70 @@ def _told(router: Router, story: list[str]) -> Callable[[list[str], str | None],
         return 0, "\n".join(["Lines To Add", "============", *shown] if shown else []), ""
 
     return reload
+
+
+SECRET_CHANGES = """\
+Lines To Delete
+===============
+router bgp 65503
+ no neighbor 10.0.0.1 password <former secret>
+ no neighbor 10.0.0.2 password <former secret>
+ no neighbor 10.0.0.2 description password of nobody
+router bgp 65503 vrf CORE
+ no neighbor 10.0.0.3 password <former secret>
+interface wg0
+ no ip ospf message-digest-key 1 md5 <former secret>
+
+Lines To Add
+============
+router bgp 65503
+ neighbor 10.0.0.1 password <secret bgp 10.0.0.1>
+ neighbor 10.0.0.9 password <secret bgp 10.0.0.1>
+router bgp 65503 vrf CORE
+ neighbor 10.0.0.3 password <former secret>
+"""
+
+
+def test_secrets_that_go_are_not_named_and_those_that_are_replaced_are_replaced_at_once() -> None:
+    """One that is not known, as in a line of the owner's, is only taken away: the reload gives it."""
+    assert frr_replace.secrets_given_first(SECRET_CHANGES.splitlines()) == [
+        ("router bgp 65503", "neighbor 10.0.0.1 password <secret bgp 10.0.0.1>"),
+        ("router bgp 65503", "no neighbor 10.0.0.2 password"),
+        ("router bgp 65503 vrf CORE", "no neighbor 10.0.0.3 password"),
+        ("interface wg0", "no ip ospf message-digest-key 1"),
+    ]
+
+
+def test_another_password_is_given_in_a_file_before_the_reload_would_name_the_former(host: Host, path: Path) -> None:
+    former = TEXT.replace(PASSWORD, "former")
+    path.write_text(former, encoding="utf-8")
+    path.chmod(0o640)
+    router = Router(host, path, running=former)
+    given: list[str] = []
+    words: list[str] = []
+
+    def vtysh(command: list[str], data: str | None) -> tuple[int, str, str]:
+        words.extend(command)
+        if command[1] == "-f":
+            file = Path(command[2])
+            given.append(file.read_text(encoding="utf-8"))
+            assert file.stat().st_mode & 0o007 == 0
+            router.running = TEXT
+            return 0, "", ""
+        return router.vtysh(command, data)
+
+    def reload(command: list[str], data: str | None) -> tuple[int, str, str]:
+        words.extend(command)
+        text = Path(command[-1]).read_text(encoding="utf-8")
+        if "--test" not in command or text == router.running:
+            return router.reload(command[2:], data)
+        gone = ["Lines To Delete", "===============", "router bgp 65503", " no neighbor 10.0.0.1 password former"]
+        return 0, "\n".join([*gone, "Lines To Add", "============", "router bgp 65503", f" neighbor 10.0.0.1 password {PASSWORD}"]), ""
+
+    host.program("vtysh", vtysh)
+    host.program("timeout", reload)
+    result = run(host, path)
+    assert given == [f"router bgp 65503\n neighbor 10.0.0.1 password {PASSWORD}\nexit\n"]
+    assert not any(secret in word for word in words for secret in (PASSWORD, "former"))
+    assert result["changed"] and not any(secret in str(result) for secret in (PASSWORD, "password former"))
+    assert not run(host, path)["changed"] and len(given) == 1

@@ -278,6 +278,22 @@ def test_traffic_keeps_off_a_link_while_it_is_interrupted(host: Host, monkeypatc
     assert sum(host.naps) < 15
 
 
+def test_only_links_that_protocols_use_are_drained_and_counted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What leaves by another interface cannot be sent another way, and nothing is said of it."""
+    router = Router(host, CONFIGURED, drained_link())
+    counted: list[list[str]] = []
+
+    def rate(interfaces: list[str], _seconds: float) -> int:
+        counted.append(interfaces)
+        return 0
+
+    monkeypatch.setattr(lines, "rate", rate)
+    with lines.drained(a_module(host), ["lan1", "wg1"], 15) as told:
+        assert told == ["wg1: drain; traffic goes another way meanwhile"]
+        router.after = CONFIGURED
+    assert counted == [["wg1"]]
+
+
 @pytest.mark.parametrize("ends", ["badly", "without its session"])
 def test_a_drain_ends_however_the_change_ends(host: Host, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
     router = Router(host, CONFIGURED, drained_link())

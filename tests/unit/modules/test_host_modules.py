@@ -6,12 +6,15 @@ import errno
 import json
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import (
+    frr_drain,
     held,
     host_change,
     interface_managers,
@@ -49,6 +52,18 @@ def facts(
     assert not result["changed"]
     found: dict[str, Any] = result["ansible_facts"]["xgn_host"]
     return found
+
+
+def test_the_mtus_that_connections_of_network_manager_give(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves some NICs alone from then on, and nobody would give them that MTU at the next boot."""
+    answers: dict[str, str | tuple[int, str]] = {"--terse": "u-1:eth0\nu-2:eth1\nu-3:lo\n"}
+    for uuid, text in (("u-1", "auto\n"), ("u-2", "9000\n"), ("u-3", "")):
+        answers[f"--get-values 802-3-ethernet.mtu connection show uuid {uuid}"] = text
+    host.prints("nmcli", answers)
+    assert facts(host, monkeypatch, {})["connection_mtus"] == {}
+    monkeypatch.setattr(host_facts, "running", lambda: [interface_managers.NETWORK_MANAGER])
+    found = facts(host, monkeypatch, {})
+    assert found["network_manager"] is True and found["connection_mtus"] == {"eth1": 9000}
 
 
 def test_facts_of_a_debian(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,6 +468,66 @@ def test_a_torn_state_file_is_written_anew(host: Host, kernel: dict[str, Any], t
     assert [interfaces(host, tmp_path)["changed"] for _run in (1, 2)] == [True, False]
 
 
+def test_a_default_route_is_recorded_with_what_it_replaces_until_it_leaves(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, way_back: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way back and the run in which it leaves know what was there before. One that nobody recorded stays."""
+    host.program("systemctl")
+    host.program("systemd-run")
+    seen: list[Any] = []
+
+    def apply(_declared: Any, previous: Any, dry_run: bool = False) -> tuple[list[str], list[str]]:
+        seen.append(previous)
+        return ["ip route replace"], []
+
+    monkeypatch.setattr(layer, "apply", apply)
+    live = [{"dst": "default", "gateway": "192.0.2.9", "dev": "eth0", "protocol": "static", "flags": ["onlink"]}]
+    monkeypatch.setattr(layer.Kernel, "read", lambda _kernel, *words, **_named: live if words[:2] == ("-4", "route") else [])
+    routes = [{"gateway": "192.0.2.1", "interface": "eth0"}, {"gateway": "2001:db8::1", "interface": "eth0"}]
+    in_vrf = {"gateway": "192.0.2.2", "interface": "eth1", "vrf": "CORE"}
+    path = tmp_path / "interface.json"
+    arguments = {"path": str(path), "vrfs": DECLARED["vrfs"], "way_back_seconds": 60}
+    host.run(interface_layer, {**arguments, "default_routes": [*routes, in_vrf]})
+    before = {"gateway": "192.0.2.9", "dev": "eth0", "protocol": "static", "onlink": True}
+    objects = ownership.Record("vrf.layer", host.warnings.append).objects
+    assert {name: known["before"] for (kind, name), known in objects.items() if kind == "route"} == {
+        "IPv4 default": before,
+        "IPv6 default": None,
+    }
+    tried = json.loads((way_back / "armed/interface.json").read_text(encoding="utf-8"))
+    assert tried["default_routes"] == [{**routes[0], "former": before}, routes[1], in_vrf]
+    # Though the file that says so was lost.
+    path.write_text("{}", encoding="utf-8")
+    host.run(interface_layer, arguments)
+    assert seen[-1]["default_routes"] == [{**routes[0], "former": before}, routes[1]]
+    assert not [name for kind, name in ownership.Record("vrf.layer", host.warnings.append).objects if kind == "route"]
+    path.write_text(json.dumps({"default_routes": routes[:1]}), encoding="utf-8")
+    host.run(interface_layer, {**arguments, "default_routes": routes[:1]})
+    assert seen[-1]["default_routes"] == [{**routes[0], "former": {"found": True}}]
+
+
+def test_a_link_is_drained_before_its_interface_is_made_again(
+    host: Host, kernel: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is in use again afterwards; where nothing changes, FRR is not asked."""
+    seen: list[tuple[list[str], int, list[bool]]] = []
+
+    @contextmanager
+    def record(_module: object, interrupted: list[str], seconds: int) -> Iterator[list[str]]:
+        seen.append((interrupted, seconds, list(kernel["dry"])))
+        yield ["vxlan7: drain"] if interrupted else []
+
+    monkeypatch.setattr(frr_drain, "drained", record)
+    live = {"ifname": "vxlan7", "linkinfo": {"info_kind": "vxlan", "info_data": {"id": 7, "local": "172.16.0.3", "remote": "172.16.0.4"}}}
+    monkeypatch.setattr(layer.Kernel, "read", lambda _kernel, *words, **_named: [live] if words[:2] == ("-details", "link") else [])
+    declared = {"name": "vxlan7", "vni": 8, "local": "172.16.0.3", "remotes": ["172.16.0.4"]}
+    arguments = {"vxlans": [declared], "drain_seconds": 7, "path": str(tmp_path / "interface.json")}
+    assert host.run(interface_layer, arguments)["drained"] == ["vxlan7: drain"]
+    assert seen == [(["vxlan7"], 7, [True])] and kernel["dry"] == [True, False]
+    kernel["commands"] = []
+    assert host.run(interface_layer, arguments)["drained"] == [] and seen[1][0] == []
+
+
 def test_what_cannot_be_reached_is_said_in_its_own_words(host: Host, kernel: dict[str, Any], tmp_path: Path) -> None:
     kernel["commands"] = layer.InterfaceLayerError("CORE lives with table 100")
     assert interfaces(host, tmp_path)["msg"] == "CORE lives with table 100"
@@ -531,7 +606,7 @@ def test_an_interface_that_lived_before_it_was_declared_is_recorded_as_found(
         "br2": None,
     }
     tried = json.loads((way_back / "armed/interface.json").read_text(encoding="utf-8"))
-    assert tried["interfaces"] == [{**found, "found": True}, ours, new]
+    assert tried["interfaces"] == [{**found, "found": True, "former_mtu": 1500}, ours, new]
     host.run(interface_layer, {"interfaces": [ours], "path": str(path)})
     assert seen[-1]["interfaces"][0] == {**found, "found": True, "former_mtu": 1500}
 
@@ -583,6 +658,7 @@ def test_only_what_is_asked_for_is_read(host: Host, monkeypatch: pytest.MonkeyPa
         "rules4",
         "rules6",
         "sysctl",
+        "sysctl_behind",
         "system",
         "waited",
         "wireguard",

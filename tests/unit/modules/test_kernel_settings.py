@@ -43,6 +43,9 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(value, encoding="utf-8")
     monkeypatch.setattr(sysctl, "PROC", str(root))
+    # Nor files of the machine that the tests run on.
+    monkeypatch.setattr(sysctl, "DIRECTORIES", ())
+    monkeypatch.setattr(sysctl, "LAST", str(tmp_path / "none"))
     return root
 
 
@@ -51,9 +54,55 @@ def test_module_and_verification_mean_the_same_file(host: Host, proc: Path, tmp_
     result = host.run(kernel_settings, {"path": str(tmp_path / "xgn.conf"), "settings": {key: 2}})
     assert result["live_changed"] == [key]
     assert (proc / "net/ipv4/conf/eth0.100/rp_filter").read_text(encoding="utf-8") == "2"
-    assert Gatherer().sysctl([key])["data"] == {key: "2"}
+    assert Gatherer().sysctl([key])["sysctl"]["data"] == {key: "2"}
     # systemd-sysctl reads the key as it was given.
     assert f"{key} = 2\n" in (tmp_path / "xgn.conf").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The first and the last directory of settings, and no other file that is read behind them."""
+    found = (tmp_path / "etc", tmp_path / "lib")
+    for place in found:
+        place.mkdir()
+    monkeypatch.setattr(sysctl, "DIRECTORIES", tuple(map(str, found)))
+    monkeypatch.setattr(sysctl, "LAST", str(tmp_path / "sysctl.conf"))
+    return found
+
+
+KEY = "net.ipv4.ip_forward"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, {}),
+        ({"etc/50-a.conf": f"{KEY}=0", "lib/90-xgn.con": f"{KEY}=0", "etc/90-xgn.conf": f"{KEY} = 1"}, {}),
+        ({"etc/99-a.conf": f"  {KEY}  =  0 "}, {KEY: ("etc/99-a.conf", "0")}),
+        ({"lib/99-a.conf": "-net/ipv4/ip_forward=0"}, {KEY: ("lib/99-a.conf", "0")}),
+        # Of one name the first counts, also where it is empty, as a link to /dev/null is.
+        ({"etc/99-a.conf": "", "lib/99-a.conf": f"{KEY}=0"}, {}),
+        ({"etc/99-a.conf": f"{KEY}=0", "lib/99-b.conf": f"{KEY}=2"}, {KEY: ("lib/99-b.conf", "2")}),
+        ({"etc/99-a.conf": f"{KEY}=0", "sysctl.conf": f"{KEY}=2"}, {KEY: ("sysctl.conf", "2")}),
+        ({"etc/99-a.conf": f"#{KEY}=0\n; {KEY}=0\n{KEY}\n-{KEY}\nnet.ipv4.*=0\nnet.ipv4.ip_forwarding=0"}, {}),
+    ],
+)
+def test_a_file_that_is_read_behind_ours_is_found(
+    places: tuple[Path, Path], tmp_path: Path, files: dict[str, str], found: dict[str, tuple[str, str]]
+) -> None:
+    """As sysctl.d(5) says which is read when."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    behind = sysctl.set_behind("/etc/sysctl.d/90-xgn.conf", [KEY, "net.core.default_qdisc"])
+    assert behind == {key: (str(tmp_path / name), value) for key, (name, value) in found.items()}
+
+
+def test_a_run_names_the_file_that_would_have_the_last_word(host: Host, proc: Path, places: tuple[Path, Path]) -> None:
+    """Not one that agrees."""
+    (places[0] / "99-local.conf").write_text(f"{KEY} = 0\nnet.core.default_qdisc = fq\n", encoding="utf-8")
+    settings = {KEY: 1, "net.core.default_qdisc": "fq"}
+    host.run(kernel_settings, {"path": str(places[0] / "90-xgn.conf"), "settings": settings})
+    assert len(host.warnings) == 1 and host.warnings[0].startswith(f"{places[0]}/99-local.conf sets {KEY} to 0, and is read behind ")
 
 
 def test_the_second_time_nothing_changes(host: Host, proc: Path, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -109,3 +111,25 @@ def test_a_name_is_asked_for_in_the_families_of_the_tunnel(net: Path, monkeypatc
     both = {"interface": "ovpn1", "to": "hq.example", "bytes": {"ipv4": 1478, "ipv6": 1498}}
     assert [way["address"] for way in look(both)[0]] == ["2001:db8::2"]
     assert look({**both, "bytes": {"ipv4": 1478}}) == ([], [])
+
+
+def test_a_resolver_that_is_silent_holds_nothing_up(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is left to itself, and the program need not wait for it to end. What else is asked is answered as ever."""
+    answered, waiting = threading.Event(), list[threading.Thread]()
+
+    def resolve(name: str, _port: None, family: socket.AddressFamily, _kind: int) -> Any:
+        if name == "silent.example":
+            waiting.append(threading.current_thread())
+            answered.wait(60)
+        if name == "\xfc" * 64:
+            raise UnicodeError("label too long")
+        return [(family, 0, 0, "", ("198.51.100.2", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(outer_paths, "NAMES_S", 0.3)
+    begun = time.monotonic()
+    found, _commands = look(*({**PATH, "interface": name, "to": name} for name in ("silent.example", "hq.example", "\xfc" * 64)))
+    assert ([way["to"] for way in found], time.monotonic() - begun < 10) == (["hq.example"], True)
+    assert [thread.daemon for thread in waiting] == [True]
+    answered.set()
+    waiting[0].join(10)

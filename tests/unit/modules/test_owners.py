@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import openvpn, owners, sysfs, wireguard
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.modules import (
     config_files,
     docker_engine,
@@ -54,7 +55,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     root = str(tmp_path)
     monkeypatch.setattr(owners, "WRITTEN", tuple((role, root + pattern) for role, pattern in owners.WRITTEN))
-    monkeypatch.setattr(owners, "FRR_CONF", root + owners.FRR_CONF)
+    monkeypatch.setattr(owners, "FRR_CONF", root + FRR_CONF)
     monkeypatch.setattr(owners, "_KEPT", tuple(root + pattern for pattern in owners._KEPT))
     monkeypatch.setattr(owners, "_REWRITTEN", tuple(root + path for path in owners._REWRITTEN))
     monkeypatch.setattr(owners, "_TOGETHER", {root + path: root + other for path, other in owners._TOGETHER.items()})

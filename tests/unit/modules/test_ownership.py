@@ -334,6 +334,32 @@ def test_a_copy_that_is_gone_is_no_reason_to_keep_ours(host: Host, etc: Path) ->
     assert remove(host)["changed"] and not (etc / "a.conf").exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "done"),
+    [
+        (None, ["ip -4 route delete default via 192.0.2.1 dev eth0 metric 0"]),
+        ({"gateway": "192.0.2.9", "dev": "eth0", "onlink": False}, ["ip -4 route replace default via 192.0.2.9 dev eth0 metric 0"]),
+        ({"found": True}, []),
+    ],
+    ids=["none before", "another before", "found"],
+)
+def test_a_default_route_gives_way_to_what_was_there_before(host: Host, before: dict[str, Any] | None, done: list[str]) -> None:
+    """And `verify` sees it until then, but for one that was found."""
+    live = json.dumps([{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}])
+    show = "ip -json -4 route show table main default"
+    host.prints("ip", {show.removeprefix("ip "): live})
+    record = ownership.Record("test", host.warnings.append)
+    record.note("route", "IPv4 default", lambda: before, json.dumps({"gateway": "192.0.2.1", "interface": "eth0"}))
+    record.save()
+
+    def run(command: list[str], timeout: float = 30) -> Finished:
+        return Finished(0, live if command[0] == "ip" else "", "")
+
+    assert gather_ownership(Gatherer(run))["data"]["objects"][0]["alive"] == bool(done)
+    assert remove(host)["changed"] == bool(done) and host.changed(show) == done
+    assert record_of(host) == {}
+
+
 def test_what_cannot_be_removed_stays_recorded(host: Host, etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "interface_exists", lambda _name: True)
     host.program("ip", lambda _command, _data: (1, "", "busy"))

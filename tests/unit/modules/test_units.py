@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import loaded
+from ansible_collections.xuegao.net.plugins.module_utils import frr_drain, loaded
 from ansible_collections.xuegao.net.plugins.modules import units
 
 from .managed_host import Host
@@ -158,6 +160,32 @@ def test_one_that_does_not_start_tells_its_journal(host: Host, service: Service)
     service.shown["ActiveState"] = "inactive"
     service.fails = {"start"}
     assert ensure(host, service)["msg"] == f"systemctl start {NAME}: Job failed: bad configuration"
+
+
+@pytest.mark.parametrize(
+    ("active", "file", "drained"),
+    [("active", "unit", ["l2tp3"]), ("active", "config", ["l2tp3"]), ("active", None, []), ("failed", "unit", [])],
+)
+def test_links_are_drained_before_their_daemon_is_restarted_or_reloaded(
+    host: Host, service: Service, monkeypatch: pytest.MonkeyPatch, active: str, file: str | None, drained: list[str]
+) -> None:
+    """Not where it is left alone, and not where nothing runs that could carry traffic."""
+    service.shown["ActiveState"] = active
+    if file:
+        getattr(service, file).write_text("other", encoding="utf-8")
+    seen: list[tuple[list[str], int]] = []
+
+    @contextmanager
+    def record(_module: object, interfaces: list[str], seconds: int) -> Iterator[list[str]]:
+        assert done(host) == []
+        seen.append((interfaces, seconds))
+        yield ["l2tp3: drain"] if interfaces else []
+
+    monkeypatch.setattr(frr_drain, "drained", record)
+    wanted = {"name": NAME, "state": "started", "enabled": True, "restart_on": [str(service.unit)], "reload_on": [str(service.config)]}
+    result = host.run(units, {"units": [{**wanted, "interrupts": ["l2tp3"]}], "drain_seconds": 7})
+    assert seen == [(drained, 7)] and ("l2tp3: drain" in result["actions"]) == bool(drained)
+    assert bool(done(host)) == bool(file)
 
 
 def test_one_that_is_not_wanted_stops(host: Host, service: Service) -> None:

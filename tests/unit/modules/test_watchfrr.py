@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import files, watchfrr
+from ansible_collections.xuegao.net.plugins.module_utils import live_gather_frr_processes as processes
 
 from .managed_host import Host
 
@@ -54,6 +55,34 @@ def test_a_child_that_is_noticed_by_itself_is_nothing(tmp_path: Path, monkeypatc
     looks = iter([[60], [60], []])
     monkeypatch.setattr(watchfrr, "_ended", lambda _parent: next(looks))
     assert (watchfrr.catch_up(), proc.signals) == ([], 0)
+
+
+def test_processes_of_frr_that_are_not_what_is_installed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    """By what the kernel says of the program, and by the age of the unit's file."""
+    proc = Proc(tmp_path, monkeypatch)
+    run, unit = tmp_path / "run", tmp_path / "frr.service"
+    run.mkdir()
+    monkeypatch.setattr(processes, "PID_FILES", f"{run}/*.pid")
+    monkeypatch.setattr(processes, "UNIT_FILE", str(unit))
+    (tmp_path / "stat").write_text("cpu 1\nbtime 1000\n", encoding="utf-8")
+    ticks = os.sysconf("SC_CLK_TCK")
+    for name, number, program, seconds in (("bgpd", 51, "/usr/lib/frr/bgpd (deleted)", 5), ("zebra", 52, "/usr/lib/frr/zebra", 100)):
+        (run / f"{name}.pid").write_text(f"{number}\n", encoding="utf-8")
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "exe").symlink_to(program)
+        fields = " ".join(["S", "1", *["0"] * 17, str(seconds * ticks), "0"])
+        (tmp_path / str(number) / "stat").write_text(f"{number} ({name}) {fields}", encoding="utf-8")
+    for name, text in (("ospfd", "59\n"), ("staticd", "")):
+        (run / f"{name}.pid").write_text(text, encoding="utf-8")
+    proc.process(60, "Z", 50)
+    assert processes.gather_frr_processes()["data"] == {
+        "daemons": {"bgpd": {"replaced": True, "older": False}, "zebra": {"replaced": False, "older": False}},
+        "unnoticed": [60],
+    }
+    unit.touch()
+    os.utime(unit, (1050, 1050))
+    found = processes.gather_frr_processes()["data"]["daemons"]
+    assert {name: daemon["older"] for name, daemon in found.items()} == {"bgpd": True, "zebra": False}
 
 
 def test_without_watchfrr_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,7 +239,9 @@ def intent_of(kinds: list[str], links: list[tuple[int, int]]) -> dict[str, Any]:
         "xgn_pools": {"links": {"ipv4": "10.254.0.0/20"}, "loopbacks": {"ipv4": "10.255.0.0/24"}},
         "xgn_bgp": {"asn_base": 4200000000},
         "xgn_nodes": {},
-        "xgn_links": [{"id": number, "type": "gre", "ends": [f"n{one}", f"n{two}"]} for number, (one, two) in enumerate(links, 1)],
+        "xgn_links": [
+            {"id": number, "type": "gre", "insecure": True, "ends": [f"n{one}", f"n{two}"]} for number, (one, two) in enumerate(links, 1)
+        ],
     }
     for number, kind in enumerate(kinds):
         node: dict[str, Any] = {

@@ -94,6 +94,9 @@ def both(*steps: Callable[[Intent], object]) -> Callable[[Intent], None]:
     return change
 
 
+# In clear over addresses that others share, and somebody says so.
+GRE = (put("xgn_links.0.type", "gre"), put("xgn_links.0.insecure", True))
+
 # ---- an unchanged network ------------------------------------------------------------------------------------------------------------------
 
 
@@ -112,7 +115,7 @@ def test_hosts_that_applied_with_an_older_version_are_known_by_their_variables()
         host: Record(APPLIED, "k", {name: value for name, value in record.variables.items() if name != "preflight_node"})
         for host, record in applied(raw).items()
     }
-    new = changed(raw, both(put("xgn_vrfs.CORE.table", 300), put("xgn_links.0.type", "gre"), put("xgn_nodes.d.id", 7)))
+    new = changed(raw, both(put("xgn_vrfs.CORE.table", 300), *GRE, put("xgn_nodes.d.id", 7)))
     del new["xgn_nodes"]["a"]["networks"]
     found = judge(make_plan(new), {**records, "old": records["a"]}, Run("apply"))
     assert refusals(found) == []
@@ -364,7 +367,7 @@ def test_a_former_name_that_nobody_had_and_an_id_that_changed_are_refused() -> N
             "a: lan1 10.1.0.1/24 becomes 10.7.0.1/24 (xgn_nodes.a.networks.lan1). What is behind it loses its gateway until it has the new one.",
         ),
         (
-            put("xgn_links.0.type", "gre"),
+            both(*GRE),
             "link 1 (a - b): wireguard becomes gre (xgn_links[0].type). wg1 goes before gre1 is made: its traffic takes another path meanwhile.",
         ),
         (
@@ -425,7 +428,7 @@ def test_a_site_has_one_as_number_for_all_its_nodes() -> None:
             ["c"],
             "c: AS number 64515 becomes 65000: b, c, d have to make this change in one run, and this one leaves out b, d",
         ),
-        (put("xgn_links.0.type", "gre"), ["a", "c"], "link 1: a, b have to make this change in one run, and this one leaves out b"),
+        (both(*GRE), ["a", "c"], "link 1: a, b have to make this change in one run, and this one leaves out b"),
         (put("xgn_pools.links.ipv4", "10.253.0.0/20"), ["a"], "addresses of 5 links: a, b, c, d have to make this change in one run"),
         (put("xgn_nodes.b.loopback", {"ipv4": "192.0.2.7"}), ["a"], "b: loopback 10.255.0.2/32, fd00:255::2/128 becomes"),
     ],
@@ -476,7 +479,7 @@ def test_a_pattern_changes_its_type_by_way_of_its_reserve() -> None:
     raw["xgn_links"] = []
     pattern: Intent = {"type": "hub_spoke", "first_id": 100, "hub": "a", "spokes": ["all"]}
     raw["xgn_patterns"] = [{**pattern, "link": {"type": "wireguard"}}]
-    (refused,) = set(refusals(judged(raw, put("xgn_patterns.0.link.type", "gre"))))
+    (refused,) = set(refusals(judged(raw, put("xgn_patterns.0.link", {"type": "gre", "insecure": True}))))
     assert refused.startswith(
         "xgn_patterns[0].link.type: 'gre' was wireguard, and for some of these links no other path joins the two nodes; both ends"
     )
@@ -484,23 +487,30 @@ def test_a_pattern_changes_its_type_by_way_of_its_reserve() -> None:
         "give it a reserve of type gre, run xuegao.net.site; then give the pattern type and first_id of its reserve, take that out"
         in refused
     )
-    first = changed(raw, put("xgn_patterns.0.reserve", {"first_id": 200, "type": "gre"}))
-    second = changed(raw, put("xgn_patterns.0", {**pattern, "first_id": 200, "link": {"type": "gre"}}))
+    first = changed(raw, put("xgn_patterns.0.reserve", {"first_id": 200, "type": "gre", "insecure": True}))
+    second = changed(raw, put("xgn_patterns.0", {**pattern, "first_id": 200, "link": {"type": "gre", "insecure": True}}))
     assert judge(make_plan(first), applied(raw), Run("apply")) == Judgement()
     assert judge(make_plan(second), applied(first), Run("apply")) == Judgement()
     # The links that it is the reserve of are another path.
-    assert refusals(judge(make_plan(changed(first, put("xgn_patterns.0.reserve.type", "openvpn"))), applied(first), Run("apply"))) == []
+    assert (
+        refusals(
+            judge(
+                make_plan(changed(first, put("xgn_patterns.0.reserve", {"first_id": 200, "type": "openvpn"}))), applied(first), Run("apply")
+            )
+        )
+        == []
+    )
 
 
 def test_two_links_that_change_their_type_at_once_are_no_path_for_each_other() -> None:
-    both_ways = both(*(put(f"xgn_links.{index}.type", "gre") for index in (0, 3)))
+    both_ways = both(*GRE, put("xgn_links.3.type", "gre"), put("xgn_links.3.insecure", True))
     words = refusals(judged(square(), both_ways))
     assert len(words) == 2 and all("no other path joins" in line for line in words)
 
 
 def test_an_id_that_another_pair_of_nodes_has_now_is_another_link() -> None:
     """It is one link less and one more, which the hosts' changes say."""
-    found = judged(square(), put("xgn_links.0", {"id": 1, "type": "gre", "ends": ["a", "c"]}))
+    found = judged(square(), put("xgn_links.0", {"id": 1, "type": "gre", "insecure": True, "ends": ["a", "c"]}))
     assert (refusals(found), found.told) == ([], [])
 
 
@@ -508,7 +518,7 @@ def test_a_link_of_a_renamed_node_is_the_same_link() -> None:
     raw = square()
     new = renamed(raw, "b", "west")
     new["xgn_nodes"]["west"]["was"] = "b"
-    new["xgn_links"][0]["type"] = "gre"
+    new["xgn_links"][0] |= {"type": "gre", "insecure": True}
     found = judge(make_plan(new), applied(raw), Run("apply"))
     assert found.told[1].startswith("link 1 (a - west): wireguard becomes gre (xgn_links[0].type). wg1 goes before gre1 is made")
 

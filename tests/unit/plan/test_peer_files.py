@@ -25,7 +25,7 @@ def files_of(version: str = "1.4", end: str | dict[str, Any] = "b", **link: Any)
                 "uplinks": {"wan": {"device": "eth1", "address": "203.0.113.2/24", "vrf": "WAN"}},
             },
         },
-        "xgn_links": [{"id": 7, "type": "gre", "ends": ["a", end], **link}],
+        "xgn_links": [{"id": 7, "type": "gre", "insecure": True, "ends": ["a", end], **link}],
     }
     return {path.partition("/")[2]: text for path, text in plan_files(make_plan(raw)) if path.startswith("b/")}
 

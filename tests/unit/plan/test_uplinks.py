@@ -144,7 +144,7 @@ def test_wireguard_leaves_a_vrf_by_its_mark() -> None:
 
 def test_openvpn_and_gre_are_bound_to_the_vrf_and_need_no_mark() -> None:
     for kind, variable in (("openvpn", "openvpn_tunnels"), ("gre", "gre_interfaces")):
-        host: Any = planned(STATIC, IN_VRF, type=kind).hosts["b"]
+        host: Any = planned(STATIC, IN_VRF, type=kind, **({"insecure": True} if kind == "gre" else {})).hosts["b"]
         assert host[variable][0]["underlay_vrf"] == "WAN"
         assert host["vrf_vrfs"] == [{"name": "WAN", "table": 300}]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,9 @@ def test_l2tp_values() -> None:
     }
     assert l2tp_ipsec_values(named)["forgets"] == []
     assert "/etc/ppp/xgn-l2tp5" in values["units"][2]["restart_on"]
+    # The daemons that all tunnels share; guard and watch interrupt nothing.
+    both = ["l2tp5", LONGEST]
+    assert [unit.get("interrupts") for unit in values["units"]] == [None, both, both, None]
     # The guard of L2TP comes first, and has nothing that it has to read again.
     assert values["units"][0]["name"] == "xgn-l2tp-guard.service" and "xgn-l2tp-guard.service" not in values["records"]
     plain, addressed = values["sessions"]
@@ -644,6 +648,25 @@ def test_the_fallback_closes_no_host_that_never_had_a_table(tmp_path: Path, ther
         (tmp_path / name).symlink_to("/nowhere") if name == "wants" else (tmp_path / name).touch()
     assert subprocess.run(["sh", "-c", program], check=False, capture_output=True).returncode == status
     assert (tmp_path / "loaded").exists() == loads
+
+
+@pytest.mark.parametrize(
+    ("result", "table", "runs"),
+    [("success", False, False), ("exit-code", True, False), ("exit-code", False, True)],
+    ids=["stopped", "fallback", "torn"],
+)
+def test_the_unit_runs_the_copy_of_its_program_where_that_left_no_table(tmp_path: Path, result: str, table: bool, runs: bool) -> None:
+    """As systemd does behind each end, with its word for it (systemd.exec(5), SERVICE_RESULT)."""
+    unit = (Path(__file__).resolve().parents[3] / "roles/firewall/templates/xgn-firewall.service.j2").read_text(encoding="utf-8")
+    (line,) = [text for text in unit.splitlines() if text.startswith("ExecStopPost=")]
+    words = shlex.split(line.removeprefix("ExecStopPost=").replace("$$", "$"))
+    nft, copy = tmp_path / "nft", tmp_path / "xgn-firewall.copy"
+    nft.write_text(f"#!/bin/sh\nexit {0 if table else 1}\n", encoding="utf-8")
+    nft.chmod(0o755)
+    copy.write_text(f"touch {tmp_path}/loaded\nexit 1\n", encoding="utf-8")
+    script = words[-1].replace("/usr/sbin/nft", str(nft)).replace("/etc/xgn", str(tmp_path))
+    subprocess.run(["sh", "-c", script], check=False, env={"SERVICE_RESULT": result, "PATH": "/usr/bin:/bin"})
+    assert (tmp_path / "loaded").exists() == runs
 
 
 def test_what_is_forwarded() -> None:

@@ -131,6 +131,42 @@ def test_site_leaves_the_host_of_a_retired_node_alone(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("skipped", ["always", "frr,always,preflight"])
+def test_a_run_without_its_frame_is_refused_before_anything_is_done(skipped: str) -> None:
+    """Else most roles would be left out, and nobody would be told."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", str(ROOT / "inventories" / "t1_t2"), "xuegao.net.site"]
+    done = subprocess.run(
+        [*command, "--skip-tags", skipped, "--tags", "frr"],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "--skip-tags always would leave out the plan, the check of the variables, and most roles" in said
+    assert "TASK" not in said
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_each_playbook_that_tag_always_holds_together_says_so(path: Path) -> None:
+    """By tags of its own, or as it takes its hosts, which role preflight does under that tag."""
+    text, (first, *_more) = path.read_text(encoding="utf-8"), load(path)
+    held = "always" in tags_of(load(path)) or "tasks_from: begin" in text
+    assert ("needs_always(ansible_skip_tags)" in first.get("hosts", "")) == held
+
+
+def tags_of(value: Any) -> list[str]:
+    """All tags in a playbook."""
+    if isinstance(value, list):
+        return [tag for item in value for tag in tags_of(item)]
+    if not isinstance(value, dict):
+        return []
+    own = value.get("tags", [])
+    return [*(own if isinstance(own, list) else [own]), *(tag for key, item in value.items() if key != "tags" for tag in tags_of(item))]
+
+
 def load(path: Path) -> Any:
     return read_yaml(path.read_text(encoding="utf-8"))
 
@@ -169,3 +205,43 @@ def test_who_stops_all_says_so_plainly_and_nobody_fails_alone_in_a_batch() -> No
         "Put back what was there before",
         "See whether the container is there, as check mode makes none",
     }
+
+
+def run_with_a_bad_host(directory: Path, name: str, play: str, size: int) -> list[str]:
+    """Run a play of a playbook on h1 to h5, in batches of this size, with nothing in its blocks but a failure of h2; returns who came to the end of a block."""
+    (found,) = [item for item in load(ROOT / "playbooks" / f"{name}.yml") if item["name"] == play]
+    steps: list[dict[str, Any]] = [
+        {"ansible.builtin.fail": {}, "when": "inventory_hostname == 'h2'"},
+        {"ansible.builtin.debug": {"msg": "done {{ inventory_hostname }}."}},
+    ]
+    tasks = [task for task in found["tasks"] if "ansible.builtin.assert" in task]
+    block = {"block": steps, "always": [{"ansible.builtin.debug": {"msg": "back {{ inventory_hostname }}."}}]}
+    kept = {key: found[key] for key in ("any_errors_fatal", "max_fail_percentage") if key in found}
+    only = {"hosts": "all", "gather_facts": False, "connection": "local", "serial": size, **kept, "tasks": [*tasks, block]}
+    (directory / "play.yml").write_text(json.dumps([only]), encoding="utf-8")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "h1,h2,h3,h4,h5", "play.yml"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    return sorted(" ".join(found) for found in re.findall(r"(done|back) (h\d)\.", done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("name", "play", "size", "done", "back"),
+    [
+        ("reboot", "Reboot", 1, ["h1"], ["h1", "h2"]),
+        ("reboot", "Reboot", 2, ["h1"], ["h1", "h2"]),
+        ("reboot", "Reboot", 3, ["h1", "h3"], ["h1", "h2", "h3"]),
+        ("upgrade_frr", "Replace FRR, one router at a time", 1, ["h1"], ["h1", "h2"]),
+    ],
+)
+def test_a_host_that_fails_ends_the_run_once_its_batch_was_given_back(
+    tmp_path: Path, name: str, play: str, size: int, done: list[str], back: list[str]
+) -> None:
+    """Those beside it come to their end, and those behind it are left as they are."""
+    assert run_with_a_bad_host(tmp_path, name, play, size) == [f"back {host}" for host in back] + [f"done {host}" for host in done]

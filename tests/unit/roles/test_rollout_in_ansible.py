@@ -283,6 +283,16 @@ def test_check_mode_ends_at_the_batch_that_would_fail(tmp_path: Path) -> None:
     assert run.of("live_state", "restore", "hold") == []
 
 
+def test_check_mode_ends_behind_a_batch_with_a_host_that_is_lost(tmp_path: Path) -> None:
+    """It names it, and foretells nothing of the batches behind it."""
+    run = play(tmp_path, "--check", cut=["s2"])
+    assert run.status != 0
+    assert "s2 cannot be reached any more. The run would end with batch 2, so nothing is foretold of those behind it." in " ".join(
+        run.said.split()
+    )
+    assert sorted(host for host, _module in run.of("kernel_settings")) == ["hub1", "s1", "s2"]
+
+
 def test_what_reaches_no_host_is_no_rollout(tmp_path: Path) -> None:
     run = play(tmp_path, "--tags", "validate")
     assert (run.status, run.calls) == (0, []), run.said

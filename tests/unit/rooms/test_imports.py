@@ -32,6 +32,7 @@ MAY_IMPORT = {room: frozenset(WAY[:place]) for place, room in enumerate(WAY)} | 
 FILES = sorted(path for path in UTILS.rglob("*.py"))
 # Files that import Ansible, and what for.
 KNOW_ANSIBLE = {
+    "common/controller_action.py": "the base of all actions",
     "common/filter_errors.py": "errors of pure functions become those of a filter",
     "common/host_answers.py": "an answer that is refused ends its task with an error of an action",
     "common/host_values.py": "what Ansible hands an action: templates, vaulted values",

@@ -77,6 +77,8 @@ def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Path(path).parent.mkdir()
         Path(path).write_text(text.replace(openvpn.DIGEST, digest), encoding="utf-8")
     (tmp_path / "proc" / str(os.getpid())).mkdir(parents=True)
+    (tmp_path / "proc" / str(os.getpid()) / "net").symlink_to("/proc/self/net")
+    (tmp_path / "proc" / str(os.getpid()) / "fd").symlink_to("/proc/self/fd")
     (tmp_path / "proc" / str(os.getpid()) / "environ").write_bytes(f"A=b\0XGN_CONFIGURATION={digest}\0".encode())
     return tmp_path
 
@@ -96,9 +98,23 @@ def test_a_connected_tunnel(runtime: Path, identity: Path) -> None:
             "accepted": [BB],
             "mode": "0640",
             "current": True,
+            "sockets": [],
             "problem": None,
         }
     }
+
+
+def test_the_sockets_of_a_daemon(identity: Path) -> None:
+    """Real ones of this process: what listens, what has no port yet, and one that asks for a name, which says nothing of the tunnel."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver,
+    ):
+        udp.bind(("::1", 0))
+        resolver.connect(("127.0.0.1", 53))
+        found = openvpn_daemon.sockets_of(str(os.getpid()))
+        assert found == [f"tcp ipv4 {tcp.getsockname()[1]}", f"udp ipv6 {udp.getsockname()[1]}"]
 
 
 def test_a_daemon_that_was_started_with_other_files_is_named(runtime: Path, identity: Path) -> None:

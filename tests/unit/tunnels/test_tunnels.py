@@ -13,6 +13,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Fini
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import gather_l2tp, parse_sas
 from ansible_collections.xuegao.net.plugins.module_utils.openvpn_daemon import parse_state
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import L2tpIpsecTunnel, OpenvpnTunnel
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn import transport
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 
 SAS = """\
@@ -35,6 +36,7 @@ GOOD: dict[str, Any] = {
     "accepted": ["BB"],
     "mode": "0600",
     "current": True,
+    "sockets": ["tcp ipv4 11942"],
     "problem": None,
 }
 
@@ -110,11 +112,27 @@ def test_the_best_security_association_counts() -> None:
             "started with others: one run of site restarts it",
         ),
         ({"current": None, "problem": "the daemon is gone"}, "OpenVPN ovpn2 daemon runs with its files and key", "the daemon is gone"),
+        ({"sockets": ["udp ipv4 11942"]}, "OpenVPN ovpn2 transport", "found udp ipv4 11942, expected tcp ipv4 11942"),
+        ({"sockets": ["tcp ipv6 11942"]}, "OpenVPN ovpn2 transport", "found tcp ipv6 11942, expected tcp ipv4 11942"),
+        (
+            {"sockets": ["tcp ipv4 11942", "tcp ipv4 443"]},
+            "OpenVPN ovpn2 transport",
+            "found tcp ipv4 11942, tcp ipv4 443, expected tcp ipv4 11942",
+        ),
+        ({"sockets": []}, "OpenVPN ovpn2 transport", "found nothing, expected tcp ipv4 11942"),
+        ({"sockets": None, "problem": "the daemon is gone"}, "OpenVPN ovpn2 transport", "the daemon is gone"),
         ({"state": "RECONNECTING"}, "OpenVPN ovpn2 connected", "RECONNECTING, expected CONNECTED with cloud"),
     ],
 )
 def test_checks_of_openvpn(change: dict[str, Any], name: str, detail: str) -> None:
     assert failed_checks(change, {"hq": {"ovpn2": ["AA"]}, "cloud": {"ovpn2": ["BB"]}}) == ({name: detail} if name else {})
+
+
+def test_the_transport_at_the_end_that_initiates() -> None:
+    """Its own port is any; while it connects anew there may be two sockets for a moment."""
+    tunnel: OpenvpnTunnel = {**TUNNEL, "role": "client", "transport": "udp", "family": "ipv6"}
+    assert transport(tunnel, {"sockets": ["udp ipv6 40001", "udp ipv6 40002"]}) == (True, "udp ipv6")
+    assert transport(tunnel, {"sockets": ["tcp ipv6 40001"]}) == (False, "found tcp ipv6, expected udp ipv6")
 
 
 def failed_checks(change: dict[str, Any], registry: dict[str, dict[str, list[str]]]) -> dict[str, str]:

@@ -196,6 +196,27 @@ def test_network_manager_leaves_a_member_without_an_address(manager: bool, varia
 
 
 @pytest.mark.parametrize(
+    ("variables", "refused"),
+    [
+        ({"vrf_interfaces": [{"name": "eth1", "vrf": "CORE"}], "frr_interfaces": [{"name": "eth1", "addresses": ["192.0.2.1/24"]}]}, True),
+        ({"vrf_interfaces": [{"name": "eth1", "bridge": "br0"}], "frr_interfaces": [{"name": "br0", "addresses": ["192.0.2.1/24"]}]}, True),
+        ({"frr_interfaces": [{"name": "eth1", "addresses": ["192.0.2.1/24"]}]}, True),
+        ({"vrf_interfaces": [{"name": "eth1", "mtu": 1400}], "frr_interfaces": [{"name": "eth1", "addresses": ["192.0.2.1/24"]}]}, False),
+        ({"vrf_interfaces": [{"name": "eth1"}]}, False),
+    ],
+)
+def test_network_manager_lets_go_of_the_mtu_of_its_connection(variables: dict[str, Any], refused: bool) -> None:
+    host = HOST | {
+        "kernel": "6.12.0",
+        "kernel_features": FEATURES,
+        "network_manager": True,
+        "connection_mtus": {"eth0": 1400, "eth1": 9000},
+    }
+    told = host_requirements(host, {"preflight_allow_network_manager": True, **variables})
+    assert [line.partition(",")[0] for line in told] == (["eth1 has the MTU 9000 from a connection of NetworkManager's"] if refused else [])
+
+
+@pytest.mark.parametrize(
     ("nic", "networkd", "refused"),
     [
         ({"vrf": "WAN", "asks_dhcp": True}, [], "DHCP"),

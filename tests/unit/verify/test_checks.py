@@ -94,6 +94,19 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
     # what is broken, how, the check that must fail, words its detail must hold
     ("sysctl", put("sysctl", "net.ipv4.ip_forward", "0"), "Kernel net.ipv4.ip_forward", "found 0, expected 1"),
     ("sysctl missing", put("sysctl", "net.core.default_qdisc", None), "Kernel net.core.default_qdisc", "found nothing, expected fq"),
+    (
+        "another program is installed",
+        put("frr_processes", "daemons", "bgpd", "replaced", True),
+        "FRR daemons as installed",
+        "bgpd: the program was replaced since its start, and the former one runs.",
+    ),
+    ("watchfrr is behind", put("frr_processes", "unnoticed", [62]), "FRR watchfrr has noticed what ended", "not that of 62;"),
+    (
+        "another file sets it at boot",
+        put("sysctl_behind", "net.ipv4.ip_forward", ["/etc/sysctl.conf", "0"]),
+        "Kernel settings at boot",
+        "/etc/sysctl.conf sets net.ipv4.ip_forward to 0, expected 1; read behind /etc/sysctl.d/90-xgn.conf",
+    ),
     ("vrf gone", remove_link("CORE"), "VRF CORE exists with table 200", "no device CORE"),
     ("vrf table", put("links", "CORE", "table", 201), "VRF CORE exists with table 200", "found 201, expected 200"),
     ("vrf down", put("links", "CORE", "up", False), "VRF CORE exists with table 200", "CORE is down"),

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_docker as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import made_container, made_network
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
 VARIABLES: HostVariables = {
@@ -17,10 +18,22 @@ VARIABLES: HostVariables = {
     "docker_macvlan_networks": [
         {"name": "apps", "parent": "vxlan1000", "mtu": 1500, "subnets": [{"subnet": "10.100.0.0/24", "gateway": "10.100.0.1"}]}
     ],
-    "docker_macvlan_containers": [{"name": "igp", "image": "router", "network": "apps", "ipv4": "10.100.0.9"}],
+    "docker_macvlan_containers": [
+        {
+            "name": "igp",
+            "image": "router",
+            "network": "apps",
+            "ipv4": "10.100.0.9",
+            "mac": "02-00-00-00-00-0A",
+            "capabilities": ["cap_net_raw"],
+            "volumes": ["/srv/igp:/srv", "logs:/var/log:ro", "/scratch"],
+            "env": {"TOKEN": "correct-horse", "MODE": "igp"},
+        }
+    ],
 }
+NETWORK, CONTAINER = VARIABLES["docker_macvlan_networks"][0], VARIABLES["docker_macvlan_containers"][0]
 ANSWERS: dict[str, Any] = {
-    "/info": {"DockerRootDir": "/data/docker", "LiveRestoreEnabled": True},
+    "/info": {"DockerRootDir": "/data/docker", "LiveRestoreEnabled": True, "CgroupVersion": "2"},
     "/images/json": [{"Id": "sha256:aa", "RepoTags": ["router:latest"]}, {"Id": "sha256:bb", "RepoTags": None}],
     "/networks": [
         {"Name": "none", "Driver": "null", "Options": {}, "IPAM": {"Config": None}},
@@ -29,16 +42,30 @@ ANSWERS: dict[str, Any] = {
             "Driver": "macvlan",
             "Options": {"parent": "vxlan1000"},
             "IPAM": {"Config": [{"Subnet": "10.100.0.0/24", "Gateway": "10.100.0.1"}]},
+            "Labels": {"net.xuegao.declared": made_network(NETWORK)["hash"]},
         },
     ],
     "/containers/json": [{"Id": "c1"}],
     "/containers/c1/json": {
         "Name": "/igp",
         "Image": "sha256:aa",
-        "Config": {"Image": "router"},
+        "Config": {
+            "Image": "router",
+            "Labels": {"net.xuegao.declared": made_container(CONTAINER, "2")["hash"]},
+            "Env": ["PATH=/bin", "TOKEN=correct-horse", "MODE=igp"],
+        },
         "State": {"Running": True, "Status": "running", "Error": ""},
-        "HostConfig": {"Memory": 512 << 20, "MemorySwap": 768 << 20, "RestartPolicy": {"Name": "always"}, "Privileged": False},
-        "NetworkSettings": {"Networks": {"apps": {"IPAddress": "10.100.0.9", "GlobalIPv6Address": ""}}},
+        "HostConfig": {
+            "Memory": 512 << 20,
+            "MemorySwap": 768 << 20,
+            "RestartPolicy": {"Name": "always"},
+            "Privileged": False,
+            # Docker writes them with their prefix, and volumes with their mode.
+            "CapAdd": ["CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN"],
+            "Sysctls": {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1", "net.ipv6.conf.all.disable_ipv6": "0"},
+            "Binds": ["/srv/igp:/srv:rw", "logs:/var/log:ro"],
+        },
+        "NetworkSettings": {"Networks": {"apps": {"IPAddress": "10.100.0.9", "GlobalIPv6Address": "", "MacAddress": "02:00:00:00:00:0a"}}},
     },
 }
 SAVED = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"
@@ -99,7 +126,7 @@ def test_arguments() -> None:
 
 def test_as_declared() -> None:
     names = [check.name for check in host_checks("node", VARIABLES, state()) if check.name.startswith("Docker")]
-    assert len(names) == len(set(names)) == 15
+    assert len(names) == len(set(names)) == 22
     assert failures(state()) == {}
 
 
@@ -131,6 +158,28 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("Docker container igp memory", igp(memory=0), "found 0 bytes, expected 536870912 bytes"),
     ("Docker container igp memory and swap", igp(memory_swap=-1), "expected 805306368 bytes"),
     ("Docker container igp restarts always", igp(restart="no"), "found no, expected always"),
+    (
+        "Docker network apps made of its declaration",
+        lambda s: s["docker"]["data"]["networks"]["apps"].update(declared=None),
+        "another declaration",
+    ),
+    ("Docker network apps made of its declaration", lambda s: s["docker"]["data"]["networks"].clear(), "it is not there"),
+    ("Docker container igp made of its declaration", igp(declared="0" * 64), "another declaration"),
+    ("Docker container igp made of its declaration", lambda s: s["docker"]["data"].update(cgroup_version="1"), "another declaration"),
+    ("Docker container igp made of its declaration", lambda s: s["docker"]["data"]["containers"].clear(), "it is not there"),
+    ("Docker container igp MAC", igp(macs=["02:00:00:00:00:0b"]), "missing 02:00:00:00:00:0a"),
+    ("Docker container igp capabilities", igp(capabilities=["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"]), "extra SYS_PTRACE"),
+    ("Docker container igp kernel settings", igp(sysctls={}), "missing net.ipv4.ip_forward=1"),
+    (
+        "Docker container igp volumes",
+        igp(volumes=["/srv/igp:/srv:ro", "logs:/var/log:ro"]),
+        "missing /srv/igp:/srv:rw; extra /srv/igp:/srv:ro",
+    ),
+    (
+        "Docker container igp environment",
+        igp(environment=gather.environment(["TOKEN=battery-staple"])),
+        "missing MODE; another value of TOKEN",
+    ),
     ("Docker container igp not privileged", igp(privileged=True), "found True, expected False"),
 ]
 
@@ -140,3 +189,7 @@ def test_a_fault_fails_its_check(name: str, change: Callable[[dict[str, Any]], A
     live = deepcopy(state())
     change(live)
     assert words in failures(live)[name]
+
+
+def test_no_value_of_an_environment_leaves_its_host() -> None:
+    assert "correct-horse" not in repr(state())

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from ansible_collections.xuegao.net.plugins.module_utils import dns_question, loaded
 from ansible_collections.xuegao.net.plugins.module_utils import live_gather_edge as gather
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import zone_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import clamped
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
@@ -27,6 +31,10 @@ VARIABLES = cast(
         "dns_anycast_addresses": ["1.1.1.1/32"],
         "dns_anycast_vrf": "CORE",
         "dns_anycast_interface": "anycast0",
+        "dns_anycast_zones": [
+            {"name": "example.test", "records": ["www A 192.0.2.80", "@ MX 10 mail"]},
+            {"name": "b.test", "records": ["w A 192.0.2.1"]},
+        ],
         "dns_anycast_ssh_listen": [{"address": "fd00::1", "vrf": "CORE"}, {"address": "192.0.2.1"}],
     },
 )
@@ -56,6 +64,11 @@ TABLE = (
 LISTENING = "LISTEN 0 128 192.0.2.1:22 0.0.0.0:*\nLISTEN 0 128 [fd00::1]%CORE:22 [::]:*\n"
 
 
+DIGESTS = {
+    zone["name"]: digest_of_text(file["content"]) for zone, file in zip(VARIABLES["dns_anycast_zones"], zone_files(VARIABLES), strict=True)
+}
+
+
 def part(data: Any) -> dict[str, Any]:
     return {"command": "command", "data": data, "error": None}
 
@@ -66,6 +79,16 @@ def state() -> dict[str, Any]:
         "links": part({"eth0": {}}),
         "units": part({target: {"After": ["xgn-firewall.service"]} for target in ("network-pre.target", "sysinit.target")}),
         "anycast": part({"1.1.1.1/32": {"set": True, "answered": True}}),
+        "dns_zones": part({zone: {"file": digest, "loaded": digest} for zone, digest in DIGESTS.items()}),
+        "dns_answers": part(
+            [
+                {"said": "NOERROR", "values": ["ns.example.test"]},
+                {"said": "NOERROR", "values": ["192.0.2.80"]},
+                {"said": "NOERROR", "values": ["10 mail.example.test"]},
+                {"said": "NOERROR", "values": ["ns.b.test"]},
+                {"said": "NOERROR", "values": ["192.0.2.1"]},
+            ]
+        ),
         "listening": part(["192.0.2.1:22", "[fd00::1]%CORE:22"]),
     }
 
@@ -92,6 +115,10 @@ def test_healthy() -> None:
         "SSH listens on [fd00::1]%CORE:22",
         "SSH listens on 192.0.2.1:22",
         "SSH not on the wildcard",
+        "DNS zone example.test loaded as declared",
+        "DNS zone example.test answers its records",
+        "DNS zone b.test loaded as declared",
+        "DNS zone b.test answers its records",
     ]
 
 
@@ -172,6 +199,36 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
         "DNS 1.1.1.1 answers",
         "the guard does not know this address",
     ),
+    "zone changed by hand": (
+        lambda live: live["dns_zones"]["data"]["example.test"].update(file="0" * 64),
+        "DNS zone example.test loaded as declared",
+        "the file is another",
+    ),
+    "zone deleted": (
+        lambda live: live["dns_zones"]["data"]["b.test"].update(file=None),
+        "DNS zone b.test loaded as declared",
+        "there is no file",
+    ),
+    "zone not read": (
+        lambda live: live["dns_zones"]["data"]["b.test"].update(loaded=None),
+        "DNS zone b.test loaded as declared",
+        "unbound has read another file: one run of site has it read this one",
+    ),
+    "another address": (
+        lambda live: live["dns_answers"]["data"][1].update(values=["192.0.2.81"]),
+        "DNS zone example.test answers its records",
+        "www.example.test A: found 192.0.2.81, expected 192.0.2.80",
+    ),
+    "zone refused by unbound": (
+        lambda live: [answer.update(said="SERVFAIL", values=[]) for answer in live["dns_answers"]["data"][3:]],
+        "DNS zone b.test answers its records",
+        "b.test SOA: found SERVFAIL, expected a record; w.b.test A: found SERVFAIL, expected 192.0.2.1",
+    ),
+    "unbound is silent": (
+        lambda live: live["dns_answers"].update(data=None, error="timed out"),
+        "DNS zone b.test answers its records",
+        "could not be read: command: timed out",
+    ),
     "deaf": (lambda live: live["listening"].update(data=[]), "SSH listens on 192.0.2.1:22", "found 192.0.2.1:22 nowhere"),
     "wildcard": (lambda live: live["listening"]["data"].append("0.0.0.0:22"), "SSH not on the wildcard", "found 0.0.0.0:22"),
 }
@@ -189,6 +246,20 @@ def test_what_is_asked_for() -> None:
     asked = gather_arguments(VARIABLES)
     assert "iifname @tunnels" in asked["filter"]
     assert (asked["anycast"], asked["listening"]) == (True, True)
+    assert asked["zones"] == {
+        "server": "169.254.53.53",
+        "vrf": "CORE",
+        "files": {"example.test": "/etc/unbound/xgn-example.test.zone", "b.test": "/etc/unbound/xgn-b.test.zone"},
+        "questions": [
+            {"name": "example.test", "type": "SOA"},
+            {"name": "www.example.test", "type": "A"},
+            {"name": "example.test", "type": "MX"},
+            {"name": "b.test", "type": "SOA"},
+            {"name": "w.b.test", "type": "A"},
+        ],
+    }
+    assert gather_arguments(cast(HostVariables, VARIABLES | {"dns_anycast_vrf": None}))["zones"]["server"] == "127.0.0.1"
+    assert gather_arguments(VARIABLES | {"dns_anycast_zones": []})["zones"] is None
     assert asked["units"][:4] == ["xgn-firewall.service", "interface.service", "unbound.service", "xgn-anycast.service"]
     assert {"network-pre.target", "sysinit.target"} < set(asked["units"])
     nothing = gather_arguments({})
@@ -213,6 +284,33 @@ def test_guard_is_asked() -> None:
     answer = {"1.1.1.1/32": {"set": True, "answered": False}}
     assert gather.gather_anycast(gatherer((1, json.dumps(answer), "")))["data"] == answer
     assert gather.gather_anycast(gatherer((2, "", "usage")))["error"] == "usage"
+
+
+def test_zones_are_looked_at_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded, "RECORDS", str(tmp_path))
+    path = tmp_path / "xgn-b.test.zone"
+    path.write_text("w A 192.0.2.1\n", encoding="utf-8")
+    (tmp_path / "unbound.service").write_text(f"{'0' * 64}  {path}\n", encoding="utf-8")
+    asked: dict[str, Any] = {"server": "127.0.0.1", "vrf": None, "files": {"b.test": str(path), "c.test": str(tmp_path / "none")}}
+    asked["questions"] = [{"name": "w.b.test", "type": "A"}]
+    said: list[Any] = []
+
+    def answer(*question: Any) -> list[dns_question.Answer]:
+        said.append(question)
+        return [dns_question.Answer("NOERROR", ["192.0.2.1"])]
+
+    monkeypatch.setattr(dns_question, "ask", answer)
+    found = gather.gather_zones(asked)
+    digest = digest_of_text("w A 192.0.2.1\n")
+    assert found["dns_zones"]["data"] == {"b.test": {"file": digest, "loaded": "0" * 64}, "c.test": {"file": None, "loaded": None}}
+    assert found["dns_answers"]["data"] == [{"said": "NOERROR", "values": ["192.0.2.1"]}]
+    assert said == [("127.0.0.1", None, [("w.b.test", "A")], gather.ANSWER_S)]
+
+    def refused(*question: Any) -> list[dns_question.Answer]:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(dns_question, "ask", refused)
+    assert gather.gather_zones(asked)["dns_answers"]["error"] == "[Errno 111] Connection refused"
 
 
 def test_listening_sockets() -> None:

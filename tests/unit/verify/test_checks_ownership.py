@@ -17,6 +17,10 @@ VARIABLES = cast(
         "openvpn_tunnels": [{"name": "ovpn2", "role": "server"}],
         "vrf_vrfs": [{"name": "CORE", "table": 200}],
         "vrf_interfaces": [{"name": "br0", "kind": "bridge"}],
+        "vrf_default_routes": [
+            {"gateway": "192.0.2.1", "interface": "eth0"},
+            {"gateway": "2001:db8::1", "interface": "eth0", "vrf": "CORE"},
+        ],
     },
 )
 HOST = {
@@ -45,12 +49,13 @@ def test_what_is_wanted_is_no_leftover() -> None:
         thing("openvpn", "interface", "ovpn2"),
         thing("vrf", "interface", "CORE"),
         thing("vrf", "interface", "br0"),
+        thing("vrf", "route", "IPv4 default"),
         thing("vrf", "unit", "interface.service"),
         thing("frr", "file", "/etc/systemd/system/frr.service"),
         # Recorded, and gone already.
         thing("firewall", "table", "inet xgn", alive=False),
     ]
-    assert found(*wanted) == {"Nothing of ours is left over": ("passed", "cat", "7 recorded, each wanted and as written")}
+    assert found(*wanted) == {"Nothing of ours is left over": ("passed", "cat", "8 recorded, each wanted and as written")}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,7 @@ def test_what_is_wanted_is_no_leftover() -> None:
         ("openvpn", "interface", "ovpn9", "ip -details link show dev ovpn9"),
         ("openvpn", "unit", "openvpn-client@ovpn2.service", "systemctl status openvpn-client@ovpn2.service"),
         ("vrf", "interface", "OLD", "ip -details link show dev OLD"),
+        ("vrf", "route", "IPv6 default", "ip -4 route show default; ip -6 route show default"),
         ("l2tp_ipsec", "unit", "xl2tpd.service", "systemctl status xl2tpd.service"),
         ("firewall", "table", "inet xgn", "nft list table inet xgn"),
         ("dns_anycast", "file", "/usr/local/sbin/xgn-anycast", "ls -l /usr/local/sbin/xgn-anycast"),

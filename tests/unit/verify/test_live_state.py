@@ -245,7 +245,7 @@ def test_kernel_routes_of_one_destination_over_several_hops() -> None:
 
 
 def test_kernel_settings() -> None:
-    values = Gatherer().sysctl(["kernel.ostype", "kernel.no_such_key"])["data"]
+    values = Gatherer().sysctl(["kernel.ostype", "kernel.no_such_key"])["sysctl"]["data"]
     assert values == {"kernel.ostype": "Linux", "kernel.no_such_key": None}
 
 

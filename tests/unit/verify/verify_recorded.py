@@ -54,11 +54,13 @@ def state_of(name: str, variables: HostVariables) -> dict[str, Any]:
     state.update(gatherer.frr(asked["originated"]))
     # Recorded before it was asked for.
     state["frr_missed"] = part("vtysh", {"routes": [], "next_hops": []})
+    state["frr_processes"] = part("ls", {"daemons": {}, "unnoticed": []})
     state["inbound"] = part("vtysh", parse_inbound(dict(rendered_files("T", variables))["/etc/frr/frr.conf"]))
     state["pings"] = part("ping", gatherer.pings(asked["pings"]))
     state.update(gatherer.network())
     state.update(gatherer.wireguard([]))
     state["wireguard_files"] = part("stat", replay.recording["files"])
+    state["sysctl_behind"] = part("sysctl.d", {})
     state["sysctl"] = part("sysctl", {key: {"fq": "fq"}.get(key) for key in asked["sysctls"]})
     state.update(gatherer.units(asked["units"], asked["verify_units"]))
     state["frr_config"] = gatherer.frr_config()

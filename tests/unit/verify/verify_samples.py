@@ -280,6 +280,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
                 "net.ipv4.tcp_congestion_control": "bbr",
             }
         ),
+        "sysctl_behind": part({}),
         "units": part(units),
         "boot": part({"finished": 21_000_000}),
         "ordering_cycles": part([]),
@@ -290,6 +291,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "bfd": part(bfd),
         "rib": part(rib),
         "frr_missed": part({"routes": [], "next_hops": []}),
+        "frr_processes": part({"daemons": {"bgpd": {"replaced": False, "older": False}}, "unnoticed": []}),
         "inbound": part(
             {
                 "neighbors": [

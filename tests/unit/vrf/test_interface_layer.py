@@ -77,6 +77,55 @@ def test_what_lies_on_a_vxlan_comes_back_with_it(monkeypatch: pytest.MonkeyPatch
     assert [line.split()[3:7] for line in made[1:]] == [["link", "vxlan7", "name", "seg7"], ["link", "seg7", "name", "seg7.9"]]
 
 
+@pytest.mark.parametrize(
+    ("live", "declared", "interrupted"),
+    [
+        ([vxlan()], {"vxlans": [VXLAN]}, []),
+        ([], {"vxlans": [VXLAN]}, []),
+        ([vxlan()], {"vxlans": [{**VXLAN, "mtu": 1400}]}, []),
+        ([vxlan(id=8)], {"vxlans": [VXLAN]}, ["vxlan7"]),
+        ([vxlan(local="172.16.0.9")], {"vxlans": [VXLAN]}, ["vxlan7"]),
+        ([vxlan(remote="172.16.0.9")], {"vxlans": [VXLAN]}, ["vxlan7"]),
+        ([vxlan()], {"vxlans": [{**VXLAN, "remotes": ["172.16.0.4", "172.16.0.5"]}]}, []),
+        ([vxlan(remote=None)], {"vxlans": [{**VXLAN, "remotes": ["172.16.0.4", "172.16.0.5"]}]}, []),
+        (
+            [vxlan(id=8), link("seg7", "vxlan7", "macvlan", mode="bridge"), link("seg7.9", "seg7", "vlan", id=9)],
+            {"interfaces": [SEGMENT], "vxlans": [VXLAN]},
+            ["seg7", "seg7.9", "vxlan7"],
+        ),
+        ([vxlan(id=8) | {"master": "br7"}, link("br7", kind="bridge")], {"vxlans": [VXLAN]}, ["br7"]),
+        ([vxlan(id=8) | {"master": "CORE"}, link("CORE", kind="vrf")], {"vxlans": [VXLAN]}, ["vxlan7"]),
+        (
+            [link("gre1", kind="gre", local="192.0.2.1", remote="192.0.2.2")],
+            {"gre_tunnels": [{"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.3"}]},
+            ["gre1"],
+        ),
+        (
+            [link("gre1", kind="gre", local="192.0.2.1", remote="192.0.2.2", ttl=9)],
+            {"gre_tunnels": [{"name": "gre1", "local": "192.0.2.1", "remote": "192.0.2.2", "ttl": 64}]},
+            [],
+        ),
+        (
+            [link("eth1"), link("eth1.5", "eth1", "vlan", id=5)],
+            {"interfaces": [{"name": "eth1.5", "kind": "vlan", "parent": "eth1", "vlan": 5, "mtu": 1400}, {"name": "eth1", "mtu": 1400}]},
+            [],
+        ),
+        (
+            [link("eth1"), link("link5", "eth1", "vlan", id=5)],
+            {"interfaces": [{"name": "link5", "kind": "vlan", "parent": "eth1", "vlan": 6}]},
+            ["link5"],
+        ),
+    ],
+)
+def test_what_interrupts_links(
+    monkeypatch: pytest.MonkeyPatch, live: list[dict[str, Any]], declared: dict[str, Any], interrupted: list[str]
+) -> None:
+    """They are made again, or get other ends; what is changed in place, or is not there, interrupts nothing. A bridge stands for its ports."""
+    monkeypatch.setattr(interface_layer.Kernel, "read", lambda _kernel, *_arguments, **_named: live)
+    links = interface_layer.Kernel(dry_run=True).links()
+    assert interface_layer.links_to_interrupt(links, declared) == interrupted
+
+
 def test_what_is_dropped_with_its_vxlan_is_deleted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     live = [vxlan(), link("seg7", "vxlan7", "macvlan"), link("eth0")]
     found = commands(monkeypatch, live, {"interfaces": [{"name": "eth0"}]}, {"interfaces": [SEGMENT], "vxlans": [VXLAN]})

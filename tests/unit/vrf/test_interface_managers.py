@@ -39,6 +39,7 @@ class Managers:
             interface_managers, "_started", lambda units: {unit: self.started[unit] for unit in units if unit in self.started}
         )
         monkeypatch.setattr(interface_layer.Kernel, "read", lambda _kernel, *arguments: list(self.routes))
+        monkeypatch.setattr(interface_layer, "IPV6_SETTING", str(root / "proc/%s.%s"))
         monkeypatch.setattr(subprocess, "run", self._run)
 
     def _run(self, command: tuple[str, ...], **_options: Any) -> subprocess.CompletedProcess[str]:
@@ -263,6 +264,27 @@ def test_network_manager_leaves_ours_alone_and_calls_for_the_rest(managers: Mana
     assert managers.tell(declared) == []
     more = {**declared, "interfaces": [*declared["interfaces"], {"name": "br0", "kind": "bridge"}]}
     assert managers.tell(more) == [f"write {files[0]}", "systemctl reload NetworkManager.service"]
+
+
+@pytest.mark.parametrize("declared", [MEMBER, {"addressed": ["eth1"]}])
+def test_a_nic_that_network_manager_has_without_ipv6_gets_it_back(managers: Managers, declared: dict[str, Any]) -> None:
+    """It goes on being off when NetworkManager lets go of the NIC, and the kernel would refuse FRR's IPv6 addresses."""
+    managers.file("/proc/default.disable_ipv6", "0\n")
+    managers.file("/proc/default.addr_gen_mode", "0\n")
+    off, by_itself = managers.file("/proc/eth1.disable_ipv6", "1\n"), managers.file("/proc/eth1.addr_gen_mode", "1\n")
+    other = managers.file("/proc/eth0.disable_ipv6", "1\n")
+    assert managers.tell(declared) == []
+    managers.network_manager()
+    given = [f"write 0 to {by_itself}", f"write 0 to {off}"]
+    assert managers.tell(declared, dry_run=True)[-2:] == given
+    assert off.read_text(encoding="utf-8") == "1\n"
+    assert managers.tell(declared)[-3:] == ["systemctl restart NetworkManager.service", *given]
+    assert off.read_text(encoding="utf-8") == by_itself.read_text(encoding="utf-8") == "0"
+    assert managers.tell(declared) == []
+    assert other.read_text(encoding="utf-8") == "1\n"
+    managers.file("/proc/default.disable_ipv6", "1\n")
+    off.write_text("1\n", encoding="utf-8")
+    assert managers.tell(declared) == [], "a host without IPv6 stays one"
 
 
 def test_what_network_manager_was_told_goes_with_its_reason(managers: Managers) -> None:

@@ -81,7 +81,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
 
     monkeypatch.setattr(interface_layer, "INDEX_FILE", str(tmp_path / "index"))
     monkeypatch.setattr(interface_layer, "ACCEPT_DAD", str(tmp_path / "%s.accept_dad"))
-    monkeypatch.setattr(interface_layer, "ACCEPT_RA", str(tmp_path / "%s.accept_ra"))
+    monkeypatch.setattr(interface_layer, "IPV6_SETTING", str(tmp_path / "%s.%s"))
     return found
 
 
@@ -539,6 +539,68 @@ def test_a_gateway_outside_of_every_subnet_is_said_to_be_on_the_link(commands: C
 
 def test_a_default_route_waits_for_its_interface(commands: Commands) -> None:
     assert commands([], {"default_routes": [{"gateway": "192.0.2.1", "interface": "eth0"}]}) == []
+
+
+IPV4 = {"gateway": "192.0.2.1", "interface": "eth0"}
+IPV6 = {"gateway": "2001:db8::1", "interface": "eth0"}
+OURS: list[dict[str, Any]] = [
+    {"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"},
+    {"dst": "default", "gateway": "2001:db8::1", "dev": "eth0", "metric": 1},
+]
+LEASED = {"dst": "default", "gateway": "192.0.2.9", "dev": "eth0", "protocol": "dhcp", "metric": 100}
+
+
+@pytest.mark.parametrize(
+    ("former", "words"),
+    [
+        (None, ["-4 route delete default via 192.0.2.1 dev eth0 metric 0", "-6 route delete default via 2001:db8::1 dev eth0 metric 1"]),
+        ({"found": True}, []),
+        (
+            {"gateway": "192.0.2.9", "dev": "eth1", "protocol": "static", "onlink": True},
+            [
+                f"-{number} route replace default via 192.0.2.9 dev eth1 metric {best} proto static onlink"
+                for number, best in ((4, 0), (6, 1))
+            ],
+        ),
+        (
+            {"dev": "ppp0", "onlink": False},
+            [f"-{number} route replace default dev ppp0 metric {best}" for number, best in ((4, 0), (6, 1))],
+        ),
+    ],
+    ids=["nothing before", "found", "replaced another", "replaced one without a gateway"],
+)
+def test_a_default_route_that_leaves_is_gone_or_gives_way_to_the_one_of_before(
+    commands: Commands, former: dict[str, Any] | None, words: list[str]
+) -> None:
+    """Of the main table; one of a lease beside it is its maker's."""
+    more = {"former": former} if former else {}
+    previous = {"default_routes": [{**IPV4, **more}, {**IPV6, **more}]}
+    kept = {"interfaces": [{"name": "eth0", "mtu": 1500}]}
+    assert commands([link("eth0")], kept, previous, routes=[LEASED, *OURS]) == [f"ip {line}" for line in words]
+    # Somebody has taken it away, or given another one.
+    assert commands([link("eth0")], kept, previous, routes=[LEASED]) == []
+
+
+def test_a_default_route_that_is_another_now_replaces_the_former(commands: Commands) -> None:
+    previous = {"default_routes": [IPV4, IPV6]}
+    other = {"default_routes": [{**IPV4, "gateway": "192.0.2.7"}, IPV6]}
+    assert commands([link("eth0")], other, previous, routes=OURS) == [
+        "ip -4 route replace default via 192.0.2.7 dev eth0 table main metric 0"
+    ]
+
+
+def test_a_default_route_of_a_vrf_that_leaves_goes_with_what_was_set_by_hand(commands: Commands) -> None:
+    """In both families, and the one of a lease stays."""
+    previous = {"vrfs": [CORE], "default_routes": [{**IPV4, "vrf": "CORE"}, {**IPV6, "vrf": "CORE"}]}
+    live = [vrf(), link("eth0", master="CORE")]
+    declared = {"vrfs": [CORE], "interfaces": [{"name": "eth0", "vrf": "CORE"}]}
+    by_hand = [{**route, "table": "200"} for route in OURS]
+    found = commands(live, declared, previous, routes=[ENDS, LEASED, *OURS], by_hand=by_hand)
+    assert found[:2] == [
+        "ip -4 route delete default table 200 proto boot dev eth0",
+        "ip -4 route delete default table 200 proto boot metric 1 dev eth0",
+    ]
+    assert [line.split()[1] for line in found] == ["-4", "-4", "-6", "-6"]
 
 
 # ---- the kernel ------------------------------------------------------------------------------------------------------

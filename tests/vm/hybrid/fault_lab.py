@@ -155,12 +155,17 @@ class FaultLab:
                 self._by_itself(case[0], sessions, began, streams, findings)
         finally:
             findings.packets.update(streams.end())
+            left = [fault for fault in case if fault.undo and fault.name not in findings.undone]
             for fault in case:
                 try:
                     self._undo(fault, findings)
                 except TROUBLE as error:
                     # Whatever ended it is worth more.
                     findings.problems.append(f"undo: {told(error)}")
+        if left:
+            # Until here it was judged with what was done still there.
+            failing = still_failing(self._verify(findings, "undone", *self._limited(case[0].hosts)))
+            findings.problems += [f"after undo: {problem}" for problem in failing]
         for fault in case:
             findings.problems += within_planned_time(fault, findings.packets)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from controller import environment
@@ -19,15 +21,15 @@ LOGS = ROOT / "build" / "test"
 RUN_SECONDS = 900
 
 
+def beside(pair: Pair) -> dict[str, Path]:
+    """Where the runs on a pair keep plan and keys, by variable."""
+    return {"xgn_plan_directory": LOGS / f"managers-{pair.name}", "wireguard_key_registry": LOGS / f"keys-{pair.name}"}
+
+
 def play(pair: Pair, playbook: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the collection on a pair and keep its output."""
     command = ["ansible-playbook", "--inventory", str(INVENTORY), "--inventory", str(pair.connection), f"xuegao.net.{playbook}", "--diff"]
-    own = [
-        "--extra-vars",
-        f"xgn_plan_directory={LOGS}/managers-{pair.name}",
-        "--extra-vars",
-        f"wireguard_key_registry={LOGS}/keys-{pair.name}",
-    ]
+    own = [word for name, path in beside(pair).items() for word in ("--extra-vars", f"{name}={path}")]
     run = subprocess.run(
         [*command, *own, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=RUN_SECONDS, check=False
     )
@@ -41,6 +43,9 @@ def system(request: pytest.FixtureRequest) -> Iterator[Pair]:
     LOGS.mkdir(parents=True, exist_ok=True)
     machines = Pair(request.param)
     machines.lab("down", machines.topology)
+    # The keys of former machines would be those of strangers.
+    for path in beside(machines).values():
+        shutil.rmtree(path, ignore_errors=True)
     try:
         machines.lab("up", machines.topology)
         run = play(machines, "site")

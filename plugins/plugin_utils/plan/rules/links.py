@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, is_address, is_private, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
@@ -193,15 +193,20 @@ def outside_problems(intent: Intent) -> Iterator[Problem]:
 
 
 def clear_problems(intent: Intent) -> Iterator[Problem]:
-    """Frames that would travel in clear over addresses that others share: a VXLAN has neither encryption nor a proof of who has sent a frame."""
-    by_id = {link.id: link for link in intent.links}
+    """What would travel in clear over addresses that others share: VXLAN and GRE have neither encryption nor a proof of who has sent something.
+
+    Of what travels in a tunnel in clear that tunnel is judged: it meets the wire.
+    """
     for link in _sound(intent):
-        if "insecure" in link.kind.keys and not link.options.insecure and (shared := _shared(_carrier(link, by_id))):
-            yield Problem(
-                link.path,
-                f"carries frames in clear over {shared}: whoever is on the way can read them and send some",
-                hint="let it travel over an encrypted tunnel with 'over', or write insecure: true if nobody else is on that network",
-            )
+        if link.kind.clear and not link.options.insecure and link.options.over == UPLINK:
+            shared = _shared([end.endpoint for end in link.ends if end.endpoint])
+            what = "frames" if link.kind.layer == 2 else "packets"
+            if shared:
+                yield Problem(
+                    link.path,
+                    f"carries {what} in clear over {shared}: whoever is on the way can read them and send some",
+                    hint="let it travel over an encrypted tunnel with 'over', or write insecure: true if nobody else is on that network",
+                )
     for segment in intent.segments:
         if not segment.broken and not segment.options.insecure and (shared := _shared(_addresses_of(segment))):
             yield Problem(
@@ -209,19 +214,6 @@ def clear_problems(intent: Intent) -> Iterator[Problem]:
                 f"carries frames in clear over {shared}: whoever is on the way can read them and send some",
                 hint="choose uplinks with private addresses, or write insecure: true if nobody else is on that network",
             )
-
-
-def _carrier(link: Link, by_id: Mapping[int, Link]) -> list[str]:
-    """Return the outer addresses, or names, over which a link travels in clear, by itself or in others that do; none if it travels in no such way."""
-    seen: set[int] = set()
-    while link.kind.clear and link.options.over != UPLINK and link.id not in seen:
-        seen.add(link.id)
-        beneath = by_id.get(link.options.over) if isinstance(link.options.over, int) else None
-        if beneath is None:
-            return []
-        link = beneath
-    in_clear = link.kind.clear and link.options.over == UPLINK
-    return [end.endpoint for end in link.ends if end.endpoint] if in_clear else []
 
 
 def _addresses_of(segment: Segment) -> list[str]:

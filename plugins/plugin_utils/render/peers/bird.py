@@ -13,15 +13,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrPrefixListEntry,
     HostVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, VERSION, bfd_timers
 from ansible_collections.xuegao.net.plugins.plugin_utils.render import unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.peers.policy import neighbors_of, permitted, route_maps_of
 
 Variables = HostVariables
 # What the filters of both directions begin with.
 _TAKE, _TELL = "take", "tell"
-# BIRD's own defaults of a BFD session are other than FRR's, so the intervals always stand here (ms, count).
-_BFD_DEFAULTS = {"receive_interval": 300, "transmit_interval": 300, "detect_multiplier": 3}
 
 
 def bird_configuration(name: str, variables: Variables) -> str:
@@ -105,7 +103,8 @@ def _bfd(variables: Variables) -> Iterator[str]:
     profile = next((item for item in variables.get("frr_bfd_profiles", []) if item["name"] in watched), None)
     if profile is None:
         return
-    timers = {**_BFD_DEFAULTS, **profile}
+    # BIRD's own defaults are other than FRR's, so they always stand here.
+    timers = bfd_timers(profile)
     yield "protocol bfd {"
     for where in ('interface "*"', "multihop"):
         yield f"  {where} {{"

@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     WireguardInterface,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, bfd_timers
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Node
@@ -146,9 +146,10 @@ def _bfd(variables: Variables) -> Iterator[str]:
         for neighbor in instance["neighbors"]:
             profile = profiles.get(neighbor.get("bfd_profile", ""))
             if profile is not None:
+                timers = bfd_timers(profile)
                 yield (
-                    f"/routing bfd configuration add addresses={neighbor['address']} multiplier={profile['detect_multiplier']} "
-                    f"min-rx={profile['receive_interval']}ms min-tx={profile['transmit_interval']}ms"
+                    f"/routing bfd configuration add addresses={neighbor['address']} multiplier={timers['detect_multiplier']} "
+                    f"min-rx={timers['receive_interval']}ms min-tx={timers['transmit_interval']}ms"
                 )
 
 

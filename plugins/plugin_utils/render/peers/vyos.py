@@ -19,7 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     WireguardInterfacePeer,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, shown_peer_key
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES, VERSION, VXLAN_PORT
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILIES, VERSION, VXLAN_PORT, bfd_timers
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LINK_LOCAL, Intent, Network, Node
@@ -272,9 +272,10 @@ class _Writer:
             return
         for profile in self.variables.get("frr_bfd_profiles", []):
             prefix = f"protocols bfd profile {profile['name']} interval"
-            yield f"{prefix} multiplier '{profile.get('detect_multiplier', 3)}'"
-            yield f"{prefix} receive '{profile.get('receive_interval', 300)}'"
-            yield f"{prefix} transmit '{profile.get('transmit_interval', 300)}'"
+            timers = bfd_timers(profile)
+            yield f"{prefix} multiplier '{timers['detect_multiplier']}'"
+            yield f"{prefix} receive '{timers['receive_interval']}'"
+            yield f"{prefix} transmit '{timers['transmit_interval']}'"
 
     def policies(self) -> Iterator[str]:
         for item in self.variables.get("frr_prefix_lists", []):

@@ -86,7 +86,7 @@ def dns_anycast_values(variables: HostVariables, directory: str = "/etc/unbound/
     vrf = variables.get("dns_anycast_vrf")
     addresses = [address.partition("/")[0] for address in variables.get("dns_anycast_addresses", [])]
     interval = variables["dns_anycast_interval"] / _MS_PER_S
-    zones = [_zone(zone, addresses) for zone in variables.get("dns_anycast_zones", [])]
+    zones = zone_files(variables)
     units = _units(directory, [zone["path"] for zone in zones], vrf)
     return {
         "addresses": addresses,
@@ -94,7 +94,7 @@ def dns_anycast_values(variables: HostVariables, directory: str = "/etc/unbound/
             "addresses": variables.get("dns_anycast_addresses", []),
             "interface": variables["dns_anycast_interface"],
             "vrf": vrf,
-            "probe": _LOOPBACK if vrf is None else _PROBE_IN_VRF,
+            "probe": probe_address(vrf),
             "interval": interval,
             "timeout": interval,
             "fall": variables["dns_anycast_fall"],
@@ -112,6 +112,17 @@ def socket_text(address: str, port: int, vrf: str | None = None) -> str:
     """Return address and port as sshd and systemd both write them; with a VRF, as ss shows them."""
     text = f"[{address}]" if ":" in address else address
     return f"{text}%{vrf}:{port}" if vrf else f"{text}:{port}"
+
+
+def probe_address(vrf: str | None) -> str:
+    """Return where this host's resolver is asked whether its anycast address is set or not; vrf is that of the anycast addresses."""
+    return _LOOPBACK if vrf is None else _PROBE_IN_VRF
+
+
+def zone_files(variables: HostVariables) -> list[File]:
+    """Return the files of the zones, in the order of ``dns_anycast_zones``."""
+    addresses = [address.partition("/")[0] for address in variables.get("dns_anycast_addresses", [])]
+    return [_zone(zone, addresses) for zone in variables.get("dns_anycast_zones", [])]
 
 
 def _zone(zone: DnsAnycastZone, addresses: list[str]) -> File:

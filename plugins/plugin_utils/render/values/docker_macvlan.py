@@ -116,12 +116,11 @@ def docker_macvlan_values(
         "parents": [_device_unit(name) for name in sorted({item["parent"] for item in networks}, key=str.lower)],
         "record": record_command(["/etc/docker/daemon.json"]),
         "systems": [item["name"] for item in sorted(systems, key=lambda item: "system" in item)],
-        "networks": [_network(item) for item in networks],
+        "networks": [made_network(item) for item in networks],
     }
     if cgroup_version is not None:
-        if cgroup_version not in _TREES:
-            raise ValueError(f"unknown version {cgroup_version!r} of cgroups; valid: {', '.join(_TREES)}")
-        found["containers"] = [_made(item, _TREES[cgroup_version]) for item in containers]
+        _tree(cgroup_version)
+        found["containers"] = [made_container(item, cgroup_version) for item in containers]
         found["compared"] = {
             "images": [_image(archive) for archive in archives],
             "networks": [{"name": item["name"], "hash": item["hash"]} for item in found["networks"]],
@@ -130,12 +129,19 @@ def docker_macvlan_values(
     return found
 
 
-def _made(item: DockerMacvlanContainer, tree: str) -> Container:
-    found = container_definition(item)
+def made_container(item: DockerMacvlanContainer, cgroup_version: str) -> Container:
+    """Return a container as it is made on a host with this version of cgroups. Raises ValueError for a version that is none."""
+    tree, found = _tree(cgroup_version), container_definition(item)
     if found["system"]:
         found["command"] = ["/bin/sh", "-c", _INIT.format(tree=tree)]
     found["hash"] = _hash(found)
     return found
+
+
+def _tree(cgroup_version: str) -> str:
+    if cgroup_version not in _TREES:
+        raise ValueError(f"unknown version {cgroup_version!r} of cgroups; valid: {', '.join(_TREES)}")
+    return _TREES[cgroup_version]
 
 
 def container_definition(item: DockerMacvlanContainer) -> Container:
@@ -163,7 +169,8 @@ def container_definition(item: DockerMacvlanContainer) -> Container:
     }
 
 
-def _network(item: DockerMacvlanNetwork) -> Network:
+def made_network(item: DockerMacvlanNetwork) -> Network:
+    """Return a network as it is made."""
     subnets = [_subnet(subnet) for subnet in item["subnets"]]
     ipv6 = any(":" in subnet["subnet"] for subnet in subnets)
     found: Network = {"name": item["name"], "parent": item["parent"], "subnets": subnets, "ipv6": ipv6}

@@ -9,12 +9,10 @@ from typing import TypedDict
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FailoverTestPath,
     FailoverTestPathTunnel,
-    FrrBfdProfile,
     HostVariables,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import bfd_detection
 
-# What FRR takes where a profile says nothing.
-_INTERVAL_MS, _MULTIPLIER = 300, 3
 # What a method takes hold of: without it, a tunnel is not cut that way.
 _NEEDED = {"daemon": "unit", "wire": "port"}
 
@@ -44,11 +42,5 @@ def failover_test_values(variables: HostVariables) -> FailoverTestValues:
             for method in variables.get("failover_test_methods", [])
             if _NEEDED.get(method, "name") in tunnel
         ],
-        "detection_ms": max(map(_detection, variables.get("frr_bfd_profiles", [])), default=_MULTIPLIER * _INTERVAL_MS),
+        "detection_ms": max(map(bfd_detection, variables.get("frr_bfd_profiles", [])), default=bfd_detection({})),
     }
-
-
-def _detection(profile: FrrBfdProfile) -> int:
-    """Return when a session of this profile is down: both ends use the same one, so the slower direction counts."""
-    slowest = max(profile.get("receive_interval", _INTERVAL_MS), profile.get("transmit_interval", _INTERVAL_MS))
-    return profile.get("detect_multiplier", _MULTIPLIER) * slowest

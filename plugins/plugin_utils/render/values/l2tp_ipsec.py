@@ -49,7 +49,7 @@ def l2tp_ipsec_values(variables: HostVariables) -> L2tpIpsecValues:
     tunnels = variables.get("l2tp_ipsec_tunnels", [])
     sessions: list[File] = [{"path": f"/etc/ppp/xgn-{tunnel['name']}", "content": _session(tunnel, variables)} for tunnel in tunnels]
     initiated = [tunnel["name"] for tunnel in tunnels if tunnel["role"] == "lac"]
-    units = _units([session["path"] for session in sessions], bool(initiated))
+    units = _units([session["path"] for session in sessions], [tunnel["name"] for tunnel in tunnels], bool(initiated))
     return {
         "tunnels": [_printed(tunnel) for tunnel in tunnels],
         "secrets": {tunnel["name"]: tunnel["preshared_key"] for tunnel in tunnels},
@@ -77,7 +77,7 @@ def _is_address(remote: str) -> bool:
     return True
 
 
-def _units(sessions: list[str], initiates: bool) -> list[Unit]:
+def _units(sessions: list[str], links: list[str], initiates: bool) -> list[Unit]:
     # xl2tpd reads its file at its start only, and what pppd reads counts when a session begins: every session of this host is initiated anew.
     read_once = ["/etc/systemd/system/xl2tpd.service", "/etc/xl2tpd/xl2tpd.conf", *sessions]
     watch = ["/etc/systemd/system/xgn-l2tp-watch.service", "/usr/local/sbin/xgn-l2tp-watch"]
@@ -85,8 +85,14 @@ def _units(sessions: list[str], initiates: bool) -> list[Unit]:
         # Its table is loaded already, and compared by module nft_table.
         {"name": "xgn-l2tp-guard.service", "state": "started", "enabled": True},
         # Connections that stay as they are keep their security associations over a reload.
-        {"name": "strongswan.service", "state": "started", "enabled": True, "reload_on": ["/etc/swanctl/conf.d/xgn-l2tp.conf"]},
-        {"name": "xl2tpd.service", "state": "started", "enabled": True, "restart_on": read_once},
+        {
+            "name": "strongswan.service",
+            "state": "started",
+            "enabled": True,
+            "reload_on": ["/etc/swanctl/conf.d/xgn-l2tp.conf"],
+            "interrupts": links,
+        },
+        {"name": "xl2tpd.service", "state": "started", "enabled": True, "restart_on": read_once, "interrupts": links},
         {
             "name": "xgn-l2tp-watch.service",
             "state": "started" if initiates else "stopped",

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import fit
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    BFD_TIMERS,
     FAMILY,
     PORTS,
     UNIT_NAMES,
+    bfd_detection,
     detection_problems,
     fingerprint_problems,
     name_problems,
@@ -105,12 +107,9 @@ def _pings(host: Host, tunnel: View) -> Iterator[Problem]:
     key, written = ("ping_restart", restart) if tunnel.given("ping_restart") else ("ping_interval", interval)
     yield from ping_restart_problems(tunnel.at(key), written, interval, restart)
     for profile in host.root.views("frr_bfd_profiles"):
-        times = [profile.number(name) if profile.given(name) else default for name, default in (("detect_multiplier", 3),)]
-        intervals = [profile.number(name) if profile.given(name) else 300 for name in ("receive_interval", "transmit_interval")]
-        if any(value is None for value in times + intervals):
-            continue
-        detection = (times[0] or 0) * max(value or 0 for value in intervals)
-        yield from detection_problems(tunnel.at("ping_restart"), restart, detection, str(profile.path))
+        # One that is no number has its own message.
+        if all(profile.number(name) is not None for name in BFD_TIMERS if profile.given(name)):
+            yield from detection_problems(tunnel.at("ping_restart"), restart, bfd_detection(profile.data), str(profile.path))
 
 
 def _mtu(host: Host, tunnel: View) -> Iterator[Problem]:

@@ -1,17 +1,37 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks of anycast DNS: each address answers and is set, one exactly when the other, and sshd is where it should be and not on them."""
+"""Checks of anycast DNS: each address answers and is set, one exactly when the other, zones are served as declared, sshd is not on the addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import socket_text
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DnsAnycastZone
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.dns_anycast import probe_address, socket_text, zone_files
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.zone_records import Wanted, wanted_answers
 
 QUESTION = "anycast.xgn.invalid TXT"
 WILDCARDS = ("0.0.0.0", "*", "[::]")
+# Of what is wrong in a zone, so much is told.
+_TOLD = 3
+
+
+def zones_asked(variables: Variables) -> dict[str, Any] | None:
+    """Return what module ``live_state`` is asked of zones; nothing where there is none."""
+    if not is_declared("dns_anycast", variables) or not variables.get("dns_anycast_zones"):
+        return None
+    vrf, zones = variables.get("dns_anycast_vrf"), variables["dns_anycast_zones"]
+    wanted = [answer for zone in zones for answer in wanted_answers(zone["name"], zone["records"])]
+    return {
+        "server": probe_address(vrf),
+        "vrf": vrf,
+        "files": {zone["name"]: file["path"] for zone, file in zip(zones, zone_files(variables), strict=True)},
+        "questions": [{"name": answer.name, "type": answer.kind} for answer in wanted],
+    }
 
 
 def check_dns(ledger: Ledger, variables: Variables) -> None:
@@ -35,6 +55,53 @@ def check_dns(ledger: Ledger, variables: Variables) -> None:
         )
     if any(where is None for _address, where in wanted):
         ledger.judge("SSH not on the wildcard", "ss -ltn", "listening", lambda live: no_wildcard(live, port))
+
+
+def check_zones(ledger: Ledger, variables: Variables) -> None:
+    """Check that unbound has read each zone as it is declared, and answers what is in it."""
+    if not is_declared("dns_anycast", variables):
+        return
+    vrf = variables.get("dns_anycast_vrf")
+    server, prefix, first = probe_address(vrf), f"ip vrf exec {vrf} " if vrf else "", 0
+    zones: list[DnsAnycastZone] = variables.get("dns_anycast_zones") or []
+    for zone, file in zip(zones, zone_files(variables), strict=True):
+        name, path, digest = zone["name"], file["path"], digest_of_text(file["content"])
+        ledger.judge(
+            f"DNS zone {name} loaded as declared",
+            f"cat {path}; grep {path} /run/xgn-loaded/unbound.service",
+            "dns_zones",
+            lambda live, n=name, d=digest: loaded_as_declared(d, live.get(n, {})),
+        )
+        wanted = wanted_answers(name, zone["records"])
+        ledger.judge(
+            f"DNS zone {name} answers its records",
+            f"{prefix}dig +tcp @{server} {name} SOA",
+            "dns_answers",
+            lambda live, w=wanted, at=first: as_wanted(w, live[at : at + len(w)]),
+        )
+        first += len(wanted)
+
+
+def loaded_as_declared(digest: str, live: Mapping[str, str | None]) -> Verdict:
+    """Test that a zone's file is what is declared, and that unbound has read that."""
+    if live.get("file") != digest:
+        return False, "the file is another" if live.get("file") else "there is no file"
+    if live.get("loaded") != digest:
+        return False, "unbound has read another file: one run of site has it read this one"
+    return True, "read"
+
+
+def as_wanted(wanted: list[Wanted], live: list[Mapping[str, Any]]) -> Verdict:
+    """Test that each question is answered, and with the values that the zone has."""
+    wrong = []
+    for question, answer in zip(wanted, live, strict=True):
+        if not answer["values"] or (question.values and question.values != answer["values"]):
+            found = ", ".join(answer["values"]) or answer["said"]
+            wrong.append(f"{question.name} {question.kind}: found {found}, expected {', '.join(question.values) or 'a record'}")
+    if wrong:
+        more = f"; and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+        return False, "; ".join(wrong[:_TOLD]) + more
+    return True, f"answered {len(wanted)} questions"
 
 
 def answers(address: str, live: Mapping[str, Mapping[str, Any]]) -> Verdict:

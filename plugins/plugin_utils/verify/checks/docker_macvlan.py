@@ -1,15 +1,21 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks of Docker: a daemon that leaves the network alone, networks on their parents, containers with their addresses and limits."""
+"""Checks of Docker: a daemon that leaves the network alone, networks on their parents, containers as declared, limits and rights included."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.loaded import digest_of_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import DockerMacvlanContainer, DockerMacvlanNetwork
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import QUIET, container_definition
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.docker_macvlan import (
+    QUIET,
+    container_definition,
+    made_container,
+    made_network,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, canonical_address, same, same_set
 
 Live = Mapping[str, Any]
@@ -68,6 +74,12 @@ def _check_network(ledger: Ledger, item: DockerMacvlanNetwork) -> None:
 
     show = f"docker network inspect {name}"
     ledger.judge(f"Docker network {name} on {parent}", show, "docker", exists)
+    ledger.judge(
+        f"Docker network {name} made of its declaration",
+        show,
+        "docker",
+        lambda live: _made_of(made_network(item)["hash"], live["networks"].get(name, {})),
+    )
     subnets = [entry["subnet"] for entry in item["subnets"] if entry.get("subnet")]
     gateways = [entry["gateway"] for entry in item["subnets"] if entry.get("gateway")]
     for title, wanted in (("subnets", subnets), ("gateways", gateways)):
@@ -109,6 +121,12 @@ def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
         return True, f"running {found['name_of_image']}"
 
     ledger.judge(f"Docker container {name} running", f"docker ps --filter name={name}", "docker", running)
+    ledger.judge(
+        f"Docker container {name} made of its declaration",
+        show,
+        "docker",
+        lambda live: _made_of(made_container(item, live["cgroup_version"])["hash"], of(live)),
+    )
     if made["system"]:
         ledger.judge(
             f"Docker container {name} systemd",
@@ -118,6 +136,9 @@ def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
         )
     wanted = [f"{item['network']} {canonical_address(item[key])}" for key in ("ipv4", "ipv6") if item.get(key)]
     ledger.judge(f"Docker container {name} addresses", show, "docker", lambda live: _addresses(wanted, item["network"], of(live)))
+    if made["mac"]:
+        wanted_mac = made["mac"].replace("-", ":").lower()
+        ledger.judge(f"Docker container {name} MAC", show, "docker", lambda live: same_set([wanted_mac], of(live).get("macs", [])))
     for key, limit in (("memory", made["memory"]), ("memory_swap", made["memory_swap"])):
         ledger.judge(
             f"Docker container {name} {key.replace('_', ' and ')}",
@@ -128,6 +149,46 @@ def _check_container(ledger: Ledger, item: DockerMacvlanContainer) -> None:
     ledger.judge(f"Docker container {name} restarts always", show, "docker", lambda live: same("always", of(live).get("restart")))
     if not made["privileged"]:
         ledger.judge(f"Docker container {name} not privileged", show, "docker", lambda live: same(False, of(live).get("privileged")))
+    capabilities = [text.upper().removeprefix("CAP_") for text in made["capabilities"]]
+    ledger.judge(
+        f"Docker container {name} capabilities", show, "docker", lambda live: same_set(capabilities, of(live).get("capabilities", []))
+    )
+    sysctls = [f"{key}={value}" for key, value in made["sysctls"].items()]
+    ledger.judge(
+        f"Docker container {name} kernel settings",
+        show,
+        "docker",
+        lambda live: same_set(sysctls, [f"{key}={value}" for key, value in of(live).get("sysctls", {}).items()]),
+    )
+    ledger.judge(
+        f"Docker container {name} volumes",
+        show,
+        "docker",
+        lambda live: same_set(_mounts(made["volumes"]), _mounts(of(live).get("volumes", []))),
+    )
+    if made["env"]:
+        ledger.judge(f"Docker container {name} environment", show, "docker", lambda live: _environment(made["env"], of(live)))
+
+
+def _made_of(wanted: str, found: Mapping[str, Any]) -> Verdict:
+    """Test that what lives was made from what is declared now: role docker_macvlan makes it anew when that has changed."""
+    if not found:
+        return False, "it is not there"
+    return (True, "yes") if found["declared"] == wanted else (False, "made of another declaration: one run of site makes it anew")
+
+
+def _mounts(volumes: Iterable[str]) -> list[str]:
+    """Return what is mounted, as Docker lists it; a volume without a name it does not list."""
+    return [text if text.count(":") > 1 else text + ":rw" for text in volumes if ":" in text]
+
+
+def _environment(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Verdict:
+    """Test that an environment has what is declared. Of its values only digests come here, and none of them is told."""
+    live = found.get("environment", {})
+    missing = sorted(name for name in wanted if name not in live)
+    other = sorted(name for name, value in wanted.items() if name in live and live[name] != digest_of_text(str(value)))
+    wrong = [*(["missing " + ", ".join(missing)] if missing else []), *(["another value of " + ", ".join(other)] if other else [])]
+    return not wrong, "; ".join(wrong) or f"as declared: {', '.join(sorted(wanted))}"
 
 
 def _addresses(wanted: list[str], network: str, found: Mapping[str, Any]) -> Verdict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
@@ -18,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrLine,
     FrrStaticRoute,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import bfd_timers
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
@@ -52,10 +54,30 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     for route in variables.get("frr_static_routes", []):
         check_static(ledger, route)
     if variables.get("verify_frr_config", True):
-        command = "/usr/lib/frr/frr-reload.py --test /etc/frr/frr.conf"
+        command = f"/usr/lib/frr/frr-reload.py --test {FRR_CONF}"
         ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
     for entry in variables.get("frr_lines", []):
         check_own_lines(ledger, entry)
+    ledger.judge("FRR daemons as installed", "ls -l /proc/[0-9]*/exe | grep /frr/", "frr_processes", as_installed)
+    children = "ps --ppid $(cat /run/frr/watchfrr.pid)"
+    ledger.judge("FRR watchfrr has noticed what ended", children, "frr_processes", all_noticed)
+
+
+def as_installed(live: Mapping[str, Any]) -> Verdict:
+    """Test that the daemons run the programs that are installed. Those that are older than the unit are named: a changed unit holds from its next start."""
+    daemons: Mapping[str, Mapping[str, bool]] = live["daemons"]
+    replaced = [name for name, found in daemons.items() if found["replaced"]]
+    if replaced:
+        remedy = "upgrade_frr or reboot (both drain), or a restart of frr.service"
+        return False, f"{', '.join(replaced)}: the program was replaced since its start, and the former one runs. Remedy: {remedy}"
+    older = [name for name, found in daemons.items() if found["older"]]
+    return True, f"{len(daemons)}" + (f"; {', '.join(older)} older than frr.service, which holds from its next start" if older else "")
+
+
+def all_noticed(live: Mapping[str, Any]) -> Verdict:
+    """Test that watchfrr has taken in whatever it started and has ended; one that is behind never starts that daemon again."""
+    left = live["unnoticed"]
+    return not left, f"not that of {', '.join(map(str, left))}; the next run of role frr has it catch up" if left else "all"
 
 
 def no_difference(lines: list[str]) -> Verdict:
@@ -251,12 +273,11 @@ def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBf
             return False, f"no session with {address} in VRF {vrf}"
         if profile is None:
             return False, f"profile {neighbor['bfd_profile']} is not declared"
-        keys = (("receive_interval", "receive", 300), ("transmit_interval", "transmit", 300), ("detect_multiplier", "multiplier", 3))
-        wrong = [
-            f"{live} {found[live]}, expected {profile.get(name, default)}"
-            for name, live, default in keys
-            if found[live] != profile.get(name, default)
-        ]
+        keys, wanted = (
+            (("receive_interval", "receive"), ("transmit_interval", "transmit"), ("detect_multiplier", "multiplier")),
+            bfd_timers(profile),
+        )
+        wrong = [f"{live} {found[live]}, expected {wanted[name]}" for name, live in keys if found[live] != wanted[name]]
         if wrong:
             return False, "; ".join(wrong)
         # RFC 5880 6.8.4: the peer's multiplier times the slower of its sending and our receiving.

@@ -1,12 +1,13 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks of OpenVPN tunnels: identities as the registry has them, and whether the two ends are connected."""
+"""Checks of OpenVPN tunnels: identities as the registry has them, the transport in force, and whether the two ends are connected."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import OpenvpnTunnel
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.tunnel_ends import peer_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict, same, same_set
@@ -50,6 +51,9 @@ def check_openvpn(ledger: Ledger, variables: Variables, registry: Accepted) -> N
                 return False, str(found.get("problem") or "no state")
             return bool(found["current"]), "yes" if found["current"] else "started with others: one run of site restarts it"
 
+        def carried(live: Live, name: str = name, tunnel: OpenvpnTunnel = tunnel) -> Verdict:
+            return transport(tunnel, live.get(name, {}))
+
         def connected(live: Live, name: str = name, peer: str = peer) -> Verdict:
             found = live.get(name, {})
             if found.get("state") == "CONNECTED":
@@ -62,7 +66,21 @@ def check_openvpn(ledger: Ledger, variables: Variables, registry: Accepted) -> N
         ledger.judge(f"OpenVPN {name} former key is dropped", f"ls /etc/openvpn/keys/{name}.*", "openvpn", dropped)
         environment = f"tr '\\0' '\\n' </proc/$(systemctl show --property=MainPID --value {unit})/environ | grep XGN_"
         ledger.judge(f"OpenVPN {name} daemon runs with its files and key", environment, "openvpn", read)
+        shown = f"ss --numeric --all --tcp --udp --processes | grep pid=$(systemctl show --property=MainPID --value {unit}),"
+        ledger.judge(f"OpenVPN {name} transport", shown, "openvpn", carried)
         ledger.judge(f"OpenVPN {name} connected", f"journalctl --no-pager --lines=20 --unit={unit}", "openvpn", connected)
+
+
+def transport(tunnel: OpenvpnTunnel, live: Mapping[str, Any]) -> Verdict:
+    """Test that a daemon's sockets are of the transport and family that are declared, and at the server's end of its port."""
+    found = live.get("sockets")
+    if found is None:
+        return False, str(live.get("problem") or "no state")
+    wanted = f"{tunnel.get('transport', 'tcp')} {tunnel.get('family', 'ipv4')}"
+    if tunnel["role"] == "server":
+        wanted += f" {tunnel['listen_port']}"
+        return same(wanted, ", ".join(found) or None)
+    return same(wanted, ", ".join(sorted({text.rpartition(" ")[0] for text in found})) or None)
 
 
 def _several(fingerprints: list[str] | None) -> str | None:

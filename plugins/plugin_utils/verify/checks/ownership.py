@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import default_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import TUNNELS, LinkType
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import ROLES, entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import expected_units
@@ -16,6 +17,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Le
 SHOW = {
     "unit": "systemctl status {}",
     "interface": "ip -details link show dev {}",
+    "route": "ip -4 route show default; ip -6 route show default",
     "table": "nft list table {}",
     "sysctl": "sysctl {}",
     "file": "ls -l {}",
@@ -67,6 +69,9 @@ def is_wanted(item: Mapping[str, Any], variables: Variables) -> bool:
         names = {str(entry["name"]) for entry in declared}
         names |= {entry["name"] for tunnel in TUNNELS for entry in entries_of(variables, tunnel.variable)}
         return name in names
+    if kind == "route":
+        mains = [route for route in variables.get("vrf_default_routes", []) if not route.get("vrf")]
+        return name in {default_name(route["gateway"]) for route in mains}
     return True
 
 
