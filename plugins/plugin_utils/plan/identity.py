@@ -18,7 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import IDENTITY
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import identity
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import parts
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import parts
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import loopback_name
 
 # So many links are listed.

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import parts
 
 # Of BFD, all that other timers are compared with.
 _TIMERS = ("enabled", "timers", "detect_multiplier", "receive_interval", "transmit_interval")
@@ -180,26 +181,6 @@ def reach_problems(intent: Intent) -> Iterator[Problem]:
     for vrf in sorted({node.vrf for node in intent.nodes.values()}):
         members = [node for node in intent.nodes.values() if node.vrf == vrf]
         yield from _islands(members, vrf, intent)
-
-
-def parts(members: Iterable[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:
-    """Return the groups of nodes that chains of pairs connect, by union-find."""
-    members = list(members)
-    leader = {node.name: node.name for node in members}
-
-    def find(name: str) -> str:
-        while leader[name] != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for one, two in joined:
-        if one in leader and two in leader:
-            leader[find(one)] = find(two)
-    found: dict[str, list[Node]] = {}
-    for node in members:
-        found.setdefault(find(node.name), []).append(node)
-    return list(found.values())
 
 
 def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NotRequired, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -26,6 +26,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order im
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import link_local
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import (
+    PLAIN_PREFERENCE,
+    Borders,
+    preference,
+    reflects,
+    session_families,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
@@ -36,8 +43,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp im
     steering_neighbor,
 )
 
-# What FRR takes for a route without one.
-_PLAIN_PREFERENCE = 100
+
+class _Internal(TypedDict):
+    """What a session inside of an AS has."""
+
+    next_hop_self: bool
+    route_reflector_client: NotRequired[bool]
 
 
 def frr_variables(node: Node, shared: Context) -> FrrVariables:
@@ -142,10 +153,9 @@ def _static_routes(links: list[tuple[Link, End]]) -> list[FrrStaticRoute]:
         if link.session != "loopback":
             continue
         other = link.other(end)
-        for family in link.families:
-            if family in end.node.loopback and family in other.node.loopback:
-                prefix, next_hop = str(other.node.loopback[family]), other.addresses[family].bare
-                found.append({**in_vrf(link.vrf), "prefix": prefix, "next_hop": next_hop, "interface": end.interface})
+        for family in session_families(link):
+            prefix, next_hop = str(other.node.loopback[family]), other.addresses[family].bare
+            found.append({**in_vrf(link.vrf), "prefix": prefix, "next_hop": next_hop, "interface": end.interface})
     return found
 
 
@@ -162,12 +172,6 @@ def _default_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
             interface = segment.interface_of(node)
             found.append({**in_vrf(segment.vrf), "prefix": EVERYTHING[family], "next_hop": next_hop, "interface": interface})
     return found
-
-
-def _preference(link: Link, shared: Context) -> int:
-    if link.options.preference is not None:
-        return link.options.preference
-    return shared.intent.settings.bgp.reserve_preference if link.reserve_of is not None else _PLAIN_PREFERENCE
 
 
 def _session_policies(links: list[tuple[Link, End]], shared: Context, *, with_ospf: bool) -> tuple[list[FrrPrefixList], list[FrrRouteMap]]:
@@ -187,8 +191,8 @@ def _session_policies(links: list[tuple[Link, End]], shared: Context, *, with_os
 
 def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
     """Return the route map for what a session of a link brings in, and the prefix lists that it has for itself."""
-    preference = _preference(link, shared)
-    changes = [f"local-preference {preference}"] if preference != _PLAIN_PREFERENCE else []
+    preferred = preference(link, shared.intent.settings.bgp.reserve_preference)
+    changes = [f"local-preference {preferred}"] if preferred != PLAIN_PREFERENCE else []
     other = link.other(end)
     name = policies.FROM.format(interface=end.interface)
     own = policies.prefix_lists(name, shared.inbound.lines(end.node, other.node, link.vrf)) if other.node.restricted else []
@@ -197,7 +201,7 @@ def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixLis
         return own, policies.session_map(name, own if other.node.restricted else shared.lists, changes, next_hops)
     if other.node.restricted:
         return own, policies.route_map(name, own, changes)
-    return own, _common(f"{policies.PUBLISHED}-{preference}" if changes else policies.PUBLISHED, changes, shared)
+    return own, _common(f"{policies.PUBLISHED}-{preferred}" if changes else policies.PUBLISHED, changes, shared)
 
 
 def _policy_out(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
@@ -235,6 +239,9 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     if settings.maximum_paths is not None:
         instance["maximum_paths"] = settings.maximum_paths
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
+    neighbors += [
+        neighbor for session in shared.borders.get(node.name, []) if session.vrf == vrf for neighbor in _border(session, node, shared)
+    ]
     if vrf == node.vrf:
         neighbors += [steering_neighbor(node, shared.intent.nodes[name], shared) for name in shared.steered.get(node.name, [])]
     for container in shared.containers.get(node.name, []):
@@ -266,12 +273,10 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
     external = end.node.asn != other.node.asn
     inward, outward = (one(link, end, shared)[1]["name"] for one in (_policy_in, _policy_out))
     lines = shared.inbound.lines(end.node, other.node, link.vrf) if other.node.restricted else None
-    for family in link.families:
+    for family in session_families(link):
         own, address = end.addresses[family], other.addresses[family]
         between_loopbacks = link.session == "loopback"
         if between_loopbacks:
-            if family not in end.node.loopback or family not in other.node.loopback:
-                continue
             own, address = end.node.loopback[family], other.node.loopback[family]
         options: SessionOptions = {}
         if between_loopbacks:
@@ -287,15 +292,47 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             **shared.inbound.maximum(family, lines),
         }
         if not external:
-            policy["next_hop_self"] = True
-            if end.node.route_reflector and not other.node.route_reflector:
-                policy["route_reflector_client"] = True
+            policy |= _internal(end.node, other.node)
         entry: FrrBgpNeighbor = {
             "address": address.bare,
             "remote_as": planned(other.node.asn),
             "description": other.node.name,
             **options,
             **session_options(link.options.bfd, shared),
+            "families": [policy],
+        }
+        found.append(((address.version, address.value), entry))
+    return found
+
+
+def _internal(node: Node, neighbor: Node) -> _Internal:
+    """Return what a session inside of an AS has."""
+    return {"next_hop_self": True, "route_reflector_client": True} if reflects(node, neighbor) else {"next_hop_self": True}
+
+
+def _border(session: Borders, node: Node, shared: Context) -> list[tuple[tuple[int, int], FrrBgpNeighbor]]:
+    """Return the sessions with another border of the site, one a family, with their sort key.
+
+    OSPF tells either where the other's loopback is, and BGP at once when it is nowhere any more. BFD does not watch them: it would be faster than OSPF,
+    which finds another way through the site.
+    """
+    other = session.other(node)
+    found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
+    for family in session.families:
+        address = other.loopback[family]
+        policy: FrrBgpNeighborFamily = {
+            "family": family,
+            "route_map_in": policies.PUBLISHED,
+            "route_map_out": policies.PUBLISHED,
+            **shared.inbound.maximum(family),
+            **_internal(node, other),
+        }
+        entry: FrrBgpNeighbor = {
+            "address": address.bare,
+            "remote_as": planned(other.asn),
+            "description": other.name,
+            "update_source": node.loopback[family].bare,
+            **session_options(False, shared),
             "families": [policy],
         }
         found.append(((address.version, address.value), entry))
