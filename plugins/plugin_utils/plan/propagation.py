@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which node learns which published prefix, once every link is up and every session has told what it knows.
 
-Most networks need no computation. Where each AS of a connected part speaks in full with itself (each of its BGP speakers with each other one, or all with
-one route reflector), every member learns everything: an AS that has a prefix has it at every border, and a neighboring AS refuses it only when its own
+Most networks need no computation. Where each AS of a connected part speaks in full with itself (each of its BGP speakers with each other one, or each as a
+client with a route reflector, and the reflectors with each other), every member learns everything: an AS that has a prefix has it at every border, and a neighboring AS refuses it only when its own
 number is in the path (RFC 4271, 9), so that it had it before. A router that is not trusted changes nothing of that, since what its neighbors do not take
 from it reaches them over others (`inbound`). Of what is left, each prefix is followed from router to router, as BGP chooses (RFC 4271, 9.1) and hands on
 (RFC 4456).
@@ -299,7 +299,8 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
         """Yield a gap for each that lacks a prefix, with the nearest place where it goes no further."""
         table = self._tables[vrf, family]
         best = self._follow(vrf, family, table.number[origins[0]], frozenset(origins))
-        queue = deque((holder, name, name) for holder in sorted(has) for name in sorted(table.joined[holder]) if name not in has)
+        part = table.members[table.number[origins[0]]]
+        queue = deque((holder, name, name) for holder in part if holder in has for name in table.joined[holder] if name not in has)
         seen: set[str] = set()
         while queue:
             holder, beyond, learner = queue.popleft()
@@ -309,7 +310,7 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
             if learner not in table.connected[prefix]:
                 reason, source = _reason(table, holder, beyond, best)
                 yield Gap(vrf, prefix, origins, learner, reason, holder, beyond, source, table.joined[holder][beyond])
-            queue += ((holder, beyond, name) for name in sorted(table.joined[learner]) if name not in has and name not in seen)
+            queue += ((holder, beyond, name) for name in table.joined[learner] if name not in has and name not in seen)
 
     def unheard(self) -> Iterator[tuple[str, str, Prefix]]:
         """Yield node, VRF and prefix of what is published where its node speaks neither BGP nor OSPF, so that nobody ever learns it."""
@@ -335,7 +336,7 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
     def _add_borders(self) -> None:
         for session in border_sessions(self._intent):
             for family in session.families:
-                _speak(self._tables[session.vrf, family], session.first, session.second, 0)
+                _speak(self._tables[session.vrf, family], session.first, session.second, 0, borders=True)
 
     def _add_containers(self) -> None:
         for container in self._intent.containers:
@@ -392,13 +393,12 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
         return all(self._in_full(table, group) for group in groups.values() if len(group) > 1)
 
     def _in_full(self, table: _Table, group: list[str]) -> bool:
-        """Tell whether the speakers of an AS tell each other everything: each speaks with each, or one reflects for all."""
+        """Tell whether the speakers of an AS tell each other everything: each speaks with each, or reflectors do, and each other one is a client of one."""
         if any(name in self._containers or self._intent.nodes[name].restricted for name in group):
             return False
-        wanted = set(group)
-        others = {name: {hop.neighbor for hop in table.hops[name] if hop.internal} | {name} for name in group}
-        clients = ({hop.neighbor for hop in table.hops[name] if hop.client} | {name} for name in group)
-        return all(found >= wanted for found in others.values()) or any(found >= wanted for found in clients)
+        core = {name for name in group if any(hop.client for hop in table.hops[name])} or set(group)
+        meshed = all(core <= {hop.neighbor for hop in table.hops[name] if hop.internal} | {name} for name in core)
+        return meshed and core | {hop.neighbor for name in core for hop in table.hops[name] if hop.client} >= set(group)
 
 
 def learned(intent: Intent) -> Propagation:
@@ -406,12 +406,12 @@ def learned(intent: Intent) -> Propagation:
     return Propagation(intent)
 
 
-def _speak(table: _Table, first: Node, second: Node, given: int) -> None:
-    """Add both directions of a session. given: the local preference for what comes in, 0 for none."""
+def _speak(table: _Table, first: Node, second: Node, given: int, *, borders: bool = False) -> None:
+    """Add both directions of a session. given: the local preference for what comes in, 0 for none. borders: it is one between borders of a site."""
     internal = first.asn == second.asn
     for node, other in ((first, second), (second, first)):
         table.asns[node.name] = node.asn or 0
-        table.hops[node.name].append(_Hop(other.name, internal, internal and reflects(node, other), given))
+        table.hops[node.name].append(_Hop(other.name, internal, internal and reflects(node, other, borders=borders), given))
 
 
 def _connect(table: _Table) -> None:

@@ -53,9 +53,15 @@ def preference(link: Link, reserve: int) -> int:
     return reserve if link.reserve_of is not None else PLAIN_PREFERENCE
 
 
-def reflects(node: Node, neighbor: Node) -> bool:
-    """Tell whether a neighbor of the same AS is a client of a node (RFC 4456): what comes from it goes on to the others, and theirs to it."""
-    return node.route_reflector and not neighbor.route_reflector
+def reflects(node: Node, neighbor: Node, *, borders: bool = False) -> bool:
+    """Tell whether a neighbor of the same AS is a client of a node (RFC 4456): what comes from it goes on to the others, and theirs to it.
+
+    Parameters:
+        node, neighbor: two nodes of one AS.
+        borders: the session is one between borders of a site. There a reflector is a client of another one, too, since a client alone gets the next hop of
+            what is reflected replaced, and only OSPF knows the way between the two.
+    """
+    return node.route_reflector and (borders or not neighbor.route_reflector)
 
 
 def parts(members: Iterable[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:

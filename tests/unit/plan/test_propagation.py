@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.propagation import Propagation, learned
 
+Links = list[tuple[str, str, dict[str, Any]]]
 
-def network(nodes: dict[str, dict[str, Any]], links: list[tuple[str, str, dict[str, Any]]], **more: Any) -> dict[str, Any]:
+
+def network(nodes: Mapping[str, Mapping[str, Any]], links: Sequence[tuple[str, str, Mapping[str, Any]]], **more: Any) -> dict[str, Any]:
     """Return an intent: each node with a network 10.ID.0.0/24, links by their ends."""
     return {
         "xgn_pools": {"links": {"ipv4": "10.254.0.0/20"}, "loopbacks": {"ipv4": "10.255.0.0/24"}},
@@ -51,7 +54,7 @@ def test_a_chain_of_ases() -> None:
 
 def test_spokes_of_one_as_need_a_reflector() -> None:
     spokes = {"hub": {"asn": 65000}, "b": {"asn": 65000}, "c": {"asn": 65000}}
-    links = [("hub", "b", {}), ("hub", "c", {})]
+    links: Links = [("hub", "b", {}), ("hub", "c", {})]
     found = of(network(spokes, links))
     assert table(found, "b") == {"10.1.0.0/24": (("hub",), "bgp")}
     assert gaps(found) == {("10.2.0.0/24", "c", "reflector", "hub", "c"), ("10.3.0.0/24", "b", "reflector", "hub", "b")}
@@ -62,7 +65,7 @@ def test_transit_between_two_borders_of_a_site() -> None:
     """A neighbor of one border learns what a neighbor of the other advertises, through a router that speaks OSPF alone."""
     site = {"site": "hq", "asn": 65000}
     nodes = {"west": {}, "left": site, "inner": site, "right": site, "east": {}}
-    links = [("west", "left", {}), ("left", "inner", {}), ("inner", "right", {}), ("right", "east", {})]
+    links: Links = [("west", "left", {}), ("left", "inner", {}), ("inner", "right", {}), ("right", "east", {})]
     found = of(network(nodes, links, xgn_sites={"hq": {"igp": "ospf"}}))
     assert gaps(found) == set()
     assert table(found, "east") == {f"10.{number}.0.0/24": ((name,), "bgp") for number, name in enumerate(nodes, 1) if name != "east"}

@@ -196,7 +196,9 @@ def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixLis
     other = link.other(end)
     name = policies.FROM.format(interface=end.interface)
     own = policies.prefix_lists(name, shared.inbound.lines(end.node, other.node, link.vrf)) if other.node.restricted else []
-    if link.session == "loopback":
+    # What a reflector hands on to another one keeps its next hop, an address of a link that only the first one has.
+    reflected = end.node.asn == other.node.asn and end.node.route_reflector and other.node.route_reflector
+    if link.session == "loopback" or reflected:
         next_hops = {family: other.addresses[family].bare for family in link.families}
         return own, policies.session_map(name, own if other.node.restricted else shared.lists, changes, next_hops)
     if other.node.restricted:
@@ -292,7 +294,7 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             **shared.inbound.maximum(family, lines),
         }
         if not external:
-            policy |= _internal(end.node, other.node)
+            policy |= _internal(reflects(end.node, other.node))
         entry: FrrBgpNeighbor = {
             "address": address.bare,
             "remote_as": planned(other.node.asn),
@@ -305,9 +307,9 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
     return found
 
 
-def _internal(node: Node, neighbor: Node) -> _Internal:
-    """Return what a session inside of an AS has."""
-    return {"next_hop_self": True, "route_reflector_client": True} if reflects(node, neighbor) else {"next_hop_self": True}
+def _internal(client: bool) -> _Internal:
+    """Return what a session inside of an AS has. client: with a client of the node."""
+    return {"next_hop_self": True, "route_reflector_client": True} if client else {"next_hop_self": True}
 
 
 def _border(session: Borders, node: Node, shared: Context) -> list[tuple[tuple[int, int], FrrBgpNeighbor]]:
@@ -325,7 +327,7 @@ def _border(session: Borders, node: Node, shared: Context) -> list[tuple[tuple[i
             "route_map_in": policies.PUBLISHED,
             "route_map_out": policies.PUBLISHED,
             **shared.inbound.maximum(family),
-            **_internal(node, other),
+            **_internal(reflects(node, other, borders=True)),
         }
         entry: FrrBgpNeighbor = {
             "address": address.bare,
