@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix
@@ -26,19 +26,22 @@ def propagation_problems(intent: Intent) -> Iterator[Problem]:
     """Published prefixes that some node never learns although links with routing join it to where they come from, and those that nobody ever learns."""
     if not _is_whole(intent):
         return
-    apart = list(_border_problems(intent))
-    yield from apart
+    mixed = list(_border_problems(intent))
+    yield from mixed
     found = learned(intent)
-    yield from _unheard(intent, found)
     told = any(True for _problem in shared_asn_problems(intent))
     gaps: dict[tuple[str, str, str, str], list[Gap]] = defaultdict(list)
     for gap in islice(found.gaps(), _MOST):
-        if not (gap.reason == "loop" and told) and not (gap.reason == "borders" and apart):
+        if not (gap.reason == "loop" and told) and not (gap.reason == "borders" and mixed):
             # Of a reflector that is missing, all that it would hand on is one mistake.
             beyond = "" if gap.reason == "reflector" and not intent.nodes[gap.holder].route_reflector else gap.beyond
-            gaps[gap.reason, gap.vrf, gap.holder, beyond].append(gap)
+            # Two borders lack one session, whichever of them it is told of.
+            first, beyond = sorted((gap.holder, gap.source)) if gap.reason == "borders" else (gap.holder, beyond)
+            gaps[gap.reason, gap.vrf, first, beyond].append(gap)
     for same in gaps.values():
         yield _problem_of(same, intent)
+    apart = {name for same in gaps.values() for gap in same if gap.reason == "session" for name in (gap.holder, gap.beyond)}
+    yield from _unheard(intent, found, apart)
 
 
 def _is_whole(intent: Intent) -> bool:
@@ -115,13 +118,14 @@ def _examples(gaps: Iterable[Gap]) -> str:
     return "; ".join(shown) + (f"; and {more if more < _MANY else 'many'} more" if more > 0 else "")
 
 
-def _unheard(intent: Intent, found: Propagation) -> Iterator[Problem]:
-    """Published prefixes whose node advertises nothing in their VRF."""
+def _unheard(intent: Intent, found: Propagation, apart: Collection[str]) -> Iterator[Problem]:
+    """Published prefixes whose node advertises nothing in their VRF. apart: nodes of which a session is known to be missing."""
     if len(intent.nodes) < 2:
         return
     silent: dict[tuple[str, str], list[Prefix]] = defaultdict(list)
     for name, vrf, prefix in found.unheard():
-        silent[name, vrf].append(prefix)
+        if name not in apart:
+            silent[name, vrf].append(prefix)
     for (name, vrf), prefixes in silent.items():
         node, left = intent.nodes[name], set(prefixes)
         for network in node.networks:

@@ -186,11 +186,13 @@ def reach_problems(intent: Intent) -> Iterator[Problem]:
 def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:
     joined = [_names(link) for link in intent.links if link.vrf == vrf and link.routing != "none"]
     joined += [(segment.gateway.name, node.name) for segment in intent.segments if segment.vrf == vrf for node in segment.members]
-    islands = parts(members, joined)
+    # Nodes at home in another VRF may be on the way.
+    through = [node for node in intent.nodes.values() if node.vrf != vrf and any(node.name in pair for pair in joined)]
+    islands = [home for part in parts([*members, *through], joined) if (home := [node for node in part if node.vrf == vrf])]
     mainland = max(islands, key=lambda part: (len(part), -min(node.id for node in part)))
     leaving = [node for node in intent.retired.nodes.values() if node.vrf == vrf]
     before = joined + [_names(link) for link in intent.retired.links if link.vrf == vrf and link.routing != "none"]
-    formerly = [{node.name for node in part} for part in parts([*members, *leaving], before)] if leaving else []
+    formerly = [{node.name for node in part} for part in parts([*members, *through, *leaving], before)] if leaving else []
     together = next((names for names in formerly if mainland[0].name in names), set())
     for part in islands:
         if part is mainland:

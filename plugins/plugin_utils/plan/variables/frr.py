@@ -354,6 +354,9 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
         for network in node.networks:
             if network.vrf == vrf and network.published and family in network.addresses:
                 interfaces.append({"name": network.interface, "area": area, "passive": True})
+        for segment in shared.segments.get(node.name, []):
+            if segment.gateway is node and segment.vrf == vrf and segment.options.published and family in segment.prefixes:
+                interfaces.append({"name": segment.interface_of(node), "area": area, "passive": True})
         for link, end in links:
             if link.vrf != vrf or family not in link.families:
                 continue
