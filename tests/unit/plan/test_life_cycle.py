@@ -162,8 +162,12 @@ def test_links_of_patterns_segments_and_services_leave_with_their_node(pattern: 
         },
         "steering": {"d": {"router": "a", "prefixes": ["10.9.0.0/24"]}},
     }
-    # A box speaks no BGP with its router besides.
-    raw["xgn_services"].pop("steering") if pattern == "full_mesh" else raw["xgn_patterns"][0]["link"].update(routing="none")
+    if pattern == "full_mesh":
+        raw["xgn_services"].pop("steering")
+    else:
+        # A box speaks no BGP with its router besides.
+        raw["xgn_patterns"][0]["link"].update(routing="none")
+        raw["xgn_nodes"]["a"]["networks"]["lan1"]["published"] = False
     before, plan = make_plan(raw), make_plan(changed(raw, retire("d")))
     assert set(before.hosts) == {"a", "b", "c", "d", "in-d"} and set(plan.hosts) == {"a", "b", "c"}
     assert plan.intent.retired.containers == {"in-d": "d"} and plan.intent.retired.peers == {"d": {"a", "b", "c"}}
@@ -375,7 +379,7 @@ def test_a_former_name_that_nobody_had_and_an_id_that_changed_are_refused() -> N
             ),
         ),
         (
-            both(put("xgn_nodes.a.site", "there"), put("xgn_nodes.b.site", "there")),
+            both(put("xgn_nodes.a.site", "there"), put("xgn_nodes.b.site", "there"), put("xgn_nodes.b.asn", 64513)),
             "a: site here becomes there (xgn_nodes.a.site). OSPF begins on wg1.",
         ),
     ],

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UNKNOWN, Intent, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.propagation import Gap, Propagation, learned
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import shared_asn_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.routing import reach_problems, shared_asn_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import borders
 
 # So many examples of who does not learn what are given, and so many looked for.
@@ -32,7 +32,8 @@ def propagation_problems(intent: Intent) -> Iterator[Problem]:
     told = any(True for _problem in shared_asn_problems(intent))
     gaps: dict[tuple[str, str, str, str], list[Gap]] = defaultdict(list)
     for gap in islice(found.gaps(), _MOST):
-        if not (gap.reason == "loop" and told) and not (gap.reason == "borders" and mixed):
+        known = gap.reason == "loop" and (told or _is_of_container(gap, intent))
+        if not known and not (gap.reason == "borders" and mixed):
             # Of a reflector that is missing, all that it would hand on is one mistake.
             beyond = "" if gap.reason == "reflector" and not intent.nodes[gap.holder].route_reflector else gap.beyond
             # Two borders lack one session, whichever of them it is told of.
@@ -42,6 +43,11 @@ def propagation_problems(intent: Intent) -> Iterator[Problem]:
         yield _problem_of(same, intent)
     apart = {name for same in gaps.values() for gap in same if gap.reason == "session" for name in (gap.holder, gap.beyond)}
     yield from _unheard(intent, found, apart)
+
+
+def _is_of_container(gap: Gap, intent: Intent) -> bool:
+    """Tell whether a number stops a prefix that is a container's, too: a rule of its own compares those with all others."""
+    return gap.beyond not in intent.nodes or intent.nodes[gap.beyond].asn in {container.asn for container in intent.containers}
 
 
 def _is_whole(intent: Intent) -> bool:
@@ -122,50 +128,60 @@ def _unheard(intent: Intent, found: Propagation, apart: Collection[str]) -> Iter
     """Published prefixes whose node advertises nothing in their VRF. apart: nodes of which a session is known to be missing."""
     if len(intent.nodes) < 2:
         return
+    # Of a node that no path joins to the others that is said.
+    cut = any(True for _problem in reach_problems(intent))
     silent: dict[tuple[str, str], list[Prefix]] = defaultdict(list)
     for name, vrf, prefix in found.unheard():
-        if name not in apart:
+        if name not in apart and not (cut and vrf == intent.nodes[name].vrf):
             silent[name, vrf].append(prefix)
     for (name, vrf), prefixes in silent.items():
         node, left = intent.nodes[name], set(prefixes)
         for network in node.networks:
-            mine = [
-                address.prefix
-                for address in network.addresses.values()
-                if network.vrf == vrf and network.published and address.prefix in left
-            ]
-            left -= set(mine)
+            mine = [address.prefix for address in network.addresses.values() if network.vrf == vrf and network.published]
+            # Behind a node whose links carry the other family, a family may be for those behind it alone; of a gateway, all else has its default route.
+            served = _served(intent, node, vrf)
+            special = (name, vrf) in found or len(served) > 1
+            mine = [prefix for prefix in mine if prefix in left and (not special or _needed(intent, vrf, prefix, served))]
             if mine:
                 yield _told_to_nobody(network.path, node, vrf, mine, found)
         for segment in intent.segments:
-            mine = [prefix for prefix in segment.prefixes.values() if segment.vrf == vrf and segment.gateway is node and prefix in left]
-            left -= set(mine)
-            needed = [prefix for prefix in mine if _others(intent, vrf, prefix.version, {item.name for item in segment.members})]
-            if needed:
-                yield _told_to_nobody(segment.path, node, vrf, needed, found)
-        if left:
-            shown = ", ".join(map(str, sorted(left)))
-            hint = f"give {name} a link in {vrf_text(vrf)} that carries that family, or leave it out"
-            what = f"{name} answers {shown}, and speaks no routing protocol by which others would learn it"
-            yield Problem(Place.of("xgn_services", "dns", "nodes"), what, hint=hint)
+            mine = list(segment.prefixes.values()) if segment.vrf == vrf and segment.gateway is node and segment.options.published else []
+            members = {item.name for item in segment.members}
+            mine = [prefix for prefix in mine if prefix in left and _needed(intent, vrf, prefix, members)]
+            if mine:
+                yield _told_to_nobody(segment.path, node, vrf, mine, found)
+        dns = intent.settings.services.dns
+        for text in dns.addresses().values() if dns is not None and name in intent.dns_nodes and node.vrf == vrf else ():
+            prefix = parse_address(text).prefix
+            if prefix in left and _needed(intent, vrf, prefix, intent.dns_nodes):
+                hint = f"give {name} a link with routing in {vrf_text(vrf)}, or leave it out"
+                what = f"{name} answers {text}, and speaks no routing protocol by which others would learn it"
+                yield Problem(Place.of("xgn_services", "dns", "nodes"), what, hint=hint)
+
+
+def _served(intent: Intent, node: Node, vrf: str) -> set[str]:
+    """Return a node, and the members of its segments in a VRF that have their default route through it, as they have no links."""
+    linked = {end.node.name for link in intent.links for end in link.ends}
+    own = [segment for segment in intent.segments if segment.gateway is node and segment.vrf == vrf]
+    return {node.name} | {member.name for segment in own for member in segment.members if member.name not in linked}
 
 
 def _told_to_nobody(path: Place, node: Node, vrf: str, prefixes: list[Prefix], found: Mapping[tuple[str, str], object]) -> Problem:
     shown, where = ", ".join(map(str, prefixes)), vrf_text(vrf)
     if (node.name, vrf) in found:
         family = TITLE[FAMILY[prefixes[0].version]]
-        what = f"is published, and no link of {node.name} in {where} carries {family}, so that nobody ever learns {shown}"
+        what = f"is published, and no session of {node.name} in {where} carries {family}, so that nobody ever learns {shown}"
         return Problem(path, what, hint=f"let its links carry {family} (xgn_pools.links), leave the address out, or write published: false")
     what = f"is published, and {node.name} has no link with routing in {where}, so that nobody ever learns {shown}"
     return Problem(path, what, hint=f"give {node.name} a link in {where}, or write published: false")
 
 
-def _others(intent: Intent, vrf: str, version: int, names: set[str]) -> bool:
-    """Tell whether a node besides some has addresses of a family in a VRF, so that it would have to learn what is published there."""
-    family = FAMILY[version]
+def _needed(intent: Intent, vrf: str, prefix: Prefix, names: Collection[str]) -> bool:
+    """Tell whether a node besides some has addresses of a prefix's family in a VRF, so that it would have to learn what is published there."""
+    family = FAMILY[prefix.version]
     there = {node.name for node in intent.nodes.values() if node.vrf == vrf and family in node.loopback}
     there |= {
         node.name for node in intent.nodes.values() for network in node.networks if network.vrf == vrf and family in network.addresses
     }
     there |= {end.node.name for link in intent.links if link.vrf == vrf and family in link.families for end in link.ends}
-    return bool(there - names)
+    return bool(there - set(names))
