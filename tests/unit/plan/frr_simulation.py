@@ -51,7 +51,7 @@ class Frr:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.hosts: Mapping[str, Mapping[str, Any]] = {**plan.hosts, **plan.peers}  # type: ignore[dict-item]
+        self.hosts: Mapping[str, Mapping[str, Any]] = {**plan.hosts, **plan.peers}
         self.instances = {(host, entry.get("vrf", "")): entry for host, data in self.hosts.items() for entry in data.get("frr_bgp", [])}
         self.maps = {host: {item["name"]: item["entries"] for item in data.get("frr_route_maps", [])} for host, data in self.hosts.items()}
         self.lists = {
