@@ -92,6 +92,7 @@ class LinkType:
         needs_both: either end sends first, so that each must have an address the other one reaches.
         known_by_address: its peers know an end by the address that it has itself, unless they reach it by a name.
         told_apart_by: option of the link by which the ends tell several between the same outer addresses apart; empty where something else does.
+        one_a_peer: a host knows the peers of such tunnels by their addresses alone, so that it has one for each.
         clear: whoever is on the way can read what it carries, and send something into it.
         probed: nothing of its own tells whether the peer is there, so that `verify` sends packets of the planned size over each of them.
         role, variable: role that makes the interface, and its list of them.
@@ -152,6 +153,7 @@ class LinkType:
     needs_both: bool = False
     known_by_address: bool = False
     told_apart_by: str = ""
+    one_a_peer: bool = False
     probed: bool = False
     clear: bool = False
     made_as: str = ""
@@ -342,6 +344,7 @@ LINK_TYPES: Mapping[str, LinkType] = {
             # RFC 4303, RFC 7296 and RFC 3948. Either side may renew keys or look whether the other one is alive.
             ports=Ports(fixed=(("esp", 0), ("udp", 500), ("udp", _NAT_TRAVERSAL)), nat_traversal=_NAT_TRAVERSAL),
             known_by_address=True,
+            one_a_peer=True,
             default_vrf_only=True,
             role="l2tp_ipsec",
             variable="l2tp_ipsec_tunnels",

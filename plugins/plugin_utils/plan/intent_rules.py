@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, links, names, routing, services
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import (
+    addresses,
+    containers,
+    links,
+    names,
+    propagation,
+    routing,
+    services,
+)
 
 _RULES = (
     names.former_name_problems,
@@ -16,9 +24,11 @@ _RULES = (
     addresses.overlap_problems,
     addresses.loopback_problems,
     links.reserve_problems,
+    links.order_problems,
     links.address_problems,
     links.key_problems,
     links.host_problems,
+    links.peer_problems,
     links.learned_problems,
     links.outside_problems,
     links.underlay_problems,
@@ -36,6 +46,7 @@ _RULES = (
     containers.container_problems,
     services.steering_problems,
     services.firewall_problems,
+    propagation.propagation_problems,
 )
 
 

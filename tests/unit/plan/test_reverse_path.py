@@ -23,8 +23,8 @@ INTENT: dict[str, Any] = {
             "uplink": {"device": "eth0", "address": "192.0.2.1/24"},
             "networks": {
                 "lan0": {"id": 0, "address": "10.1.0.1/24", "address6": "fd01::1/64"},
-                "lan1": {"id": 1, "address": "10.2.0.1/24", "vrf": "CORE"},
-                "lan2": {"id": 2, "address": "10.3.0.1/24", "vrf": "OTHER"},
+                "lan1": {"id": 1, "address": "10.2.0.1/24", "vrf": "CORE", "published": False},
+                "lan2": {"id": 2, "address": "10.3.0.1/24", "vrf": "OTHER", "published": False},
             },
         },
         "b": {"id": 2, "asn": 65002, "uplink": {"device": "eth0", "address": "192.0.2.2/24"}},

@@ -20,8 +20,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, UPLINK, End, Intent, Link, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import preference
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+
+# What FRR gives the routes of eBGP and OSPF, and those of iBGP.
+_DISTANCES = {"bgp": 20, "ospf": 110}
+_IBGP_DISTANCE = 200
 
 
 def variable_problem(name: str | None, path: Place) -> Iterator[Problem]:
@@ -58,6 +63,47 @@ def reserve_problems(intent: Intent) -> Iterator[Problem]:
             yield Problem(path, f"joins {names}, not the two nodes of this link", shown)
         elif first.vrf != link.vrf and UNKNOWN not in (first.vrf, link.vrf):
             yield Problem(path, f"is in {vrf_text(first.vrf)}, this link in {vrf_text(link.vrf)}", shown, "a reserve carries the same VRF")
+
+
+def order_problems(intent: Intent) -> Iterator[Problem]:
+    """A reserve that carries traffic while the link it stands in for is up, and two reserves of one link of which neither comes first."""
+    by_id = {link.id: link for link in _sound(intent) if link.id >= 0 and link.routing in _DISTANCES}
+    second: dict[tuple[int, tuple[int, int]], Link] = {}
+    for number, link in sorted(by_id.items()):
+        first = by_id.get(number if link.reserve_of is None else link.reserve_of)
+        if first is None or first is link or first.reserve_of is not None:
+            continue
+        own, ahead = _rank(link, intent), _rank(first, intent)
+        key = "cost" if link.routing == "ospf" else "preference"
+        place, value = link.path.at(key), str(abs(own[1]))
+        if own[0] != ahead[0]:
+            if own[0] < ahead[0]:
+                what = f"is used before the routes of link {first.id}, of which this is the reserve: the distance is {own[0]} against {ahead[0]}"
+                yield Problem(
+                    link.path.at("routing"), what, show(link.routing), f"write routing: {first.routing}, or let that link be the reserve"
+                )
+            continue
+        if link.routing == "ospf" and (link.options.cost is None or first.options.cost is None):
+            where = (first if link.options.cost is not None else link).path.at("cost")
+            hint = f"OSPF uses several equal ones at once; give link {first.id} a cost, and link {link.id} a greater one"
+            yield Problem(where, f"is required, as link {link.id} is the reserve of link {first.id}", hint=hint)
+            continue
+        if own <= ahead:
+            what = f"does not come behind link {first.id}, of which this is the reserve and which has {abs(ahead[1])}"
+            yield Problem(place, what, value, "a reserve has a greater cost" if key == "cost" else "a reserve has a lower preference")
+        elif (first.id, own) in second:
+            what = f"is also that of {second[first.id, own].path}, and both are reserves of link {first.id}"
+            hint = f"write another {key} at one of them, a {'greater' if key == 'cost' else 'lower'} one for that which shall be used last"
+            yield Problem(place, what, value, hint)
+        second.setdefault((first.id, own), link)
+
+
+def _rank(link: Link, intent: Intent) -> tuple[int, int]:
+    """Return what decides when a link's routes are used: FRR's distance of their protocol, then what its routers compare; the lower one wins."""
+    if link.routing == "ospf":
+        return _DISTANCES["ospf"], link.options.cost or 0
+    internal = link.ends[0].node.asn == link.ends[1].node.asn
+    return _IBGP_DISTANCE if internal else _DISTANCES["bgp"], -preference(link, intent.settings.bgp.reserve_preference)
 
 
 def address_problems(intent: Intent) -> Iterator[Problem]:
@@ -255,10 +301,12 @@ def host_problems(intent: Intent) -> Iterator[Problem]:
             if key in vnis:
                 yield Problem(segment.path.at("vni"), f"is also the VNI of {vnis[key]} on {node.name}", str(segment.vni))
             vnis.setdefault(key, segment.path)
+    # A link to any node may come, and needs its port then.
+    expected = {base + node.id for base in intent.settings.port_bases.values() for node in intent.nodes.values()}
     for link in _sound(intent):
         yield from _same_tunnel(link, tunnels)
         for end in link.ends:
-            yield from _host_end(link, end, names, ports, vnis)
+            yield from _host_end(link, end, names, ports, vnis, expected)
 
 
 def _same_tunnel(link: Link, tunnels: dict[tuple[object, ...], Place]) -> Iterator[Problem]:
@@ -279,8 +327,33 @@ def _same_tunnel(link: Link, tunnels: dict[tuple[object, ...], Place]) -> Iterat
     tunnels.setdefault(identity, link.path)
 
 
+def peer_problems(intent: Intent) -> Iterator[Problem]:
+    """Two tunnels of a host whose packets come from one address, or both from one that it does not know, of a type that nothing else tells apart."""
+    owners: dict[tuple[str, str, str | None], Link] = {}
+    for link in _sound(intent):
+        for end in link.ends if link.kind.one_a_peer else ():
+            other = link.other(end)
+            if not end.node.managed or other.unsure:
+                continue
+            first = owners.setdefault((end.node.name, link.type, other.endpoint), link)
+            if first is not link:
+                known = f"at {other.endpoint}" if other.endpoint else "that initiates from anywhere"
+                hint = f"give {other.node.name} another uplink for one of them, or let one be of another type"
+                if not other.endpoint:
+                    hint = "give the uplink of one a 'public' address, or let one link be of another type"
+                yield Problem(
+                    link.path, f"{end.node.name} has another {link.kind.noun} with a peer {known}, that of {first.path}", hint=hint
+                )
+                break
+
+
 def _host_end(
-    link: Link, end: End, names: dict[tuple[str, str], Place], ports: dict[tuple[str, str, int], Place], vnis: dict[tuple[str, int], Place]
+    link: Link,
+    end: End,
+    names: dict[tuple[str, str], Place],
+    ports: dict[tuple[str, str, int], Place],
+    vnis: dict[tuple[str, int], Place],
+    expected: set[int],
 ) -> Iterator[Problem]:
     node = end.node.name
     name = (node, end.interface)
@@ -304,12 +377,10 @@ def _host_end(
     port = (node, protocol, end.listen_port)
     if port in ports:
         where = end.path.at("listen_port") if end.written.listen_port is not None else end.path
-        taken = {number for owner, kind, number in ports if (owner, kind) == (node, protocol)}
+        taken = {number for owner, kind, number in ports if (owner, kind) == (node, protocol)} | expected
         free = min(set(range(end.listen_port + 1, end.listen_port + len(taken) + 2)) - taken)
-        what = f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}"
-        yield Problem(
-            where,
-            what,
-            hint=f"give the end a listen_port; the next free one is {free}" if PORTS.holds(free) else "give the end a listen_port",
-        )
+        hint = f"give the end a listen_port; the next free one is {free}" if PORTS.holds(free) else "give the end a listen_port"
+        if link.pattern:
+            hint = "links of a pattern listen on no other; let them differ in type or transport, or write these under xgn_links with a listen_port"
+        yield Problem(where, f"{protocol.upper()} port {end.listen_port} of {node} is also that of {ports[port]}", hint=hint)
     ports.setdefault(port, link.path)

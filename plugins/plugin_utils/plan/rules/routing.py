@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import parts
 
 # Of BFD, all that other timers are compared with.
 _TIMERS = ("enabled", "timers", "detect_multiplier", "receive_interval", "transmit_interval")
@@ -182,34 +183,16 @@ def reach_problems(intent: Intent) -> Iterator[Problem]:
         yield from _islands(members, vrf, intent)
 
 
-def parts(members: Iterable[Node], joined: Iterable[tuple[str, str]]) -> list[list[Node]]:
-    """Return the groups of nodes that chains of pairs connect, by union-find."""
-    members = list(members)
-    leader = {node.name: node.name for node in members}
-
-    def find(name: str) -> str:
-        while leader[name] != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for one, two in joined:
-        if one in leader and two in leader:
-            leader[find(one)] = find(two)
-    found: dict[str, list[Node]] = {}
-    for node in members:
-        found.setdefault(find(node.name), []).append(node)
-    return list(found.values())
-
-
 def _islands(members: list[Node], vrf: str, intent: Intent) -> Iterator[Problem]:
     joined = [_names(link) for link in intent.links if link.vrf == vrf and link.routing != "none"]
     joined += [(segment.gateway.name, node.name) for segment in intent.segments if segment.vrf == vrf for node in segment.members]
-    islands = parts(members, joined)
+    # Nodes at home in another VRF may be on the way.
+    through = [node for node in intent.nodes.values() if node.vrf != vrf and any(node.name in pair for pair in joined)]
+    islands = [home for part in parts([*members, *through], joined) if (home := [node for node in part if node.vrf == vrf])]
     mainland = max(islands, key=lambda part: (len(part), -min(node.id for node in part)))
     leaving = [node for node in intent.retired.nodes.values() if node.vrf == vrf]
     before = joined + [_names(link) for link in intent.retired.links if link.vrf == vrf and link.routing != "none"]
-    formerly = [{node.name for node in part} for part in parts([*members, *leaving], before)] if leaving else []
+    formerly = [{node.name for node in part} for part in parts([*members, *through, *leaving], before)] if leaving else []
     together = next((names for names in formerly if mainland[0].name in names), set())
     for part in islands:
         if part is mainland:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NotRequired, TypedDict, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -26,6 +26,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order im
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import link_local
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import (
+    PLAIN_PREFERENCE,
+    Borders,
+    preference,
+    reflects,
+    session_families,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
@@ -36,8 +43,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp im
     steering_neighbor,
 )
 
-# What FRR takes for a route without one.
-_PLAIN_PREFERENCE = 100
+
+class _Internal(TypedDict):
+    """What a session inside of an AS has."""
+
+    next_hop_self: bool
+    route_reflector_client: NotRequired[bool]
 
 
 def frr_variables(node: Node, shared: Context) -> FrrVariables:
@@ -60,7 +71,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
     if not speaks_bgp and not speaks_ospf and not boxes and not containers:
         return found
-    lists, maps = _session_policies(speaks_bgp, shared, with_ospf=bool(speaks_ospf))
+    lists, maps = _session_policies(node, speaks_bgp, shared, with_ospf=bool(speaks_ospf))
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else []) + lists
     found["frr_route_maps"] = maps
     for lists, own in map(policy, containers):
@@ -72,7 +83,9 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         is_box = node.name in shared.intent.settings.services.steering
         found["frr_route_maps"].append(policies.without_steered(igp) if is_box else igp)
         if speaks_bgp or boxes or containers:
-            found["frr_route_maps"] += policies.exchange_maps(shared.lists, steered=bool(shared.steered))
+            found["frr_route_maps"] += policies.exchange_maps(
+                shared.lists, steered=bool(shared.steered), several=node.name in shared.borders
+            )
         both = bool(speaks_bgp or boxes or containers)
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
@@ -142,10 +155,9 @@ def _static_routes(links: list[tuple[Link, End]]) -> list[FrrStaticRoute]:
         if link.session != "loopback":
             continue
         other = link.other(end)
-        for family in link.families:
-            if family in end.node.loopback and family in other.node.loopback:
-                prefix, next_hop = str(other.node.loopback[family]), other.addresses[family].bare
-                found.append({**in_vrf(link.vrf), "prefix": prefix, "next_hop": next_hop, "interface": end.interface})
+        for family in session_families(link):
+            prefix, next_hop = str(other.node.loopback[family]), other.addresses[family].bare
+            found.append({**in_vrf(link.vrf), "prefix": prefix, "next_hop": next_hop, "interface": end.interface})
     return found
 
 
@@ -164,19 +176,17 @@ def _default_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
     return found
 
 
-def _preference(link: Link, shared: Context) -> int:
-    if link.options.preference is not None:
-        return link.options.preference
-    return shared.intent.settings.bgp.reserve_preference if link.reserve_of is not None else _PLAIN_PREFERENCE
-
-
-def _session_policies(links: list[tuple[Link, End]], shared: Context, *, with_ospf: bool) -> tuple[list[FrrPrefixList], list[FrrRouteMap]]:
+def _session_policies(
+    node: Node, links: list[tuple[Link, End]], shared: Context, *, with_ospf: bool
+) -> tuple[list[FrrPrefixList], list[FrrRouteMap]]:
     """Return the route maps of the sessions of a node's links, and the prefix lists beside those that all nodes have."""
     maps = {policies.PUBLISHED: policies.route_map(policies.PUBLISHED, shared.lists, [])}
     lists: dict[str, list[FrrPrefixList]] = {}
     for link, end in links:
         for own, route_map in (_policy_in(link, end, shared), _policy_out(link, end, shared)):
             lists[route_map["name"]], maps[route_map["name"]] = own, route_map
+    for route_map in _border_policies(node, shared) if node.name in shared.borders else ():
+        maps[route_map["name"]] = route_map
     anycast = policies.prefix_lists(policies.ANYCAST, policies.anycast_entries(shared.intent)) if links and with_ospf else []
     own = [item for name in sorted(lists, key=natural_order) for item in lists[name]]
     # What goes out to where steered traffic is put back is nobody's way in.
@@ -187,17 +197,32 @@ def _session_policies(links: list[tuple[Link, End]], shared: Context, *, with_os
 
 def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
     """Return the route map for what a session of a link brings in, and the prefix lists that it has for itself."""
-    preference = _preference(link, shared)
-    changes = [f"local-preference {preference}"] if preference != _PLAIN_PREFERENCE else []
+    preferred = preference(link, shared.intent.settings.bgp.reserve_preference)
+    changes = [f"local-preference {preferred}"] if preferred != PLAIN_PREFERENCE else []
     other = link.other(end)
+    if _from_beyond(link, end, other, shared):
+        changes.append(f"distance {policies.OUTER_DISTANCE}")
     name = policies.FROM.format(interface=end.interface)
     own = policies.prefix_lists(name, shared.inbound.lines(end.node, other.node, link.vrf)) if other.node.restricted else []
-    if link.session == "loopback":
+    # What a reflector hands on to another one keeps its next hop, an address of a link that only the first one has.
+    reflected = end.node.asn == other.node.asn and end.node.route_reflector and other.node.route_reflector
+    if link.session == "loopback" or reflected:
         next_hops = {family: other.addresses[family].bare for family in link.families}
         return own, policies.session_map(name, own if other.node.restricted else shared.lists, changes, next_hops)
     if other.node.restricted:
         return own, policies.route_map(name, own, changes)
-    return own, _common(f"{policies.PUBLISHED}-{preference}" if changes else policies.PUBLISHED, changes, shared)
+    return own, _common("-".join([policies.PUBLISHED, *(change.rpartition(" ")[2] for change in changes)]), changes, shared)
+
+
+def _from_beyond(link: Link, end: End, other: End, shared: Context) -> bool:
+    """Tell whether a session is one inside of an AS that leads out of what OSPF connects.
+
+    What comes over it is the border's own way, which has to win over what another border says of it in OSPF, as that of eBGP does: with iBGP's distance of
+    200 two borders with such a way would each follow the other.
+    """
+    names = {end.node.name, other.node.name}
+    area = shared.areas.get((end.node.name, link.vrf))
+    return end.node.asn == other.node.asn and area is not None and not names <= area
 
 
 def _policy_out(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
@@ -214,6 +239,18 @@ def _policy_out(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixLi
     if hides:
         return [], policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, []))
     return [], _common(policies.PUBLISHED, [], shared)
+
+
+def _border_policies(node: Node, shared: Context) -> tuple[FrrRouteMap, FrrRouteMap]:
+    """Return the route maps for what a session with another border of the site brings in, and for what it takes out.
+
+    What comes in carries the tag of what came from BGP, so that it is not advertised in OSPF once more. What is steered the others have from OSPF, with
+    its tag, which keeps it inside of the site.
+    """
+    inward = policies.route_map(policies.BORDER, shared.lists, [f"tag {policies.BGP_TAG}"])
+    if node.name in shared.steered:
+        return inward, policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, []))
+    return inward, _common(policies.PUBLISHED, [], shared)
 
 
 def _common(name: str, changes: list[str], shared: Context) -> FrrRouteMap:
@@ -235,6 +272,9 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     if settings.maximum_paths is not None:
         instance["maximum_paths"] = settings.maximum_paths
     neighbors = [neighbor for link, end in links for neighbor in _neighbors(link, end, shared)]
+    neighbors += [
+        neighbor for session in shared.borders.get(node.name, []) if session.vrf == vrf for neighbor in _border(session, node, shared)
+    ]
     if vrf == node.vrf:
         neighbors += [steering_neighbor(node, shared.intent.nodes[name], shared) for name in shared.steered.get(node.name, [])]
     for container in shared.containers.get(node.name, []):
@@ -266,12 +306,10 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
     external = end.node.asn != other.node.asn
     inward, outward = (one(link, end, shared)[1]["name"] for one in (_policy_in, _policy_out))
     lines = shared.inbound.lines(end.node, other.node, link.vrf) if other.node.restricted else None
-    for family in link.families:
+    for family in session_families(link):
         own, address = end.addresses[family], other.addresses[family]
         between_loopbacks = link.session == "loopback"
         if between_loopbacks:
-            if family not in end.node.loopback or family not in other.node.loopback:
-                continue
             own, address = end.node.loopback[family], other.node.loopback[family]
         options: SessionOptions = {}
         if between_loopbacks:
@@ -287,15 +325,48 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             **shared.inbound.maximum(family, lines),
         }
         if not external:
-            policy["next_hop_self"] = True
-            if end.node.route_reflector and not other.node.route_reflector:
-                policy["route_reflector_client"] = True
+            policy |= _internal(reflects(end.node, other.node))
         entry: FrrBgpNeighbor = {
             "address": address.bare,
             "remote_as": planned(other.node.asn),
             "description": other.node.name,
             **options,
             **session_options(link.options.bfd, shared),
+            "families": [policy],
+        }
+        found.append(((address.version, address.value), entry))
+    return found
+
+
+def _internal(client: bool) -> _Internal:
+    """Return what a session inside of an AS has. client: with a client of the node."""
+    return {"next_hop_self": True, "route_reflector_client": True} if client else {"next_hop_self": True}
+
+
+def _border(session: Borders, node: Node, shared: Context) -> list[tuple[tuple[int, int], FrrBgpNeighbor]]:
+    """Return the sessions with another border of the site, one a family, with their sort key.
+
+    OSPF tells either where the other's loopback is, and BGP at once when it is nowhere any more. BFD does not watch them: it would be faster than OSPF,
+    which finds another way through the site.
+    """
+    other = session.other(node)
+    inward, outward = (route_map["name"] for route_map in _border_policies(node, shared))
+    found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
+    for family in session.families:
+        address = other.loopback[family]
+        policy: FrrBgpNeighborFamily = {
+            "family": family,
+            "route_map_in": inward,
+            "route_map_out": outward,
+            **shared.inbound.maximum(family),
+            **_internal(reflects(node, other, borders=True)),
+        }
+        entry: FrrBgpNeighbor = {
+            "address": address.bare,
+            "remote_as": planned(other.asn),
+            "description": other.name,
+            "update_source": node.loopback[family].bare,
+            **session_options(False, shared),
             "families": [policy],
         }
         found.append(((address.version, address.value), entry))
@@ -315,6 +386,9 @@ def _ospf(node: Node, links: list[tuple[Link, End]], family: str, shared: Contex
         for network in node.networks:
             if network.vrf == vrf and network.published and family in network.addresses:
                 interfaces.append({"name": network.interface, "area": area, "passive": True})
+        for segment in shared.segments.get(node.name, []):
+            if segment.gateway is node and segment.vrf == vrf and segment.options.published and family in segment.prefixes:
+                interfaces.append({"name": segment.interface_of(node), "area": area, "passive": True})
         for link, end in links:
             if link.vrf != vrf or family not in link.families:
                 continue
