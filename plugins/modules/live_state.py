@@ -195,7 +195,8 @@ state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
-      C(written), C(ownership), C(sysctl), C(units), C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
+      C(written), C(ownership), C(sysctl), C(units), C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version),
+      C(bgp), C(originated),
       C(bfd), C(rib), C(frr_missed), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering),
       C(filter), C(anycast), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far as they were asked
       for.

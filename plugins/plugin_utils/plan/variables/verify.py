@@ -127,7 +127,10 @@ def _anycast(node: Node, shared: Context) -> Iterator[VerifyOtherRoute]:
 
 
 def _steered(node: Node, shared: Context) -> Iterator[VerifyOtherRoute]:
-    """Yield what may be steered: at the router over its links to the GoBGP box, elsewhere over those to the router. No box has it, nor who is beyond a hidden link."""
+    """Yield what may be steered: at the router over its links to the GoBGP box, elsewhere over those to the router.
+
+    No box has it, nor who is beyond a hidden link.
+    """
     steering = shared.intent.settings.services.steering
     for name, box in sorted(steering.items()) if node.name not in steering else ():
         router = shared.intent.nodes[box.router]
