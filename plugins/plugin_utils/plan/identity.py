@@ -8,16 +8,17 @@ What one run of site brings about is told. What loses traffic that need not be l
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.applied import Record
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Place, Problem, show
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link, Network, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.changes import IDENTITY
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.departures import identity
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.pool_changes import Move, changed_pools, pool_problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import parts
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import loopback_name
 
@@ -50,11 +51,17 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """The plan, and what the hosts of its nodes applied before, by the names that they have now."""
+    """The plan, and what the hosts of its nodes applied before, by the names that they have now.
+
+    Attributes:
+        interrupt: somebody has said yes to interruptions.
+        waiting: what would get another address by another pool, which is refused.
+    """
 
     plan: Plan
     former: Mapping[str, Record]
     interrupt: bool
+    waiting: frozenset[str] = frozenset()
 
     @property
     def intent(self) -> Intent:
@@ -77,12 +84,15 @@ def identity_changes(plan: Plan, former: Mapping[str, Record], interrupt: bool =
         interrupt: somebody has said yes to interruptions.
     """
     found, comparison = Changes(), _Comparison(plan, former, interrupt)
+    pools = [] if interrupt else changed_pools(_moves(comparison))
+    comparison = replace(comparison, waiting=frozenset(move.what for moves in pools for move in moves))
+    found.refused += map(pool_problem, pools)
     for node, before, now in comparison.nodes():
         _node_id(node, comparison, found)
         _site(node, before, now, comparison, found)
         _asn(node, before, now, comparison, found)
         _loopback(node, before, now, comparison, found)
-        _behind(node, before, now, found)
+        _behind(node, before, now, comparison, found)
     _containers(comparison, found)
     _tables(comparison, found)
     _links(comparison, found)
@@ -135,6 +145,11 @@ def _neighbors(*variables: Mapping[str, Any]) -> set[str]:
         for neighbor in instance.get("neighbors", [])
         if "description" in neighbor
     }
+
+
+def _by_family(addresses: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the family of each address, with the address."""
+    return ((FAMILY[6 if ":" in text else 4], text) for text in addresses)
 
 
 def _names(names: Iterable[str]) -> str:
@@ -216,13 +231,60 @@ def _numbers(found: set[int]) -> str:
     return ", ".join(map(str, sorted(found)))
 
 
+def _moves(comparison: _Comparison) -> Iterator[Move]:
+    """Yield each address that came from a pool when a host applied it, and what it would be now."""
+    for node, before, _now in comparison.nodes():
+        if identity(comparison.former[node.name]).get("id", node.id) != node.id:
+            continue
+        pools, addresses = comparison.intent.vrf(node.vrf).pools, _addresses(before)
+        for family, was in _by_family(addresses.get(loopback_name(node.vrf), ())):
+            pool, new = pools.loopbacks.get(family), node.loopback.get(family)
+            if pool is not None and new is not None and new.value == pool.value + node.id:
+                yield Move(pools.path.at("loopbacks"), family, _loopback_of(node), node.id, was, str(new), BITS[VERSION[family]], pool)
+        for network in node.networks:
+            pools = comparison.intent.vrf(network.vrf).pools
+            for family, was in _by_family(addresses.get(network.interface, ())):
+                pool, new = pools.networks.get(family), network.addresses.get(family)
+                if network.pooled and pool is not None and new is not None:
+                    number = node.id * pools.per_node + network.id
+                    place = pools.path.at("networks")
+                    yield Move(place, family, _network_of(node, network), number, was, str(new), pools.network_length[family], pool)
+    former = _former_ends(comparison)
+    for link in comparison.intent.links:
+        pools = comparison.intent.vrf(link.vrf).pools
+        for end in link.ends:
+            known = former.get((link.id, end.node.name))
+            for family, was in _by_family(known.addresses) if known is not None and _is_met(link, end, known.peer) else ():
+                pool, new = pools.links.get(family), end.addresses.get(family)
+                if pool is not None and new is not None and family not in end.written.families:
+                    yield Move(pools.path.at("links"), family, _link_of(link, end), link.id, was, str(new), pools.link_length[family], pool)
+
+
+def _loopback_of(node: Node) -> str:
+    """Return what has a loopback address, in words."""
+    return f"the loopback of {node.name}"
+
+
+def _network_of(node: Node, network: Network) -> str:
+    """Return what has the address of a network, in words."""
+    return f"{network.interface} of {node.name}"
+
+
+def _link_of(link: Link, end: End) -> str:
+    """Return what has the address of an end, in words."""
+    return f"link {link.id} at {end.node.name}"
+
+
 def _loopback(node: Node, before: Mapping[str, Any], now: Mapping[str, Any], comparison: _Comparison, found: Changes) -> None:
     old: list[str] = next((entry["addresses"] for entry in before.get("frr_interfaces", []) if entry.get("description") == "loopback"), [])
     new = _addresses(now).get(loopback_name(node.vrf), []) if node.loopback else []
     ids = [{entry["router_id"] for entry in variables.get("frr_bgp", [])} for variables in (before, now)]
-    path = f"{node.path.at('loopback')}, or {comparison.intent.vrf(node.vrf).pools.path.at('loopbacks')}"
+    pools = comparison.intent.vrf(node.vrf).pools
+    path = f"{node.path.at('loopback')}, or {pools.path.at('loopbacks')}"
     peers = _neighbors(before, now)
     if old and old != new:
+        if _loopback_of(node) in comparison.waiting:
+            return
         reset = "All its BGP sessions end, as the router ID changes, too" if ids[0] != ids[1] else "Its BGP sessions between loopbacks end"
         found.say(
             f"{node.name}: loopback {', '.join(old)} becomes {', '.join(new) or 'none'} ({path}). {reset}, those with {_names(peers)}, and others begin."
@@ -237,11 +299,11 @@ def _loopback(node: Node, before: Mapping[str, Any], now: Mapping[str, Any], com
         )
 
 
-def _behind(node: Node, before: Mapping[str, Any], now: Mapping[str, Any], found: Changes) -> None:
+def _behind(node: Node, before: Mapping[str, Any], now: Mapping[str, Any], comparison: _Comparison, found: Changes) -> None:
     old, new = _addresses(before), _addresses(now)
     for network in node.networks:
         here, there = old.get(network.interface, []), new.get(network.interface, [])
-        if here and here != there:
+        if here and here != there and _network_of(node, network) not in comparison.waiting:
             found.say(
                 f"{node.name}: {network.interface} {', '.join(here)} becomes {', '.join(there)} ({network.path}). What is behind it loses its gateway until it "
                 "has the new one."
@@ -288,7 +350,7 @@ def _links(comparison: _Comparison, found: Changes) -> None:
             continue
         for end, was in known:
             new = [str(end.addresses[family]) for family in FAMILIES if family in end.addresses]
-            if was.addresses and sorted(was.addresses) != sorted(new):
+            if was.addresses and sorted(was.addresses) != sorted(new) and _link_of(link, end) not in comparison.waiting:
                 renumbered.setdefault(comparison.intent.vrf(link.vrf).pools.path.at("links"), []).append(
                     (link, end.node.name, was.addresses, new)
                 )

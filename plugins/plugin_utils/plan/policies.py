@@ -29,11 +29,15 @@ STEERING = "STEERING-{name}"
 UNSTEERED = "UNSTEERED"
 NOTHING = "NOTHING"
 ANYCAST = "ANYCAST"
+# What another border of the site brings.
+BORDER = "BORDER"
 CONTAINER = "CONTAINER-{name}"
 # What is accepted from, and advertised to, the neighbor behind an interface, where it is not all that is published.
 FROM, TO = "FROM-{interface}", "TO-{interface}"
 # Behind OSPF (110), before iBGP (200).
 ANYCAST_DISTANCE = 115
+# Of eBGP, for iBGP from beyond the site.
+OUTER_DISTANCE = 20
 # Marks in OSPF what came from BGP (its port), so that no border of the site takes it for the site's own and advertises it back.
 BGP_TAG = 179
 # What a route got from a GoBGP box carries, through BGP, the table and OSPF.
@@ -216,12 +220,13 @@ def route_map(name: str, lists: list[FrrPrefixList], changes: list[str]) -> FrrR
     return {"name": name, "entries": entries or [{"seq": 10, "action": "deny"}]}
 
 
-def exchange_maps(lists: list[FrrPrefixList], *, steered: bool) -> list[FrrRouteMap]:
+def exchange_maps(lists: list[FrrPrefixList], *, steered: bool, several: bool) -> list[FrrRouteMap]:
     """Return the route maps between BGP and OSPF on a border: published networks pass, in each direction once.
 
     Parameters:
         lists: the prefix lists PUBLISHED.
         steered: there are GoBGP boxes, whose routes keep their own tag.
+        several: the site has other borders. What comes from them they advertise in OSPF themselves.
     """
     into_igp, out_of_igp = route_map(BGP_TO_OSPF, lists, [f"tag {BGP_TAG}"]), route_map(OSPF_TO_BGP, lists, [])
     if steered:
@@ -230,6 +235,9 @@ def exchange_maps(lists: list[FrrPrefixList], *, steered: bool) -> list[FrrRoute
             for entry in into_igp["entries"]
         ]
         into_igp["entries"] = kept + into_igp["entries"]
+    if several:
+        entry: FrrRouteMapEntry = {"seq": 5, "action": "deny", "description": "from another border", "match": [f"tag {BGP_TAG}"]}
+        into_igp["entries"] = sorted([entry, *into_igp["entries"]], key=lambda item: item["seq"])
     tags = [BGP_TAG, STEERING_TAG] if steered else [BGP_TAG]
     refused: list[FrrRouteMapEntry] = [
         {"seq": 5 + index, "action": "deny", "description": "came from BGP", "match": [f"tag {tag}"]} for index, tag in enumerate(tags)
@@ -284,7 +292,7 @@ def nearest(route_map: FrrRouteMap, anycast: list[FrrPrefixList], lists: list[Fr
             "seq": general["seq"] - 5,
             "action": "permit",
             "match": match,
-            "set": [*general.get("set", []), f"distance {ANYCAST_DISTANCE}"],
+            "set": [*(change for change in general.get("set", []) if not change.startswith("distance ")), f"distance {ANYCAST_DISTANCE}"],
         }
         entries.insert(entries.index(general), near)
     return {**route_map, "entries": entries}

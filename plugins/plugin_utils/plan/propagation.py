@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which node learns which published prefix, once every link is up and every session has told what it knows.
 
-Most networks need no computation. Where each AS of a connected part speaks in full with itself (each of its BGP speakers with each other one, or each as a
-client with a route reflector, and the reflectors with each other), every member learns everything: an AS that has a prefix has it at every border, and a neighboring AS refuses it only when its own
-number is in the path (RFC 4271, 9), so that it had it before. A router that is not trusted changes nothing of that, since what its neighbors do not take
-from it reaches them over others (`inbound`). Of what is left, each prefix is followed from router to router, as BGP chooses (RFC 4271, 9.1) and hands on
-(RFC 4456).
+Most networks need no computation. Where each AS of a connected part speaks in full with itself (each of its BGP speakers with each other one, or each as
+a client with a route reflector, and the reflectors with each other), every member learns everything: an AS that has a prefix has it at every border, and a
+neighboring AS refuses it only when its own number is in the path (RFC 4271, 9), so that it had it before. A router that is not trusted changes nothing of
+that, since what its neighbors do not take from it reaches them over others (`inbound`). Of what is left, each prefix is followed from router to router, as
+BGP chooses (RFC 4271, 9.1) and hands on (RFC 4456).
 """
 
 from __future__ import annotations

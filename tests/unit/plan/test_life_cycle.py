@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ def square() -> Intent:
         "xgn_nodes": {name: {"site": "here", **node} for name, node in nodes.items()},
         "xgn_links": links,
     }
+
+
+def written(first: str, second: str, number: int) -> list[Intent]:
+    """The ends of a link with addresses of their own."""
+    return [{"node": name, "ipv4": f"192.0.2.{number + index}/30"} for index, name in enumerate((first, second))]
 
 
 def applied(raw: Intent, **more: Any) -> dict[str, Record]:
@@ -394,7 +400,8 @@ def test_a_change_that_one_run_brings_about_is_told_first(change: Callable[[Inte
 
 
 def test_another_pool_is_told_by_its_first_links_and_by_every_loopback() -> None:
-    found = judged(square(), both(put("xgn_pools.links.ipv4", "10.253.0.0/20"), put("xgn_pools.loopbacks.ipv4", "10.252.0.0/24")))
+    change = both(put("xgn_pools.links.ipv4", "10.253.0.0/20"), put("xgn_pools.loopbacks.ipv4", "10.252.0.0/24"))
+    found = judged(square(), change, interrupt=True)
     assert [line.partition(" (")[0] for line in found.told] == [
         *(
             f"{name}: loopback 10.255.0.{number}/32, fd00:255::{number}/128 becomes 10.252.0.{number}/32, fd00:255::{number}/128"
@@ -403,6 +410,87 @@ def test_another_pool_is_told_by_its_first_links_and_by_every_loopback() -> None
         "addresses of 5 links",
     ]
     assert "link 1 at a 10.254.0.5/30 becomes 10.253.0.5/30; link 2 at b" in found.told[-1] and "; and 2 more." in found.told[-1]
+    # Without a yes, once for each pool, and nothing of it is told as if it were done.
+    refused = judged(square(), change)
+    assert refused.told == []
+    assert [line.partition(":")[0] for line in refusals(refused)] == ["xgn_pools.loopbacks.ipv4", "xgn_pools.links.ipv4"]
+    assert refusals(refused)[0] == (
+        "xgn_pools.loopbacks.ipv4: 10.252.0.0/24 gives others than the addresses in use: the loopback of a 10.255.0.1/32 becomes 10.252.0.1/32; the loopback of b "
+        "10.255.0.2/32 becomes 10.252.0.2/32; the loopback of c 10.255.0.3/32 becomes 10.252.0.3/32; and 1 more; begin it where it began, as 10.255.0.0/24 does: "
+        "then nothing gets another address. To renumber all the same, which interrupts what runs over them: --extra-vars xgn_interrupt=true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pool", "before", "after", "way"),
+    [
+        ("links.ipv4", "10.254.16.0/26", "10.254.16.0/20", ""),
+        (
+            "links.ipv4",
+            "10.254.16.0/26",
+            "10.254.0.0/19",
+            "begin it where it began, as 10.254.16.0/20 does: then nothing gets another address; no larger one",
+        ),
+        (
+            "links.ipv4",
+            "10.254.1.64/26",
+            "10.254.0.0/20",
+            "begin it where it began, as 10.254.1.64/26 does: then nothing gets another address; no larger one",
+        ),
+        ("loopbacks.ipv6", "fd00:255::/120", "fd00:255::/64", ""),
+        ("loopbacks.ipv6", "fd00:255::1:0/112", "fd00:255::/64", "begin it where it began, as fd00:255::1:0/112 does"),
+        ("networks.ipv4", "10.64.0.0/16", "10.64.0.0/14", ""),
+        ("networks.ipv4", "10.64.0.0/16", "10.0.0.0/9", "begin it where it began, as 10.64.0.0/10 does"),
+        (
+            "networks.per_node",
+            1,
+            4,
+            "keep the pool and per_node as they were; what has no place in it gets its IPv4 address written, with address or",
+        ),
+        ("networks.ipv4_prefix", 24, 26, "keep xgn_pools.networks.ipv4_prefix: 24"),
+        ("links.ipv4_prefix", 30, 31, "keep xgn_pools.links.ipv4_prefix: 30"),
+    ],
+)
+def test_a_pool_grows_without_another_address_or_is_refused_with_the_way(pool: str, before: object, after: object, way: str) -> None:
+    raw = square()
+    raw["xgn_pools"]["networks"] = {"ipv4": "10.64.0.0/16"}
+    raw["xgn_nodes"]["a"]["networks"] = {"lan1": {}}
+    raw["xgn_nodes"]["b"]["networks"] = {"lan1": {}}
+    raw["xgn_pools"]["links"]["ipv4"] = "10.254.0.0/20" if pool != "links.ipv4" else before
+    if pool.startswith("links"):
+        # The last of them does not fit into the smallest pool.
+        raw["xgn_links"].pop()
+        raw["xgn_nodes"].pop("partner")
+    put(f"xgn_pools.{pool}", before)(raw)
+    found = judged(raw, put(f"xgn_pools.{pool}", after), hosts=["a", "b", "c", "d"], taking_part=["a", "b", "c", "d"])
+    assert found.told == []
+    assert [True for line in refusals(found) if way and f"; {way}" in line] == [True] * bool(way)
+    assert len(refusals(found)) == bool(way)
+    # The word keeps its promise: with the pool that it names nothing is refused.
+    named = re.search(r" as (\S+) does", " ".join(refusals(found)))
+    if named:
+        assert judged(raw, put(f"xgn_pools.{pool}", named[1])).refused == []
+    assert judged(raw, put(f"xgn_pools.{pool}", after), interrupt=True).refused == []
+
+
+def test_a_link_whose_written_addresses_go_keeps_them_or_says_yes() -> None:
+    raw = square()
+    raw["xgn_links"] = [{**raw["xgn_links"][0], "ends": written("a", "b", 1)}]
+    raw["xgn_nodes"] = {name: raw["xgn_nodes"][name] for name in "ab"}
+    (refused,) = refusals(judged(raw, put("xgn_links.0.ends", ["a", "b"])))
+    assert "; keep the pool as it was; what has no place in it gets its IPv4 address written, with ipv4 or ipv6 at both ends. To" in refused
+
+
+def test_another_id_in_a_pool_that_stays_is_told() -> None:
+    raw = square()
+    raw["xgn_pools"]["networks"] = {"ipv4": "10.64.0.0/16", "per_node": 4}
+    raw["xgn_nodes"]["a"]["networks"] = {"lan1": {}}
+    raw["xgn_nodes"]["b"]["networks"] = {"lan1": {}}
+    found = judged(raw, put("xgn_nodes.b.networks.lan1.id", 2))
+    assert refusals(found) == []
+    assert found.told == [
+        "b: lan1 10.64.8.1/24 becomes 10.64.10.1/24 (xgn_nodes.b.networks.lan1). What is behind it loses its gateway until it has the new one."
+    ]
 
 
 def test_a_site_has_one_as_number_for_all_its_nodes() -> None:
@@ -430,10 +518,14 @@ def test_a_site_has_one_as_number_for_all_its_nodes() -> None:
             "c: AS number 64515 becomes 65000: b, c, d have to make this change in one run, and this one leaves out b, d",
         ),
         (put("xgn_links.0.type", "gre"), ["a", "c"], "link 1: a, b have to make this change in one run, and this one leaves out b"),
-        (put("xgn_pools.links.ipv4", "10.253.0.0/20"), ["a"], "addresses of 5 links: a, b, c, d have to make this change in one run"),
+        (
+            both(put("xgn_links.0.ends", written("a", "b", 1)), put("xgn_links.1.ends", written("b", "c", 5))),
+            ["a"],
+            "addresses of 2 links: a, b, c have to make this change in one run",
+        ),
         (put("xgn_nodes.b.loopback", {"ipv4": "192.0.2.7"}), ["a"], "b: loopback 10.255.0.2/32, fd00:255::2/128 becomes"),
     ],
-    ids=["asn", "type", "pool", "loopback"],
+    ids=["asn", "type", "addresses", "loopback"],
 )
 def test_half_of_a_change_is_refused_before_a_host_is_touched(change: Callable[[Intent], None], half: list[str], words: str) -> None:
     hosts = ["a", "b", "c", "d"]
@@ -529,8 +621,8 @@ def test_an_id_never_changes_but_with_a_plain_yes() -> None:
 @pytest.mark.parametrize(
     ("change", "address"),
     [
-        (put("xgn_pools.loopbacks.ipv4", "10.252.0.0/24"), "10.255.0.2"),
-        (put("xgn_pools.links.ipv4", "10.253.0.0/20"), "10.254.0.6"),
+        (put("xgn_nodes.b.loopback", {"ipv4": "192.0.2.7"}), "10.255.0.2"),
+        (put("xgn_links.0.ends", written("a", "b", 1)), "10.254.0.6"),
         (retire("b"), "fd00:255::2"),
     ],
     ids=["loopback", "link", "retired"],

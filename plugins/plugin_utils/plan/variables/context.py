@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.inbound import Inbound
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.learned import Learned
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import Borders, border_sessions
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import Borders, border_sessions, ospf_parts
 
 _Value = TypeVar("_Value")
 ANYCAST_DEVICE = "anycast0"
@@ -50,6 +50,8 @@ class Context:
     steered: dict[str, list[str]] = field(default_factory=dict)
     # Sessions with other borders of the site, by node.
     borders: dict[str, list[Borders]] = field(default_factory=dict)
+    # Those that OSPF connects with a node, by its name and the VRF.
+    areas: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     # Containers that are routers, by the gateway of their segment.
     containers: dict[str, list[Container]] = field(default_factory=dict)
 
@@ -81,6 +83,11 @@ def context_of(intent: Intent) -> Context:
         shared.steered.setdefault(box.router, []).append(name)
     for container in sorted(intent.containers, key=lambda item: item.name):
         shared.containers.setdefault(container.segment.gateway.name, []).append(container)
+    for vrf in {link.vrf for link in intent.links if link.routing == "ospf"}:
+        for family in FAMILIES:
+            for part in ospf_parts(intent, vrf, family):
+                for node in part:
+                    shared.areas.setdefault((node.name, vrf), set()).update(item.name for item in part)
     for session in border_sessions(intent):
         for node in (session.first, session.second):
             shared.borders.setdefault(node.name, []).append(session)

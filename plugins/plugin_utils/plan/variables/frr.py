@@ -71,7 +71,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
     if not speaks_bgp and not speaks_ospf and not boxes and not containers:
         return found
-    lists, maps = _session_policies(speaks_bgp, shared, with_ospf=bool(speaks_ospf))
+    lists, maps = _session_policies(node, speaks_bgp, shared, with_ospf=bool(speaks_ospf))
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else []) + lists
     found["frr_route_maps"] = maps
     for lists, own in map(policy, containers):
@@ -83,7 +83,9 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         is_box = node.name in shared.intent.settings.services.steering
         found["frr_route_maps"].append(policies.without_steered(igp) if is_box else igp)
         if speaks_bgp or boxes or containers:
-            found["frr_route_maps"] += policies.exchange_maps(shared.lists, steered=bool(shared.steered))
+            found["frr_route_maps"] += policies.exchange_maps(
+                shared.lists, steered=bool(shared.steered), several=node.name in shared.borders
+            )
         both = bool(speaks_bgp or boxes or containers)
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
@@ -174,13 +176,17 @@ def _default_routes(node: Node, shared: Context) -> list[FrrStaticRoute]:
     return found
 
 
-def _session_policies(links: list[tuple[Link, End]], shared: Context, *, with_ospf: bool) -> tuple[list[FrrPrefixList], list[FrrRouteMap]]:
+def _session_policies(
+    node: Node, links: list[tuple[Link, End]], shared: Context, *, with_ospf: bool
+) -> tuple[list[FrrPrefixList], list[FrrRouteMap]]:
     """Return the route maps of the sessions of a node's links, and the prefix lists beside those that all nodes have."""
     maps = {policies.PUBLISHED: policies.route_map(policies.PUBLISHED, shared.lists, [])}
     lists: dict[str, list[FrrPrefixList]] = {}
     for link, end in links:
         for own, route_map in (_policy_in(link, end, shared), _policy_out(link, end, shared)):
             lists[route_map["name"]], maps[route_map["name"]] = own, route_map
+    for route_map in _border_policies(node, shared) if node.name in shared.borders else ():
+        maps[route_map["name"]] = route_map
     anycast = policies.prefix_lists(policies.ANYCAST, policies.anycast_entries(shared.intent)) if links and with_ospf else []
     own = [item for name in sorted(lists, key=natural_order) for item in lists[name]]
     # What goes out to where steered traffic is put back is nobody's way in.
@@ -194,6 +200,8 @@ def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixLis
     preferred = preference(link, shared.intent.settings.bgp.reserve_preference)
     changes = [f"local-preference {preferred}"] if preferred != PLAIN_PREFERENCE else []
     other = link.other(end)
+    if _from_beyond(link, end, other, shared):
+        changes.append(f"distance {policies.OUTER_DISTANCE}")
     name = policies.FROM.format(interface=end.interface)
     own = policies.prefix_lists(name, shared.inbound.lines(end.node, other.node, link.vrf)) if other.node.restricted else []
     # What a reflector hands on to another one keeps its next hop, an address of a link that only the first one has.
@@ -203,7 +211,18 @@ def _policy_in(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixLis
         return own, policies.session_map(name, own if other.node.restricted else shared.lists, changes, next_hops)
     if other.node.restricted:
         return own, policies.route_map(name, own, changes)
-    return own, _common(f"{policies.PUBLISHED}-{preferred}" if changes else policies.PUBLISHED, changes, shared)
+    return own, _common("-".join([policies.PUBLISHED, *(change.rpartition(" ")[2] for change in changes)]), changes, shared)
+
+
+def _from_beyond(link: Link, end: End, other: End, shared: Context) -> bool:
+    """Tell whether a session is one inside of an AS that leads out of what OSPF connects.
+
+    What comes over it is the border's own way, which has to win over what another border says of it in OSPF, as that of eBGP does: with iBGP's distance of
+    200 two borders with such a way would each follow the other.
+    """
+    names = {end.node.name, other.node.name}
+    area = shared.areas.get((end.node.name, link.vrf))
+    return end.node.asn == other.node.asn and area is not None and not names <= area
 
 
 def _policy_out(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixList], FrrRouteMap]:
@@ -220,6 +239,18 @@ def _policy_out(link: Link, end: End, shared: Context) -> tuple[list[FrrPrefixLi
     if hides:
         return [], policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, []))
     return [], _common(policies.PUBLISHED, [], shared)
+
+
+def _border_policies(node: Node, shared: Context) -> tuple[FrrRouteMap, FrrRouteMap]:
+    """Return the route maps for what a session with another border of the site brings in, and for what it takes out.
+
+    What comes in carries the tag of what came from BGP, so that it is not advertised in OSPF once more. What is steered the others have from OSPF, with
+    its tag, which keeps it inside of the site.
+    """
+    inward = policies.route_map(policies.BORDER, shared.lists, [f"tag {policies.BGP_TAG}"])
+    if node.name in shared.steered:
+        return inward, policies.without_steered(policies.route_map(policies.UNSTEERED, shared.lists, []))
+    return inward, _common(policies.PUBLISHED, [], shared)
 
 
 def _common(name: str, changes: list[str], shared: Context) -> FrrRouteMap:
@@ -319,13 +350,14 @@ def _border(session: Borders, node: Node, shared: Context) -> list[tuple[tuple[i
     which finds another way through the site.
     """
     other = session.other(node)
+    inward, outward = (route_map["name"] for route_map in _border_policies(node, shared))
     found: list[tuple[tuple[int, int], FrrBgpNeighbor]] = []
     for family in session.families:
         address = other.loopback[family]
         policy: FrrBgpNeighborFamily = {
             "family": family,
-            "route_map_in": policies.PUBLISHED,
-            "route_map_out": policies.PUBLISHED,
+            "route_map_in": inward,
+            "route_map_out": outward,
             **shared.inbound.maximum(family),
             **_internal(reflects(node, other, borders=True)),
         }
