@@ -25,6 +25,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.commands import Command
 from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, lacking_anywhere, told
 from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Rib
+from ansible_collections.xuegao.net.plugins.module_utils.prefix_rows import of_rows
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import FILE, READ, set_behind, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import show_command
 from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
@@ -307,7 +308,8 @@ class Gatherer:
     ) -> tuple[dict[str, dict[str, Any]], float]:
         """Read FRR's state until every expected session is up and route installed, or the time is over.
 
-        ``wait`` has lists ``bgp`` and ``bfd`` of ``{vrf, address}``, ``routes`` of ``{vrf, prefix}``, ``ospf`` and ``ospf6`` of interface names.
+        ``wait`` has lists ``bgp`` and ``bfd`` of ``{vrf, address}``, ``routes`` of ``{vrf, prefix}`` or ``{vrf, prefixes}`` (as `prefix_rows` writes them),
+        ``ospf`` and ``ospf6`` of interface names.
         ``originated`` is as in `frr`. Returns the last state and the seconds waited.
         """
         started = time.monotonic()
@@ -330,8 +332,9 @@ def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) 
         if (item["vrf"], item["address"]) not in up:
             missing.append(f"BFD {item['vrf']} {item['address']}")
     for item in wait.get("routes") or []:
-        if (item["vrf"], item["prefix"]) not in installed:
-            missing.append(f"route {item['vrf']} {item['prefix']}")
+        for prefix in of_rows(item.get("prefixes") or [item["prefix"]]):
+            if (item["vrf"], prefix) not in installed:
+                missing.append(f"route {item['vrf']} {prefix}")
     for igp in ("ospf", "ospf6"):
         full = {item["interface"] for item in state[igp]["data"] or [] if item["full"]}
         missing += [f"{igp} {name}" for name in wait.get(igp) or [] if name not in full]

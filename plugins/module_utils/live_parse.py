@@ -16,8 +16,20 @@ from ansible_collections.xuegao.net.plugins.module_utils import wireguard_dump
 from ansible_collections.xuegao.net.plugins.module_utils.iproute import asks_vrfs, is_for_all, json_links, json_objects, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import property_blocks
 
-# `ip -N` prints kernel numbers; these are the route types a check can ask for.
-ROUTE_TYPES = {"1": "unicast", "6": "blackhole", "7": "unreachable", "8": "prohibit"}
+# `ip -N` prints kernel numbers. Those that the kernel has for its own addresses are left out; somebody may have set others of them.
+ROUTE_TYPES = {
+    "1": "unicast",
+    "2": "local",
+    "3": "broadcast",
+    "4": "anycast",
+    "5": "multicast",
+    "6": "blackhole",
+    "7": "unreachable",
+    "8": "prohibit",
+    "9": "throw",
+    "10": "nat",
+}
+OF_ADDRESSES = ("local", "broadcast", "anycast", "multicast")
 # include/uapi/linux/rtnetlink.h, the sources this collection meets.
 ROUTE_PROTOCOLS = {
     "2": "kernel",
@@ -95,13 +107,14 @@ def parse_kernel_routes(text: str, version: int) -> list[dict[str, Any]]:
     """
     routes = []
     for item in json_objects(text):
-        kind = ROUTE_TYPES.get(str(item.get("type", "1")))
-        # The kernel shows a route from an advertisement for some time after its end, and does not use it.
-        if kind is None or int(item.get("expires", 0)) < 0:
-            continue
-        hops = item.get("nexthops") or [item]
+        kind = ROUTE_TYPES.get(str(item.get("type", "1")), str(item.get("type")))
         # ip(8) leaves out what everything has that is set by hand.
         protocol = str(item.get("protocol", "boot"))
+        of_kernel = ROUTE_PROTOCOLS.get(protocol, protocol) == "kernel"
+        # The kernel shows a route from an advertisement for some time after its end, and does not use it.
+        if (of_kernel and kind in OF_ADDRESSES) or int(item.get("expires", 0)) < 0:
+            continue
+        hops = item.get("nexthops") or [item]
         routes.append(
             {
                 "prefix": prefix_of(item["dst"], version),

@@ -178,7 +178,7 @@ options:
         elements: dict
         default: []
       routes:
-        description: Routes, each with C(vrf) and C(prefix).
+        description: Routes, each with C(vrf) and C(prefix), or with C(prefixes), where subnets that follow each other are one item, their first and last.
         type: list
         elements: dict
         default: []
@@ -214,8 +214,8 @@ RETURN = r"""
 state:
   description:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
-      C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter), C(ownership), C(sysctl), C(sysctl_behind), C(units), C(managed_by_nm),
-      C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated), C(bfd), C(rib), C(frr_missed),
+      C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter), C(written), C(ownership), C(sysctl), C(sysctl_behind), C(units),
+      C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated), C(bfd), C(rib), C(frr_missed),
       C(frr_processes), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering), C(filter),
       C(anycast), C(dns_zones), C(dns_answers), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far
       as they were asked for.
@@ -244,6 +244,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.live_gather_l2tp import
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_openvpn import gather_openvpn
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_ownership import gather_ownership
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather_vxlan import gather_vxlan
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather_written import gather_written
 
 NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 DICTS: dict[str, Any] = {"type": "list", "elements": "dict", "default": []}
@@ -332,6 +333,7 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         state["listening"] = gather_listening(gatherer)
     if asked["configuration"]:
         state.update(gather_configuration(gatherer))
+    state["written"] = gather_written()
     state["ownership"] = gather_ownership(gatherer)
     state.update(gatherer.sysctl(asked["sysctls"]))
     if asked["units"]:

@@ -634,12 +634,36 @@ class VerifyRoute(TypedDict):
     direct: NotRequired[bool]
 
 
+class VerifyLearned(TypedDict):
+    """One of verify_learned."""
+
+    prefixes: list[str]
+    vrf: NotRequired[str]
+    interfaces: NotRequired[list[str]]
+    reserves: NotRequired[list[str]]
+    next_hops: NotRequired[list[str]]
+
+
+class VerifyOtherRoute(TypedDict):
+    """One of verify_other_routes."""
+
+    prefixes: list[str]
+    vrf: NotRequired[str]
+    parts: NotRequired[bool]
+    protocols: NotRequired[list[str]]
+    interfaces: NotRequired[list[str]]
+    next_hops: NotRequired[list[str]]
+    reason: NotRequired[str]
+
+
 class VerifyVariables(TypedDict):
     """Role verify: Compare the live state of a host with its variables."""
 
     verify_roles: NotRequired[list[str]]
     verify_reach: NotRequired[list[VerifyReach]]
     verify_routes: NotRequired[list[VerifyRoute]]
+    verify_learned: NotRequired[list[VerifyLearned]]
+    verify_other_routes: NotRequired[list[VerifyOtherRoute]]
     verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]

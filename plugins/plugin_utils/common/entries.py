@@ -77,6 +77,8 @@ ENTRIES: Mapping[str, Entries] = {
     "redistribute": Entries("redistribution", ("source", "family")),
     "verify_reach": Entries("check of the path to", ("destination", "source", "vrf")),
     "verify_routes": Entries("check of the route to", ("prefix", "vrf")),
+    "verify_learned": Entries("what is learned over", ("interfaces", "reserves", "next_hops", "vrf")),
+    "verify_other_routes": Entries("other routes", ("prefixes", "protocols", "interfaces", "next_hops", "vrf")),
     "firewall_forward": Entries("forwarding from", ("vrf", "interface")),
     "firewall_open_ports": Entries("open port", ("protocol", "port")),
     "firewall_own_chains": Entries("own rules of chain", ("chain",), content="rules"),

@@ -139,7 +139,7 @@ def _compute(raw: Mapping[str, Any], unread: Iterable[Problem]) -> Plan:
             **gobgp.gobgp_variables(node, shared),
             **dns_anycast.dns_variables(node, shared),
             **firewall.firewall_variables(node, shared, mss, made, routed),
-            **verify.verify_variables(node, shared),
+            **verify.verify_variables(node, shared, routed.get("frr_static_routes", [])),
             **failover_test.failover_variables(node, shared),
         }
         (managed if node.managed else peers)[node.name] = variables

@@ -12,7 +12,7 @@ BGP chooses (RFC 4271, 9.1) and hands on (RFC 4456).
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -174,7 +174,7 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
         if key not in self._keys:
             raise KeyError(key)
         inside = self._containers[name].segment.vrf if name in self._containers else vrf
-        return dict(self._routes(name, inside))
+        return {prefix: route for family in FAMILIES for prefix, route in self.routes(name, inside, family)}
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._keys)
@@ -188,16 +188,26 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
         names = {(name, vrf) for (vrf, _family), table in self._tables.items() for name in table.number if table.speaks(name)}
         return {(name, "" if name in self._containers else vrf): None for name, vrf in sorted(names)}
 
-    def _routes(self, name: str, vrf: str) -> Iterator[tuple[Prefix, Route]]:
-        for family in FAMILIES:
-            table = self._tables[vrf, family]
-            part = table.number.get(name)
-            if part is None:
-                continue
-            for prefix, origins in table.origins.items():
-                near = tuple(origin for origin in origins if table.number.get(origin) == part and table.speaks(origin))
-                if near and name not in table.connected[prefix] and name in self._reached(vrf, family, part, near):
-                    yield prefix, Route(near, _protocol(table, name, near, family))
+    def routes(self, name: str, vrf: str, family: str) -> Iterator[tuple[Prefix, Route]]:
+        """Yield what a node, or a container in the VRF of its gateway, learns of a family."""
+        for prefix in self._tables[vrf, family].origins:
+            route = self._route(name, vrf, family, prefix)
+            if route is not None:
+                yield prefix, route
+
+    def route(self, name: str, vrf: str, prefix: Prefix) -> Route | None:
+        """Return what a node learns of one prefix in a VRF; none if it does not learn it."""
+        return self._route(name, vrf, FAMILY[prefix.version], prefix)
+
+    def _route(self, name: str, vrf: str, family: str, prefix: Prefix) -> Route | None:
+        table = self._tables[vrf, family]
+        part = table.number.get(name)
+        if part is None or name in table.connected.get(prefix, ()):
+            return None
+        near = tuple(origin for origin in table.origins.get(prefix, ()) if table.number.get(origin) == part and table.speaks(origin))
+        if not near or name not in self._reached(vrf, family, part, near):
+            return None
+        return Route(near, _protocol(table, name, near, family))
 
     def _reached(self, vrf: str, family: str, part: int, origins: Iterable[str]) -> Iterable[str]:
         """Return who has a prefix of some origins in a connected part in the end."""
@@ -283,6 +293,38 @@ class Propagation(Mapping[tuple[str, str], Mapping[Prefix, Route]]):
     @cached_property
     def _behind(self) -> dict[tuple[str, str, str], set[str]]:
         return {}
+
+    def by_all(self, name: str, vrf: str, family: str) -> Mapping[Prefix, tuple[str, ...]] | None:
+        """Return what everybody in the connected part of a router has of a family, with its origins; one object for all of them.
+
+        None where something does not reach everybody.
+        """
+        table = self._tables[vrf, family]
+        part = table.number.get(name, -1)
+        if part in table.broken:
+            return None
+        key = (vrf, family, part)
+        if key not in self._by_all:
+            near = ((prefix, tuple(one for one in origins if table.number.get(one) == part)) for prefix, origins in table.origins.items())
+            self._by_all[key] = {prefix: origins for prefix, origins in near if origins}
+        return self._by_all[key]
+
+    def connected(self, name: str, vrf: str) -> Collection[Prefix]:
+        """Return the published prefixes that a router has on an interface of its own in a VRF."""
+        return self._connected.get((name, vrf), ())
+
+    @cached_property
+    def _by_all(self) -> dict[tuple[str, str, int], dict[Prefix, tuple[str, ...]]]:
+        return {}
+
+    @cached_property
+    def _connected(self) -> dict[tuple[str, str], list[Prefix]]:
+        found: dict[tuple[str, str], list[Prefix]] = defaultdict(list)
+        for (vrf, _family), table in self._tables.items():
+            for prefix, names in table.connected.items():
+                for name in sorted(names):
+                    found[name, vrf].append(prefix)
+        return dict(found)
 
     def gaps(self) -> Iterator[Gap]:
         """Yield what does not reach everybody whom links with routing join to where it comes from."""

@@ -27,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.openvpn i
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.ownership import check_ownership
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.routes import check_reach, check_routes, reach_requests
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.sysctl import check_sysctls
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.tables import check_tables
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import (
     NETWORK_MANAGER,
     check_units,
@@ -45,6 +46,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     canonical_address,
     roles_of,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.planned_routes import PlannedRoutes
 
 __all__ = ["Check", "gather_arguments", "host_checks", "redact", "relevant_variables", "unreachable"]
 
@@ -73,6 +75,8 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
                 expect["bfd"].append(session)
     for route in known.get("verify_routes", []):
         expect["routes"].append({"vrf": route.get("vrf") or DEFAULT_VRF, "prefix": canonical_prefix(route["prefix"])})
+    for group in known.get("verify_learned", []):
+        expect["routes"].append({"vrf": group.get("vrf") or DEFAULT_VRF, "prefixes": list(group["prefixes"])})
     filters, routes = is_declared("firewall", known), is_declared("frr", known)
     asks_frr = routes or bool(expect["routes"])
     return {
@@ -145,7 +149,9 @@ def host_checks(
     check_firewall(ledger, known)
     check_dns(ledger, known)
     check_zones(ledger, known)
-    check_routes(ledger, known)
+    planned = PlannedRoutes(known)
+    check_routes(ledger, known, planned)
+    check_tables(ledger, known, planned)
     check_docker(ledger, known)
     check_reach(ledger, known)
     check_ownership(ledger, known)

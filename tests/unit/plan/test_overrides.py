@@ -595,6 +595,7 @@ FREE = set(
     openvpn_tunnels.ping_interval openvpn_tunnels.ping_restart openvpn_tunnels.remote openvpn_tunnels.remote_port
     sysctl_hears_routers sysctl_tcp_l3mdev_accept sysctl_udp_l3mdev_accept
     verify_reach verify_reach.mtu verify_routes verify_routes.protocol verify_routes.direct verify_site verify_roles verify_boot_plot verify_reserves
+    verify_learned verify_learned.prefixes verify_other_routes verify_other_routes.parts verify_other_routes.reason
     vrf_default_routes vrf_default_routes.onlink
     vrf_interfaces.unit vrf_interfaces.dynamic vrf_interfaces.hears_routers vrf_interfaces.asks_dhcp vrf_interfaces.mac vrf_interfaces.bridge
     vxlan_interfaces.mac vxlan_interfaces.arp

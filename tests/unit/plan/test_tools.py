@@ -101,6 +101,7 @@ def test_changes_are_said_in_words() -> None:
         "firewall_tcp_mss: ipv4 1372 becomes ipv4 1360",
         "check of the path to 8.8.8.8 from 8.8.4.4 in CORE, mtu: 1412 becomes 1400",
         "check of the route to 10.2.0.0/24 in CORE: added",
+        "what is learned over wg0 in CORE, prefixes: 10.2.0.0/24 added",
     ]
     assert "BGP in CORE, networks: 10.2.0.0/24 added" in told["T2"]
     assert plan_changes(before.hosts, make_plan(pair()).hosts) == {}

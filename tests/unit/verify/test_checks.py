@@ -129,8 +129,32 @@ FAULTS: list[tuple[str, Callable[[State], Any], str, str]] = [
     (
         "a route by hand",
         lambda state: data(state, "routes").append(samples.kernel_route("10.9.0.0/16", "unicast", "boot", "10.254.0.2", "wg0")),
-        "Route CORE none set by hand",
-        "found 10.9.0.0/16 via 10.254.0.2 dev wg0",
+        "Route CORE IPv4 none beside the plan",
+        "found 10.9.0.0/16 via 10.254.0.2 dev wg0 (protocol boot, set by hand; site removes it)",
+    ),
+    (
+        "an IPv6 route by hand",
+        lambda state: data(state, "routes").append(samples.kernel_route("2001:db8::/48", "unicast", "static", "", "wg0")),
+        "Route CORE IPv6 none beside the plan",
+        "found 2001:db8::/48 dev wg0 (protocol static, neither planned nor written in a file of a network manager)",
+    ),
+    (
+        "a route by hand in the main table",
+        lambda state: data(state, "routes").append(samples.kernel_route("10.9.0.0/16", "unicast", "boot", "192.0.2.7", "eth0", table=254)),
+        "Route default IPv4 none beside the plan",
+        "found 10.9.0.0/16 via 192.0.2.7 dev eth0 (protocol boot, neither planned nor written in a file of a network manager)",
+    ),
+    (
+        "an IPv6 route by hand in the main table",
+        lambda state: data(state, "routes").append(samples.kernel_route("2001:db8::/48", "unicast", "200", "", "eth0", table=254)),
+        "Route default IPv6 none beside the plan",
+        "found 2001:db8::/48 dev eth0 (protocol 200, ",
+    ),
+    (
+        "a prefix that is not learned",
+        drop("routes", prefix="10.2.0.0/24"),
+        "Route CORE IPv4 all of the plan",
+        "missing 1 of 1: 10.2.0.0/24",
     ),
     ("no l3mdev", put("rules6", 0, "l3mdev", False), "VRF rules IPv6 ask the VRF before local", "no l3mdev rule"),
     ("link gone", remove_link("wg0"), "Interface wg0 up", "no interface wg0, expected a wireguard"),
@@ -509,7 +533,7 @@ def test_what_is_asked_of_the_host() -> None:
     asked = gather_arguments(VARIABLES["T1"] | {"verify_wait": 30})
     assert asked["expect"]["bgp"] == [{"vrf": "CORE", "address": PEER}]
     assert asked["expect"]["bfd"] == asked["expect"]["bgp"]
-    assert asked["expect"]["routes"] == [{"vrf": "CORE", "prefix": "10.2.0.0/24"}]
+    assert asked["expect"]["routes"] == [{"vrf": "CORE", "prefix": "10.2.0.0/24"}, {"vrf": "CORE", "prefixes": ["10.2.0.0/24"]}]
     assert asked["wait"] == 30
     assert asked["verify_units"] == ["wg-quick@wg0.service", "interface.service", "frr.service"]
     assert [(item["id"], item.get("size"), item.get("df")) for item in asked["pings"]] == [

@@ -34,6 +34,7 @@ def test_a_network_that_frr_8_does_not_advertise_is_found_at_both_ends() -> None
     here = failed("T1", "T1_unadvertised")
     assert here.pop("Route CORE 8.8.8.8/32 by bgp") == "VRF CORE: no such route, expected 8.8.8.8/32 by bgp"
     assert "next hop missing" in here.pop("Route CORE 8.8.8.8/32 resolves directly")
+    assert here.pop("Route CORE IPv4 all of the plan") == "missing 1 of 1: 8.8.8.8/32"
     assert all(name.startswith("Reach 8.8.8.8") for name in here)
 
 
@@ -233,14 +234,21 @@ def test_kernel_routes_of_one_destination_over_several_hops() -> None:
                 "nexthops": [{"gateway": "10.1.1.1", "dev": "wg0"}, {"gateway": "10.1.1.5", "dev": "wg1"}],
             },
             {"dst": "192.0.2.1", "via": {"family": "inet6", "host": "fe80::1"}, "dev": "eth0"},
-            {"type": "3", "dst": "10.255.255.255", "dev": "wg0", "table": "255"},
+            {"type": "3", "dst": "10.255.255.255", "dev": "wg0", "table": "255", "protocol": "2"},
+            {"type": "2", "dst": "10.9.0.0/16", "dev": "lo", "table": "200", "scope": "254"},
+            {"type": "9", "dst": "default", "table": "200"},
         ]
     )
     routes = live_parse.parse_kernel_routes(text, 4)
     assert [(route["prefix"], route["table"], route["via"]) for route in routes] == [
         ("10.0.0.0/8", 200, ["10.1.1.1", "10.1.1.5"]),
         ("192.0.2.1/32", 254, ["fe80::1"]),
+        ("10.9.0.0/16", 200, []),
+        ("0.0.0.0/0", 200, []),
     ]
+    assert [route["type"] for route in routes] == ["unicast", "unicast", "local", "throw"], (
+        "somebody's own, unlike the kernel's broadcast address"
+    )
     assert live_parse.prefix_of("default", 6) == "::/0"
 
 

@@ -55,6 +55,7 @@ def state_of(name: str, variables: HostVariables) -> dict[str, Any]:
     # Recorded before it was asked for.
     state["frr_missed"] = part("vtysh", {"routes": [], "next_hops": []})
     state["frr_processes"] = part("ls", {"daemons": {}, "unnoticed": []})
+    state["written"] = part("cat", [])
     state["inbound"] = part("vtysh", parse_inbound(dict(rendered_files("T", variables))["/etc/frr/frr.conf"]))
     state["pings"] = part("ping", gatherer.pings(asked["pings"]))
     state.update(gatherer.network())

@@ -161,6 +161,13 @@ def host_variables(number: int, count: int, ends: list[tuple[int, int]]) -> tupl
         ],
         "verify_reach": [{"vrf": "CORE", "source": f"10.{number}.0.1", "destination": f"10.{peers[0]}.0.1", "mtu": 1412}],
         "verify_routes": [{"vrf": "CORE", "prefix": f"10.{peers[0]}.0.0/24", "protocol": "bgp"}],
+        "verify_learned": [
+            {
+                "vrf": "CORE",
+                "interfaces": names,
+                "prefixes": [f"10.{other}.0.0/24" for other in range(1, count + 1) if other != number],
+            }
+        ],
     }
     return values, {name: key_of(host, name) for name in names}
 
@@ -219,10 +226,16 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
     kernel = [
         kernel_route("0.0.0.0/0", "unreachable", "boot", metric=UNREACHABLE),
         kernel_route("::/0", "unreachable", "boot", metric=UNREACHABLE),
+        kernel_route(f"10.{number}.0.0/24", "unicast", "kernel", "", "br0"),
+        kernel_route(f"fd00:{number:x}::/64", "unicast", "kernel", "", "br0"),
+        kernel_route("fe80::/64", "unicast", "kernel", "", "br0"),
+        kernel_route("192.0.2.0/24", "unicast", "kernel", "", "eth0", table=254),
+        kernel_route("0.0.0.0/0", "unicast", "dhcp", "192.0.2.254", "eth0", table=254),
     ]
     for name, peer, (index, end) in zip(names, peers, ends, strict=True):
         hop = link_address(index, 1 - end)
         rib.append(rib_route(f"{link_address(index, -1)}/30", "connected", None, name))
+        kernel.append(kernel_route(f"{link_address(index, -1)}/30", "unicast", "kernel", "", name))
         rib.append(rib_route(f"{loopback(peer)}/32", "static", hop, name))
         kernel.append(kernel_route(f"{loopback(peer)}/32", "unicast", "static (frr)", hop, name))
     for other in range(1, count + 1):
@@ -243,6 +256,7 @@ def host_state(number: int, count: int, ends: list[tuple[int, int]]) -> dict[str
         "waited": 0.4,
         "links": part(live_links(number, ends)),
         "routes": part(kernel),
+        "written": part([]),
         "rules4": part(rules()),
         "rules6": part(rules()),
         "wireguard": part(
@@ -360,6 +374,7 @@ def live_links(number: int, ends: list[tuple[int, int]]) -> dict[str, dict[str, 
         }
 
     links = {
+        "eth0": link("", 1500, [(f"192.0.2.{number}/24", "global")], None) | {"kind": None},
         "CORE": link("vrf", 65575, [(f"{loopback(number)}/32", "global")], None, 200),
         "br0": link("bridge", 1500, [(f"10.{number}.0.1/24", "global"), (f"fd00:{number:x}::1/64", "global"), ("fe80::1/64", "link")]),
     }
@@ -385,7 +400,7 @@ def rib_route(prefix: str, protocol: str, hop: str | None, interface: str, vrf: 
         "distance": 20,
         "metric": 0,
         "uptime": "1d01h02m",
-        "nexthops": [{"ip": hop, "interface": interface, "active": True, "blackhole": False}],
+        "nexthops": [{"ip": hop, "interface": interface, "active": True, "recursive": False, "blackhole": False}],
     }
 
 

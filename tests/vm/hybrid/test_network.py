@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import partial
+from pathlib import Path
 
 import pytest
 from controller import LOGS
@@ -12,12 +13,32 @@ from figures import figure
 from hybrid_network import CONTAINER, HOSTS, Network, Pinger, Shell, reset, wait_for
 
 from hybrid import converged
-from hybrid.runs import REPORT, report
+from hybrid.runs import REPORT, play, report
 
 OFFICE, APPS = "10.10.0.10", "10.40.0.10"
 PAIRS = ((OFFICE, APPS), ("fd00:10::a", "fd00:40::a"))
 LINKS = ("10.254.0.0/20", "fd00:254::/64")
 # Patterns of the addresses between which hq-core and cloud-edge speak BGP over each tunnel.
+# The tables of each host: VRFs with the routes of the plan, and the main one.
+TABLES = {
+    "hq-core": ("CORE", "NFV", "default"),
+    "hq-nfv": ("CORE", "NFV", "default"),
+    "cloud-edge": ("CORE", "default"),
+    "cloud-node": ("CORE", "default"),
+}
+STRANGE = {"IPv4": "203.0.113.0/24", "IPv6": "2001:db8:77::/48"}
+# Host, VRF and family of a route that somebody sets, and the rest of the command: by no protocol, by one that has a name, by a number, under FRR's name.
+BY_HAND = (
+    ("hq-core", "CORE", "IPv4", "via 10.254.0.6 dev wg1 table 200"),
+    ("hq-core", "NFV", "IPv6", "dev eth1.100 table 201 proto 186"),
+    ("hq-core", "default", "IPv4", "via 100.64.0.3 dev eth0"),
+    ("hq-nfv", "CORE", "IPv6", "dev eth0 table 200 proto static"),
+    ("hq-nfv", "NFV", "IPv4", "dev eth0.100 table 201 proto 200"),
+    ("cloud-edge", "CORE", "IPv4", "dev vxlan1000 table 200 proto 200"),
+    ("cloud-edge", "CORE", "IPv6", "dev wg1 table 200"),
+)
+# What somebody types into vtysh, in both families.
+TYPED = ("cloud-node", "CORE")
 WIREGUARD_ENDS = r"10\.255\.0\.[13]|fd00:255::[13]"
 OPENVPN_ENDS = r"10\.254\.0\.(9|10)|fd00:254::[45]"
 
@@ -129,3 +150,41 @@ def encrypted(shell: Shell) -> int:
     counts = re.findall(r"out\s+\S+,\s+\d+ bytes,\s+(\d+) packets", shell.output("swanctl --list-sas"))
     assert counts
     return sum(map(int, counts))
+
+
+def test_every_route_of_every_table_is_accounted_for(logged: None) -> None:
+    """All that is published is in the table of each router by a way that the plan allows, two routers further and in the container, too; and nothing else is."""
+    status = {(check["host"], check["name"]): check["status"] for check in report()}
+    for host, tables in {**TABLES, CONTAINER: ("default",)}.items():
+        for vrf in tables:
+            for family in STRANGE:
+                assert status[host, f"Route {vrf} {family} none beside the plan"] == "passed", (host, vrf, family)
+        learns = "default" if host == CONTAINER else "CORE"
+        assert all(status[host, f"Route {learns} {family} all of the plan"] == "passed" for family in STRANGE), host
+
+
+def test_a_route_set_by_hand_is_found_whoever_set_it(network: Network, tmp_path: Path) -> None:
+    """In both families, in a VRF and in the main table, under any name, and by vtysh: the one check of its table fails, and names it."""
+    host, vrf = TYPED
+    expected = {(name, table, family): STRANGE[family] for name, table, family, _rest in BY_HAND}
+    expected |= {(host, vrf, family): STRANGE[family] for family in STRANGE}
+    enter = f"vtysh -c 'configure terminal' -c 'vrf {vrf}'"
+    lines = {"IPv4": f"ip route {STRANGE['IPv4']} blackhole", "IPv6": f"ipv6 route {STRANGE['IPv6']} blackhole"}
+    try:
+        for name, _table, family, rest in BY_HAND:
+            network.on[name].output(f"ip -{family[-1]} route add {STRANGE[family]} {rest}")
+        for line in lines.values():
+            network.on[host].output(f"{enter} -c '{line}'")
+        run = play("verify", "by-hand", "--extra-vars", f"xgn_report_dir={tmp_path} verify_wait=1 verify_boot_plot=false")
+    finally:
+        for name, _table, family, rest in BY_HAND:
+            network.on[name].run(f"ip -{family[-1]} route delete {STRANGE[family]} {rest}")
+        for line in lines.values():
+            network.on[host].run(f"{enter} -c 'no {line}'")
+    assert run.returncode != 0
+    checks = json.loads((tmp_path / "current" / "report.json").read_text(encoding="utf-8"))["checks"]
+    failed = {(check["host"], check["name"]): check["detail"] for check in checks if check["status"] == "failed"}
+    found = {key: detail for key, detail in failed.items() if key[1].endswith(" none beside the plan")}
+    assert set(found) == {(name, f"Route {table} {family} none beside the plan") for name, table, family in expected}, failed
+    for (name, table, family), prefix in expected.items():
+        assert prefix in found[name, f"Route {table} {family} none beside the plan"]

@@ -19,13 +19,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     VerifyRoute,
     VerifyVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, LOOPBACK_DEVICE, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, planned
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import drawn_in
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.verify import drawn_in, learned_entries
 
 # Docker's name for the only interface of a container.
 _INTERFACE = "eth0"
@@ -114,7 +114,10 @@ def container_variables(container: Container, shared: Context) -> HostVariables:
 
 
 def _expectations(container: Container, shared: Context) -> VerifyVariables:
-    """Return what role verify looks for: the return routes, and the way to the gateway's own networks from what the container publishes."""
+    """Return what role verify looks for: the return routes, and the way to the gateway's own networks from what the container publishes.
+
+    Docker sets the default route as a person would.
+    """
     gateway, segment = container.segment.gateway, container.segment
     own = [network for network in gateway.networks if network.published and network.vrf == segment.vrf]
     reach: list[VerifyReach] = []
@@ -133,4 +136,16 @@ def _expectations(container: Container, shared: Context) -> VerifyVariables:
     found: VerifyVariables = {"verify_reach": reach}
     if routes:
         found["verify_routes"] = routes
+    if learned := learned_entries("", shared.learned.of_container(container, _INTERFACE)):
+        found["verify_learned"] = learned
+    hops = {family: segment.addresses[gateway.name][family].bare for family in container.addresses}
+    found["verify_other_routes"] = [
+        {
+            "prefixes": [EVERYTHING[family] for family in hops],
+            "protocols": ["boot"],
+            "interfaces": [_INTERFACE],
+            "next_hops": list(hops.values()),
+            "reason": "what is sent to the gateway, by Docker",
+        }
+    ]
     return {**found, **drawn_in(gateway)}

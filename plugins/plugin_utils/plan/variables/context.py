@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
@@ -13,6 +14,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FA
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Node, Segment
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.inbound import Inbound
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.learned import Learned
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import Borders, border_sessions, ospf_parts
 
 _Value = TypeVar("_Value")
@@ -26,7 +28,7 @@ class InVrf(TypedDict):
     vrf: NotRequired[str]
 
 
-@dataclass(slots=True)
+@dataclass
 class Context:
     """What all hosts share, computed once.
 
@@ -52,6 +54,11 @@ class Context:
     areas: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     # Containers that are routers, by the gateway of their segment.
     containers: dict[str, list[Container]] = field(default_factory=dict)
+
+    @cached_property
+    def learned(self) -> Learned:
+        """By which way each node learns what it learns."""
+        return Learned(self.intent, self.inbound)
 
     def links_of(self, node: Node, role: str) -> list[tuple[Link, End]]:
         """Return the links of a node, with its own end, whose interfaces a role makes."""

@@ -101,8 +101,9 @@ def steering_neighbor(node: Node, box: Node, shared: Context) -> tuple[tuple[int
 
 def _return_paths(shared: Context) -> Iterator[tuple[str, str, Link, Link]]:
     """Yield box, router, link between them, and tunnel, for each box that puts traffic back."""
-    links = {link.id: link for link in shared.intent.links}
-    for box, entry in sorted(shared.intent.settings.services.steering.items()):
+    steering = shared.intent.settings.services.steering
+    links = {link.id: link for link in shared.intent.links} if steering else {}
+    for box, entry in sorted(steering.items()):
         if entry.reinject is not None:
             yield box, entry.router, links[entry.reinject.link], links[entry.reinject.into]
 

@@ -1,47 +1,36 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The variables of role verify for each node: the networks of the neighbors, the paths to them with their MTU, and what the report says of the plan."""
+"""The variables of role verify for each node: what it learns by which way, the paths to its neighbors with their MTU, and what the report says of the plan."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyReach, VerifyRoute, VerifyVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
+    FrrStaticRoute,
+    VerifyLearned,
+    VerifyOtherRoute,
+    VerifyReach,
+    VerifyRoute,
+    VerifyVariables,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.learned import Way
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import hides_steering
 
 
-def verify_variables(node: Node, shared: Context) -> VerifyVariables:
-    """Return the variables of role verify: networks of the neighbors, paths to them and over silent links with their MTU, site, ends of reserve links."""
-    reach: list[VerifyReach] = []
-    routes: list[VerifyRoute] = []
-    # What a node is connected to itself, it learns from nobody.
-    seen = {(segment.vrf, str(prefix)) for segment in shared.segments.get(node.name, []) for prefix in segment.prefixes.values()}
-    neighbors: dict[str, list[Link]] = defaultdict(list)
-    for link, end in shared.links.get(node.name, []):
-        if link.routing != "none":
-            neighbors[link.other(end).node.name].append(link)
-    for name, links in neighbors.items():
-        peer = shared.intent.nodes[name]
-        first = next((link for link in links if link.reserve_of is None), None)
-        if first is None or not peer.managed:
-            continue
-        # Two equal links of different size have no one path MTU.
-        sizes = {link.mtu for link in links if link.reserve_of is None}
-        for family in first.families:
-            source, destination = (probe_address(item, first.vrf, family) for item in (node, peer))
-            if source and destination:
-                path: VerifyReach = {**in_vrf(first.vrf), "source": source, "destination": destination}
-                if len(sizes) == 1:
-                    path["mtu"] = first.mtu
-                reach.append(path)
-        for prefix in policies.published_prefixes(peer, first.vrf, shared.segments.get(name, [])):
-            if (first.vrf, str(prefix)) in seen:
-                continue
-            seen.add((first.vrf, str(prefix)))
-            protocol = first.routing if first.routing == "bgp" or prefix.version == 4 else "ospf6"
-            routes.append({**in_vrf(first.vrf), "prefix": str(prefix), "protocol": protocol, "direct": True})
+def verify_variables(node: Node, shared: Context, statics: Sequence[FrrStaticRoute]) -> VerifyVariables:
+    """Return the variables of role verify: what is learned by which way, networks of the neighbors, paths to them and over silent links with their MTU, site,
+    ends of reserve links.
+
+    Parameters:
+        statics: the static routes of the node.
+    """
+    reach, routes = _neighbors(node, shared)
     for link, end in shared.links.get(node.name, []):
         other = link.other(end)
         for family in link.families if link.kind.probed and other.node.managed else ():
@@ -59,10 +48,104 @@ def verify_variables(node: Node, shared: Context) -> VerifyVariables:
         found["verify_reach"] = reach
     if routes:
         found["verify_routes"] = routes
+    if learned := _learned(node, shared, statics):
+        found["verify_learned"] = learned
+    if others := [*_anycast(node, shared), *_steered(node, shared)]:
+        found["verify_other_routes"] = others
     reserves = [end.interface for link, end in shared.links.get(node.name, []) if link.reserve_of is not None]
     if reserves:
         found["verify_reserves"] = reserves
     return {**found, **drawn_in(node)}
+
+
+def _neighbors(node: Node, shared: Context) -> tuple[list[VerifyReach], list[VerifyRoute]]:
+    """Return the paths to the managed neighbors, and what they have of their own: in each VRF in which a link with routing leads to one."""
+    reach: list[VerifyReach] = []
+    routes: list[VerifyRoute] = []
+    neighbors: dict[tuple[str, str], list[Link]] = defaultdict(list)
+    for link, end in shared.links.get(node.name, []):
+        if link.routing != "none" and link.reserve_of is None:
+            neighbors[link.other(end).node.name, link.vrf].append(link)
+    seen: set[tuple[str, Prefix]] = set()
+    for (name, vrf), links in neighbors.items():
+        peer = shared.intent.nodes[name]
+        if not peer.managed:
+            continue
+        # Two equal links of different size have no one path MTU.
+        sizes = {link.mtu for link in links}
+        for family in links[0].families:
+            source, destination = (probe_address(item, vrf, family) for item in (node, peer))
+            if source and destination:
+                path: VerifyReach = {**in_vrf(vrf), "source": source, "destination": destination}
+                if len(sizes) == 1:
+                    path["mtu"] = links[0].mtu
+                reach.append(path)
+        for prefix in policies.published_prefixes(peer, vrf, shared.segments.get(name, [])):
+            # What a node is connected to itself, it learns from nobody.
+            learned = shared.learned.propagation.route(node.name, vrf, prefix)
+            if learned is None or (vrf, prefix) in seen:
+                continue
+            seen.add((vrf, prefix))
+            route: VerifyRoute = {**in_vrf(vrf), "prefix": str(prefix)}
+            if learned.protocol is not None:
+                route["protocol"] = learned.protocol
+            routes.append({**route, "direct": True})
+    return reach, routes
+
+
+def _learned(node: Node, shared: Context, statics: Sequence[FrrStaticRoute]) -> list[VerifyLearned]:
+    own: dict[str, list[Prefix]] = defaultdict(list)
+    for route in statics:
+        own[route.get("vrf", "")].append(parse_prefix(route["prefix"]))
+    vrfs = {link.vrf for link, _end in shared.links.get(node.name, [])}
+    vrfs.update(container.segment.vrf for container in shared.containers.get(node.name, []))
+    return [entry for vrf in sorted(vrfs) for entry in learned_entries(vrf, shared.learned.of_node(node, vrf, own[vrf]))]
+
+
+def learned_entries(vrf: str, ways: Mapping[Way, list[str]]) -> list[VerifyLearned]:
+    """Return the entries of ``verify_learned`` for what is learned in a VRF, by the way that it may come."""
+    found: list[VerifyLearned] = []
+    for way, rows in sorted(ways.items()):
+        entry: VerifyLearned = {**in_vrf(vrf), "prefixes": rows, "interfaces": list(way.interfaces)}
+        if way.reserves:
+            entry["reserves"] = list(way.reserves)
+        if way.next_hops:
+            entry["next_hops"] = list(way.next_hops)
+        found.append(entry)
+    return found
+
+
+def _anycast(node: Node, shared: Context) -> Iterator[VerifyOtherRoute]:
+    """Yield the anycast addresses of a node that answers them itself: while it does not, it has those of another node."""
+    dns = shared.intent.settings.services.dns
+    others = {name for name in shared.intent.dns_nodes if name != node.name and shared.intent.nodes[name].vrf == node.vrf}
+    if dns is None or node.name not in shared.intent.dns_nodes or not others:
+        return
+    way = shared.learned.towards(node, node.vrf, others)
+    if way.interfaces or way.reserves:
+        yield _other(node.vrf, [str(parse_address(text).prefix) for text in dns.addresses().values()], way, "anycast of another node")
+
+
+def _steered(node: Node, shared: Context) -> Iterator[VerifyOtherRoute]:
+    """Yield what may be steered: at the router over its links to the GoBGP box, elsewhere over those to the router.
+
+    No box has it, nor who is beyond a hidden link.
+    """
+    steering = shared.intent.settings.services.steering
+    for name, box in sorted(steering.items()) if node.name not in steering else ():
+        router = shared.intent.nodes[box.router]
+        if node is router:
+            way = shared.learned.towards(node, router.vrf, {name})
+        else:
+            hidden = {link.id for link, end in shared.links.get(router.name, []) if hides_steering(link, end, shared)}
+            way = shared.learned.towards(node, router.vrf, {router.name}, hidden)
+        if way.interfaces or way.reserves:
+            yield {**_other(router.vrf, list(box.prefixes), way, f"steering by {name}"), "parts": True}
+
+
+def _other(vrf: str, prefixes: list[str], way: Way, reason: str) -> VerifyOtherRoute:
+    interfaces = [*way.interfaces, *way.reserves]
+    return {**in_vrf(vrf), "prefixes": prefixes, "protocols": ["bgp", "ospf"], "interfaces": interfaces, "reason": reason}
 
 
 def drawn_in(node: Node) -> VerifyVariables:

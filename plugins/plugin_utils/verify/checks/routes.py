@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
@@ -19,6 +19,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     family_of,
     tables_of,
 )
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.planned_routes import PlannedRoutes
 
 Routes = list[dict[str, Any]]
 LEARNED = ("bgp", "ospf", "ospf6", "isis", "rip", "ripng", "eigrp", "babel")
@@ -26,15 +27,18 @@ LEARNED = ("bgp", "ospf", "ospf6", "isis", "rip", "ripng", "eigrp", "babel")
 LINK_LENGTHS = {4: (30, 31), 6: (126, 127)}
 
 
-def check_routes(ledger: Ledger, variables: Variables) -> None:
-    """Check each route of ``verify_routes`` and, per VRF, that no other router's link prefix was learned."""
+def check_routes(ledger: Ledger, variables: Variables, planned: PlannedRoutes) -> None:
+    """Check each route of ``verify_routes``, and per VRF that no other router's link prefix was learned.
+
+    Parameters:
+        planned: what these variables say of the tables.
+    """
     tables = tables_of(variables)
     for route in variables.get("verify_routes", []):
-        check_route(ledger, route, tables)
+        check_route(ledger, route, tables, planned)
     if is_declared("frr", variables):
-        vrfs = [DEFAULT_VRF, *(vrf["name"] for vrf in variables.get("vrf_vrfs", []))]
-        for vrf in dict.fromkeys(vrfs):
-            check_links_stay(ledger, vrf)
+        for vrf in tables:
+            check_links_stay(ledger, vrf, planned)
     for default in variables.get("vrf_default_routes", []):
         check_default(ledger, default, tables)
     for nic in variables.get("vrf_interfaces", []):
@@ -42,9 +46,6 @@ def check_routes(ledger: Ledger, variables: Variables) -> None:
             check_heard(ledger, nic, tables)
         if nic.get("asks_dhcp"):
             check_leased(ledger, nic, tables)
-    for declared in variables.get("vrf_vrfs", []):
-        own = [item for item in variables.get("vrf_default_routes", []) if item.get("vrf") == declared["name"]]
-        check_by_hand(ledger, declared["name"], int(declared["table"]), own)
 
 
 def check_default(ledger: Ledger, route: VrfDefaultRoute, tables: Mapping[str, int]) -> None:
@@ -103,24 +104,8 @@ def check_leased(ledger: Ledger, nic: VrfInterface, tables: Mapping[str, int]) -
     ledger.judge(f"Route {vrf} IPv4 default by DHCP on {name}", f"ip route show table {table} default dev {name}", "routes", leased)
 
 
-def check_by_hand(ledger: Ledger, vrf: str, table: int, defaults: Sequence[VrfDefaultRoute]) -> None:
-    """Check that a VRF's table has no route that somebody has set by hand, beside the default routes of the plan."""
-    ours = {(item["gateway"], item["interface"]) for item in defaults}
-
-    def none(kernel: Routes) -> Verdict:
-        found = [item for item in kernel if (item["table"], item["type"], item["protocol"]) == (table, "unicast", "boot")]
-        ends = set(EVERYTHING.values())
-        strange = [item for item in found if item["prefix"] not in ends or (*item["via"][:1], *item["dev"][:1]) not in ours]
-        shown = "; ".join(
-            " ".join([item["prefix"], *(f"via {hop}" for hop in item["via"]), *(f"dev {dev}" for dev in item["dev"])]) for item in strange
-        )
-        return not strange, f"found {shown}: no routing protocol has set it. site removes it" if strange else "routing protocols alone"
-
-    ledger.judge(f"Route {vrf} none set by hand", f"ip route show table {table} proto boot", "routes", none)
-
-
-def check_route(ledger: Ledger, route: VerifyRoute, tables: Mapping[str, int]) -> None:
-    """Check that a route is installed in the table of its VRF, from its protocol, and in no other table."""
+def check_route(ledger: Ledger, route: VerifyRoute, tables: Mapping[str, int], planned: PlannedRoutes) -> None:
+    """Check that a route is installed in the table of its VRF, from its protocol, and in no other table but where the plan has the same prefix again."""
     vrf, prefix, protocol = route.get("vrf") or DEFAULT_VRF, canonical_prefix(route["prefix"]), route.get("protocol")
     table = tables.get(vrf)
     option = "" if family_of(prefix) == 4 else "-6 "
@@ -148,7 +133,8 @@ def check_route(ledger: Ledger, route: VerifyRoute, tables: Mapping[str, int]) -
         return True, f"next hop {', '.join(str(hop['ip']) for hop in hops)} is on a connected subnet"
 
     def alone(kernel: Routes) -> Verdict:
-        others = sorted({item["table"] for item in kernel if item["prefix"] == prefix and item["table"] != table})
+        again = {number for name, number in tables.items() if planned.expects(name, prefix)}
+        others = sorted({item["table"] for item in kernel if item["prefix"] == prefix} - again - {table})
         if others:
             names = ", ".join("main" if other == MAIN_TABLE else str(other) for other in others)
             return False, f"found {prefix} in table {names} too, expected it in table {table} only"
@@ -163,13 +149,13 @@ def check_route(ledger: Ledger, route: VerifyRoute, tables: Mapping[str, int]) -
     ledger.judge(f"Route {vrf} {prefix} in no other table", f"ip {option}route show table all {prefix}", "routes", alone)
 
 
-def check_links_stay(ledger: Ledger, vrf: str) -> None:
-    """Check that no prefix of another router's point-to-point link was learned by a routing protocol in this VRF."""
+def check_links_stay(ledger: Ledger, vrf: str, planned: PlannedRoutes) -> None:
+    """Check that no prefix of another router's point-to-point link was learned by a routing protocol in this VRF; a published network may be as small."""
 
     def none_learned(rib: Routes) -> Verdict:
         here = [item for item in rib if item["vrf"] == vrf]
         # An own link also shows up as an OSPF route that lost against the connected one.
-        own = {item["prefix"] for item in here if item["protocol"] in ("connected", "local")}
+        own = {item["prefix"] for item in here if item["protocol"] in ("connected", "local") or planned.expects(vrf, item["prefix"])}
         # What OSPF knows and its install filter keeps out of the table is not selected.
         learned = [item for item in here if item["protocol"] in LEARNED and item["selected"]]
         leaked = sorted(
