@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
     FrrBgpNeighbor,
@@ -13,7 +11,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrBgpRedistribute,
     FrrInterface,
     FrrOspf,
-    FrrOspf6,
     FrrOspfInterface,
     FrrOspfRedistribute,
     FrrPrefixList,
@@ -77,8 +74,8 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
-            # The same shape, but for the password, which OSPFv3 has not.
-            found["frr_ospf6"] = cast(list[FrrOspf6], instances)
+            # The same shape.
+            found["frr_ospf6"] = instances
     for box in boxes:
         lists, own = box_policy(box.name, shared)
         found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
