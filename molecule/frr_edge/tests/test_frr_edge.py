@@ -30,11 +30,6 @@ def test_session_goes_between_link_local_addresses(host: Any, peer: int) -> None
     assert {"ipv4Unicast", "ipv6Unicast"} <= set(neighbor["addressFamilyInfo"])
 
 
-def test_bfd_is_up(host: Any) -> None:
-    """BFD watches the neighbor, whose address nobody has written."""
-    wait_for(lambda: [item["status"] for item in vtysh(host, "show bfd peers") if item["interface"] == "edge0"], ["up"], LIMIT_S)
-
-
 def test_policy_decides_by_path_community_and_rpki(host: Any, peer: int) -> None:
     """What is valid is preferred, of what nobody says anything the preference is low, and what is invalid stays out; single prefixes are summed up."""
     wait_for(lambda: sorted(learned(host, "ipv4")), sorted([f"10.{peer}.0.0/16", f"10.99.{peer}.0/24"]), LIMIT_S)
