@@ -17,7 +17,7 @@ LIMIT_S = 150
 def learned(host: Any, family: str) -> dict[str, Any]:
     """Return the first path of each prefix of BGP that came from the neighbor."""
     routes = vtysh(host, f"show bgp {family} unicast")["routes"]
-    return {prefix: paths[0] for prefix, paths in routes.items() if any(path.get("peerId") == "edge0" for path in paths)}
+    return {prefix: paths[0] for prefix, paths in routes.items() if any(str(path.get("peerId")).startswith("fe80::") for path in paths)}
 
 
 def test_session_goes_between_link_local_addresses(host: Any, peer: int) -> None:
