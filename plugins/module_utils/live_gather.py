@@ -245,6 +245,10 @@ class Gatherer:
         """Read FRR's running configuration with ``reader``; of the text itself nothing is kept, since it holds passwords."""
         return self.read(["vtysh", "-c", "show running-config"], reader, "vtysh -c 'show running-config'", timeout=60)
 
+    def rpki(self) -> dict[str, Any]:
+        """Give the RPKI caches. See `live_parse_frr.parse_rpki`."""
+        return self.read(["vtysh", "-c", "show rpki cache-connection"], frr_parse.parse_rpki)
+
     def inbound(self) -> dict[str, Any]:
         """Give what BGP neighbors may bring. See `live_parse_frr.parse_inbound`."""
         return self.read(["vtysh", "-d", "bgpd", "-c", "show running-config"], frr_parse.parse_inbound)
@@ -322,7 +326,7 @@ def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) 
     bgp = state["bgp"]["data"] or {}
     bfd = state["bfd"]["data"] or []
     rib = state["rib"]["data"] or []
-    up = {(item["vrf"], item["peer"]) for item in bfd if item["status"] == "up"}
+    up = {(item["vrf"], frr_parse.bfd_neighbor(item)) for item in bfd if item["status"] == "up"}
     installed = {(route["vrf"], route["prefix"]) for route in rib if route["installed"]}
     missing = []
     for item in wait.get("bgp") or []:

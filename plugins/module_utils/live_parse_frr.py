@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
@@ -132,6 +133,15 @@ def parse_inbound(text: str) -> dict[str, Any]:
     return {"neighbors": neighbors, "policy": policy}
 
 
+def parse_rpki(text: str) -> list[dict[str, Any]]:
+    """Read `show rpki cache-connection`: ``host, port, preference, connected (bool)`` of each cache; none while FRR asks no cache."""
+    found = re.findall(r"^rpki tcp cache (\S+) (\d+) pref (\d+)( \(connected\))?", text, re.MULTILINE)
+    return [
+        {"host": host, "port": int(port), "preference": int(preference), "connected": bool(connected)}
+        for host, port, preference, connected in found
+    ]
+
+
 def parse_bfd(text: str) -> list[dict[str, Any]]:
     """Read `show bfd peers json`: every session of every VRF; intervals in ms, as this side has them and as the peer says."""
     sessions = []
@@ -157,6 +167,12 @@ def parse_bfd(text: str) -> list[dict[str, Any]]:
                 }
             )
     return sessions
+
+
+def bfd_neighbor(session: Mapping[str, Any]) -> str:
+    """Give what BGP calls the neighbor of a session of `parse_bfd`: the interface of a link-local address, else the address."""
+    link_local = session.get("interface") and ip_address(session["peer"]).is_link_local
+    return str(session["interface"] if link_local else session["peer"])
 
 
 def parse_ospf(text: str) -> list[dict[str, Any]]:

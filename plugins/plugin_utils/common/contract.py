@@ -221,6 +221,7 @@ class FrrStaticRoute(TypedDict):
     distance: NotRequired[int]
     vrf: NotRequired[str]
     next_hop_vrf: NotRequired[str]
+    tag: NotRequired[int]
 
 
 class FrrPrefixListEntry(TypedDict):
@@ -239,6 +240,55 @@ class FrrPrefixList(TypedDict):
     name: str
     family: NotRequired[str]
     entries: list[FrrPrefixListEntry]
+
+
+class FrrAsPathListEntry(TypedDict):
+    """One of frr_as_path_lists[].entries."""
+
+    seq: int
+    action: str
+    regex: str
+
+
+class FrrAsPathList(TypedDict):
+    """One of frr_as_path_lists."""
+
+    name: str
+    entries: list[FrrAsPathListEntry]
+
+
+class FrrCommunityListEntry(TypedDict):
+    """One of frr_community_lists[].entries."""
+
+    seq: int
+    action: str
+    value: str
+
+
+class FrrCommunityList(TypedDict):
+    """One of frr_community_lists."""
+
+    name: str
+    kind: str
+    entries: list[FrrCommunityListEntry]
+
+
+class FrrRpkiCache(TypedDict):
+    """One of frr_rpki.caches."""
+
+    host: str
+    port: int
+    preference: int
+    source: NotRequired[str]
+
+
+class FrrRpki(TypedDict):
+    """frr_rpki: Caches that validate the origin of routes (RPKI, RFC 8210), for match rpki valid, match rpki invalid and match rpki notfound in route maps."""
+
+    caches: NotRequired[list[FrrRpkiCache]]
+    polling_period: NotRequired[int]
+    expire_interval: NotRequired[int]
+    retry_interval: NotRequired[int]
 
 
 class FrrRouteMapEntry(TypedDict):
@@ -267,6 +317,23 @@ class FrrBfdProfile(TypedDict):
     transmit_interval: NotRequired[int]
 
 
+class FrrBgpAggregate(TypedDict):
+    """One of frr_bgp[].aggregates."""
+
+    prefix: str
+    summary_only: NotRequired[bool]
+    as_set: NotRequired[bool]
+    route_map: NotRequired[str]
+
+
+class FrrBgpImport(TypedDict):
+    """One of frr_bgp[].imports."""
+
+    vrf: str
+    family: NotRequired[str]
+    route_map: NotRequired[str]
+
+
 class FrrBgpRedistribute(TypedDict):
     """One of frr_bgp[].redistribute."""
 
@@ -283,6 +350,9 @@ class FrrBgpNeighborFamily(TypedDict):
     route_map_out: str
     next_hop_self: NotRequired[bool]
     route_reflector_client: NotRequired[bool]
+    default_originate: NotRequired[bool]
+    default_originate_route_map: NotRequired[str]
+    remove_private_as: NotRequired[bool]
     maximum_prefix: NotRequired[int]
     maximum_prefix_restart: NotRequired[int]
 
@@ -290,7 +360,8 @@ class FrrBgpNeighborFamily(TypedDict):
 class FrrBgpNeighbor(TypedDict):
     """One of frr_bgp[].neighbors."""
 
-    address: str
+    address: NotRequired[str]
+    interface: NotRequired[str]
     remote_as: int
     description: NotRequired[str]
     update_source: NotRequired[str]
@@ -301,6 +372,8 @@ class FrrBgpNeighbor(TypedDict):
     keepalive: NotRequired[int]
     holdtime: NotRequired[int]
     passive: NotRequired[bool]
+    local_role: NotRequired[str]
+    strict_role: NotRequired[bool]
     families: list[FrrBgpNeighborFamily]
 
 
@@ -312,6 +385,8 @@ class FrrBgp(TypedDict):
     router_id: str
     networks: NotRequired[list[str]]
     network_import_check: NotRequired[bool]
+    aggregates: NotRequired[list[FrrBgpAggregate]]
+    imports: NotRequired[list[FrrBgpImport]]
     redistribute: NotRequired[list[FrrBgpRedistribute]]
     graceful_restart: NotRequired[bool]
     maximum_paths: NotRequired[int]
@@ -361,6 +436,7 @@ class FrrOspf6Interface(TypedDict):
     dead_interval: NotRequired[int]
     cost: NotRequired[int]
     bfd_profile: NotRequired[str]
+    password: NotRequired[str]
 
 
 class FrrOspf6Redistribute(TypedDict):
@@ -397,6 +473,9 @@ class FrrVariables(TypedDict):
     frr_vrfs: NotRequired[list[str]]
     frr_static_routes: NotRequired[list[FrrStaticRoute]]
     frr_prefix_lists: NotRequired[list[FrrPrefixList]]
+    frr_as_path_lists: NotRequired[list[FrrAsPathList]]
+    frr_community_lists: NotRequired[list[FrrCommunityList]]
+    frr_rpki: NotRequired[FrrRpki]
     frr_route_maps: NotRequired[list[FrrRouteMap]]
     frr_bfd_profiles: NotRequired[list[FrrBfdProfile]]
     frr_bgp: NotRequired[list[FrrBgp]]

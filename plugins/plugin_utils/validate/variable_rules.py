@@ -18,10 +18,12 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.docker_m
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.failover_test import failover_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp_lists import bgp_list_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_build import build_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_lines import own_line_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import policy_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_rpki import rpki_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_static_routes import route_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.gre import gre_problems
@@ -51,6 +53,8 @@ _RULES = (
     gre_problems,
     docker_problems,
     policy_problems,
+    bgp_list_problems,
+    rpki_problems,
     route_problems,
     bgp_problems,
     firewall_problems,

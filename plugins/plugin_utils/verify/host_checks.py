@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted, Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
@@ -43,7 +44,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     State,
     Variables,
-    canonical_address,
     roles_of,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.planned_routes import PlannedRoutes
@@ -69,7 +69,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
-            session = {"vrf": vrf, "address": canonical_address(neighbor["address"])}
+            session = {"vrf": vrf, "address": neighbor_name(neighbor)}
             expect["bgp"].append(session)
             if neighbor.get("bfd_profile"):
                 expect["bfd"].append(session)
@@ -92,6 +92,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "inbound": bool(known.get("frr_bgp")),
+        "rpki": bool(known.get("frr_rpki")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
         "frr_lines": entries_of(known, "frr_lines") if routes else [],
         "gobgp": is_declared("gobgp", known),

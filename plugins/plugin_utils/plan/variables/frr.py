@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
@@ -13,7 +13,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrBgpRedistribute,
     FrrInterface,
     FrrOspf,
-    FrrOspf6,
     FrrOspfInterface,
     FrrOspfRedistribute,
     FrrPrefixList,
@@ -90,8 +89,8 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
-            # The same shape, but for the password, which OSPFv3 has not.
-            found["frr_ospf6"] = cast(list[FrrOspf6], instances)
+            # The same shape.
+            found["frr_ospf6"] = instances
     for box in boxes:
         lists, own = box_policy(box.name, shared)
         found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
