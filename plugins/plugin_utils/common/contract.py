@@ -150,6 +150,7 @@ FirewallForward = TypedDict(
         "vrf": NotRequired[str],
         "interface": NotRequired[str],
         "from": NotRequired[list[str]],
+        "destinations": NotRequired[list[str]],
         "to": list[str],
     },
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, links, names, routing, services
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, edge, links, names, routing, services
 
 _RULES = (
     names.former_name_problems,
@@ -30,6 +30,8 @@ _RULES = (
     routing.session_problems,
     routing.reach_problems,
     routing.shared_asn_problems,
+    edge.neighbor_problems,
+    edge.exchange_problems,
     services.segment_problems,
     services.dns_problems,
     services.docker_problems,

@@ -10,7 +10,18 @@ from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    LOOPBACK,
+    UPLINK,
+    Container,
+    End,
+    Intent,
+    Link,
+    Neighbor,
+    Node,
+    Segment,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.inbound import Inbound
 
@@ -47,6 +58,8 @@ class Context:
     steered: dict[str, list[str]] = field(default_factory=dict)
     # Containers that are routers, by the gateway of their segment.
     containers: dict[str, list[Container]] = field(default_factory=dict)
+    # External neighbors by the node that has the session, in the order of their names.
+    neighbors: dict[str, list[Neighbor]] = field(default_factory=dict)
 
     def links_of(self, node: Node, role: str) -> list[tuple[Link, End]]:
         """Return the links of a node, with its own end, whose interfaces a role makes."""
@@ -71,6 +84,8 @@ def context_of(intent: Intent) -> Context:
         shared.steered.setdefault(box.router, []).append(name)
     for container in sorted(intent.containers, key=lambda item: item.name):
         shared.containers.setdefault(container.segment.gateway.name, []).append(container)
+    for neighbor in sorted(intent.neighbors, key=lambda item: natural_order(item.name)):
+        shared.neighbors.setdefault(neighbor.node.name, []).append(neighbor)
     return shared
 
 
