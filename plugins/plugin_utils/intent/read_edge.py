@@ -266,6 +266,6 @@ class _Reader:
         )
 
 
-def _names(everything: Options, section: str) -> set[str]:
+def _names(everything: Options, section: str) -> list[str]:
     value = everything.get(section)
-    return set(map(str, value)) if isinstance(value, Mapping) else set()
+    return list(map(str, value)) if isinstance(value, Mapping) else []

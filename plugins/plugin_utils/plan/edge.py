@@ -148,7 +148,7 @@ def own_prefixes(node: Node, vrf: str, intent: Intent, found: Mapping[str, list[
     Parameters:
         found: as `policies.origins` returns it.
     """
-    prefixes = {origin.prefix for origins in found.values() for origin in origins if origin.vrf == vrf and not origin.of_customer}
+    prefixes = {origin.prefix for origins in found.values() for origin in origins if origin.vrf == vrf and origin.brought_by != "customer"}
     pools = intent.vrf(vrf).pools
     prefixes.update(prefix for pool in (pools.links, pools.loopbacks, pools.networks) for prefix in pool.values())
     prefixes.update(address.prefix for other in intent.nodes.values() if other.vrf == vrf for address in other.loopback.values())

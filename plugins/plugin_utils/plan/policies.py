@@ -68,7 +68,7 @@ class Origin:
         in_pool: the line of a network pool may stand for it.
         parts: any part of it may be advertised as well.
         lengths: of the parts that may be advertised instead, shortest and longest, where a person has chosen them.
-        of_customer: a customer of ours brings it, so that others may bring it, too.
+        brought_by: the relation of the external neighbor that may bring it; empty for what the plan itself has.
     """
 
     vrf: str
@@ -78,7 +78,7 @@ class Origin:
     in_pool: bool = False
     parts: bool = False
     lengths: tuple[int, int] | None = None
-    of_customer: bool = False
+    brought_by: str = ""
 
 
 Lines = dict[str, list[FrrPrefixListEntry]]
@@ -109,12 +109,12 @@ def origins(intent: Intent) -> dict[str, list[Origin]]:
         found[box.router] += _of_box(box, intent.nodes[box.router].vrf)
     for neighbor in intent.neighbors:
         if neighbor.relation in PUBLISHED_RELATIONS:
-            found[neighbor.node.name] += of_ranges(neighbor.accept or (), neighbor.vrf, of_customer=neighbor.outside)
+            found[neighbor.node.name] += of_ranges(neighbor.accept or (), neighbor.vrf, neighbor.relation)
     return found
 
 
-def of_ranges(ranges: Iterable[PrefixRange], vrf: str, *, of_customer: bool = False) -> list[Origin]:
-    """Return what an external neighbor may bring. Parameters: what is accepted from it; the VRF of its session; whether it is a customer."""
+def of_ranges(ranges: Iterable[PrefixRange], vrf: str, relation: str = "") -> list[Origin]:
+    """Return what an external neighbor may bring. Parameters: what is accepted from it; the VRF of its session; its relation."""
     return [
         Origin(
             vrf,
@@ -122,7 +122,7 @@ def of_ranges(ranges: Iterable[PrefixRange], vrf: str, *, of_customer: bool = Fa
             _NEIGHBORS,
             by_prefix=True,
             lengths=None if item.lengths == (item.prefix.length, item.prefix.length) else item.lengths,
-            of_customer=of_customer,
+            brought_by=relation,
         )
         for item in ranges
     ]

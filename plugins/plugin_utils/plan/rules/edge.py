@@ -119,9 +119,6 @@ def _unnumbered(neighbor: Neighbor) -> Iterator[Problem]:
         yield Problem(
             path.at(key), "does not go with unnumbered", hint="such a neighbor is found on the interface itself; keep one of them"
         )
-    if neighbor.place is not None and neighbor.interface is None and not _unsure(neighbor):
-        hint = "name its device: the neighbor is found by its interface"
-        yield Problem(path.at("unnumbered"), f"needs an interface, and the uplink of {neighbor.node.name} has no device", hint=hint)
     if isinstance(neighbor.place, Segment):
         hint = "several hosts are on a segment; give the neighbor's addresses"
         yield Problem(path.at("unnumbered"), "is not for a segment", hint=hint)
@@ -261,18 +258,15 @@ def _community(text: str, path: Place, intent: Intent) -> Iterator[Problem]:
 
 def exchange_problems(intent: Intent) -> Iterator[Problem]:
     """External neighbors of which too much would be accepted, or with which nothing would be exchanged."""
-    inbound: Inbound | None = None
-    told: set[tuple[Place, str]] = set()
+    # A named list may be that of several neighbors.
+    found = list(dict.fromkeys(problem for neighbor in intent.neighbors for problem in [*_lengths(neighbor), *_accept(neighbor, intent)]))
+    yield from found
+    if found or intent.reading or not intent.neighbors:
+        return
+    inbound = Inbound(intent)
     for neighbor in intent.neighbors:
-        for problem in [*_lengths(neighbor), *_accept(neighbor, intent)]:
-            # A named list may be that of several neighbors.
-            if (problem.path, str(problem)) not in told:
-                told.add((problem.path, str(problem)))
-                yield problem
-        if not intent.reading and neighbor.vrf != UNKNOWN and not neighbor.broken:
-            inbound = inbound or Inbound(intent)
-            yield from _own(neighbor, intent, inbound)
-            yield from _use(neighbor, intent, inbound)
+        yield from _own(neighbor, intent, inbound)
+        yield from _use(neighbor, intent, inbound)
 
 
 def _lengths(neighbor: Neighbor) -> Iterator[Problem]:
@@ -306,7 +300,7 @@ def _accept(neighbor: Neighbor, intent: Intent) -> Iterator[Problem]:
                 hint = "write private: true for a neighbor that is no part of the Internet, or relation: internal for a router of ours"
             yield Problem(item.path, f"lies in {within}, which is nobody's on the Internet", show(str(item.prefix)), hint)
     for family in FAMILIES:
-        if neighbor.addresses and family not in neighbor.families and _of_family(neighbor.accept, family):
+        if neighbor.families and family not in neighbor.families and _of_family(neighbor.accept, family):
             item = _of_family(neighbor.accept, family)[0]
             yield Problem(item.path, f"is never brought: the neighbor has no {TITLE[family]} session", show(str(item.prefix)))
 
@@ -317,8 +311,12 @@ def _of_family(ranges: Iterable[PrefixRange], family: str) -> list[PrefixRange]:
 
 def _own(neighbor: Neighbor, intent: Intent, inbound: Inbound) -> Iterator[Problem]:
     """What a neighbor may bring, and is ours or another neighbor's."""
-    others = {name: [origin for origin in found if origin.vrf == neighbor.vrf] for name, found in inbound.origins.items()}
-    own = {origin.prefix: name for name, found in others.items() for origin in found if not _brought(origin, neighbor, intent)}
+    own = {
+        origin.prefix: name
+        for name, found in inbound.origins.items()
+        for origin in found
+        if origin.vrf == neighbor.vrf and not origin.brought_by
+    }
     pools = intent.vrf(neighbor.vrf).pools
     for item in neighbor.accept or () if neighbor.relation in PUBLISHED_RELATIONS else ():
         for prefix, name in own.items():
@@ -339,16 +337,6 @@ def _takes(item: PrefixRange, prefix: Prefix, *, inside: bool) -> bool:
     return prefix.holds(item.prefix) and not (inside and item.prefix.length > prefix.length)
 
 
-def _brought(origin: Origin, neighbor: Neighbor, intent: Intent) -> bool:
-    """Tell whether a prefix is one that external neighbors bring. Two may bring the same: a customer at two nodes, speakers of one service."""
-    return any(
-        item.prefix == origin.prefix and other.vrf == neighbor.vrf
-        for other in intent.neighbors
-        if other.relation in PUBLISHED_RELATIONS
-        for item in other.accept or ()
-    )
-
-
 def _use(neighbor: Neighbor, intent: Intent, inbound: Inbound) -> Iterator[Problem]:
     """Sessions that come up and change nothing."""
     node, where = neighbor.node, vrf_text(neighbor.vrf)
@@ -360,7 +348,7 @@ def _use(neighbor: Neighbor, intent: Intent, inbound: Inbound) -> Iterator[Probl
             hint = f"what is advertised is published there; published: {_listed(published)}"
             yield Problem(neighbor.path.at("advertise"), f"{item.prefix} is not published in {where}", hint=hint)
     if neighbor.relation in PUBLISHED_RELATIONS and _alone(neighbor, intent):
-        hint = _move(neighbor, "put it there with the vrf of the uplink, or take the session to an interface of that VRF")
+        hint = _move(neighbor, "add one of them, or take the session to an interface of the VRF where the network is")
         yield Problem(neighbor.path, f"is alone in {where}: no link, network, segment or other neighbor of {node.name} is there", hint=hint)
     elif silent and neighbor.options.advertise and neighbor.families:
         hint = _move(neighbor, f"write advertise: [] where that is meant; published there: {_listed(published)}")
