@@ -316,7 +316,8 @@ def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) 
     bgp = state["bgp"]["data"] or {}
     bfd = state["bfd"]["data"] or []
     rib = state["rib"]["data"] or []
-    up = {(item["vrf"], item["peer"]) for item in bfd if item["status"] == "up"}
+    # Of a neighbor without an address BFD knows the link-local one, and the interface.
+    up = {(item["vrf"], item[key]) for item in bfd if item["status"] == "up" for key in ("peer", "interface")}
     installed = {(route["vrf"], route["prefix"]) for route in rib if route["installed"]}
     missing = []
     for item in wait.get("bgp") or []:

@@ -713,12 +713,23 @@ class VerifyRoute(TypedDict):
     direct: NotRequired[bool]
 
 
+class VerifyNeighbor(TypedDict):
+    """One of verify_neighbors."""
+
+    neighbor: str
+    vrf: NotRequired[str]
+    relation: NotRequired[str]
+    silent: NotRequired[bool]
+    optional: NotRequired[bool]
+
+
 class VerifyVariables(TypedDict):
     """Role verify: Compare the live state of a host with its variables."""
 
     verify_roles: NotRequired[list[str]]
     verify_reach: NotRequired[list[VerifyReach]]
     verify_routes: NotRequired[list[VerifyRoute]]
+    verify_neighbors: NotRequired[list[VerifyNeighbor]]
     verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]

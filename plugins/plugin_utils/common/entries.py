@@ -82,6 +82,7 @@ ENTRIES: Mapping[str, Entries] = {
     "redistribute": Entries("redistribution", ("source", "family")),
     "verify_reach": Entries("check of the path to", ("destination", "source", "vrf")),
     "verify_routes": Entries("check of the route to", ("prefix", "vrf")),
+    "verify_neighbors": Entries("check of the neighbor", ("neighbor", "vrf")),
     "firewall_forward": Entries("forwarding from", ("vrf", "interface")),
     "firewall_open_ports": Entries("open port", ("protocol", "port")),
     "firewall_own_chains": Entries("own rules of chain", ("chain",), content="rules"),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE
@@ -167,19 +168,24 @@ def tunnels_of(variables: Variables, state: State, registry: Registry) -> list[d
 
 def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
     """Return one entry per BGP neighbor: ``vrf, address, local, remote_as, description, state, text, uptime (s), received, bfd``,
-    ``families`` (state by address family) and ``interfaces`` (what its packets leave through, as far as that is known).
+    ``families`` (state by address family), ``interfaces`` (what its packets leave through, as far as that is known) and ``relation`` (of an external
+    neighbor; else empty).
 
     ``bfd`` is ``up``, ``down``, ``unknown`` or None (no profile); ``local`` is the own address, if declared or live.
     """
     live = gathered(state, "bgp")
     bfd = gathered(state, "bfd")
+    relations = {
+        (item.get("vrf") or DEFAULT_VRF, canonical_address(item["neighbor"])): item.get("relation", "")
+        for item in variables.get("verify_neighbors", [])
+    }
     sessions = []
     for instance in variables.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
-            address = canonical_address(neighbor["address"])
+            address = neighbor_name(neighbor)
             found = ((live or {}).get(vrf) or {}).get(address)
-            watched = next((item for item in bfd or [] if (item["vrf"], item["peer"]) == (vrf, address)), None)
+            watched = next((item for item in bfd or [] if item["vrf"] == vrf and address in (item["peer"], item.get("interface"))), None)
             bfd_state = "unknown" if bfd is None else "up" if watched and watched["status"] == "up" else "down"
             session_state = "unknown" if live is None else "up" if found and found["state"] == "Established" else "down"
             sessions.append(
@@ -195,7 +201,8 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
                     "received": sum(family["accepted"] for family in found["families"].values()) if found else None,
                     "bfd": bfd_state if neighbor.get("bfd_profile") else None,
                     "families": families_of(neighbor, found, session_state),
-                    "interfaces": first_hops(variables, state, vrf, address),
+                    "interfaces": [address] if "interface" in neighbor else first_hops(variables, state, vrf, address),
+                    "relation": relations.get((vrf, address), ""),
                 }
             )
     return sessions

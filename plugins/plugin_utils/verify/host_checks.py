@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted, Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
@@ -19,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anyca
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import BEFORE, check_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_edge import check_edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gre import check_gre
@@ -64,10 +66,18 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     known = relevant_variables(variables)
     units = expected_units(known)
     expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
+    # Nobody waits for a neighbor that may be down.
+    optional = {
+        (item.get("vrf") or DEFAULT_VRF, canonical_address(item["neighbor"]))
+        for item in known.get("verify_neighbors", [])
+        if item.get("optional")
+    }
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
-            session = {"vrf": vrf, "address": canonical_address(neighbor["address"])}
+            session = {"vrf": vrf, "address": neighbor_name(neighbor)}
+            if (vrf, session["address"]) in optional:
+                continue
             expect["bgp"].append(session)
             if neighbor.get("bfd_profile"):
                 expect["bfd"].append(session)
@@ -139,6 +149,7 @@ def host_checks(
     check_vxlans(ledger, known)
     check_gre(ledger, known)
     check_frr(ledger, known)
+    check_edge(ledger, known)
     check_ospf(ledger, known)
     check_gobgp(ledger, known)
     check_firewall(ledger, known)

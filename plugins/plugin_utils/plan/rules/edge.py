@@ -39,6 +39,8 @@ def neighbor_problems(intent: Intent) -> Iterator[Problem]:
         if not neighbor.node.managed and "managed" not in neighbor.node.unsure:
             hint = "its owner configures it; name a node that Ansible manages"
             yield Problem(neighbor.path.at("node"), f"{neighbor.node.name} is not managed", hint=hint)
+        if neighbor.name in intent.nodes:
+            yield Problem(neighbor.path, "is also the name of a node", hint="rename the neighbor")
         yield from _asn(neighbor, intent)
         yield from _way(neighbor, intent)
         yield from _options(neighbor, intent)

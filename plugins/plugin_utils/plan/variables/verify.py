@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyReach, VerifyRoute, VerifyVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyNeighbor, VerifyReach, VerifyRoute, VerifyVariables
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Neighbor, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.edge import accepted
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, planned
 
 
 def verify_variables(node: Node, shared: Context) -> VerifyVariables:
@@ -59,10 +61,26 @@ def verify_variables(node: Node, shared: Context) -> VerifyVariables:
         found["verify_reach"] = reach
     if routes:
         found["verify_routes"] = routes
+    external = [item for neighbor in shared.neighbors.get(node.name, []) for item in _expected(neighbor)]
+    if external:
+        found["verify_neighbors"] = external
     reserves = [end.interface for link, end in shared.links.get(node.name, []) if link.reserve_of is not None]
     if reserves:
         found["verify_reserves"] = reserves
     return {**found, **drawn_in(node)}
+
+
+def _expected(neighbor: Neighbor) -> Iterator[VerifyNeighbor]:
+    """Yield what is expected of each session with an external neighbor."""
+    sessions: list[tuple[str, tuple[str, ...]]] = [(address.bare, (family,)) for family, address in neighbor.addresses.items()]
+    for name, families in sessions or [(planned(neighbor.interface), neighbor.families)]:
+        found: VerifyNeighbor = {"neighbor": name, **in_vrf(neighbor.vrf), "relation": neighbor.relation.replace("_", " ")}
+        # Where nothing is accepted, nothing comes.
+        if neighbor.options.optional or not any(accepted(neighbor)[family] for family in families):
+            found["silent"] = True
+        if neighbor.options.optional:
+            found["optional"] = True
+        yield found
 
 
 def drawn_in(node: Node) -> VerifyVariables:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
@@ -12,6 +12,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINE
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBfdProfile,
     FrrBgp,
@@ -45,11 +46,14 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     if not is_declared("frr", variables):
         return
     profiles = {profile["name"]: profile for profile in variables.get("frr_bfd_profiles", [])}
-    policy = policy_of(
-        rendered("frr", "policy.conf.j2", {name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")})
-    )
+    policy = planned_policy(variables)
+    optional = {
+        (item.get("vrf") or DEFAULT_VRF, canonical_address(item["neighbor"]))
+        for item in variables.get("verify_neighbors", [])
+        if item.get("optional")
+    }
     for instance in variables.get("frr_bgp", []):
-        check_instance(ledger, instance, profiles, policy)
+        check_instance(ledger, instance, profiles, policy, optional)
     for route in variables.get("frr_static_routes", []):
         check_static(ledger, route)
     if variables.get("verify_frr_config", True):
@@ -57,6 +61,11 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
         ledger.judge("FRR configuration runs as in frr.conf", command, "frr_config", no_difference)
     for entry in variables.get("frr_lines", []):
         check_own_lines(ledger, entry)
+
+
+def planned_policy(variables: Variables) -> Policy:
+    """Return what frr.conf says of prefix lists and route maps, as `policy_of` does."""
+    return policy_of(rendered("frr", "policy.conf.j2", {name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")}))
 
 
 def no_difference(lines: list[str]) -> Verdict:
@@ -80,10 +89,17 @@ def check_own_lines(ledger: Ledger, entry: FrrLine) -> None:
     ledger.judge(f"FRR own lines in {where}", "vtysh -c 'show running-config'", "frr_lines", run)
 
 
-def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile], policy: Policy) -> None:
-    """Check one BGP instance and its neighbors. policy: what frr.conf says of prefix lists and route maps."""
+def check_instance(
+    ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile], policy: Policy, optional: Collection[tuple[str, str]]
+) -> None:
+    """Check one BGP instance and its neighbors.
+
+    Parameters:
+        policy: what frr.conf says of prefix lists and route maps.
+        optional: VRF and name of the neighbors that may be down.
+    """
     vrf = instance.get("vrf") or DEFAULT_VRF
-    addresses = {canonical_address(neighbor["address"]) for neighbor in instance.get("neighbors", [])}
+    addresses = {neighbor_name(neighbor) for neighbor in instance.get("neighbors", [])}
     summary = f"vtysh -c 'show bgp vrf {vrf} summary'"
 
     def exists(bgp: Bgp) -> Verdict:
@@ -116,8 +132,13 @@ def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrB
     for prefix in instance.get("networks", []):
         check_network(ledger, vrf, canonical_prefix(prefix))
     for neighbor in instance.get("neighbors", []):
-        check_neighbor(ledger, vrf, neighbor)
         check_inbound(ledger, vrf, neighbor, policy)
+        if (vrf, neighbor_name(neighbor)) in optional and not is_up(ledger, vrf, neighbor):
+            name = neighbor_name(neighbor)
+            command = f"vtysh -c 'show bgp vrf {vrf} neighbors {name}'"
+            ledger.skip(f"BGP {vrf} neighbor {name} established", "it is down, and the plan says that it may be", command)
+            continue
+        check_neighbor(ledger, vrf, neighbor)
         if neighbor.get("bfd_profile"):
             check_bfd(ledger, vrf, neighbor, profiles.get(neighbor["bfd_profile"]))
 
@@ -145,9 +166,17 @@ def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
     ledger.judge(f"BGP {vrf} originates {prefix}", command, "originated", valid)
 
 
+def is_up(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> bool:
+    """Tell whether a session is established; one that could not be read is judged like one that has to be."""
+    if ledger.problem("bgp") is not None:
+        return True
+    live = ledger.state["bgp"]["data"].get(vrf, {}).get(neighbor_name(neighbor), {})
+    return bool(live.get("state") == "Established")
+
+
 def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
     """Check that a neighbor's session is up, from the right address, with its families and its password."""
-    address = canonical_address(neighbor["address"])
+    address = neighbor_name(neighbor)
     who = f"{address} AS {neighbor['remote_as']}" + (f" ({neighbor['description']})" if neighbor.get("description") else "")
     title = f"BGP {vrf} neighbor {address}"
     command = f"vtysh -c 'show bgp vrf {vrf} neighbors {address}'"
@@ -193,7 +222,7 @@ def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
 
 def check_inbound(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, policy: Policy) -> None:
     """Check that what a neighbor brings is filtered as planned, by bgpd itself: not less, and not more."""
-    address = canonical_address(neighbor["address"])
+    address = neighbor_name(neighbor)
 
     def filtered(inbound: Mapping[str, Any]) -> Verdict:
         wrong, told = [], []
@@ -229,12 +258,13 @@ def deviations(planned: Policy, live: Policy) -> list[str]:
 
 def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBfdProfile | None) -> None:
     """Check that a neighbor's BFD session is up in its VRF with the timers of its profile."""
-    address = canonical_address(neighbor["address"])
+    address = neighbor_name(neighbor)
     title = f"BFD {vrf} peer {address}"
     command = f"vtysh -c 'show bfd vrf {vrf} peers'"
 
     def session(sessions: list[dict[str, Any]]) -> dict[str, Any] | None:
-        return next((item for item in sessions if item["vrf"] == vrf and item["peer"] == address), None)
+        # Of a neighbor without an address BFD knows the link-local one, and the interface.
+        return next((item for item in sessions if item["vrf"] == vrf and address in (item["peer"], item["interface"])), None)
 
     def up(sessions: list[dict[str, Any]]) -> Verdict:
         found = session(sessions)
