@@ -13,6 +13,13 @@ from typing import Any
 WELL_KNOWN: Mapping[str, int] = {
     "graceful-shutdown": 0xFFFF0000,
     "accept-own": 0xFFFF0001,
+    "route-filter-translated-v4": 0xFFFF0002,
+    "route-filter-v4": 0xFFFF0003,
+    "route-filter-translated-v6": 0xFFFF0004,
+    "route-filter-v6": 0xFFFF0005,
+    "llgr-stale": 0xFFFF0006,
+    "no-llgr": 0xFFFF0007,
+    "accept-own-nexthop": 0xFFFF0008,
     "blackhole": 0xFFFF029A,
     "no-export": 0xFFFFFF01,
     "no-advertise": 0xFFFFFF02,

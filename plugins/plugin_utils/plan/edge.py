@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix, outermost, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import canonical_communities
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrAsPathList,
     FrrCommunityList,
@@ -305,7 +306,9 @@ def _community_lists(neighbor: Neighbor) -> Iterator[FrrCommunityList]:
         ("large", [text for text in wanted if is_large(text)]),
     ):
         if values:
-            yield _community_list(FROM.format(name=neighbor.name), kind, values)
+            yield _community_list(
+                FROM.format(name=neighbor.name), kind, [canonical_communities(text, large=kind == "large") for text in values]
+            )
 
 
 # ---- route maps ----------------------------------------------------------------------------------------------------------------------------
@@ -351,10 +354,7 @@ def _changes_in(neighbor: Neighbor) -> Iterator[str]:
     options = neighbor.options
     # Nobody else says where a route came from.
     yield f"large-comm-list {MARKS} delete"
-    added = [text for text, _path in options.communities_add]
-    yield f"large-community {' '.join([_mark(neighbor), *(text for text in added if is_large(text))])} additive"
-    if plain := [text for text in added if not is_large(text)]:
-        yield f"community {' '.join(plain)} additive"
+    yield from _communities([_mark(neighbor), *(text for text, _path in options.communities_add)])
     usual = _RELATIONS[neighbor.relation].preference
     preference = usual if options.preference is None else options.preference
     if preference is not None:
@@ -384,8 +384,11 @@ def _changes_out(neighbor: Neighbor) -> Iterator[str]:
         yield f"as-path prepend {' '.join([str(neighbor.node.asn)] * options.prepend)}"
     if options.med is not None:
         yield f"metric {options.med}"
-    sent = [text for text, _path in options.communities_send]
-    if plain := [text for text in sent if not is_large(text)]:
-        yield f"community {' '.join(plain)} additive"
-    if large := [text for text in sent if is_large(text)]:
-        yield f"large-community {' '.join(large)} additive"
+    yield from _communities([text for text, _path in options.communities_send])
+
+
+def _communities(texts: list[str]) -> Iterator[str]:
+    """Yield the changes that give a route communities, as FRR prints them."""
+    for word, large in (("large-community", True), ("community", False)):
+        if own := [text for text in texts if is_large(text) == large]:
+            yield f"{word} {canonical_communities(' '.join(own), large=large)} additive"

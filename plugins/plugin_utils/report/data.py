@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import bfd_neighbor
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
@@ -185,7 +186,7 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
         for neighbor in instance.get("neighbors", []):
             address = neighbor_name(neighbor)
             found = ((live or {}).get(vrf) or {}).get(address)
-            watched = next((item for item in bfd or [] if item["vrf"] == vrf and address in (item["peer"], item.get("interface"))), None)
+            watched = next((item for item in bfd or [] if (item["vrf"], bfd_neighbor(item)) == (vrf, address)), None)
             bfd_state = "unknown" if bfd is None else "up" if watched and watched["status"] == "up" else "down"
             session_state = "unknown" if live is None else "up" if found and found["state"] == "Established" else "down"
             sessions.append(

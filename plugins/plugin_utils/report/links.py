@@ -281,7 +281,8 @@ def first_hops(variables: Variables, state: State, vrf: str, address: str) -> li
     try:
         wanted = ip_address(address)
     except ValueError:
-        return []
+        # A neighbor that is found on an interface is called by it.
+        return [address]
     vrfs = vrf_by_interface(variables)
     connected = [
         (item["name"], ip_interface(own).network)

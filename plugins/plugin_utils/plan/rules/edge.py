@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import WELL_KNOWN, canonical_communities
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, TITLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
@@ -27,9 +28,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan import edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.inbound import Inbound
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.policies import Origin
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
-
-_WELL_KNOWN = ("no-export", "no-advertise", "local-AS", "no-peer", "blackhole", "graceful-shutdown", "accept-own")
-_COMMUNITY = re.compile(r"(0|[1-9]\d{0,4}):(0|[1-9]\d{0,4})|(0|[1-9]\d{0,9}):(0|[1-9]\d{0,9}):(0|[1-9]\d{0,9})")
 
 
 def neighbor_problems(intent: Intent) -> Iterator[Problem]:
@@ -244,14 +242,13 @@ def _rpki(neighbor: Neighbor, intent: Intent) -> Iterator[Problem]:
 
 
 def _community(text: str, path: Place, intent: Intent) -> Iterator[Problem]:
-    found = _COMMUNITY.fullmatch(text)
-    highest = 4294967295 if edge.is_large(text) else 65535
-    if found is None and text in _WELL_KNOWN:
-        return
-    if found is None or any(int(number) > highest for number in text.split(":")):
-        hint = f"valid: 65000:100 with two numbers to 65535, 65000:1:2 with three to 4294967295, a name of xgn_communities, or {', '.join(_WELL_KNOWN)}"
+    try:
+        canonical_communities(text, large=edge.is_large(text))
+    except ValueError:
+        hint = f"valid: 65000:100 with two numbers to 65535, 65000:1:2 with three to 4294967295, a name of xgn_communities, or {', '.join(WELL_KNOWN)}"
         yield Problem(path, "is no community", show(text), hint)
-    elif any(text in own for own in edge.marks(intent).values()):
+        return
+    if any(text in own for own in edge.marks(intent).values()):
         yield Problem(path, "is what the plan itself marks routes with", show(text), f"use another one than AS:{edge.MARK}:N")
 
 

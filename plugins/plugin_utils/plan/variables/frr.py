@@ -78,6 +78,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
+            # The same shape.
             found["frr_ospf6"] = instances
     for box in boxes:
         lists, own = box_policy(box.name, shared)

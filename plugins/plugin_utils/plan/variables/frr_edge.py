@@ -29,8 +29,6 @@ def external_neighbors(neighbor: Neighbor, shared: Context) -> Iterator[tuple[tu
         options: SessionOptions = {}
         if neighbor.from_loopback:
             options["update_source"] = neighbor.node.loopback[family].bare
-        elif neighbor.options.multihop is not None and (own := neighbor.own_addresses.get(family)) is not None:
-            options["update_source"] = own.bare
         yield (address.version, address.value), {"address": address.bare, **_session(neighbor, (family,), options, shared)}
     if neighbor.unnumbered:
         name = planned(neighbor.interface)

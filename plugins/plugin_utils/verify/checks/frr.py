@@ -11,6 +11,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import bfd_neighbor
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
@@ -22,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import bgp_lists
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Ledger,
@@ -64,8 +66,9 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
 
 
 def planned_policy(variables: Variables) -> Policy:
-    """Return what frr.conf says of prefix lists and route maps, as `policy_of` does."""
-    return policy_of(rendered("frr", "policy.conf.j2", {name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")}))
+    """Return what frr.conf says of lists and route maps, as `policy_of` does."""
+    declared = {name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")}
+    return policy_of(rendered("frr", "policy.conf.j2", {**declared, "__frr_values": {"bgp_lists": list(bgp_lists(variables))}}))
 
 
 def no_difference(lines: list[str]) -> Verdict:
@@ -263,13 +266,12 @@ def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBf
     command = f"vtysh -c 'show bfd vrf {vrf} peers'"
 
     def session(sessions: list[dict[str, Any]]) -> dict[str, Any] | None:
-        # Of a neighbor without an address BFD knows the link-local one, and the interface.
-        return next((item for item in sessions if item["vrf"] == vrf and address in (item["peer"], item["interface"])), None)
+        return next((item for item in sessions if item["vrf"] == vrf and bfd_neighbor(item) == address), None)
 
     def up(sessions: list[dict[str, Any]]) -> Verdict:
         found = session(sessions)
         if found is None:
-            elsewhere = [item["vrf"] for item in sessions if item["peer"] == address]
+            elsewhere = [item["vrf"] for item in sessions if bfd_neighbor(item) == address]
             return False, f"no session with {address} in VRF {vrf}" + (f", found it in VRF {', '.join(elsewhere)}" if elsewhere else "")
         if found["status"] != "up":
             words = f"diagnostic {found['diagnostic']}, remote {found['remote_diagnostic']}"
