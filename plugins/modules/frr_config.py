@@ -129,6 +129,7 @@ POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 # Until zebra has noticed that the kernel's interface is gone.
 GONE_SECONDS = 30
+COMMAND_LINE = "/proc/%s/cmdline"
 # Exit status of timeout(1).
 ENDED_BY_TIMEOUT = 124
 # Of frr.conf, which holds passwords.
@@ -155,7 +156,7 @@ class Frr:
 
     def shown(self, text: str) -> str:
         """The text as this FRR on this host would print it."""
-        version = self.bgpd_version() if "maximum-paths" in text or "rpki cache" in text else ""
+        version = self.bgpd_version() if any(words in text for words in ("maximum-paths", "rpki cache", "enforce-first-as")) else ""
         return as_shown(text, version, os.uname().nodename)
 
     def bgpd_version(self) -> str:
@@ -173,7 +174,7 @@ class Frr:
         number = read_text(PID_FILE % "bgpd").strip()
         if not number.isdigit() or "bgpd" not in self.answering():
             return ""
-        has = "\0".join(RPKI_MODULE) in read_text("/proc/%s/cmdline" % number)
+        has = "\0".join(RPKI_MODULE) in read_text(COMMAND_LINE % number)
         if has != wanted:
             return "bgpd runs with RPKI, which is not wanted" if has else "bgpd runs without RPKI"
         if has and rpki_section(text) and rpki_section(self.running()) != rpki_section(text) and is_old(self.bgpd_version()):

@@ -368,6 +368,7 @@ class FrrBgpNeighbor(TypedDict):
     update_source: NotRequired[str]
     ebgp_multihop: NotRequired[int]
     ttl_security_hops: NotRequired[int]
+    enforce_first_as: NotRequired[bool]
     password: NotRequired[str]
     bfd_profile: NotRequired[str]
     keepalive: NotRequired[int]

@@ -202,7 +202,7 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
                     "received": sum(family["accepted"] for family in found["families"].values()) if found else None,
                     "bfd": bfd_state if neighbor.get("bfd_profile") else None,
                     "families": families_of(neighbor, found, session_state),
-                    "interfaces": [address] if "interface" in neighbor else first_hops(variables, state, vrf, address),
+                    "interfaces": [neighbor["interface"]] if "interface" in neighbor else first_hops(variables, state, vrf, address),
                     "relation": relations.get((vrf, address), ""),
                 }
             )

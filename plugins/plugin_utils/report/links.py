@@ -281,8 +281,7 @@ def first_hops(variables: Variables, state: State, vrf: str, address: str) -> li
     try:
         wanted = ip_address(address)
     except ValueError:
-        # A neighbor that is found on an interface is called by it.
-        return [address]
+        return []
     vrfs = vrf_by_interface(variables)
     connected = [
         (item["name"], ip_interface(own).network)

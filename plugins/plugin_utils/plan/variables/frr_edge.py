@@ -54,6 +54,9 @@ def _session(neighbor: Neighbor, families: Sequence[str], own: SessionOptions, s
         found["local_role"] = role
         if options.role == "require":
             found["strict_role"] = True
+    if neighbor.relation == "route_server":
+        # The server hands on what others bring and adds no number of its own to the path (RFC 7947, 2.2.2.1).
+        found["enforce_first_as"] = False
     return found
 
 

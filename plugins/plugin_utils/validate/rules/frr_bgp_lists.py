@@ -27,7 +27,7 @@ def bgp_list_problems(host: Host) -> Iterator[Problem]:
     """Report the mistakes of AS path lists and community lists."""
     paths, communities = host.root.views("frr_as_path_lists"), host.root.views("frr_community_lists")
     for view in paths:
-        yield from _named(view, "AS path list")
+        yield from _named(view, "list of AS paths")
         for entry in view.views("entries"):
             if (regex := entry.text("regex")) is not None:
                 yield from _regex_problems(entry.at("regex"), regex)
