@@ -17,7 +17,7 @@ LIMIT_S = 150
 def learned(host: Any, family: str) -> dict[str, Any]:
     """Return the first path of each prefix of BGP that came from the neighbor."""
     routes = vtysh(host, f"show bgp {family} unicast")["routes"]
-    return {prefix: paths[0] for prefix, paths in routes.items() if any(path.get("peerId") == "edge0" for path in paths)}
+    return {prefix: paths[0] for prefix, paths in routes.items() if any(str(path.get("peerId")).startswith("fe80::") for path in paths)}
 
 
 def test_session_goes_between_link_local_addresses(host: Any, peer: int) -> None:
@@ -28,11 +28,6 @@ def test_session_goes_between_link_local_addresses(host: Any, peer: int) -> None
     assert neighbor["hostForeign"].startswith("fe80::")
     assert (neighbor["localRole"], neighbor["remoteRole"]) == ("peer", "peer")
     assert {"ipv4Unicast", "ipv6Unicast"} <= set(neighbor["addressFamilyInfo"])
-
-
-def test_bfd_is_up(host: Any) -> None:
-    """BFD watches the neighbor, whose address nobody has written."""
-    wait_for(lambda: [item["status"] for item in vtysh(host, "show bfd peers") if item["interface"] == "edge0"], ["up"], LIMIT_S)
 
 
 def test_policy_decides_by_path_community_and_rpki(host: Any, peer: int) -> None:

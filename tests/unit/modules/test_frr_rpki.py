@@ -30,11 +30,14 @@ class Daemon:
         (path.parent / "daemons").write_text(f'bgpd_options="-A 127.0.0.1{" -M rpki" if wanted else ""}"\n', encoding="utf-8")
         monkeypatch.setattr(frr_config, "PID_FILE", str(path.parent.parent / "%s.pid"))
         monkeypatch.setattr(frr_config, "COMMAND_LINE", str(self.command_line) + "%.0s")
+        self.log = path.parent.parent / "frr-reload.log"
+        monkeypatch.setattr(frr_config, "RELOAD_LOG", str(self.log))
         monkeypatch.setattr(frr_config.Frr, "bgpd_version", lambda _frr: version)
 
         def start_again(_run: object, _vtysh: str, daemon: str) -> None:
             assert daemon == "bgpd"
             self.begun += 1
+            self.log.write_text("neighbor 10.0.0.1 password swordfish", encoding="utf-8")
             self.load(loaded=wanted)
             self.router.running = path.read_text(encoding="utf-8")
 
@@ -51,6 +54,7 @@ def test_the_module_comes_and_goes_with_a_start_of_bgpd(host: Host, path: Path, 
     assert told["applied"][0] == "bgpd runs without RPKI; to be started again" and daemon.begun == 0
     first, second = run(host, path, content=TEXT), run(host, path, content=TEXT)
     assert first["applied"] == ["bgpd runs without RPKI; it was started again"] and daemon.begun == 1
+    assert daemon.log.read_text(encoding="utf-8") == "", "no secret stays in the log of the stock reload"
     assert (second["changed"], second["applied"]) == (False, [])
     daemon = Daemon(host, path, monkeypatch, version, loaded=True, wanted=False)
     assert run(host, path, content="frr version 10\n")["applied"] == ["bgpd runs with RPKI, which is not wanted; it was started again"]
