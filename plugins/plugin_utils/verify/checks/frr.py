@@ -56,7 +56,7 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     }
     for instance in variables.get("frr_bgp", []):
         check_instance(ledger, instance, profiles, policy, optional)
-    if variables.get("frr_rpki"):
+    if variables.get("frr_rpki", {}).get("caches"):
         check_rpki(ledger)
     for route in variables.get("frr_static_routes", []):
         check_static(ledger, route)
