@@ -17,6 +17,8 @@ MULTIPATH_OPTION = re.compile(r"--enable-multipath=(\d+)")
 _MAJOR = re.compile(r"^bgpd version (\d+)", re.MULTILINE)
 # Since FRR 10 a line of a cache says how it is reached.
 _CACHE = re.compile(r"^( *rpki cache )tcp ", re.MULTILINE)
+# What FRR 9.1 began with, and prints where it is turned off.
+_ANY_FIRST_AS = re.compile(r"^ *no neighbor \S+ enforce-first-as\n", re.MULTILINE)
 # Options of bgpd in FRR's file daemons by which it has RPKI.
 RPKI_MODULE = ("-M", "rpki")
 
@@ -63,8 +65,8 @@ def interfaces_deleted(changes: list[str]) -> list[str]:
 def as_shown(text: str, version: str, system_name: str) -> str:
     """Text as the running configuration of one host shows it; otherwise reload would try for ever to make them the same.
 
-    FRR 8 has no word for the way to an RPKI cache. A C(maximum-paths) of the number that FRR was built for is a default, which is never shown. The daemons take the system's name; a
-    C(hostname) in frr.conf reaches none of them.
+    FRR 8 has no word for the way to an RPKI cache, and takes any first AS number of a path, of which it says nothing. A C(maximum-paths) of the number that
+    FRR was built for is a default, which is never shown. The daemons take the system's name; a C(hostname) in frr.conf reaches none of them.
 
     Parameters:
         text: the configuration.
@@ -73,7 +75,7 @@ def as_shown(text: str, version: str, system_name: str) -> str:
     """
     text = re.sub(r"^hostname .*$", lambda _: "hostname " + system_name, text, flags=re.MULTILINE)
     if is_old(version):
-        text = _CACHE.sub(r"\g<1>", text)
+        text = _ANY_FIRST_AS.sub("", _CACHE.sub(r"\g<1>", text))
     built_for = MULTIPATH_OPTION.findall(version)
     if not built_for:
         return text

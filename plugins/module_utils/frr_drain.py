@@ -32,8 +32,9 @@ POLL_S = 1.0
 EXTERNAL_METRIC = 0xFFFFFF - 1
 LINK_METRIC = 0xFFFF
 MAP_PREFIX = "XGN-DRAIN-"
-# What the name of a route map begins with that asks the one of before, for what comes in.
+# What the name of a route map begins with that asks the one of before, for what comes in and what goes out.
 DRAINED_IN = MAP_PREFIX + "IN-"
+DRAINED_OUT = MAP_PREFIX + "OUT-"
 # ospf6d has the command of the stub router since RFC 6987's predecessor (RFC 3137) was written down in it.
 STUB_ROUTER = {"ospf": "max-metric router-lsa administrative", "ospf6": "stub-router administrative"}
 

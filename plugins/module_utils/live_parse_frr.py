@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
-from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN, bgp_instances
+from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN, DRAINED_OUT, bgp_instances
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import ANY, take_out
 
@@ -55,7 +55,8 @@ def parse_bgp(text: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Read `show bgp vrf all neighbors json`: per VRF, per neighbor address.
 
     Each has ``state, uptime (s), remote_as, local_as, local_address, remote_router_id, local_router_id, password (bool),
-    established, dropped (counts), reset (text), families: {name: {accepted, sent}}`` and ``tcp_mss``.
+    established, dropped (counts), reset (text), families: {name: {accepted, sent}}``, ``tcp_mss``, and ``local_role`` and ``remote_role`` (RFC 9234, None
+    where there is none).
     """
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for document in json_documents(text):
@@ -84,6 +85,10 @@ def bgp_peer(peer: dict[str, Any]) -> dict[str, Any]:
         "dropped": peer.get("connectionsDropped", 0),
         "reset": "; ".join(text for text in reset if text),
         "tcp_mss": peer.get("bgpTcpMssSynced"),
+        **{
+            key: None if peer.get(name) == "undefined" else peer.get(name)
+            for key, name in (("local_role", "localRole"), ("remote_role", "remoteRole"))
+        },
         "families": {
             name: {
                 "negotiated": bool((negotiated.get(name) or {}).get("advertisedAndReceived")),
@@ -109,8 +114,8 @@ def parse_own_entry(text: str) -> dict[str, bool]:
 def parse_inbound(text: str) -> dict[str, Any]:
     """Read `show running-config` of bgpd itself: what each neighbor may bring, and how much.
 
-    ``neighbors`` is a list of ``vrf, address, family (ipv4 or ipv6), route_map, limit`` (both None where there is none), ``policy`` has the lines of the
-    route maps that are named there and of their prefix lists, as `frr_policy.policy_of` returns them. Nothing else of the text is kept: it holds passwords.
+    ``neighbors`` is a list of ``vrf, address, family (ipv4 or ipv6), route_map, route_map_out, limit`` (None where there is none), ``policy`` has the lines of
+    the route maps that are named there and of their prefix lists, as `frr_policy.policy_of` returns them. Nothing else of the text is kept: it holds passwords.
     """
     neighbors = [
         {
@@ -118,6 +123,7 @@ def parse_inbound(text: str) -> dict[str, Any]:
             "address": address,
             "family": name.split()[0],
             "route_map": family.policies.get((address, "in")),
+            "route_map_out": family.policies.get((address, "out")),
             "limit": family.limits.get(address),
         }
         for instance in bgp_instances(text)
@@ -126,10 +132,10 @@ def parse_inbound(text: str) -> dict[str, Any]:
     ]
     everything = policy_of(text)
     policy: dict[str, list[str]] = {}
-    for name in sorted({str(item["route_map"]) for item in neighbors if item["route_map"]}):
+    for name in sorted({str(item[key]) for item in neighbors for key in ("route_map", "route_map_out") if item[key]}):
         policy.update(of_route_map(everything, name))
         # That of a drain asks the one before it.
-        policy.update(of_route_map(everything, name.removeprefix(DRAINED_IN)))
+        policy.update(of_route_map(everything, name.removeprefix(DRAINED_IN).removeprefix(DRAINED_OUT)))
     return {"neighbors": neighbors, "policy": policy}
 
 

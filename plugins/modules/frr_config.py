@@ -158,7 +158,7 @@ class Frr:
 
     def shown(self, text: str) -> str:
         """The text as this FRR on this host would print it."""
-        version = self.bgpd_version() if "maximum-paths" in text or "rpki cache" in text else ""
+        version = self.bgpd_version() if any(words in text for words in ("maximum-paths", "rpki cache", "enforce-first-as")) else ""
         return as_shown(text, version, os.uname().nodename)
 
     def bgpd_version(self) -> str:

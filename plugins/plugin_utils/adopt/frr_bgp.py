@@ -108,6 +108,8 @@ def _neighbor(configuration: Configuration, section: Section, address: str, foun
         return configuration.take_one(section, begin + pattern)
 
     neighbor: dict[str, Any] = {"address" if is_address(address) else "interface": address}
+    if configuration.take_one(section, f"no {begin}enforce-first-as"):
+        neighbor["enforce_first_as"] = False
     if remote_as := one(r"(?:interface v6only )?remote-as (\d+)"):
         neighbor["remote_as"] = int(remote_as[1])
     if role := one(r"local-role (provider|customer|peer|rs-server|rs-client)( strict-mode)?"):

@@ -8,6 +8,7 @@ netaddr parses what a person wrote, once for each distinct text; everything afte
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from socket import AF_INET6, inet_ntop
@@ -178,6 +179,16 @@ def _read(text: str, meant: str) -> tuple[int, int, int]:
     except (AddrFormatError, ValueError):
         raise AddressError(f"{text!r} is not {meant}") from None
     return int(network.version), int(network.value), int(network.prefixlen)
+
+
+def outermost(prefixes: Iterable[Prefix]) -> list[Prefix]:
+    """Return the prefixes that lie in no other one of them, each once, in the order of their addresses."""
+    kept: list[Prefix] = []
+    # In this order, what holds another comes before it.
+    for prefix in sorted(set(prefixes)):
+        if not (kept and kept[-1].holds(prefix)):
+            kept.append(prefix)
+    return kept
 
 
 def nth_subnet(pool: Prefix, length: int, number: int) -> Prefix:

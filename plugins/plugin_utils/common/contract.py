@@ -150,6 +150,7 @@ FirewallForward = TypedDict(
         "vrf": NotRequired[str],
         "interface": NotRequired[str],
         "from": NotRequired[list[str]],
+        "destinations": NotRequired[list[str]],
         "to": list[str],
     },
 )
@@ -367,6 +368,7 @@ class FrrBgpNeighbor(TypedDict):
     update_source: NotRequired[str]
     ebgp_multihop: NotRequired[int]
     ttl_security_hops: NotRequired[int]
+    enforce_first_as: NotRequired[bool]
     password: NotRequired[str]
     bfd_profile: NotRequired[str]
     keepalive: NotRequired[int]
@@ -735,6 +737,16 @@ class VerifyOtherRoute(TypedDict):
     reason: NotRequired[str]
 
 
+class VerifyNeighbor(TypedDict):
+    """One of verify_neighbors."""
+
+    neighbor: str
+    vrf: NotRequired[str]
+    relation: NotRequired[str]
+    silent: NotRequired[bool]
+    optional: NotRequired[bool]
+
+
 class VerifyVariables(TypedDict):
     """Role verify: Compare the live state of a host with its variables."""
 
@@ -743,6 +755,7 @@ class VerifyVariables(TypedDict):
     verify_routes: NotRequired[list[VerifyRoute]]
     verify_learned: NotRequired[list[VerifyLearned]]
     verify_other_routes: NotRequired[list[VerifyOtherRoute]]
+    verify_neighbors: NotRequired[list[VerifyNeighbor]]
     verify_retired: NotRequired[str]
     verify_site: NotRequired[str]
     verify_reserves: NotRequired[list[str]]

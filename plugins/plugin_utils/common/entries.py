@@ -84,6 +84,7 @@ ENTRIES: Mapping[str, Entries] = {
     "verify_routes": Entries("check of the route to", ("prefix", "vrf")),
     "verify_learned": Entries("what is learned over", ("interfaces", "reserves", "next_hops", "vrf")),
     "verify_other_routes": Entries("other routes", ("prefixes", "protocols", "interfaces", "next_hops", "vrf")),
+    "verify_neighbors": Entries("check of the neighbor", ("neighbor", "vrf")),
     "firewall_forward": Entries("forwarding from", ("vrf", "interface")),
     "firewall_open_ports": Entries("open port", ("protocol", "port")),
     "firewall_own_chains": Entries("own rules of chain", ("chain",), content="rules"),

@@ -95,6 +95,8 @@ def mtu_problems(
 # ---- numbers -----------------------------------------------------------------------------------------------------------------------------
 
 PORTS = Range(1, 65535)  # RFC 768 and RFC 9293: 16 bits; 0 is no port to listen on.
+BGP_PORT = 179  # RFC 4271, 8.2.1.
+BFD_PORTS: Mapping[bool, int] = {False: 3784, True: 4784}  # Of a session over one hop (RFC 5881, 4) and over several (RFC 5883, 5).
 VNIS = Range(1, 16777215)  # RFC 7348, 5: 24 bits.
 VLANS = Range(1, 4094)  # IEEE 802.1Q, 9.6: 0 and 4095 are reserved.
 VXLAN_PORT = interface_vxlan.PORT  # RFC 7348, 8.
@@ -132,6 +134,11 @@ _RESERVED_ASNS: tuple[tuple[Range, str], ...] = (
     (Range(4294967295, 4294967295), "the last of four bytes (RFC 7300)"),
 )
 _PRIVATE_ASNS = (Range(64512, 65534), Range(4200000000, 4294967294))  # RFC 6996
+
+
+def is_private_asn(asn: int) -> bool:
+    """Tell whether an AS number is for private use (RFC 6996)."""
+    return any(numbers.holds(asn) for numbers in _PRIVATE_ASNS)
 
 
 def asn_problems(path: Place, asn: int) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, Prefix, parse_address
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, FAMILY
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import LinkType, link_type
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import EVERYTHING, Findings, Place
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Settings
@@ -266,6 +266,7 @@ class LinkOptions:
         family: of the outer packets; none for what both ends have.
         mtu: in bytes; none for what fits.
         bfd: BFD watches its session.
+        password_variable: name of the variable that holds the password of its BGP sessions; none for that of all.
         preference: BGP local preference of what comes in.
         cost: in OSPF.
         keepalive: seconds between WireGuard keepalives.
@@ -285,6 +286,7 @@ class LinkOptions:
     family: str | None
     mtu: int | None
     bfd: bool
+    password_variable: str | None
     preference: int | None
     cost: int | None
     keepalive: int | None
@@ -434,6 +436,166 @@ class Container:
     unsure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PrefixRange:
+    """A prefix, or the parts of it with some lengths.
+
+    Attributes:
+        path: where it is written.
+        ge, le: the lengths as written.
+    """
+
+    prefix: Prefix
+    path: Place
+    ge: int | None = None
+    le: int | None = None
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Shortest and longest length of what is meant, as FRR's prefix lists read them: with neither, the prefix alone."""
+        if self.ge is None and self.le is None:
+            return self.prefix.length, self.prefix.length
+        return (self.prefix.length if self.ge is None else self.ge), (BITS[self.prefix.version] if self.le is None else self.le)
+
+
+@dataclass(frozen=True, slots=True)
+class AsPathRule:
+    """A line of a list of AS paths. action: ``permit`` or ``deny``."""
+
+    regex: str
+    action: str
+    path: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RpkiCache:
+    """A cache that validates the origin of routes."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rpki:
+    """``xgn_rpki``. Times in s."""
+
+    caches: tuple[RpkiCache, ...] = ()
+    polling_period: int | None = None
+    retry_interval: int | None = None
+    expire_interval: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborOptions:
+    """What a person decides about an external neighbor and a session with it, with its defaults. What each means is said in the schema.
+
+    Attributes:
+        accept_communities, communities_add, communities_send: the communities themselves, with where each is written.
+        accept_as_paths: the lines of the named lists, one after the other.
+        advertise: names of lists, or the words `PUBLISHED` and `WHOLE_TABLE`.
+        role: ``offer``, ``require`` or ``none``.
+    """
+
+    multihop: int | None
+    ttl_security_hops: int | None
+    password_variable: str | None
+    bfd: bool
+    keepalive: int | None
+    holdtime: int | None
+    role: str
+    accept_as_paths: tuple[AsPathRule, ...]
+    accept_communities: tuple[tuple[str, Place], ...]
+    private: bool
+    rpki: bool
+    preference: int | None
+    maximum_prefix: int | None
+    maximum_prefix_restart: int | None
+    advertise: tuple[str, ...]
+    default_originate: bool
+    prepend: int | None
+    med: int | None
+    communities_add: tuple[tuple[str, Place], ...]
+    communities_send: tuple[tuple[str, Place], ...]
+    optional: bool
+
+
+# What may be advertised to a neighbor, besides lists by name.
+PUBLISHED: Literal["published"] = "published"
+WHOLE_TABLE: Literal["everything"] = "everything"
+# Relations whose neighbor is part of the network of the plan in all but name, and those whose prefixes are published in it.
+INTERNAL: Literal["internal"] = "internal"
+PUBLISHED_RELATIONS = ("customer", INTERNAL)
+
+
+@dataclass(slots=True)
+class Neighbor:
+    """A BGP neighbor that is no node.
+
+    Attributes:
+        node: who has the session.
+        relation: ``customer``, ``peer``, ``upstream``, ``route_server`` or ``internal``.
+        place: the uplink, network or segment of the node that it is on; none where only the loopback is named.
+        vrf: of the session.
+        addresses: by family; empty for an unnumbered one.
+        families: of the routes that are exchanged.
+        from_loopback: the session's own address is that of the loopback.
+        via: the next router on the way to it, by family.
+        accept: what is accepted; none for what its relation says.
+        lists: the prefixes of the lists that `options.advertise` names.
+        broken: its own entry has mistakes, so that nothing is concluded from what is missing.
+    """
+
+    name: str
+    path: Place
+    node: Node
+    relation: str
+    asn: int
+    options: NeighborOptions
+    place: Uplink | Network | Segment | None
+    vrf: str
+    addresses: dict[str, Address]
+    unnumbered: bool
+    families: tuple[str, ...]
+    from_loopback: bool
+    via: dict[str, Address]
+    accept: list[PrefixRange] | None
+    lists: list[PrefixRange]
+    broken: bool = False
+
+    @property
+    def outside(self) -> bool:
+        """Whether it belongs to somebody else."""
+        return self.relation != INTERNAL
+
+    @property
+    def same_as(self) -> bool:
+        """Whether the session is one of iBGP."""
+        return self.asn == self.node.asn
+
+    @property
+    def interface(self) -> str | None:
+        """The interface that it is on."""
+        if isinstance(self.place, Uplink):
+            return self.place.device
+        if isinstance(self.place, Segment):
+            return self.place.interface_of(self.node)
+        return None if self.place is None else self.place.interface
+
+    @property
+    def own_addresses(self) -> dict[str, Address]:
+        """The node's addresses on that interface by family, as far as the plan knows them."""
+        if isinstance(self.place, Segment):
+            return self.place.addresses.get(self.node.name, {})
+        return {} if self.place is None else self.place.addresses
+
+    def on_subnet(self, address: Address) -> bool:
+        """Tell whether an address lies in a subnet of the interface, or may do so where the plan does not know them."""
+        own = self.own_addresses.get(FAMILY[address.version])
+        if own is None:
+            return isinstance(self.place, Uplink) and FAMILY[address.version] in self.place.learned
+        return own.prefix.holds(Prefix(address.version, address.value, BITS[address.version]))
+
+
 @dataclass(slots=True)
 class Retired:
     """What leaves the network. It keeps its ids, and no stage but the reading knows more of it.
@@ -469,6 +631,8 @@ class Intent:
     sites: Mapping[str, Site] = field(default_factory=dict)
     containers: list[Container] = field(default_factory=list)
     retired: Retired = field(default_factory=Retired)
+    neighbors: list[Neighbor] = field(default_factory=list)
+    rpki: Rpki = field(default_factory=Rpki)
     # What was found when it was read, so that rules do not draw conclusions from what could not be.
     reading: Findings = field(default_factory=Findings)
     # Ids that belong to an entry which could not be read, or to two, and where that is; None for such an entry whose id could not be read either.

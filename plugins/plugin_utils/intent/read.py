@@ -27,6 +27,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_addresses import read_address, read_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_edge import expand_short_ranges, read_edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import known_vrf, read_links, read_segments, select
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.retirement import leave_out_retired
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
@@ -50,6 +51,7 @@ def read_intent(raw: Mapping[str, Any], unread: Iterable[Problem] = ()) -> Inten
     options = intent_options()
     written = {name: value for name, value in raw.items() if is_intent(name)}
     _expand_short_ends(written)
+    expand_short_ranges(written)
     problems = Findings(unread)
     problems.extend([problem for problem in check(written, options) if not problems.at(problem.path)])
     return _Reader(written, options, problems).intent()
@@ -98,6 +100,7 @@ class _Reader:
             intent.dns_nodes = frozenset(node.name for node in chosen)
         read_links(self.written, self.options, intent, self.problems)
         read_segments(self.written, self.options, intent, self.problems)
+        read_edge(self.all, self.written, self.options, intent, self.problems)
         leave_out_retired(intent, self.problems)
         read_containers(intent, self.problems)
         return intent

@@ -141,6 +141,7 @@ def _options(entry: Options) -> LinkOptions:
         entry.get("family"),
         entry.get("mtu"),
         entry["bfd"],
+        entry.get("password_variable"),
         entry.get("preference"),
         entry.get("cost"),
         entry.get("keepalive"),

@@ -25,6 +25,7 @@ def leave_out_retired(intent: Intent, problems: Findings) -> None:
     intent.retired.links = [link for link in intent.links if _ends_at(link, gone)]
     intent.retired.peers = _peers(intent, gone)
     intent.links = [link for link in intent.links if not _ends_at(link, gone)]
+    intent.neighbors = [neighbor for neighbor in intent.neighbors if not neighbor.node.retired]
     intent.selectors = {label: [node for node in nodes if not node.retired] for label, nodes in intent.selectors.items()}
     for segment in intent.segments:
         _leave_segment(segment, gone, problems)

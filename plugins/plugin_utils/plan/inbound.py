@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypedDict
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixListEntry
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.policies import Lines
@@ -21,7 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.policies import Li
 # Protocols that hand on what they have from others.
 _ROUTED = ("bgp", "ospf")
 # Smallest figures: of a neighbor that is held to its own, and of one that may bring the whole network.
-_LEAST, _LEAST_OF_ALL = 16, 1024
+LEAST, _LEAST_OF_ALL = 16, 1024
 # So many parts of one prefix are steered at once at most, where it has more.
 _PARTS = 10_000
 _Joined = Mapping[str, Iterable[str]]
@@ -50,7 +50,7 @@ class Inbound:
         self._joined: dict[str, dict[str, set[str]]] = {}
         self._sides: dict[tuple[str, str], set[str]] = {}
         everything = policies.lines_of(origin for found in self.origins.values() for origin in found)
-        self._most = {family: _most(everything[family], _LEAST_OF_ALL) for family in FAMILIES}
+        self._most = {family: most_of(everything[family], _LEAST_OF_ALL) for family in FAMILIES}
 
     def behind(self, node: Node, neighbor: Node, vrf: str) -> list[Node]:
         """Return the neighbor, and those of whom a node hears through it alone: a path leads to them from it, and the node reaches them by none on
@@ -74,6 +74,15 @@ class Inbound:
             origin for other in self.behind(node, neighbor, vrf) for origin in self.origins[other.name] if origin.vrf == vrf
         )
 
+    def reached(self, node: Node, vrf: str) -> list[Node]:
+        """Return the nodes that a node exchanges routes of a VRF with, directly or through others, itself first."""
+        found = _reached(node.name, self._joined_in(vrf), lambda _name: True)
+        return [node, *(other for other in self._intent.nodes.values() if other.name in found and other is not node)]
+
+    def published(self, node: Node, vrf: str) -> list[policies.Origin]:
+        """Return what the plan publishes in a VRF as far as a node hears of it, or brings it itself."""
+        return [origin for other in self.reached(node, vrf) for origin in self.origins[other.name] if origin.vrf == vrf]
+
     def maximum(self, family: str, lines: Lines | None = None) -> Maximum:
         """Return how many prefixes are accepted over a session.
 
@@ -85,7 +94,7 @@ class Inbound:
             lines: the neighbor's prefix list; none for one that may advertise all that the plan publishes.
         """
         settings = self._intent.settings.bgp
-        most = self._most[family] if lines is None else _most(lines[family], _LEAST)
+        most = self._most[family] if lines is None else most_of(lines[family])
         return {
             "maximum_prefix": most if settings.maximum_prefix is None else settings.maximum_prefix,
             "maximum_prefix_restart": settings.maximum_prefix_restart,
@@ -113,14 +122,16 @@ def _reached(start: str, joined: _Joined, passes: Callable[[str], bool]) -> set[
     return found
 
 
-def _most(lines: Iterable[FrrPrefixListEntry], least: int) -> int:
+def most_of(lines: Iterable[FrrPrefixListEntry], least: int = LEAST) -> int:
     """Return the power of two that is twice what some lines permit or more, and not less than a number."""
     planned = sum(map(_permitted, lines))
     return max(least, 1 << (2 * planned - 1).bit_length())
 
 
 def _permitted(line: FrrPrefixListEntry) -> int:
-    """Return how many prefixes a line permits; of a prefix with all its parts not more than are steered at once."""
-    if "le" not in line:
+    """Return how many prefixes a line permits; of a prefix with its parts not more than are steered at once."""
+    if "le" not in line and "ge" not in line:
         return 1
-    return min((2 << line["le"] - int(line["prefix"].rpartition("/")[2])) - 1, _PARTS)
+    length = int(line["prefix"].rpartition("/")[2])
+    longest = line.get("le", BITS[6 if ":" in line["prefix"] else 4])
+    return min((2 << longest - length) - (1 << line.get("ge", length) - length), _PARTS)

@@ -9,6 +9,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Int
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import (
     addresses,
     containers,
+    edge,
     links,
     names,
     propagation,
@@ -40,6 +41,8 @@ _RULES = (
     routing.session_problems,
     routing.reach_problems,
     routing.shared_asn_problems,
+    edge.neighbor_problems,
+    edge.exchange_problems,
     services.segment_problems,
     services.dns_problems,
     services.docker_problems,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 from zlib import crc32
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Prefix, parse_address, parse_prefix
@@ -16,7 +17,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrRouteMapEntry,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, VERSION
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Container, Intent, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    PUBLISHED_RELATIONS,
+    Container,
+    Intent,
+    Node,
+    PrefixRange,
+    Segment,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Steering
 
 PUBLISHED = "PUBLISHED"
@@ -45,6 +53,7 @@ STEERING_TAG = 1000
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
 _POOL, _ANYCAST = 1, 2
 _MANY_NETWORKS, _STEERED, _SEGMENTS, _CONTAINERS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 2_500_000_000, 3_000_000_000
+_NEIGHBORS = 2_700_000_000
 
 
 def network_sequence(node_id: int, network_id: int) -> int:
@@ -62,6 +71,8 @@ class Origin:
         by_prefix: the prefix decides the number, since nothing else about it is lasting.
         in_pool: the line of a network pool may stand for it.
         parts: any part of it may be advertised as well.
+        lengths: of the parts that may be advertised instead, shortest and longest, where a person has chosen them.
+        brought_by: the relation of the external neighbor that may bring it; empty for what the plan itself has.
     """
 
     vrf: str
@@ -70,6 +81,8 @@ class Origin:
     by_prefix: bool = False
     in_pool: bool = False
     parts: bool = False
+    lengths: tuple[int, int] | None = None
+    brought_by: str = ""
 
 
 Lines = dict[str, list[FrrPrefixListEntry]]
@@ -98,7 +111,25 @@ def origins(intent: Intent) -> dict[str, list[Origin]]:
             found[name].append(Origin(intent.nodes[name].vrf, parse_address(text).prefix, _ANYCAST))
     for box in intent.settings.services.steering.values():
         found[box.router] += _of_box(box, intent.nodes[box.router].vrf)
+    for neighbor in intent.neighbors:
+        if neighbor.relation in PUBLISHED_RELATIONS:
+            found[neighbor.node.name] += of_ranges(neighbor.accept or (), neighbor.vrf, neighbor.relation)
     return found
+
+
+def of_ranges(ranges: Iterable[PrefixRange], vrf: str, relation: str = "") -> list[Origin]:
+    """Return what an external neighbor may bring. Parameters: what is accepted from it; the VRF of its session; its relation."""
+    return [
+        Origin(
+            vrf,
+            item.prefix,
+            _NEIGHBORS,
+            by_prefix=True,
+            lengths=None if item.lengths == (item.prefix.length, item.prefix.length) else item.lengths,
+            brought_by=relation,
+        )
+        for item in ranges
+    ]
 
 
 def _of_container(container: Container) -> list[Origin]:
@@ -118,6 +149,8 @@ def lines_of(found: Iterable[Origin]) -> Lines:
         entry: FrrPrefixListEntry = {"seq": origin.number, "action": "permit", "prefix": str(origin.prefix)}
         if origin.parts and origin.prefix.length < longest:
             entry["le"] = longest
+        if origin.lengths is not None:
+            entry |= _lengths(origin.prefix, origin.lengths)
         if origin.by_prefix:
             entry["seq"] = _number_by_prefix(lines[family], entry)
         lines[family][entry["seq"]] = entry
@@ -128,9 +161,28 @@ def _in_order(lines: dict[str, dict[int, FrrPrefixListEntry]]) -> Lines:
     return {family: [found[number] for number in sorted(found)] for family, found in lines.items()}
 
 
+class _Lengths(TypedDict, total=False):
+    """The lengths of a line of a prefix list."""
+
+    ge: int
+    le: int
+
+
+def _lengths(prefix: Prefix, lengths: tuple[int, int]) -> _Lengths:
+    """Return the lengths of a line as FRR prints them: not those that go without saying."""
+    shortest, longest = lengths
+    found: _Lengths = {}
+    if shortest > prefix.length:
+        found["ge"] = shortest
+    if longest < BITS[prefix.version] or "ge" not in found:
+        found["le"] = longest
+    return found
+
+
 def _number_by_prefix(lines: dict[int, FrrPrefixListEntry], entry: FrrPrefixListEntry) -> int:
-    number = entry["seq"] + crc32(entry["prefix"].encode()) % 100_000_000
-    while number in lines and lines[number]["prefix"] != entry["prefix"]:
+    said = " ".join([entry["prefix"], *(f"{key} {entry[key]}" for key in ("ge", "le") if key in entry and entry["seq"] == _NEIGHBORS)])
+    number = entry["seq"] + crc32(said.encode()) % 100_000_000
+    while number in lines and {**lines[number], "seq": 0} != {**entry, "seq": 0}:
         number += 1
     return number
 

@@ -42,6 +42,7 @@ class Node:
         managed: False for a router Ansible does not manage.
         reachable: False when its state could not be read.
         segment: True for a network that joins more than two, which is no host.
+        external: True for a neighbor that is no node, which is drawn small.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Node:
     managed: bool = True
     reachable: bool = True
     segment: bool = False
+    external: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,15 @@ def _node_attributes(node: Node) -> str:
         # A planned node has no checks yet.
         kind, words = "ok", f"✓ {node.passed} passed" if node.passed else ""
     colour = {"ok": "#1a7f4b", "bad": "#b3261e", "stranger": "#6b7280", "segment": "#6b7280"}[kind]
-    rows = [f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="14"><B>{escape(node.name)}</B></FONT></TD></TR>']
+    size, padding = (10, 3) if node.external else (14, 8)
+    rows = [f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="{size}"><B>{escape(node.name)}</B></FONT></TD></TR>']
     rows += [f'<TR><TD ALIGN="LEFT">{escape(line)}</TD></TR>' for line in node.lines]
     if words:
         rows.append(f'<TR><TD ALIGN="LEFT"><FONT COLOR="{colour}"><B>{escape(words)}</B></FONT></TD></TR>')
     dashed = ' STYLE="ROUNDED,DASHED"' if kind == "stranger" else ' STYLE="ROUNDED"'
     width = 3 if kind == "bad" else 1
     inner = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{"".join(rows)}</TABLE>'
-    outer = f'BGCOLOR="white" BORDER="{width}" COLOR="{colour}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="8"'
+    outer = f'BGCOLOR="white" BORDER="{width}" COLOR="{colour}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}"'
     table = f"<TABLE{dashed} {outer}><TR><TD>{inner}</TD></TR></TABLE>"
     tip = ", ".join([node.name, *node.lines, *([words] if words else [])])
     return f'[label=<{table}>, class="host {kind}", tooltip={quote(tip)}]'
@@ -211,7 +214,7 @@ def draw(nodes: Sequence[Node], links: Sequence[Link], timeout: float = 60) -> t
     if program is None:
         return None, f"Graphviz is not installed on the controller. Install the package {DOT_PACKAGE} and make the report again."
     # fdp keeps the hosts of a site together, circo has no sites but a clear circle.
-    hosts = [node for node in nodes if not node.segment]
+    hosts = [node for node in nodes if not node.segment and not node.external]
     engine = "dot" if len(hosts) <= RANKED_NODES else "fdp" if len({node.site for node in hosts}) > 1 else "circo"
     try:
         done = subprocess.run(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import End, Intent, Link
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Override
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.firewall import ports_of
@@ -132,4 +133,10 @@ def drawing(intent: Intent) -> tuple[list[DrawnNode], list[DrawnLink]]:
             if node is not segment.gateway:
                 label = f"VNI {segment.vni}\nMTU {segment.mtu}"
                 links.append(DrawnLink((segment.gateway.name, node.name), "vxlan", "unknown", label, str(segment.path)))
+    for neighbor in intent.neighbors:
+        words = neighbor.relation.replace("_", " ")
+        nodes.append(DrawnNode(neighbor.name, lines=(f"{words}, AS {neighbor.asn}",), managed=False, external=True))
+        place = neighbor.interface or "loopback"
+        tip = f"{place} - {' '.join(address.bare for address in neighbor.addresses.values()) or 'unnumbered'}, {vrf_text(neighbor.vrf)}"
+        links.append(DrawnLink((neighbor.node.name, neighbor.name), "bgp", "unknown", "BGP", tip))
     return nodes, links

@@ -21,6 +21,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     State,
     Variables,
+    canonical_address,
     tables_of,
 )
 
@@ -168,12 +169,17 @@ def tunnels_of(variables: Variables, state: State, registry: Registry) -> list[d
 
 def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
     """Return one entry per BGP neighbor: ``vrf, address, local, remote_as, description, state, text, uptime (s), received, bfd``,
-    ``families`` (state by address family) and ``interfaces`` (what its packets leave through, as far as that is known).
+    ``families`` (state by address family), ``interfaces`` (what its packets leave through, as far as that is known) and ``relation`` (of an external
+    neighbor; else empty).
 
     ``bfd`` is ``up``, ``down``, ``unknown`` or None (no profile); ``local`` is the own address, if declared or live.
     """
     live = gathered(state, "bgp")
     bfd = gathered(state, "bfd")
+    relations = {
+        (item.get("vrf") or DEFAULT_VRF, canonical_address(item["neighbor"])): item.get("relation", "")
+        for item in variables.get("verify_neighbors", [])
+    }
     sessions = []
     for instance in variables.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
@@ -197,6 +203,7 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
                     "bfd": bfd_state if neighbor.get("bfd_profile") else None,
                     "families": families_of(neighbor, found, session_state),
                     "interfaces": [neighbor["interface"]] if "interface" in neighbor else first_hops(variables, state, vrf, address),
+                    "relation": relations.get((vrf, address), ""),
                 }
             )
     return sessions

@@ -66,7 +66,8 @@ def graph_of(report: Mapping[str, Any]) -> tuple[list[Node], list[Link]]:
     nodes = [_node(host, report["checks"], hosts) for host in hosts]
     known = {node.name for node in [*nodes, *segments]}
     strangers = sorted({end for link in links for end in link.ends} - known)
-    return [*nodes, *segments, *(Node(name, lines=("not managed here",), managed=False) for name in strangers)], links
+    relations = {session["description"]: session["relation"] for host in hosts for session in host["sessions"] if session["relation"]}
+    return [*nodes, *segments, *(_stranger(name, relations.get(name, "")) for name in strangers)], links
 
 
 # ---- sessions --------------------------------------------------------------------------------------------------------
@@ -324,6 +325,11 @@ def _segment(wire: Wire, hosts: Sequence[Mapping[str, Any]], taken: Sequence[str
         name += "′"
     lines = tuple(networks if numbers else list(networks)[1:])
     return Node(name, sites.pop() if len(sites) == 1 else "", (f"{KIND_WORDS[wire.kind]} segment", *lines[:4]), segment=True)
+
+
+def _stranger(name: str, relation: str) -> Node:
+    """Return the box of a router that Ansible does not manage, a small one for a neighbor that is no node, with its relation."""
+    return Node(name, lines=(relation or "not managed here",), managed=False, external=bool(relation))
 
 
 def _node(host: Mapping[str, Any], checks: Sequence[Mapping[str, str]], hosts: Sequence[Mapping[str, Any]]) -> Node:

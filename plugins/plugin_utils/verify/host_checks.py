@@ -20,6 +20,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.dns_anyca
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.docker_macvlan import check_docker, docker_asked
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import BEFORE, check_firewall
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_frr, originated
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_edge import check_edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr_ospf import adjacencies, check_ospf
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gobgp import check_gobgp
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.gre import check_gre
@@ -44,6 +45,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     State,
     Variables,
+    canonical_address,
     roles_of,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.planned_routes import PlannedRoutes
@@ -66,10 +68,18 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     known = relevant_variables(variables)
     units = expected_units(known)
     expect: dict[str, list[Any]] = {"bgp": [], "bfd": [], "routes": [], **adjacencies(known)}
+    # Nobody waits for a neighbor that may be down.
+    optional = {
+        (item.get("vrf") or DEFAULT_VRF, canonical_address(item["neighbor"]))
+        for item in known.get("verify_neighbors", [])
+        if item.get("optional")
+    }
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
             session = {"vrf": vrf, "address": neighbor_name(neighbor)}
+            if (vrf, session["address"]) in optional:
+                continue
             expect["bgp"].append(session)
             if neighbor.get("bfd_profile"):
                 expect["bfd"].append(session)
@@ -92,7 +102,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "inbound": bool(known.get("frr_bgp")),
-        "rpki": bool(known.get("frr_rpki")),
+        "rpki": bool(known.get("frr_rpki", {}).get("caches")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
         "frr_lines": entries_of(known, "frr_lines") if routes else [],
         "gobgp": is_declared("gobgp", known),
@@ -145,6 +155,7 @@ def host_checks(
     check_vxlans(ledger, known)
     check_gre(ledger, known)
     check_frr(ledger, known)
+    check_edge(ledger, known)
     check_ospf(ledger, known)
     check_gobgp(ledger, known)
     check_firewall(ledger, known)

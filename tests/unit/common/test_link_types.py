@@ -262,7 +262,7 @@ def test_a_link_comes_out_as_an_entry_of_its_role_with_open_ports_and_an_mtu(kin
 def unknown_link() -> Link:
     one, two = Node("a", Place.of("xgn_nodes", "a"), id=1), Node("b", Place.of("xgn_nodes", "b"), id=2)
     ends = (End(one, Place(), WrittenEnd(), interface="gre1"), End(two, Place(), WrittenEnd(), interface="gre1"))
-    options = LinkOptions("uplink", None, None, True, None, None, None, None, None, None, None, None, None, "", "udp", (), False)
+    options = LinkOptions("uplink", None, None, True, None, None, None, None, None, None, None, None, None, None, "", "udp", (), False)
     return Link(1, Place.of("xgn_links", 0), "carrier-pigeon", ends, options, 1)
 
 

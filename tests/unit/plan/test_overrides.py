@@ -571,7 +571,8 @@ FREE = set(
     dns_anycast_allow_from dns_anycast_forwarders dns_anycast_ssh_listen dns_anycast_zones dns_anycast_zones.records
     failover_test_paths failover_test_paths.source failover_test_paths.destination failover_test_paths.tunnels failover_test_paths.tunnels.protocol
     failover_test_paths.tunnels.match failover_test_paths.tunnels.unit failover_test_paths.tunnels.port
-    firewall_trusted_interfaces firewall_forward firewall_forward.from firewall_forward.to firewall_ssh_from
+    firewall_trusted_interfaces firewall_forward firewall_forward.from firewall_forward.destinations firewall_forward.to
+    firewall_ssh_from
     firewall_open_ports firewall_open_ports.from firewall_tcp_mss_interfaces
     firewall_strict_interfaces firewall_loose_interfaces firewall_loose_vrfs
     frr_after_units frr_interfaces.description frr_interfaces.link_detect
@@ -580,6 +581,11 @@ FREE = set(
     frr_prefix_lists.entries.le
     frr_route_maps frr_route_maps.entries frr_route_maps.entries.action frr_route_maps.entries.match frr_route_maps.entries.set
     frr_route_maps.entries.description
+    frr_as_path_lists frr_as_path_lists.entries frr_as_path_lists.entries.action frr_as_path_lists.entries.regex
+    frr_community_lists frr_community_lists.entries frr_community_lists.entries.action frr_community_lists.entries.value
+    frr_rpki frr_rpki.caches frr_rpki.caches.preference frr_rpki.polling_period frr_rpki.retry_interval frr_rpki.expire_interval
+    frr_bgp.neighbors.local_role frr_bgp.neighbors.strict_role frr_bgp.neighbors.enforce_first_as
+    frr_bgp.neighbors.families.default_originate frr_bgp.neighbors.families.remove_private_as
     frr_bfd_profiles frr_bfd_profiles.detect_multiplier frr_bfd_profiles.receive_interval frr_bfd_profiles.transmit_interval
     frr_bgp.redistribute frr_bgp.redistribute.route_map frr_bgp.maximum_paths
     frr_bgp.neighbors.description frr_bgp.neighbors.keepalive frr_bgp.neighbors.holdtime frr_bgp.neighbors.ebgp_multihop frr_bgp.neighbors.passive
@@ -596,6 +602,7 @@ FREE = set(
     sysctl_hears_routers sysctl_tcp_l3mdev_accept sysctl_udp_l3mdev_accept
     verify_reach verify_reach.mtu verify_routes verify_routes.protocol verify_routes.direct verify_site verify_roles verify_boot_plot verify_reserves
     verify_learned verify_learned.prefixes verify_other_routes verify_other_routes.parts verify_other_routes.reason
+    verify_neighbors verify_neighbors.relation verify_neighbors.silent verify_neighbors.optional
     vrf_default_routes vrf_default_routes.onlink
     vrf_interfaces.unit vrf_interfaces.dynamic vrf_interfaces.hears_routers vrf_interfaces.asks_dhcp vrf_interfaces.mac vrf_interfaces.bridge
     vxlan_interfaces.mac vxlan_interfaces.arp

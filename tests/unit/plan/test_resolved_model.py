@@ -15,7 +15,16 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.schema import with_defaults
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent import settings
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent, LinkOptions, SegmentOptions, Site, WrittenEnd
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    Intent,
+    LinkOptions,
+    Neighbor,
+    NeighborOptions,
+    Rpki,
+    SegmentOptions,
+    Site,
+    WrittenEnd,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import check_intent, make_plan
 
@@ -108,6 +117,15 @@ def test_every_key_of_a_link_has_its_field() -> None:
     assert set(intent_options()["xgn_sites"]["values"]["options"]) == names(Site)
 
 
+def test_every_key_of_an_external_neighbor_has_its_field() -> None:
+    schema = intent_options()["xgn_neighbors"]["values"]["options"]
+    # Resolved: where the neighbor is, and the communities by what they are for.
+    resolved_keys = {"uplink", "interface", "source", "communities"}
+    made = {"name", "path", "options", "place", "vrf", "from_loopback", "lists", "broken", "communities_add", "communities_send"}
+    assert set(schema) - resolved_keys == (names(Neighbor) | names(NeighborOptions)) - made
+    assert set(intent_options()["xgn_rpki"]["options"]) == names(Rpki)
+
+
 def test_every_key_of_a_setting_has_its_field() -> None:
     options = intent_options()
     services = options["xgn_services"]["options"]
@@ -133,6 +151,7 @@ def test_every_key_of_a_setting_has_its_field() -> None:
     ):
         assert set(schema) == names(kind), kind
     others = {"xgn_pools", "xgn_vrfs", "xgn_sites", "xgn_nodes", "xgn_links", "xgn_patterns", "xgn_segments"}
+    others |= {"xgn_neighbors", "xgn_prefix_lists", "xgn_as_path_lists", "xgn_communities", "xgn_rpki"}
     assert set(options) - others == set(settings.SECTIONS)
 
 

@@ -38,3 +38,10 @@ def test_name_of_the_system() -> None:
     """The daemons have the system's name, whatever the inventory calls the host."""
     text = "hostname r_1\ninterface lo\n description hostname r_1\nexit\n"
     assert as_shown(text, "", "r1.example.net") == text.replace("hostname r_1\n", "hostname r1.example.net\n", 1)
+
+
+def test_a_first_as_number_that_frr_8_never_looks_at() -> None:
+    """It prints nothing of it, where FRR 10 prints that it is turned off."""
+    text = "router bgp 65001\n neighbor 192.0.2.1 remote-as 65002\n no neighbor 192.0.2.1 enforce-first-as\n neighbor eth1 bfd\nexit\n"
+    assert as_shown(text, "bgpd version 10.3\n", "r1") == text
+    assert as_shown(text, "bgpd version 8.4.4\n", "r1") == text.replace(" no neighbor 192.0.2.1 enforce-first-as\n", "")

@@ -323,10 +323,19 @@ end
 def test_what_bgpd_says_of_its_filters_is_read_without_the_rest() -> None:
     found = live_parse_frr.parse_inbound(INBOUND)
     assert found["neighbors"] == [
-        {"vrf": "CORE", "address": "10.254.0.14", "family": "ipv4", "route_map": "XGN-DRAIN-IN-FROM-gre3", "limit": "16 restart 5"},
-        {"vrf": "CORE", "address": "10.254.0.18", "family": "ipv4", "route_map": None, "limit": None},
+        {
+            "vrf": "CORE",
+            "address": "10.254.0.14",
+            "family": "ipv4",
+            "route_map": "XGN-DRAIN-IN-FROM-gre3",
+            "route_map_out": "PUBLISHED",
+            "limit": "16 restart 5",
+        },
+        {"vrf": "CORE", "address": "10.254.0.18", "family": "ipv4", "route_map": None, "route_map_out": None, "limit": None},
     ]
     assert list(found["policy"]) == [
+        "ip prefix-list PUBLISHED seq 1 permit 10.0.0.0/9 ge 24 le 24",
+        "route-map PUBLISHED permit 10",
         "route-map XGN-DRAIN-IN-FROM-gre3 permit 10",
         "ip prefix-list FROM-gre3 seq 100 permit 10.10.0.0/24",
         "ipv6 prefix-list FROM-gre3 seq 100 permit fd00:1:10::/64",

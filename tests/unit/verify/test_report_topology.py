@@ -71,13 +71,16 @@ def test_every_link_of_a_plan_is_drawn_once_and_carries_its_sessions(network: st
     report = golden_report(network)
     nodes, links = graph_of(report)
     on_segments = {node.name for node in nodes if node.segment}
-    drawn = Counter((frozenset(link.ends), link.kind, link.reserve) for link in links if not set(link.ends) & on_segments)
+    external = {neighbor.name for neighbor in intent.neighbors}
+    assert {node.name for node in nodes if node.external} == external
+    drawn = Counter((frozenset(link.ends), link.kind, link.reserve) for link in links if not set(link.ends) & (on_segments | external))
     # The report knows what managed hosts say: of a link between two others there is nothing to say.
     links_of_hosts = [link for link in intent.links if any(end.node.managed for end in link.ends)]
     planned = Counter((frozenset(end.node.name for end in link.ends), link.type, link.reserve_of is not None) for link in links_of_hosts)
     assert not planned - drawn
     assert (drawn - planned).total() == len(intent.segments) - len(on_segments), "a segment of two is one line"
-    assert "bgp" not in {link.kind for link in links}, "every session of a plan runs over a link"
+    apart = [link for link in links if link.kind == "bgp"]
+    assert all(set(link.ends) & external for link in apart), "every session between nodes runs over a link"
     told = "\n".join(link.tooltip for link in links)
     for host in report["hosts"]:
         for session in host["sessions"]:

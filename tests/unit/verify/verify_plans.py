@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import verify_samples as samples
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import entries_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading import read_yaml
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.plan import Plan, make_plan
 from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import build_report, host_summary
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import canonical_address
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 META = {"title": "Network verification", "inventory": "inventories/hybrid", "made": "2026-11-23T02:14:57+00:00", "calls": {}}
@@ -45,10 +46,10 @@ def state_of(variables: HostVariables, registry: dict[str, dict[str, str]]) -> d
     bgp: dict[str, dict[str, Any]] = {}
     for vrf, one in neighbors:
         families = {f"{item['family']}Unicast": {"negotiated": True, "accepted": 3, "sent": 3} for item in one["families"]}
-        bgp.setdefault(vrf, {})[canonical_address(one["address"])] = {
+        bgp.setdefault(vrf, {})[neighbor_name(one)] = {
             "state": "Established",
             "uptime": 287,
-            "local_address": one.get("update_source") or own_address(variables, one["address"]),
+            "local_address": one.get("update_source") or own_address(variables, neighbor_name(one)),
             "families": families,
         }
     ospf = {
@@ -69,7 +70,7 @@ def state_of(variables: HostVariables, registry: dict[str, dict[str, str]]) -> d
         }
         for item in variables.get("wireguard_interfaces", [])
     }
-    bfd = [{"vrf": vrf, "peer": canonical_address(one["address"]), "interface": None, "status": "up"} for vrf, one in neighbors]
+    bfd = [{"vrf": vrf, "peer": neighbor_name(one), "interface": None, "status": "up"} for vrf, one in neighbors]
     bfd += [{"vrf": vrf, "peer": peer, "interface": name, "status": "up"} for vrf, name, peer in watched]
     return {
         "system": {"kernel": "6.12.48+deb13-amd64", "os": "Debian GNU/Linux 13 (trixie)", "uptime": 595},
@@ -88,7 +89,7 @@ def own_address(variables: HostVariables, neighbor: str) -> str | None:
     """Find the own address in the subnet of a neighbor."""
     for item in variables.get("frr_interfaces", []):
         for address in map(ip_interface, item["addresses"]):
-            if ip_interface(neighbor).ip in address.network:
+            if is_address(neighbor) and ip_interface(neighbor).ip in address.network:
                 return str(address.ip)
     return None
 

@@ -151,6 +151,7 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
                 "is required",
                 hint="both ends of IPsec share a key; name the variable that holds it",
             )
+        yield from _password(link, intent)
         if link.outer == "ipv6" and link.options.pmtudisc is not None:
             yield Problem(link.path.at("pmtudisc"), "belongs to tunnels over IPv4", hint="leave it out: no router fragments IPv6")
         for end in link.ends:
@@ -160,6 +161,19 @@ def key_problems(intent: Intent) -> Iterator[Problem]:
                 yield from _identity(intent, end, "public_key", "the key (wg show … public-key)")
             if "fingerprints" in link.kind.end_keys:
                 yield from _identity(intent, end, "fingerprints", "them (openssl x509 -noout -fingerprint -sha256)")
+
+
+def _password(link: Link, intent: Intent) -> Iterator[Problem]:
+    """The password of the BGP sessions of a link, where it has none, and where the kernel would not look for it."""
+    variable, path = link.options.password_variable, link.path.at("password_variable")
+    if variable is None:
+        return
+    yield from variable_problem(variable, path)
+    if link.routing not in ("bgp", UNKNOWN) and not link.broken:
+        yield Problem(path, "is for BGP", hint=f"the routing of this link is {link.routing}; leave it out")
+    elif link.vrf not in ("", UNKNOWN) and intent.settings.kernel.tcp_l3mdev_accept and intent.settings.bgp.password_variable is None:
+        hint = "TCP MD5 passwords do not work in a VRF while sockets of the default VRF answer there; set xgn_kernel.tcp_l3mdev_accept to false"
+        yield Problem(path, "does not work with xgn_kernel.tcp_l3mdev_accept", hint=hint)
 
 
 def _identity(intent: Intent, end: End, key: str, what: str) -> Iterator[Problem]:

@@ -124,6 +124,7 @@ def _pings(intent: Intent) -> Iterator[Problem]:
 def asn_problems(intent: Intent) -> Iterator[Problem]:
     """AS numbers that are reserved, or missing where BGP is spoken."""
     speakers = {end.node.name for link in intent.links if link.routing == "bgp" for end in link.ends}
+    speakers |= {neighbor.node.name for neighbor in intent.neighbors}
     for node in intent.nodes.values():
         if node.asn is None:
             if node.name in speakers and "asn" not in node.unsure:

@@ -11,7 +11,18 @@ from typing import NotRequired, TypedDict, TypeVar, cast
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrPrefixList, FrrRouteMap
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES, LOOPBACK_DEVICE
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UPLINK, Container, End, Intent, Link, Node, Segment
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    LOOPBACK,
+    UPLINK,
+    Container,
+    End,
+    Intent,
+    Link,
+    Neighbor,
+    Node,
+    Segment,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.inbound import Inbound
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.learned import Learned
@@ -54,6 +65,8 @@ class Context:
     areas: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     # Containers that are routers, by the gateway of their segment.
     containers: dict[str, list[Container]] = field(default_factory=dict)
+    # External neighbors by the node that has the session, in the order of their names.
+    neighbors: dict[str, list[Neighbor]] = field(default_factory=dict)
 
     @cached_property
     def learned(self) -> Learned:
@@ -91,6 +104,8 @@ def context_of(intent: Intent) -> Context:
     for session in border_sessions(intent):
         for node in (session.first, session.second):
             shared.borders.setdefault(node.name, []).append(session)
+    for neighbor in sorted(intent.neighbors, key=lambda item: natural_order(item.name)):
+        shared.neighbors.setdefault(neighbor.node.name, []).append(neighbor)
     return shared
 
 

@@ -5,9 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, cast
 
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import Address, AddressError, parse_address, parse_prefix
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import (
+    Address,
+    AddressError,
+    Prefix,
+    outermost,
+    parse_address,
+    parse_prefix,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FirewallForward,
     FirewallOpenPort,
@@ -17,13 +25,23 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     VrfVariables,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING, LOOPBACK_DEVICE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BFD_PORTS, BGP_PORT, BITS, EVERYTHING, LOOPBACK_DEVICE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import UPLINK, End, Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
+    LINK_LOCAL,
+    PUBLISHED_RELATIONS,
+    UPLINK,
+    End,
+    Link,
+    Neighbor,
+    Node,
+    Uplink,
+)
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan import edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, in_vrf
 
 
 def firewall_variables(node: Node, shared: Context, mss: dict[str, int], made: VrfVariables, routed: FrrVariables) -> FirewallVariables:
@@ -40,7 +58,7 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int], made: V
     # What the plan makes or uses, but for what tunnels travel over.
     trusted = {item["name"]: item.get("vrf") or "" for item in made.get("vrf_interfaces", []) if item["name"] not in uplinks}
     found: FirewallVariables = {"firewall_trusted_interfaces": [LOOPBACK_DEVICE, *trusted]}
-    forward = [*_within(made, routed, trusted, uplinks), *_gateways(node, shared, uplinks)]
+    forward = [*_within(made, routed, trusted, uplinks), *_through(node, shared, trusted, uplinks)]
     if forward:
         found["firewall_forward"] = forward
     found["firewall_ssh_from"] = list(settings.ssh_from)
@@ -120,33 +138,84 @@ def _one_way(node: Node, shared: Context) -> Iterator[str]:
         for box in shared.intent.settings.services.steering.values()
         for text in box.prefixes
     ]
+    shared_with = {neighbor.interface for neighbor in shared.neighbors.get(node.name, [])}
     for network in node.networks:
+        if network.interface in shared_with:
+            # What is behind a router may come in by another way.
+            continue
         prefixes = [address.prefix for address in network.addresses.values()]
         parts = [other for vrf, other in steered if vrf == network.vrf]
         if not any(prefix.holds(other) or other.holds(prefix) for prefix in prefixes for other in parts):
             yield network.interface
 
 
-def _gateways(node: Node, shared: Context, uplinks: dict[str, str]) -> Iterator[FirewallForward]:
-    """Yield what nodes send out by an uplink of this one, whose address is their gateway."""
+# From whom, and to whom, packets are.
+_Ends = TypedDict("_Ends", {"from": list[str], "destinations": list[str]}, total=False)
+
+
+@dataclass
+class _Passing:
+    """What arrives on a public interface and is forwarded: from whom, or to what, and where it leaves."""
+
+    sources: set[Prefix] = field(default_factory=set)
+    destinations: set[Prefix] = field(default_factory=set)
+    interfaces: list[str] = field(default_factory=list)
+
+
+def _through(node: Node, shared: Context, trusted: dict[str, str], uplinks: dict[str, str]) -> Iterator[FirewallForward]:
+    """Yield what is forwarded that arrives on each uplink: of nodes whose gateway this one is, and of external neighbors."""
     for uplink in node.uplinks.values():
-        own = {address.bare for address in uplink.addresses.values()}
-        sources = {
-            _single(address)
-            for other in shared.intent.nodes.values()
-            if other is not node
-            for behind in other.uplinks.values()
-            if own.intersection(gateway.bare for gateway in behind.gateways)
-            for address in behind.addresses.values()
-        }
+        if not uplink.device:
+            continue
+        found = _Passing()
         others = [name for name, vrf in uplinks.items() if vrf == (uplink.vrf or "") and name != uplink.device]
-        if uplink.device and sources and others:
-            entry: FirewallForward = {"interface": uplink.device, "from": sorted(sources, key=natural_order), "to": others}
-            yield {"vrf": uplink.vrf, **entry} if uplink.vrf else entry
+        if others and (sources := _behind(node, uplink, shared)):
+            found.sources |= sources
+            found.interfaces += others
+        for neighbor in shared.neighbors.get(node.name, []):
+            if neighbor.place is uplink:
+                _add_neighbor(found, neighbor, shared)
+                # Two neighbors may be on one interface.
+                found.interfaces += [name for name, vrf in (trusted | uplinks).items() if vrf == neighbor.vrf]
+        if not found.sources and not found.destinations:
+            continue
+        ends: _Ends = {}
+        if found.sources:
+            ends["from"] = _listed(found.sources)
+        if found.destinations:
+            ends["destinations"] = _listed(found.destinations)
+        yield {**in_vrf(uplink.vrf or ""), "interface": uplink.device, **ends, "to": list(dict.fromkeys(found.interfaces))}
+
+
+def _listed(prefixes: set[Prefix]) -> list[str]:
+    # A set of nft's has no prefix within another one.
+    return sorted(map(str, outermost(prefixes)), key=natural_order)
+
+
+def _behind(node: Node, uplink: Uplink, shared: Context) -> set[Prefix]:
+    """Return the addresses of the nodes that send what leaves their subnet to an uplink of this one."""
+    own = {address.bare for address in uplink.addresses.values()}
+    return {
+        Prefix(address.version, address.value, BITS[address.version])
+        for other in shared.intent.nodes.values()
+        if other is not node
+        for behind in other.uplinks.values()
+        if own.intersection(gateway.bare for gateway in behind.gateways)
+        for address in behind.addresses.values()
+    }
+
+
+def _add_neighbor(found: _Passing, neighbor: Neighbor, shared: Context) -> None:
+    """Add what an external neighbor sends: to what is advertised to it, and what comes from its own prefixes, as far as those are known."""
+    if neighbor.relation in PUBLISHED_RELATIONS:
+        # A router that brings a default route is no reason to forward whatever comes.
+        found.sources.update(item.prefix for item in neighbor.accept or () if item.prefix.length)
+    lines = edge.named(neighbor, shared.inbound)
+    found.destinations.update(parse_prefix(line["prefix"]) for family in neighbor.families for line in lines[family])
 
 
 def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
-    """Return what the tunnels of a node need open, each from its known peers. One whose address is unknown opens the port to everybody."""
+    """Return what the tunnels and the external neighbors of a node need open, each from its known peers. One whose address is unknown opens the port to everybody."""
     sources: dict[tuple[str, int], list[set[str]]] = {}
     for link, end in shared.links.get(node.name, []):
         for port in ports_of(link, end):
@@ -157,6 +226,9 @@ def _open_ports(node: Node, shared: Context) -> list[FirewallOpenPort]:
                 uplink = segment.uplink_of(member)
                 addresses = {_single(address) for address in uplink.addresses.values()} if uplink is not None else set()
                 sources.setdefault(("udp", segment.options.port), []).append(addresses)
+    for neighbor in shared.neighbors.get(node.name, []):
+        for port in _ports_of_session(neighbor):
+            sources.setdefault(port, []).append(_addresses_of_neighbor(neighbor))
     found: list[FirewallOpenPort] = []
     for (protocol, number), peers in sorted(sources.items()):
         entry: FirewallOpenPort = {"protocol": protocol}
@@ -178,6 +250,19 @@ def ports_of(link: Link, end: End) -> list[tuple[str, int]]:
     if end.listen_port and (ports.listener == "each" or (ports.listener == "server" and is_server(link, end))):
         found.append((link.options.protocol, end.listen_port))
     return found
+
+
+def _ports_of_session(neighbor: Neighbor) -> list[tuple[str, int]]:
+    """Return protocols and ports on which a node is addressed by an external neighbor on a public interface: BGP, and BFD of one hop or of several."""
+    if neighbor.place is not None and not isinstance(neighbor.place, Uplink):
+        return []
+    beyond = neighbor.from_loopback or neighbor.options.multihop is not None
+    return [("tcp", BGP_PORT), *([("udp", BFD_PORTS[beyond])] if neighbor.options.bfd else [])]
+
+
+def _addresses_of_neighbor(neighbor: Neighbor) -> set[str]:
+    """Return the addresses an external neighbor has, as prefixes; of an unnumbered one all those that are valid on a link alone."""
+    return {str(LINK_LOCAL)} if neighbor.unnumbered else {_single(address) for address in neighbor.addresses.values()}
 
 
 def _addresses_of(link: Link, peer: End) -> set[str]:

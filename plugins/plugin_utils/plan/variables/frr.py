@@ -34,6 +34,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_edge import add_policies, external_neighbors, neighbor_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import (
     box_policy,
@@ -58,17 +59,20 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     found: FrrVariables = {"frr_interfaces": _interfaces(node, shared)}
     used = {node.vrf, *(link.vrf for link, _end in links), *(network.vrf for network in node.networks)}
     used.update(segment.vrf for segment in shared.segments.get(node.name, []))
+    neighbors = shared.neighbors.get(node.name, [])
+    used.update(neighbor.vrf for neighbor in neighbors)
     if used != {""}:
         found["frr_vrfs"] = sorted(used - {""})
-    routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)
+    routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared) + neighbor_routes(neighbors)
     if routes:
         found["frr_static_routes"] = routes
     containers = shared.containers.get(node.name, [])
     watched = [link.options.bfd for link, _end in speaks_bgp + speaks_ospf] + [container.bfd for container in containers]
+    watched += [neighbor.options.bfd for neighbor in neighbors]
     if shared.intent.settings.bfd.enabled and any(watched):
         found["frr_bfd_profiles"] = bfd_profiles(shared)
     boxes = [shared.intent.nodes[name] for name in shared.steered.get(node.name, [])]
-    if not speaks_bgp and not speaks_ospf and not boxes and not containers:
+    if not any((speaks_bgp, speaks_ospf, boxes, containers, neighbors)):
         return found
     lists, maps = _session_policies(node, speaks_bgp, shared, with_ospf=bool(speaks_ospf))
     found["frr_prefix_lists"] = shared.lists + (shared.igp_lists if speaks_ospf else []) + lists
@@ -81,11 +85,11 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         # A box that learns its own steering routes back would send the traffic where it came from.
         is_box = node.name in shared.intent.settings.services.steering
         found["frr_route_maps"].append(policies.without_steered(igp) if is_box else igp)
-        if speaks_bgp or boxes or containers:
+        both = any((speaks_bgp, boxes, containers, neighbors))
+        if both:
             found["frr_route_maps"] += policies.exchange_maps(
                 shared.lists, steered=bool(shared.steered), several=node.name in shared.borders
             )
-        both = bool(speaks_bgp or boxes or containers)
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
@@ -98,7 +102,9 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     if boxes:
         found["frr_route_maps"].append(policies.route_map(policies.NOTHING, [], []))
     vrfs_of_bgp = {link.vrf for link, _end in speaks_bgp} | ({node.vrf} if boxes else set())
-    vrfs_of_bgp |= {container.segment.vrf for container in containers}
+    vrfs_of_bgp |= {container.segment.vrf for container in containers} | {neighbor.vrf for neighbor in neighbors}
+    if neighbors:
+        add_policies(found, neighbors, shared)
     if vrfs_of_bgp:
         found["frr_bgp"] = [
             _bgp(node, vrf, [(link, end) for link, end in speaks_bgp if link.vrf == vrf], speaks_ospf, shared)
@@ -279,6 +285,9 @@ def _bgp(node: Node, vrf: str, links: list[tuple[Link, End]], ospf: list[tuple[L
     for container in shared.containers.get(node.name, []):
         if container.segment.vrf == vrf:
             neighbors += gateway_neighbors(container, shared)
+    for neighbor in shared.neighbors.get(node.name, []):
+        if neighbor.vrf == vrf:
+            neighbors += external_neighbors(neighbor, shared)
     instance["neighbors"] = [entry for _key, entry in sorted(neighbors, key=lambda item: item[0])]
     return instance
 
@@ -330,7 +339,7 @@ def _neighbors(link: Link, end: End, shared: Context) -> list[tuple[tuple[int, i
             "remote_as": planned(other.node.asn),
             "description": other.node.name,
             **options,
-            **session_options(link.options.bfd, shared),
+            **session_options(link.options.bfd, shared, link.options.password_variable),
             "families": [policy],
         }
         found.append(((address.version, address.value), entry))

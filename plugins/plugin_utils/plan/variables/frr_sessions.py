@@ -22,23 +22,32 @@ class SessionOptions(TypedDict, total=False):
     holdtime: int
 
 
-def session_options(watched: bool, shared: Context) -> SessionOptions:
-    """Return what the settings say of every BGP session.
+def session_options(watched: bool, shared: Context, password_variable: str | None = None) -> SessionOptions:
+    """Return what the settings say of every BGP session between nodes.
 
     Parameters:
         watched: BFD is to watch this one.
         shared: the settings.
+        password_variable: name of the variable that holds its password; none for that of all.
     """
-    settings, bfd = shared.intent.settings.bgp, shared.intent.settings.bfd
+    settings = shared.intent.settings.bgp
+    return chosen_options(watched, shared, password_variable or settings.password_variable, settings.keepalive, settings.holdtime)
+
+
+def chosen_options(
+    watched: bool, shared: Context, password_variable: str | None, keepalive: int | None, holdtime: int | None
+) -> SessionOptions:
+    """Return the options of a BGP session, of which those that are none are left out. Parameters as of `session_options`; the timers in seconds."""
+    bfd = shared.intent.settings.bfd
     found: SessionOptions = {}
-    if settings.password_variable is not None:
-        found["password"] = secret(settings.password_variable)
+    if password_variable is not None:
+        found["password"] = secret(password_variable)
     if bfd.enabled and watched:
         found["bfd_profile"] = bfd.profile
-    if settings.keepalive is not None:
-        found["keepalive"] = settings.keepalive
-    if settings.holdtime is not None:
-        found["holdtime"] = settings.holdtime
+    if keepalive is not None:
+        found["keepalive"] = keepalive
+    if holdtime is not None:
+        found["holdtime"] = holdtime
     return found
 
 

@@ -11,15 +11,17 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrStaticRoute,
     VerifyLearned,
+    VerifyNeighbor,
     VerifyOtherRoute,
     VerifyReach,
     VerifyRoute,
     VerifyVariables,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Node
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Link, Neighbor, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.edge import accepted
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.learned import Way
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, planned
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import hides_steering
 
 
@@ -52,6 +54,9 @@ def verify_variables(node: Node, shared: Context, statics: Sequence[FrrStaticRou
         found["verify_learned"] = learned
     if others := [*_anycast(node, shared), *_steered(node, shared)]:
         found["verify_other_routes"] = others
+    external = [item for neighbor in shared.neighbors.get(node.name, []) for item in _expected(neighbor)]
+    if external:
+        found["verify_neighbors"] = external
     reserves = [end.interface for link, end in shared.links.get(node.name, []) if link.reserve_of is not None]
     if reserves:
         found["verify_reserves"] = reserves
@@ -146,6 +151,19 @@ def _steered(node: Node, shared: Context) -> Iterator[VerifyOtherRoute]:
 def _other(vrf: str, prefixes: list[str], way: Way, reason: str) -> VerifyOtherRoute:
     interfaces = [*way.interfaces, *way.reserves]
     return {**in_vrf(vrf), "prefixes": prefixes, "protocols": ["bgp", "ospf"], "interfaces": interfaces, "reason": reason}
+
+
+def _expected(neighbor: Neighbor) -> Iterator[VerifyNeighbor]:
+    """Yield what is expected of each session with an external neighbor."""
+    sessions: list[tuple[str, tuple[str, ...]]] = [(address.bare, (family,)) for family, address in neighbor.addresses.items()]
+    for name, families in sessions or [(planned(neighbor.interface), neighbor.families)]:
+        found: VerifyNeighbor = {"neighbor": name, **in_vrf(neighbor.vrf), "relation": neighbor.relation.replace("_", " ")}
+        # Where nothing is accepted, nothing comes.
+        if neighbor.options.optional or not any(accepted(neighbor)[family] for family in families):
+            found["silent"] = True
+        if neighbor.options.optional:
+            found["optional"] = True
+        yield found
 
 
 def drawn_in(node: Node) -> VerifyVariables:

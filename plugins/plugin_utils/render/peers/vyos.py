@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
     FrrBgpNeighbor,
@@ -86,6 +87,30 @@ class _Writer:
         for instance in self.variables.get("frr_bgp", []):
             yield from self.bgp(instance)
 
+    def external(self, vrf: str, neighbor: FrrBgpNeighbor) -> bool:
+        """Tell whether a neighbor is one of xgn_neighbors, whose roles, communities and marks have no words here."""
+        return any(
+            (item.get("vrf", ""), item["neighbor"]) == (vrf, neighbor_name(neighbor)) for item in self.variables.get("verify_neighbors", [])
+        )
+
+    def policies_of_others(self) -> tuple[set[str], set[str]]:
+        """Return the names of the route maps that external neighbors have alone, and of the prefix lists that those name alone."""
+        maps = {
+            family[key]
+            for instance in self.variables.get("frr_bgp", [])
+            for neighbor in instance.get("neighbors", [])
+            if self.external(instance.get("vrf", ""), neighbor)
+            for family in neighbor["families"]
+            for key in ("route_map_in", "route_map_out")
+        }
+        named: dict[bool, set[str]] = {True: set(), False: set()}
+        for route_map in self.variables.get("frr_route_maps", []):
+            for clause in route_map["entries"]:
+                named[route_map["name"] in maps] |= {
+                    words.rpartition(" ")[2] for words in clause.get("match", []) if " prefix-list " in words
+                }
+        return maps, named[True] - named[False]
+
     def left_out(self) -> Iterator[str]:
         for kind in TUNNELS:
             for tunnel in entries_of(self.variables, kind.variable) if "vyos" not in kind.written_for else ():
@@ -95,6 +120,8 @@ class _Writer:
             reason = self.cannot(gre)
             if reason:
                 yield f"GRE tunnel {gre['name']} to {gre['peer']} is not here: {reason}"
+        if others := [item["neighbor"] for item in self.variables.get("verify_neighbors", [])]:
+            yield f"BGP with external neighbors is yours to configure: {', '.join(others)}"
         if "frr_ospf" in self.variables or "frr_ospf6" in self.variables:
             yield "OSPF is yours to configure"
         if self.variables.get("frr_lines"):
@@ -278,7 +305,10 @@ class _Writer:
             yield f"{prefix} transmit '{timers['transmit_interval']}'"
 
     def policies(self) -> Iterator[str]:
+        maps, lists = self.policies_of_others()
         for item in self.variables.get("frr_prefix_lists", []):
+            if item["name"] in lists:
+                continue
             six = "6" if item.get("family") == "ipv6" else ""
             short = all(entry["seq"] <= _LAST_RULE for entry in item["entries"])
             for index, entry in enumerate(item["entries"]):
@@ -290,7 +320,7 @@ class _Writer:
                 if "le" in entry:
                     yield f"{prefix} le '{entry['le']}'"
         for route_map in self.variables.get("frr_route_maps", []):
-            for clause in route_map["entries"]:
+            for clause in route_map["entries"] if route_map["name"] not in maps else ():
                 prefix = f"policy route-map {route_map['name']} rule {clause['seq']}"
                 yield f"{prefix} action '{clause['action']}'"
                 # The last word of a condition or change is its value; VyOS writes the next hop as one word.
@@ -311,7 +341,8 @@ class _Writer:
         for network in instance.get("networks", []):
             yield f"{prefix} address-family {'ipv6' if ':' in network else 'ipv4'}-unicast network {network}"
         for neighbor in instance.get("neighbors", []):
-            yield from self.neighbor(f"{prefix} neighbor {neighbor['address']}", neighbor)
+            if not self.external(instance.get("vrf", ""), neighbor):
+                yield from self.neighbor(f"{prefix} neighbor {neighbor_name(neighbor)}", neighbor)
 
     def neighbor(self, prefix: str, neighbor: FrrBgpNeighbor) -> Iterator[str]:
         yield f"{prefix} remote-as '{neighbor['remote_as']}'"
@@ -324,7 +355,7 @@ class _Writer:
         if "ttl_security_hops" in neighbor:
             yield f"{prefix} ttl-security hops '{neighbor['ttl_security_hops']}'"
         if "password" in neighbor:
-            yield f"{prefix} password '<password of {neighbor['address']}>'"
+            yield f"{prefix} password '<password of {neighbor_name(neighbor)}>'"
         if "bfd_profile" in neighbor:
             yield f"{prefix} bfd" if self.old else f"{prefix} bfd profile '{neighbor['bfd_profile']}'"
         if "keepalive" in neighbor:

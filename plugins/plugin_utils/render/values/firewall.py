@@ -27,6 +27,7 @@ OWN_PREFIX = "own_"
 # Passed on the way through a chain of the role's, where there is a filter.
 _PASSED = ("public", "forward")
 _SOURCE_WORDS = {"ipv4": "ip saddr", "ipv6": "ip6 saddr"}
+_DESTINATION_WORDS = {"ipv4": "ip daddr", "ipv6": "ip6 daddr"}
 _ADDRESS_WORDS = {"ipv4": "ipv4_addr", "ipv6": "ipv6_addr"}
 # A household has a /64 of IPv6.
 _SOURCES = {"ipv4": "ip saddr", "ipv6": "ip6 saddr & ffff:ffff:ffff:ffff::"}
@@ -182,7 +183,11 @@ def _forwarded(variables: HostVariables, trusted: list[str], planned: list[str])
         # What arrives in a VRF comes from the VRF's device.
         arrival = f'iifname "{vrf}" meta sdifname {source}' if vrf else f"iifname {source}"
         goals = "{ %s }" % ", ".join(f'"{name}"' for name in entry["to"])
-        yield from _rules(f"{arrival} oifname {goals}", prefixes)
+        way, destinations = f"{arrival} oifname {goals}", entry.get("destinations", [])
+        if prefixes or not destinations:
+            yield from _rules(way, prefixes)
+        if destinations:
+            yield from _rules(way, destinations, _DESTINATION_WORDS)
     # Frames within a bridge come by where br_netfilter is loaded.
     for names, kind in (([name for name in trusted if name != LOOPBACK_DEVICE], ""), (planned, 'meta iifkind "bridge" ')):
         if names:
@@ -202,11 +207,11 @@ def _accepted(variables: HostVariables) -> Iterator[str]:
             yield from _rules(f"{entry['protocol']} dport {entry['port']}", prefixes)
 
 
-def _rules(match: str, prefixes: list[str]) -> Iterator[str]:
-    """Yield a rule for each family that has prefixes; from anywhere when there are none."""
+def _rules(match: str, prefixes: list[str], words: Mapping[str, str] = _SOURCE_WORDS) -> Iterator[str]:
+    """Yield a rule for each family that has prefixes, which are sources when not told otherwise; one for all when there are none."""
     if not prefixes:
         yield f"{match} accept"
     for family in FAMILIES:
         own = [prefix for prefix in prefixes if (":" in prefix) == (family == "ipv6")]
         if own:
-            yield f"{_SOURCE_WORDS[family]} {{ {', '.join(own)} }} {match} accept"
+            yield f"{words[family]} {{ {', '.join(own)} }} {match} accept"

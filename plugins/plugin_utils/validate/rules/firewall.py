@@ -93,7 +93,7 @@ def _trust(root: View) -> Iterator[Problem]:
                 yield from name_problems(entry.at(key), named)
         if (device := entry.text("interface")) and device in trusted:
             yield entry.problem("interface", "is trusted, and stands for a public one here", f"leave it out; see {trusted[device]}")
-        for path, text in entry.texts("from"):
+        for path, text in entry.texts("from") + entry.texts("destinations"):
             yield from network_problems(path, text)
         if entry.data.get("to") in ([], ()):
             yield Problem(entry.at("to"), "is empty", hint="name an interface, or remove the entry")

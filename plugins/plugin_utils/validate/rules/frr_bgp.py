@@ -211,7 +211,9 @@ def _peer_address(host: Host, neighbor: View, address: IPAddress, vrf: str, *, e
     if own is not None:
         yield neighbor.problem("address", "is this router's own address", f"it stands at {own.path}; write the address of the other router")
         return
-    unfit = list(router_problems(neighbor.at("address"), neighbor.text("address") or ""))
+    # Clouds have their routers at link-local addresses of IPv4, several hops away: a route of its own leads there.
+    beyond = address.version == 4 and address.is_link_local and neighbor.given("ebgp_multihop")
+    unfit = [] if beyond else list(router_problems(neighbor.at("address"), neighbor.text("address") or ""))
     yield from unfit
     if (
         external
