@@ -84,6 +84,7 @@ ENTRIES: Mapping[str, Entries] = {
     "verify_routes": Entries("check of the route to", ("prefix", "vrf")),
     "firewall_forward": Entries("forwarding from", ("vrf", "interface")),
     "firewall_open_ports": Entries("open port", ("protocol", "port")),
+    "firewall_nat": Entries("NAT of", ("vrf", "interface")),
     "firewall_own_chains": Entries("own rules of chain", ("chain",), content="rules"),
     "docker_macvlan_images": Entries("Docker image", ("name",)),
     "docker_macvlan_networks": Entries("Docker network", ("name",)),

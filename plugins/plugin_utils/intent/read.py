@@ -28,6 +28,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_addresses import read_address, read_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import known_vrf, read_links, read_segments, select
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_routes import read_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.retirement import leave_out_retired
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import SECTIONS, Settings, settings_of
@@ -98,6 +99,7 @@ class _Reader:
             intent.dns_nodes = frozenset(node.name for node in chosen)
         read_links(self.written, self.options, intent, self.problems)
         read_segments(self.written, self.options, intent, self.problems)
+        read_routes(self.written, self.options, intent, self.problems)
         leave_out_retired(intent, self.problems)
         read_containers(intent, self.problems)
         return intent

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import Intent
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, links, names, routing, services
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import addresses, containers, links, names, routes, routing, services
 
 _RULES = (
     names.former_name_problems,
@@ -30,6 +30,9 @@ _RULES = (
     routing.session_problems,
     routing.reach_problems,
     routing.shared_asn_problems,
+    routes.route_problems,
+    routes.exit_problems,
+    routes.leak_problems,
     services.segment_problems,
     services.dns_problems,
     services.docker_problems,

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
     FrrBgpNeighbor,
@@ -13,7 +11,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrBgpRedistribute,
     FrrInterface,
     FrrOspf,
-    FrrOspf6,
     FrrOspfInterface,
     FrrOspfRedistribute,
     FrrPrefixList,
@@ -28,6 +25,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan import policies
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import link_local
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_routes import add_written, written_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import (
     box_policy,
@@ -51,6 +49,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     if used != {""}:
         found["frr_vrfs"] = sorted(used - {""})
     routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)
+    routes += written_routes(node, shared)
     if routes:
         found["frr_static_routes"] = routes
     containers = shared.containers.get(node.name, [])
@@ -77,8 +76,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
-            # The same shape, but for the password, which OSPFv3 has not.
-            found["frr_ospf6"] = cast(list[FrrOspf6], instances)
+            found["frr_ospf6"] = instances
     for box in boxes:
         lists, own = box_policy(box.name, shared)
         found["frr_prefix_lists"] = found["frr_prefix_lists"] + lists
@@ -92,6 +90,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
             _bgp(node, vrf, [(link, end) for link, end in speaks_bgp if link.vrf == vrf], speaks_ospf, shared)
             for vrf in sorted(vrfs_of_bgp)
         ]
+    add_written(found, node, shared)
     if not found["frr_prefix_lists"]:
         del found["frr_prefix_lists"]
     return found

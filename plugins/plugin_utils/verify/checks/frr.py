@@ -297,10 +297,19 @@ def check_static(ledger: Ledger, route: FrrStaticRoute) -> None:
         fitting = [item for item in candidates if any(matches(found) for found in item["nexthops"])]
         if any(item["installed"] for item in fitting):
             return True, f"{wanted}, installed"
+        if best := waits_for(fitting, [item for item in rib if (item["vrf"], item["prefix"]) == (vrf, prefix)]):
+            return True, f"{wanted}, waits until the one by {best['protocol']} is gone"
         if fitting:
             return False, f"{prefix} {wanted} is known to FRR but not installed: its next hop is not reachable or another route is better"
         hops = [found["ip"] or found["interface"] for item in candidates for found in item["nexthops"]]
         return False, f"no static route {prefix} {wanted} in VRF {vrf}" + (f", found via {', '.join(map(str, hops))}" if hops else "")
+
+    def waits_for(fitting: list[dict[str, Any]], others: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Return the better route behind which one with a distance of its own could work."""
+        ready = any(found["active"] and matches(found) for item in fitting for found in item["nexthops"])
+        distance = route.get("distance", 1)
+        better = (item for item in others if item["installed"] and item["distance"] is not None and item["distance"] < distance)
+        return min(better, key=lambda item: int(item["distance"]), default=None) if ready else None
 
     # Several routes to one prefix differ in their next hops only.
     name = f"Route {vrf} {prefix} static {wanted}"
