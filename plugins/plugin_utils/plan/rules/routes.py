@@ -172,7 +172,8 @@ def exit_problems(intent: Intent) -> Iterator[Problem]:
         if item.vrf == UNKNOWN or item.broken:
             continue
         yield from _exit_vrf(item, intent)
-        yield from _exit_uplink(item, intent)
+        if item.vrf:
+            yield from _exit_uplink(item, intent)
         yield from _exit_order(item, intent)
         key = (item.node.name, item.vrf, item.label)
         if key in pairs:
@@ -244,7 +245,11 @@ def _exit_order(item: Exit, intent: Intent) -> Iterator[Problem]:
     if first is None:
         if not intent.reading.explains(Place.of("xgn_exits", item.reserve_of)):
             yield unknown(
-                path, f"{show(item.reserve_of)} is no exit of xgn_exits", item.reserve_of, set(names) - {item.name}, "valid exits"
+                path,
+                f"{show(item.reserve_of)} is no exit of xgn_exits",
+                item.reserve_of,
+                [name for name in names if name != item.name],
+                "valid exits",
             )
     elif first is item:
         yield Problem(path, "is the exit itself", show(item.reserve_of), "name another one")
@@ -319,7 +324,7 @@ def _leaked(leak: Leak, prefix: Prefix, path: Place, intent: Intent) -> Iterator
 
 
 def _leaks_over_each_other(intent: Intent) -> Iterator[Problem]:
-    listed = [(leak, prefix, path) for leak in intent.leaks for prefix, path in leak.prefixes]
+    listed = [(leak, prefix, path) for leak in intent.leaks for prefix, path in leak.prefixes if prefix.length]
     for index, (leak, prefix, path) in enumerate(listed):
         for other, taken, place in listed[:index]:
             if other.target != leak.target or not (prefix.holds(taken) or taken.holds(prefix)):
