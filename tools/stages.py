@@ -124,6 +124,7 @@ PROVEN = (
     "frr",
     "firewall",
     "openvpn",
+    "frr_edge",
     "wireguard",
     "vxlan",
     "vrf",

@@ -13,6 +13,13 @@ FRR_CONF = "/etc/frr/frr.conf"
 # In what a daemon says with --version; as everywhere in configure, the last one counts.
 MULTIPATH_OPTION = re.compile(r"--enable-multipath=(\d+)")
 
+# What bgpd says of its version first.
+_MAJOR = re.compile(r"^bgpd version (\d+)", re.MULTILINE)
+# Since FRR 10 a line of a cache says how it is reached.
+_CACHE = re.compile(r"^( *rpki cache )tcp ", re.MULTILINE)
+# Options of bgpd in FRR's file daemons by which it has RPKI.
+RPKI_MODULE = ("-M", "rpki")
+
 # Where FRR prints a secret, in a line of configuration or in a message that quotes one. It is the rest of the line: a password may hold spaces.
 SECRETS = re.compile(
     r"^(?!\s*(?:neighbor \S+ )?description ).*?\b(?:neighbor \S+ password"
@@ -56,7 +63,7 @@ def interfaces_deleted(changes: list[str]) -> list[str]:
 def as_shown(text: str, version: str, system_name: str) -> str:
     """Text as the running configuration of one host shows it; otherwise reload would try for ever to make them the same.
 
-    A C(maximum-paths) of the number that FRR was built for is a default, which is never shown. The daemons take the system's name; a
+    FRR 8 has no word for the way to an RPKI cache. A C(maximum-paths) of the number that FRR was built for is a default, which is never shown. The daemons take the system's name; a
     C(hostname) in frr.conf reaches none of them.
 
     Parameters:
@@ -65,7 +72,25 @@ def as_shown(text: str, version: str, system_name: str) -> str:
         system_name: the host's own name.
     """
     text = re.sub(r"^hostname .*$", lambda _: "hostname " + system_name, text, flags=re.MULTILINE)
+    if is_old(version):
+        text = _CACHE.sub(r"\g<1>", text)
     built_for = MULTIPATH_OPTION.findall(version)
     if not built_for:
         return text
     return re.sub(r"^ *maximum-paths (?:ibgp )?%s\n" % built_for[-1], "", text, flags=re.MULTILINE)
+
+
+def is_old(version: str) -> bool:
+    """Say whether this is an FRR before 10. version: what bgpd prints with C(--version); what is no such text is a new one."""
+    found = _MAJOR.search(version)
+    return found is not None and int(found.group(1)) < 10
+
+
+def rpki_section(text: str) -> list[str] | None:
+    """Give the lines of section C(rpki) of a configuration, sorted; None where it has no such section."""
+    lines = text.splitlines()
+    if "rpki" not in lines:
+        return None
+    begin = lines.index("rpki") + 1
+    end = next((number for number in range(begin, len(lines)) if not lines[number].startswith(" ")), len(lines))
+    return sorted(line.strip() for line in lines[begin:end])

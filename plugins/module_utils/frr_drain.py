@@ -290,6 +290,10 @@ class Router:
         neighbors = {(item.vrf, address) for item in instances for family in item.families.values() for address in family.activated}
         found = []
         for vrf, address in sorted(neighbors):
+            if address in interfaces:
+                # One that is found on the link itself.
+                found.append((vrf, address))
+                continue
             command = ["ip", "-json", "route", "get", address, *(["vrf", vrf] if vrf != "default" else [])]
             status, out, err = self.run(command)
             if status == 0 and any(route.get("dev") in interfaces for route in json_objects(out)):

@@ -21,6 +21,15 @@ ROUTING = ("bgpd", "ospfd", "ospf6d")
 # Which of the two is given zebra's policy depends on FRR's version.
 FOR_ZEBRA = ("mgmtd", "zebra")
 LISTS = ("ip prefix-list ", "ipv6 prefix-list ")
+# What bgpd alone has; by what matches and changes name them.
+OF_BGP = {
+    "match as-path ": ("bgp as-path access-list ",),
+    "match community ": ("bgp community-list ", "bgp community-list standard ", "bgp community-list expanded "),
+    "match large-community ": ("bgp large-community-list standard ", "bgp large-community-list expanded "),
+    "set comm-list ": ("bgp community-list ", "bgp community-list standard ", "bgp community-list expanded "),
+    "set large-comm-list ": ("bgp large-community-list standard ", "bgp large-community-list expanded "),
+}
+BGP_LISTS = ("bgp as-path access-list ", "bgp community-list ", "bgp large-community-list ")
 # In an entry of a route map, what every daemon knows. Of the rest each shows only what is its own: prefix-len, for one, is zebra's.
 COMMON = (" match ip address prefix-list ", " match ipv6 address prefix-list ")
 ATTEMPTS = 5
@@ -36,11 +45,11 @@ class PolicyError(Exception):
 
 
 def policy_of(text: str) -> dict[str, list[str]]:
-    """Give the prefix lists and the entries of route maps of a configuration: each one's first line, with the lines inside."""
+    """Give the lists and the entries of route maps of a configuration: each one's first line, with the lines inside."""
     found: dict[str, list[str]] = {}
     inside: list[str] | None = None
     for line in map(str.rstrip, text.splitlines()):
-        if line.startswith(LISTS):
+        if line.startswith((*LISTS, *BGP_LISTS)):
             found[line], inside = [], None
         elif line.startswith("route-map "):
             inside = found.setdefault(line, [])
@@ -52,7 +61,7 @@ def policy_of(text: str) -> dict[str, list[str]]:
 
 
 def of_route_map(policy: dict[str, list[str]], name: str) -> dict[str, list[str]]:
-    """Give of a policy the entries of one route map and the lines of the prefix lists that it names, as `policy_of` does."""
+    """Give of a policy the entries of one route map and the lines of the lists that it names, as `policy_of` does."""
     entries = {first: inside for first, inside in policy.items() if first.startswith("route-map %s " % name)}
     # ` match ip address prefix-list NAME` names the lines that begin with `ip prefix-list NAME `.
     lists = tuple(
@@ -60,6 +69,14 @@ def of_route_map(policy: dict[str, list[str]], name: str) -> dict[str, list[str]
         for inside in entries.values()
         for line in inside
         if line.startswith(COMMON)
+    )
+    lists += tuple(
+        "%s%s " % (words, line.split()[2])
+        for inside in entries.values()
+        for line in inside
+        for naming, beginnings in OF_BGP.items()
+        if line.startswith(" " + naming)
+        for words in beginnings
     )
     return {first: inside for first, inside in policy.items() if first in entries or first.startswith(lists)}
 
@@ -69,6 +86,9 @@ def lacking(text: str, own: str) -> list[str]:
     has = policy_of(own)
     lines = []
     for first, inside in policy_of(text).items():
+        if first.startswith(BGP_LISTS):
+            # The running configuration of all daemons is bgpd's own here.
+            continue
         if first not in has:
             lines.append(first)
         else:
@@ -122,6 +142,8 @@ def give_again(run: Runner, vtysh: str, text: str, attempts: int = ATTEMPTS, pau
         # Not by `trial.trial_file`: on a host this is a program that has nothing else of the collection.
         with tempfile.NamedTemporaryFile("w", prefix="xgn-frr-policy-", encoding="utf-8") as file:
             for line, inside in policy_of(text).items():
+                if line.startswith(BGP_LISTS):
+                    continue
                 file.write("\n".join([line, *inside, *(["exit"] if line.startswith("route-map ") else [])]) + "\n")
             file.flush()
             for name in missing:

@@ -31,7 +31,7 @@ REPAIR_SECONDS = 15
 # A session that was reset may wait for its connect timer; its next hop does not.
 RESET_SECONDS = 30
 POLL_SECONDS = 0.5
-STATICD_PID = "/run/frr/staticd.pid"
+PID_FILE = "/run/frr/%s.pid"
 STOP_SECONDS = 10
 
 
@@ -164,22 +164,10 @@ class Rib:
     def start_staticd_again(self) -> None:
         """Let staticd begin anew, as a last resort: it can count a next hop as registered that zebra knows nothing of, and then asks for it no more.
 
-        Static routes are away until it runs, a fraction of a second; no session is touched. The reload starts it within frr.service, as it does with any daemon
-        that is missing, and not within this login.
+        Static routes are away until it runs, a fraction of a second; no session is touched.
         """
-        number = read_text(STATICD_PID).strip()
-        if not number.isdigit():
-            return
-        # watchfrr would start it too.
-        self.run([self.vtysh, "-c", "watchfrr ignore staticd"])
-        try:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(number), signal.SIGINT)
-            wait_until(lambda: os.path.isdir("/proc/" + number), lambda running: not running, STOP_SECONDS, POLL_SECONDS / 5)
-            # Whether it helped is seen in the routes.
-            self.run(["systemctl", "reload", "frr.service"])
-        finally:
-            self.run([self.vtysh, "-c", "no watchfrr ignore staticd"])
+        # Whether it helped is seen in the routes.
+        start_again(self.run, self.vtysh, "staticd")
 
     def tell_again(self, hops: Iterable[NextHop]) -> None:
         """Make zebra tell bgpd of next hops once more: it does so when the route to one changes.
@@ -228,6 +216,22 @@ class Rib:
         wanted = list(dict.fromkeys(commands))
         said = output(self.run, self.vtysh, "-E", *[word for command in wanted for word in ("-c", command)])
         return {**dict.fromkeys(wanted, ""), **split_vtysh(said, wanted)}
+
+
+def start_again(run: Runner, vtysh: str, daemon: str) -> None:
+    """End a daemon and start it anew. The reload starts it within frr.service, as it does with any daemon that is missing, and not within this login."""
+    number = read_text(PID_FILE % daemon).strip()
+    if not number.isdigit():
+        return
+    # watchfrr would start it too.
+    run([vtysh, "-c", "watchfrr ignore " + daemon])
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(number), signal.SIGINT)
+        wait_until(lambda: os.path.isdir("/proc/" + number), lambda running: not running, STOP_SECONDS, POLL_SECONDS / 5)
+        run(["systemctl", "reload", "frr.service"])
+    finally:
+        run([vtysh, "-c", "no watchfrr ignore " + daemon])
 
 
 def _has_bgp(text: str) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_interface
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
-from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import LISTS, of_route_map, policy_of
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import BGP_LISTS, LISTS, of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import PLACEHOLDER
 
 # A configuration's line, behind the lines that lead to it.
@@ -98,7 +98,7 @@ def _drops(line: Line) -> bool:
 def _place(line: Line) -> Line | None:
     """Give a line without what another one in its place would have; None for one that has no such part."""
     last = line[-1]
-    if last.startswith((*LISTS, "route-map ")):
+    if last.startswith((*LISTS, *BGP_LISTS, "route-map ")):
         return None
     whole = _STATIC.match(last) or _LINK_LOCAL.match(last)
     if whole:
@@ -124,8 +124,8 @@ def given_first(lines: list[Line], text: str) -> str:
                 lists = tuple(f"{words}{match['name']} " for words in LISTS)
                 wanted.update((first, []) for first in policy if first.startswith(lists))
     # A list before the maps that name it.
-    ordered = sorted(wanted, key=lambda first: not first.startswith(LISTS))
-    given = [words for first in ordered for words in (first, *wanted[first], *([] if first.startswith(LISTS) else ["exit"]))]
+    ordered = sorted(wanted, key=lambda first: first.startswith("route-map "))
+    given = [words for first in ordered for words in (first, *wanted[first], *(["exit"] if first.startswith("route-map ") else []))]
     for line in lines:
         *above, last = line
         given += [" " * depth + words for depth, words in enumerate((*above, last))]

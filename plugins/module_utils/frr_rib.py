@@ -153,8 +153,8 @@ def parse_tracked(text: str) -> dict[NextHop, bool]:
 
 
 def stale_next_hops(bgp: Mapping[NextHop, bool], tracked: Mapping[NextHop, bool]) -> list[NextHop]:
-    """Give the next hops that bgpd takes for invalid while zebra, which tells it, resolves them."""
-    return [hop for hop, valid in bgp.items() if not valid and tracked.get(hop, False)]
+    """Give the next hops that bgpd takes for invalid while zebra, which tells it, resolves them; no link-local ones, each of which several links may have."""
+    return [hop for hop, valid in bgp.items() if not valid and tracked.get(hop, False) and not ip_address(hop[1]).is_link_local]
 
 
 def by_prefix(rib: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:

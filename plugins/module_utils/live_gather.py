@@ -316,7 +316,7 @@ def still_waiting(state: Mapping[str, dict[str, Any]], wait: Mapping[str, Any]) 
     bgp = state["bgp"]["data"] or {}
     bfd = state["bfd"]["data"] or []
     rib = state["rib"]["data"] or []
-    up = {(item["vrf"], item["peer"]) for item in bfd if item["status"] == "up"}
+    up = {(item["vrf"], frr_parse.bfd_neighbor(item)) for item in bfd if item["status"] == "up"}
     installed = {(route["vrf"], route["prefix"]) for route in rib if route["installed"]}
     missing = []
     for item in wait.get("bgp") or []:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr import SECRETS
@@ -157,6 +158,12 @@ def parse_bfd(text: str) -> list[dict[str, Any]]:
                 }
             )
     return sessions
+
+
+def bfd_neighbor(session: Mapping[str, Any]) -> str:
+    """Give what BGP calls the neighbor of a session of `parse_bfd`: the interface of a link-local address, else the address."""
+    link_local = session.get("interface") and ip_address(session["peer"]).is_link_local
+    return str(session["interface"] if link_local else session["peer"])
 
 
 def parse_ospf(text: str) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ description:
     configuration shows nothing else.
   - Only lines that differ are touched. A configuration that was changed by hand is brought back.
   - When anything fails, the former file and configuration are put back.
+  - A bgpd that runs without the module for RPKI, or with it for nothing, is started again, since it takes it at its start alone; that of FRR 8 for other
+    caches, too.
   - An interface that left the configuration goes from FRR whether the kernel still has it or not.
   - Looks at the routes too, not only at the configuration, in each run. A static route that FRR keeps inactive although its interface is up is taken out and
     put in again. A next hop that only bgpd takes for dead is told to it anew by zebra; its session is reset only when that does not
@@ -92,9 +94,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xuegao.net.plugins.module_utils import way_back_program as program
 from ansible_collections.xuegao.net.plugins.module_utils.commands import CommandError
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
-from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF, SECRETS, as_shown, interfaces_deleted, interfaces_losing
+from ansible_collections.xuegao.net.plugins.module_utils.frr import (
+    FRR_CONF,
+    RPKI_MODULE,
+    SECRETS,
+    as_shown,
+    interfaces_deleted,
+    interfaces_losing,
+    is_old,
+    rpki_section,
+)
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import PolicyError, give_again, lacking_anywhere, told
-from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import Missed, Rib
+from ansible_collections.xuegao.net.plugins.module_utils.frr_repair import PID_FILE, Missed, Rib, start_again
 from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import (
     given_first,
     replacing,
@@ -118,6 +129,7 @@ POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 # Until zebra has noticed that the kernel's interface is gone.
 GONE_SECONDS = 30
+COMMAND_LINE = "/proc/%s/cmdline"
 # Exit status of timeout(1).
 ENDED_BY_TIMEOUT = 124
 # Of frr.conf, which holds passwords.
@@ -144,11 +156,41 @@ class Frr:
 
     def shown(self, text: str) -> str:
         """The text as this FRR on this host would print it."""
-        version = ""
-        bgpd = os.path.join(os.path.dirname(self.reload_program or ""), "bgpd")
-        if "maximum-paths" in text and os.path.exists(bgpd):
-            version = self.module.run_command([bgpd, "--version"], check_rc=True)[1]
+        version = self.bgpd_version() if "maximum-paths" in text or "rpki cache" in text else ""
         return as_shown(text, version, os.uname().nodename)
+
+    def bgpd_version(self) -> str:
+        """What bgpd says of itself; an empty text where there is none."""
+        bgpd = os.path.join(os.path.dirname(self.reload_program or ""), "bgpd")
+        return str(self.module.run_command([bgpd, "--version"], check_rc=True)[1]) if os.path.exists(bgpd) else ""
+
+    def wrong_rpki(self, text: str, wanted: bool) -> str:
+        """Why bgpd has to start again for the RPKI of text, empty where it has not.
+
+        It takes and leaves the module at its start alone. That of FRR 8 connects to no cache that a reload gives it, and crashes when one takes some away.
+
+        wanted: whether it starts with the module.
+        """
+        number = read_text(PID_FILE % "bgpd").strip()
+        if not number.isdigit() or "bgpd" not in self.answering():
+            return ""
+        has = "\0".join(RPKI_MODULE) in read_text(COMMAND_LINE % number)
+        if has != wanted:
+            return "bgpd runs with RPKI, which is not wanted" if has else "bgpd runs without RPKI"
+        if has and rpki_section(text) and rpki_section(self.running()) != rpki_section(text) and is_old(self.bgpd_version()):
+            return "bgpd of FRR 8 takes other RPKI caches at its start alone"
+        return ""
+
+    def give_rpki(self, text: str) -> list[str]:
+        """Start bgpd again, which reads frr.conf then, where RPKI asks for it; returns what was done."""
+        options = [
+            line for line in read_text(os.path.join(os.path.dirname(self.path), "daemons")).splitlines() if line.startswith("bgpd_options")
+        ]
+        wrong = self.wrong_rpki(text, any(" ".join(RPKI_MODULE) in line for line in options))
+        if wrong:
+            HostChange(self.module).about_to()
+            start_again(self.module.run_command, self.vtysh, "bgpd")
+        return ["%s; it was started again" % wrong] if wrong else []
 
     def answering(self) -> set[str]:
         """Daemons that vtysh is connected to; empty while FRR does not run."""
@@ -202,7 +244,9 @@ class Frr:
 
     def pending(self, path: str) -> list[str]:
         """Lines that running and file differ in, without secrets."""
-        return [line for line in self.covered(self.reload("--test", path)).splitlines() if line.strip()]
+        found = [line for line in self.covered(self.reload("--test", path)).splitlines() if line.strip()]
+        # FRR 8 shows the section wherever bgpd has the module, and keeps it whatever it is told.
+        return [] if found[2:] == ["no rpki"] and rpki_section(self.running()) == [] else found
 
     def lacking_policy(self, text: str) -> list[str]:
         """What single daemons lack of the prefix lists and route maps, which the running configuration of all of them does not show."""
@@ -410,8 +454,9 @@ def apply(frr: Frr, text: str, before: str) -> list[str]:
     if before != text:
         write(frr, text)
     try:
+        again = frr.give_rpki(text)
         changes = reload(frr, text)
-        return changes + frr.give_policy_again(text) + frr.begin_anew(sessions_to_begin_anew(changes, text))
+        return again + changes + frr.give_policy_again(text) + frr.begin_anew(sessions_to_begin_anew(changes, text))
     except FrrError as error:
         if before == text:
             raise
@@ -439,8 +484,10 @@ def predict(frr: Frr, text: str, before: str, addresses: dict[str, list[str]]) -
         return []
     lost = ["%s was lost from %s; to be set again" % (address, name) for name, address in frr.lost_addresses(addresses)]
     strange = ["%s on %s is not FRR's; to be taken away" % (words, name) for name, words in frr.strange_addresses(addresses)]
+    rpki = frr.wrong_rpki(text, rpki_section(text) is not None)
+    again = ["%s; to be started again" % rpki] if rpki else []
     late = ["watchfrr has not noticed that process %d has ended; to be told" % child for child in unnoticed()]
-    return late + changes + lost + strange + frr.wrong_in_rib(text, before)
+    return late + again + changes + lost + strange + frr.wrong_in_rib(text, before)
 
 
 def ensure(frr: Frr, text: str, before: str, params: dict[str, Any]) -> list[str]:

@@ -125,7 +125,7 @@ def test_own_lines_run_in_their_sections(host: Any, own: int, peer: int) -> None
         found.append(" / ".join(around))
     bgp = f"router bgp {65000 + own}"
     for line in (
-        "bgp as-path access-list PRIVATE seq 5 permit _6451[2-9]_",
+        "bgp extcommunity-list standard TARGETS seq 5 permit rt 65000:1",
         f"{bgp} / bgp bestpath as-path multipath-relax",
         f"{bgp} / address-family ipv4 unicast / neighbor 198.51.100.{peer} soft-reconfiguration inbound",
         "interface eth0 / ip ospf priority 5",

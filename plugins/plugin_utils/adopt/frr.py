@@ -12,7 +12,13 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.configuration imp
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr_bgp import bgp_instances
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr_ospf import ospf_instances
-from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr_policy import prefix_lists, route_maps
+from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.frr_policy import (
+    as_path_lists,
+    community_lists,
+    prefix_lists,
+    route_maps,
+    rpki,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import Host
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_lines import own_line_problems
@@ -54,6 +60,9 @@ def describe_frr(text: str, running: Collection[str], vrf_of: Mapping[str, str],
     found.give("frr_interfaces", list(_interfaces(configuration)))
     found.give("frr_static_routes", _static_routes(configuration))
     found.give("frr_prefix_lists", prefix_lists(configuration))
+    found.give("frr_as_path_lists", as_path_lists(configuration))
+    found.give("frr_community_lists", community_lists(configuration))
+    found.give("frr_rpki", rpki(configuration))
     found.give("frr_route_maps", route_maps(configuration))
     found.give("frr_bfd_profiles", _bfd_profiles(configuration))
     found.give("frr_bgp", bgp_instances(configuration, found))
@@ -83,6 +92,8 @@ def _static_routes(configuration: Configuration) -> list[dict[str, Any]]:
         # Those that have more than an option says stay.
         for line in configuration.take(section, _ROUTE):
             route = {"prefix": line["prefix"], **_way(line["way"].split())}
+            if line["tag"]:
+                route["tag"] = int(line["tag"])
             if line["distance"]:
                 route["distance"] = int(line["distance"])
             if line["next_hop_vrf"]:
@@ -97,7 +108,7 @@ def _static_routes(configuration: Configuration) -> list[dict[str, Any]]:
 _WORD = r"(?!(?:tag|label|table|onlink|nexthop-vrf|segments|bfd|color|\d+)\b(?![.:]))\S+"
 _ROUTE = (
     rf"ip(?:v6)? route (?P<prefix>\S+) (?P<way>(?!reject|Null0){_WORD}(?: {_WORD})?)"
-    r"(?: (?P<distance>\d+))?(?: nexthop-vrf (?P<next_hop_vrf>\S+))?"
+    r"(?: tag (?P<tag>\d+))?(?: (?P<distance>\d+))?(?: nexthop-vrf (?P<next_hop_vrf>\S+))?"
 )
 
 

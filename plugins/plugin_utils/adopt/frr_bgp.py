@@ -1,6 +1,6 @@
 # Copyright: xuegao.net maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""FRR's BGP as variables. A neighbor that is of a peer group, or is known by its interface, is left as a whole: no option describes one."""
+"""FRR's BGP as variables. A neighbor that is of a peer group is left as a whole: no option describes one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from ansible_collections.xuegao.net.plugins.module_utils.placeholders import PLA
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.configuration import Configuration, Section
 from ansible_collections.xuegao.net.plugins.plugin_utils.adopt.description import Description
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILIES
 
 _TEXTS = (("description", "(.+)", "description"), ("update-source", r"(\S+)", "update_source"))
+# A neighbor by its address, or by the interface on which it is found; IPv4 addresses of the link do not count there, which the option says, too.
+_MADE = r"neighbor (\S+) (interface v6only )?remote-as (\d+)"
 _NUMBERS = (("ebgp-multihop", "ebgp_multihop"), ("ttl-security hops", "ttl_security_hops"))
 
 
@@ -44,17 +47,20 @@ def _instance(configuration: Configuration, section: Section, opening: re.Match[
     described = _neighbors_of(configuration, section)
     _leave_others(configuration, section, described, found)
     neighbors = [_neighbor(configuration, section, address, found) for address in described]
-    networks, sources = [], []
+    networks, sources, aggregates, imports = [], [], [], []
     for family, inner in families.items():
         networks += [line[1] for line in configuration.take(inner, r"network (\S+)")]
         of_family = {"family": family} if family == "ipv6" else {}
         for line in configuration.take(inner, r"redistribute (connected|kernel|ospf|ospf6|static) route-map (\S+)"):
             sources.append({"source": line[1], "route_map": line[2], **of_family})
+        aggregates += [_aggregate(line) for line in configuration.take(inner, _AGGREGATE)]
+        imports += [{**entry, **of_family} for entry in _imports(configuration, inner)]
         for neighbor in neighbors:
-            entry = _in_family(configuration, inner, neighbor["address"], by_default=by_default and family == "ipv4")
+            entry = _in_family(configuration, inner, neighbor_name(neighbor), by_default=by_default and family == "ipv4")
             if entry is not None:
                 neighbor["families"].append({"family": family, **entry})
-    instance.update({key: value for key, value in (("networks", networks), ("redistribute", sources)) if value})
+    parts = (("networks", networks), ("aggregates", aggregates), ("redistribute", sources), ("imports", imports))
+    instance.update({key: value for key, value in parts if value})
     paths = _maximum_paths(configuration, families.values())
     if paths:
         instance["maximum_paths"] = paths
@@ -62,14 +68,27 @@ def _instance(configuration: Configuration, section: Section, opening: re.Match[
     return instance
 
 
+_AGGREGATE = r"aggregate-address (\S+)( as-set)?( summary-only)?(?: route-map (\S+))?"
+
+
+def _aggregate(line: re.Match[str]) -> dict[str, Any]:
+    flags = {key: True for key, word in (("as_set", line[2]), ("summary_only", line[3])) if word}
+    return {"prefix": line[1], **flags, **({"route_map": line[4]} if line[4] else {})}
+
+
+def _imports(configuration: Configuration, section: Section) -> list[dict[str, Any]]:
+    """Return the VRFs that are imported into an address family, each with the route map of all; a route map for none stays."""
+    if not configuration.find(section, r"import vrf (?!route-map )\S+"):
+        return []
+    route_map = configuration.take_one(section, r"import vrf route-map (\S+)")
+    more = {"route_map": route_map[1]} if route_map else {}
+    return [{"vrf": line[1], **more} for line in configuration.take(section, r"import vrf (?!route-map )(\S+)")]
+
+
 def _neighbors_of(configuration: Configuration, section: Section) -> list[str]:
-    """Return the addresses of the neighbors that options describe."""
+    """Return the names of the neighbors that options describe: addresses, and interfaces."""
     in_groups = {line[1] for line in configuration.find(section, r"neighbor (\S+) peer-group(?: \S+)?")}
-    return [
-        line[1]
-        for line in configuration.find(section, r"neighbor (\S+) remote-as (\d+)")
-        if is_address(line[1]) and line[1] not in in_groups
-    ]
+    return [line[1] for line in configuration.find(section, _MADE) if is_address(line[1]) != bool(line[2]) and line[1] not in in_groups]
 
 
 def _leave_others(configuration: Configuration, section: Section, described: Iterable[str], found: Description) -> None:
@@ -88,9 +107,11 @@ def _neighbor(configuration: Configuration, section: Section, address: str, foun
     def one(pattern: str) -> re.Match[str] | None:
         return configuration.take_one(section, begin + pattern)
 
-    neighbor: dict[str, Any] = {"address": address}
-    if remote_as := one(r"remote-as (\d+)"):
+    neighbor: dict[str, Any] = {"address" if is_address(address) else "interface": address}
+    if remote_as := one(r"(?:interface v6only )?remote-as (\d+)"):
         neighbor["remote_as"] = int(remote_as[1])
+    if role := one(r"local-role (provider|customer|peer|rs-server|rs-client)( strict-mode)?"):
+        neighbor.update(local_role=role[1].replace("-", "_"), **({"strict_role": True} if role[2] else {}))
     for words, pattern, option in _TEXTS:
         if line := one(f"{words} {pattern}"):
             neighbor[option] = line[1]
@@ -127,6 +148,10 @@ def _in_family(configuration: Configuration, section: Section, address: str, *, 
     force = " force" if "route_reflector_client" in entry else ""
     if configuration.take_line(section, f"neighbor {address} next-hop-self{force}"):
         entry["next_hop_self"] = True
+    if line := configuration.take_one(section, rf"{begin}default-originate(?: route-map (\S+))?"):
+        entry.update(default_originate=True, **({"default_originate_route_map": line[1]} if line[1] else {}))
+    if configuration.take_line(section, f"neighbor {address} remove-private-AS"):
+        entry["remove_private_as"] = True
     if line := configuration.take_one(section, rf"{begin}maximum-prefix (\d+)(?: restart (\d+))?"):
         entry["maximum_prefix"] = int(line[1])
         if line[2]:

@@ -65,4 +65,7 @@ def _settings(configuration: Configuration, section: Section, words: str, found:
     if configuration.has(section, digest) and (secret := configuration.take_one(section, first)):
         configuration.take_line(section, digest)
         settings["password"] = found.secret(secret[1], f"OSPF's key on {section[0].removeprefix('interface ')}")
+    trailer = rf"{words} authentication key-id 1 hash-algo hmac-sha-256 key {PLACEHOLDER.pattern}"
+    if words == "ipv6 ospf6" and (secret := configuration.take_one(section, trailer)):
+        settings["password"] = found.secret(secret[1], f"OSPFv3's key on {section[0].removeprefix('interface ')}")
     return settings

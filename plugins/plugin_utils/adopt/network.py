@@ -293,7 +293,7 @@ def _routing(near: Router, near_name: str, far: Router, far_name: str) -> dict[s
     neighbors = [neighbor for item in near.variables.get("frr_bgp", []) if item.get("vrf", "") == vrf for neighbor in item["neighbors"]]
     ends = {str(ip_interface(text).ip) for text in far.addresses(far_name)}
     for addresses, session in ((ends, "link"), (set(far.loopback.values()), "loopback")):
-        sessions = [neighbor for neighbor in neighbors if neighbor["address"] in addresses]
+        sessions = [neighbor for neighbor in neighbors if neighbor.get("address") in addresses]
         if sessions:
             return {"routing": "bgp", "session": session, **({} if any("bfd_profile" in item for item in sessions) else {"bfd": False})}
     both = all(

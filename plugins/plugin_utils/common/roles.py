@@ -34,6 +34,7 @@ class Role:
         everywhere: site applies it to a host that declares nothing for it, too.
         removes: what it has made goes when a host declares nothing in these variables any more.
         packages: names, one a family of distributions, of the package without which the role has to install something first.
+        more_packages: variable and the package that the role installs too where that is given.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Role:
     everywhere: bool = False
     removes: bool = False
     packages: tuple[str, ...] = ()
+    more_packages: tuple[tuple[str, str], ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -103,11 +105,12 @@ ROLES: Mapping[str, Role] = {
             "frr",
             # Each is a part of frr.conf.
             declares=(
-                *("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_prefix_lists", "frr_route_maps", "frr_bfd_profiles"),
-                *("frr_bgp", "frr_ospf", "frr_ospf6", "frr_lines"),
+                *("frr_interfaces", "frr_vrfs", "frr_static_routes", "frr_prefix_lists", "frr_as_path_lists", "frr_community_lists"),
+                *("frr_rpki", "frr_route_maps", "frr_bfd_profiles", "frr_bgp", "frr_ospf", "frr_ospf6", "frr_lines"),
             ),
             everywhere=True,
             packages=("frr",),
+            more_packages=(("frr_rpki", "frr-rpki-rtrlib"),),
         ),
         Role(
             "docker_macvlan",
@@ -154,9 +157,14 @@ def missing_packages(variables: Mapping[str, Any]) -> list[str]:
         for role in ROLES.values()
         if role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables))
     ]
+    names += _more_packages(variables, there)
     if variables.get("frr_install_method", "package") != "package":
-        names = [name for name in names if name != "frr"]
+        names = [name for name in names if not name.startswith("frr")]
     return [*names, *(["python3-apt"] if names and "python3-apt" not in there else [])]
+
+
+def _more_packages(variables: Mapping[str, Any], there: set[str]) -> list[str]:
+    return [name for role in ROLES.values() for variable, name in role.more_packages if variables.get(variable) and name not in there]
 
 
 def lacks_packages(variables: Mapping[str, Any]) -> bool:
@@ -169,6 +177,6 @@ def lacks_packages(variables: Mapping[str, Any]) -> bool:
     if "xgn_host" not in facts:
         return False
     there = set(facts["xgn_host"]["packages"])
-    return any(
+    return bool(_more_packages(variables, there)) or any(
         role.packages and not there & set(role.packages) and (role.everywhere or role.is_declared(variables)) for role in ROLES.values()
     )

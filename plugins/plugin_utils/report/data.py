@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import bfd_neighbor
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Registry, peer_key
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE
@@ -19,7 +21,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     State,
     Variables,
-    canonical_address,
     tables_of,
 )
 
@@ -177,9 +178,9 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
     for instance in variables.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
-            address = canonical_address(neighbor["address"])
+            address = neighbor_name(neighbor)
             found = ((live or {}).get(vrf) or {}).get(address)
-            watched = next((item for item in bfd or [] if (item["vrf"], item["peer"]) == (vrf, address)), None)
+            watched = next((item for item in bfd or [] if (item["vrf"], bfd_neighbor(item)) == (vrf, address)), None)
             bfd_state = "unknown" if bfd is None else "up" if watched and watched["status"] == "up" else "down"
             session_state = "unknown" if live is None else "up" if found and found["state"] == "Established" else "down"
             sessions.append(
@@ -195,7 +196,7 @@ def sessions_of(variables: Variables, state: State) -> list[dict[str, Any]]:
                     "received": sum(family["accepted"] for family in found["families"].values()) if found else None,
                     "bfd": bfd_state if neighbor.get("bfd_profile") else None,
                     "families": families_of(neighbor, found, session_state),
-                    "interfaces": first_hops(variables, state, vrf, address),
+                    "interfaces": [neighbor["interface"]] if "interface" in neighbor else first_hops(variables, state, vrf, address),
                 }
             )
     return sessions

@@ -22,6 +22,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_buil
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_lines import own_line_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_ospf import ospf_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_policy import policy_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_rpki import rpki_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_static_routes import route_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.gobgp import gobgp_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.gre import gre_problems
@@ -51,6 +52,7 @@ _RULES = (
     gre_problems,
     docker_problems,
     policy_problems,
+    rpki_problems,
     route_problems,
     bgp_problems,
     firewall_problems,

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import cover_values
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.key_registry import Accepted, Registry
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.link_types import ONLINE, TUNNELS
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import one_line
@@ -42,7 +43,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     Ledger,
     State,
     Variables,
-    canonical_address,
     roles_of,
 )
 
@@ -67,7 +67,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
     for instance in known.get("frr_bgp", []):
         vrf = instance.get("vrf") or DEFAULT_VRF
         for neighbor in instance.get("neighbors", []):
-            session = {"vrf": vrf, "address": canonical_address(neighbor["address"])}
+            session = {"vrf": vrf, "address": neighbor_name(neighbor)}
             expect["bgp"].append(session)
             if neighbor.get("bfd_profile"):
                 expect["bfd"].append(session)

@@ -119,7 +119,7 @@ ip route 192.0.2.0/24 Null0
 ip route 192.0.2.0/25 blackhole 200
 ip route 198.51.100.0/24 10.0.0.1 wg1 50
 ip route 198.51.101.0/24 wg1 nexthop-vrf CORE
-ip route 198.51.102.0/24 10.0.0.1 tag 5
+ip route 198.51.102.0/24 10.0.0.1 label 16
 ipv6 route ::/0 fe80::1 eth0
 !
 vrf CORE
@@ -255,7 +255,7 @@ def test_what_a_person_wrote_is_described_and_what_no_variable_says_is_named() -
         "FRR / interface wg1 / ip address 10.9.0.1/24 label second",
         "FRR / ip prefix-list P description ours",
         "FRR / ip route 192.0.2.0/24 Null0",
-        "FRR / ip route 198.51.102.0/24 10.0.0.1 tag 5",
+        "FRR / ip route 198.51.102.0/24 10.0.0.1 label 16",
         "FRR / router bgp 65001 / address-family ipv4 unicast / maximum-paths 4",
         "FRR / router bgp 65001 / address-family ipv4 unicast / network 192.0.3.0/24 route-map NICE",
         "FRR / router bgp 65001 / address-family ipv4 unicast / redistribute connected",

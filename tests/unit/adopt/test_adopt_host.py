@@ -290,16 +290,16 @@ router bgp 65001
  neighbor 10.0.0.1 password <secret adopted_1>
  neighbor 10.0.0.1 description {% raw %}
 exit
-bgp as-path access-list A seq 5 permit {#
-bgp as-path access-list A seq 10 permit .*
+bgp extcommunity-list standard A seq 5 permit {#
+bgp extcommunity-list standard A seq 10 permit rt 1:1
 """
     found = describe(state(frr_configuration={"running": running, "daemons": []}))
     assert found.variables["frr_interfaces"] == [{"name": "eth1", "addresses": ["192.0.2.1/24"]}]
     (neighbor,) = found.variables["frr_bgp"][0]["neighbors"]
     assert (neighbor["password"], "description" in neighbor) == ("{{ adopted_1 }}", False)
-    assert found.variables["frr_lines"] == [{"lines": ["bgp as-path access-list A seq 10 permit .*"]}]
+    assert found.variables["frr_lines"] == [{"lines": ["bgp extcommunity-list standard A seq 10 permit rt 1:1"]}]
     assert [item.what for item in found.left] == [
         "frr_interfaces / description: {{ lookup('pipe', 'id') }}",
         "frr_bgp / neighbors / description: {% raw %}",
-        "frr_lines / lines: bgp as-path access-list A seq 5 permit {#",
+        "frr_lines / lines: bgp extcommunity-list standard A seq 5 permit {#",
     ]

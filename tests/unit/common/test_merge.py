@@ -262,7 +262,7 @@ def test_each_part_knows_where_it_was_written() -> None:
     assert at("frr_bgp", 0, "neighbors", 1) == "xgn_overrides.frr_bgp[0].neighbors[0]"
     assert at("frr_bgp", 0, "neighbors", 1, "remote_as") == "xgn_overrides.frr_bgp[0].neighbors[0].remote_as", "a key that is missing"
     assert at("frr_bgp", 0, "asn") is None and at("frr_log_level") is None and at("no_such", 3, "thing") is None
-    assert key_path(merged, Place.of("frr_bgp", 0, "neighbors", 0, "holdtime")) == ("frr_bgp", ("",), "neighbors", ("::1",), "holdtime")
+    assert key_path(merged, Place.of("frr_bgp", 0, "neighbors", 0, "holdtime")) == ("frr_bgp", ("",), "neighbors", ("::1", ""), "holdtime")
     assert key_path(merged, Place.of("frr_bgp", 0, "neighbors", 7)) == ("frr_bgp", ("",), "neighbors", "7")
 
 

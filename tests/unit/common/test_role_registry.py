@@ -78,9 +78,9 @@ def test_each_role_that_makes_something_on_a_host_has_variables_that_tell() -> N
 
 
 def test_all_that_stands_in_frr_conf_is_declared() -> None:
-    """Role frr has no variable of its own for whether it is used: each of its lists is a part of frr.conf."""
+    """Role frr has no variable of its own for whether it is used: each of its lists is a part of frr.conf, and what it says of RPKI."""
     lists = {name for name, spec in cast(dict[str, dict[str, Any]], specs_of("frr")).items() if spec["type"] == "list"}
-    assert set(ROLES["frr"].declares) == lists - {"frr_after_units", "frr_daemons"}
+    assert set(ROLES["frr"].declares) == (lists | {"frr_rpki"}) - {"frr_after_units", "frr_daemons"}
 
 
 def test_what_a_role_removes_needs_a_variable_that_says_so_and_site_takes_the_host_to_it() -> None:

@@ -151,7 +151,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.touch()
     monkeypatch.setattr(frr_config, "RELOAD_PROGRAMS", (str(program),))
     monkeypatch.setattr(watchfrr, "PID_FILE", str(tmp_path / "watchfrr.pid"))
-    monkeypatch.setattr(frr_repair, "STATICD_PID", str(tmp_path / "staticd.pid"))
+    monkeypatch.setattr(frr_repair, "PID_FILE", str(tmp_path / "%s.pid"))
     monkeypatch.setattr(sysfs, "NET", str(tmp_path / "net"))
     (tmp_path / "frr").mkdir()
     return tmp_path / "frr" / "frr.conf"

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NotRequired, TypedDict
 
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import placeholder
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBgp,
+    FrrBgpAggregate,
     FrrBgpNeighbor,
+    FrrBgpNeighborFamily,
     FrrBgpRedistribute,
     FrrLine,
+    FrrRpki,
     FrrStaticRoute,
     HostVariables,
 )
@@ -28,6 +32,20 @@ _ENDS = {"vrf": "exit-vrf", "address-family": "exit-address-family", "vni": "exi
 _OSPF = (("frr_ospf", "ip ospf", "ip protocol ospf"), ("frr_ospf6", "ipv6 ospf6", "ipv6 protocol ospf6"))
 # FRR's own: a line that says the same is not printed.
 _HELLO_S, _DEAD_S, _DISTANCE = 10, 40, 1
+# The lines by which both authenticate: MD5 (RFC 2328, D.3), and the trailer (RFC 7166) with the algorithm that every FRR has.
+_AUTHENTICATION = {
+    "ip ospf": ("authentication message-digest", "message-digest-key 1 md5 {}"),
+    "ipv6 ospf6": ("authentication key-id 1 hash-algo hmac-sha-256 key {}",),
+}
+# Of RPKI, with FRR's own seconds, which it does not print.
+_RPKI_INTERVALS, _RPKI_DEFAULTS_S = ("polling_period", "expire_interval", "retry_interval"), (3600, 7200, 600)
+# The first word of a community list, and the second, by its kind.
+_COMMUNITY_LISTS = {
+    "standard": "community-list standard",
+    "expanded": "community-list expanded",
+    "large": "large-community-list standard",
+    "large_expanded": "large-community-list expanded",
+}
 
 
 class InterfaceOspf(TypedDict):
@@ -35,7 +53,7 @@ class InterfaceOspf(TypedDict):
 
     word: str
     area: str
-    password: NotRequired[str]
+    authentication: NotRequired[list[str]]
     bfd_profile: NotRequired[str]
     cost: NotRequired[int]
     dead_interval: NotRequired[int]
@@ -69,12 +87,21 @@ class Vrf(TypedDict):
     install_filters: list[InstallFilter]
 
 
-class ActivatedNeighbor(TypedDict):
-    """A neighbor in an address family."""
+class BgpNeighbor(FrrBgpNeighbor):
+    """A neighbor as declared, with a placeholder for its password: what FRR calls it, and the words of the line that makes it one."""
 
-    address: str
+    name: str
+    made: str
+
+
+class ActivatedNeighbor(TypedDict):
+    """A neighbor in an address family; the words of a line are missing where it has none."""
+
+    name: str
     route_reflector_client: bool
     next_hop_self: str | None
+    remove_private_as: bool
+    default_originate: str | None
     maximum_prefix: NotRequired[int]
     maximum_prefix_restart: NotRequired[int]
     route_map_in: str
@@ -86,7 +113,9 @@ class BgpFamily(TypedDict):
 
     name: str
     networks: list[str]
+    aggregates: list[str]
     redistribute: list[FrrBgpRedistribute]
+    imports: list[str]
     neighbors: list[ActivatedNeighbor]
     maximum_paths: NotRequired[int]
 
@@ -95,7 +124,7 @@ class BgpInstance(TypedDict):
     """One ``router bgp``: the instance as declared, passwords replaced, and its address families that hold anything."""
 
     declared: FrrBgp
-    neighbors: list[FrrBgpNeighbor]
+    neighbors: list[BgpNeighbor]
     families: list[BgpFamily]
 
 
@@ -112,6 +141,8 @@ class FrrValues(TypedDict):
         addresses: those of each interface, as module frr_config proves them.
         secrets: passwords by the name in their placeholders.
         main_table, vrfs: routes and install filters.
+        bgp_lists: the lines of AS path and community lists, each list for itself.
+        rpki: the lines of section rpki, none without caches. They are those of FRR 10; module frr_config gives an older one its own.
         interfaces: the table of interfaces, those with OSPF alone last.
         bgp: the BGP instances.
         own_lines: those of a person, with what opens and ends their sections. A section that stands above already is entered again.
@@ -128,6 +159,8 @@ class FrrValues(TypedDict):
     vrfs: list[Vrf]
     interfaces: list[Interface]
     bgp: list[BgpInstance]
+    bgp_lists: list[list[str]]
+    rpki: list[str]
     more_daemons: list[str]
     own_lines: list[str]
 
@@ -155,6 +188,8 @@ def frr_values(variables: HostVariables) -> FrrValues:
         "vrfs": [_vrf(name, variables) for name in variables.get("frr_vrfs", [])],
         "interfaces": _interfaces(variables),
         "bgp": [_bgp(instance) for instance in instances],
+        "bgp_lists": list(bgp_lists(variables)),
+        "rpki": list(_rpki(variables.get("frr_rpki", {}))),
         "more_daemons": more,
         "own_lines": [line for entry in variables.get("frr_lines", []) for line in _own_lines(entry)],
     }
@@ -170,10 +205,31 @@ def static_route(route: FrrStaticRoute) -> str:
         "blackhole" if route.get("blackhole") else "",
         route.get("next_hop"),
         route.get("interface"),
+        f"tag {route['tag']}" if "tag" in route else "",
         distance if distance != _DISTANCE else "",
         f"nexthop-vrf {route['next_hop_vrf']}" if "next_hop_vrf" in route else "",
     )
     return " ".join(str(word) for word in words if word)
+
+
+def bgp_lists(variables: HostVariables) -> Iterator[list[str]]:
+    """Yield the lines of each AS path list and community list, as FRR itself prints them."""
+    for paths in variables.get("frr_as_path_lists", []):
+        yield [f"bgp as-path access-list {paths['name']} seq {line['seq']} {line['action']} {line['regex']}" for line in paths["entries"]]
+    for found in variables.get("frr_community_lists", []):
+        words = f"bgp {_COMMUNITY_LISTS[found['kind']]} {found['name']}"
+        yield [f"{words} seq {line['seq']} {line['action']} {line['value']}" for line in found["entries"]]
+
+
+def _rpki(rpki: FrrRpki) -> Iterator[str]:
+    caches = rpki.get("caches", [])
+    intervals = rpki.get("polling_period"), rpki.get("expire_interval"), rpki.get("retry_interval")
+    for word, default, seconds in zip(_RPKI_INTERVALS, _RPKI_DEFAULTS_S, intervals):
+        if caches and seconds is not None and seconds != default:
+            yield f"rpki {word} {seconds}"
+    for cache in caches:
+        source = f" source {cache['source']}" if "source" in cache else ""
+        yield f"rpki cache tcp {cache['host']} {cache['port']}{source} preference {cache['preference']}"
 
 
 def _own_file(daemon: str) -> dict[str, Any]:
@@ -191,11 +247,11 @@ def _own_lines(entry: FrrLine) -> Iterator[str]:
 
 
 def _bgp_secret(instance: FrrBgp, neighbor: FrrBgpNeighbor) -> str:
-    return f"bgp {instance.get('vrf', 'default')} {neighbor['address']}"
+    return f"bgp {instance.get('vrf', 'default')} {neighbor_name(neighbor)}"
 
 
-def _ospf_secret(interface: Mapping[str, Any]) -> str:
-    return f"ospf {interface['name']}"
+def _ospf_secret(word: str, interface: Mapping[str, Any]) -> str:
+    return f"{word.split()[1]} {interface['name']}"
 
 
 def _secrets(variables: HostVariables) -> Iterator[tuple[str, str]]:
@@ -203,10 +259,11 @@ def _secrets(variables: HostVariables) -> Iterator[tuple[str, str]]:
         for neighbor in instance.get("neighbors", []):
             if "password" in neighbor:
                 yield _bgp_secret(instance, neighbor), neighbor["password"]
-    for version in variables.get("frr_ospf", []):
-        for interface in version["interfaces"]:
-            if "password" in interface:
-                yield _ospf_secret(interface), interface["password"]
+    for variable, word, _words in _OSPF:
+        for version in entries_of(variables, variable):
+            for interface in version["interfaces"]:
+                if "password" in interface:
+                    yield _ospf_secret(word, interface), interface["password"]
     yield from variables.get("frr_secrets", {}).items()
 
 
@@ -249,7 +306,7 @@ def _on_interface(word: str, settings: Mapping[str, Any]) -> InterfaceOspf:
     if dead != _DEAD_S or (hello != _HELLO_S and word == "ip ospf"):
         found["dead_interval"] = dead
     if "password" in settings:
-        found["password"] = placeholder(_ospf_secret(settings))
+        found["authentication"] = [words.format(placeholder(_ospf_secret(word, settings))) for words in _AUTHENTICATION[word]]
     if "bfd_profile" in settings:
         found["bfd_profile"] = settings["bfd_profile"]
     if "cost" in settings:
@@ -260,9 +317,12 @@ def _on_interface(word: str, settings: Mapping[str, Any]) -> InterfaceOspf:
 
 
 def _bgp(instance: FrrBgp) -> BgpInstance:
-    neighbors: list[FrrBgpNeighbor] = []
+    neighbors: list[BgpNeighbor] = []
     for neighbor in instance.get("neighbors", []):
-        covered: FrrBgpNeighbor = {**neighbor}
+        # Without v6only, a session would go by IPv4 where the interface has a subnet of two addresses.
+        unnumbered = "" if "address" in neighbor else "interface v6only "
+        made = f"{unnumbered}remote-as {neighbor['remote_as']}"
+        covered: BgpNeighbor = {**neighbor, "name": neighbor_name(neighbor), "made": made}
         if "password" in neighbor:
             covered["password"] = placeholder(_bgp_secret(instance, neighbor))
         neighbors.append(covered)
@@ -274,14 +334,33 @@ def _family(instance: FrrBgp, family: str) -> BgpFamily | None:
     found: BgpFamily = {
         "name": family,
         "networks": [network for network in instance.get("networks", []) if (":" in network) == (family == "ipv6")],
+        "aggregates": [_aggregate(item) for item in instance.get("aggregates", []) if (":" in item["prefix"]) == (family == "ipv6")],
         "redistribute": [source for source in instance.get("redistribute", []) if source.get("family", "ipv4") == family],
+        "imports": list(_imports(instance, family)),
         "neighbors": list(_activated(instance.get("neighbors", []), family)),
     }
-    if not found["networks"] and not found["redistribute"] and not found["neighbors"]:
+    if not any(found[part] for part in ("networks", "aggregates", "redistribute", "imports", "neighbors")):
         return None
     if "maximum_paths" in instance:
         found["maximum_paths"] = instance["maximum_paths"]
     return found
+
+
+def _aggregate(aggregate: FrrBgpAggregate) -> str:
+    words = (
+        aggregate["prefix"],
+        "as-set" if aggregate.get("as_set") else "",
+        "summary-only" if aggregate.get("summary_only") else "",
+        f"route-map {aggregate['route_map']}" if "route_map" in aggregate else "",
+    )
+    return " ".join(filter(None, words))
+
+
+def _imports(instance: FrrBgp, family: str) -> Iterator[str]:
+    """Yield what is imported into an address family: its one route map, then the VRFs."""
+    imports = [item for item in instance.get("imports", []) if item.get("family", "ipv4") == family]
+    yield from dict.fromkeys(f"route-map {item['route_map']}" for item in imports if "route_map" in item)
+    yield from (item["vrf"] for item in imports)
 
 
 def _activated(neighbors: Iterable[FrrBgpNeighbor], family: str) -> Iterator[ActivatedNeighbor]:
@@ -291,10 +370,12 @@ def _activated(neighbors: Iterable[FrrBgpNeighbor], family: str) -> Iterator[Act
                 continue
             client = item.get("route_reflector_client", False)
             found: ActivatedNeighbor = {
-                "address": neighbor["address"],
+                "name": neighbor_name(neighbor),
                 "route_reflector_client": client,
                 # A reflector leaves the next hop of what it reflects alone, unless forced.
                 "next_hop_self": ("next-hop-self force" if client else "next-hop-self") if item.get("next_hop_self") else None,
+                "remove_private_as": item.get("remove_private_as", False),
+                "default_originate": _default_originate(item),
                 "route_map_in": item["route_map_in"],
                 "route_map_out": item["route_map_out"],
             }
@@ -303,3 +384,10 @@ def _activated(neighbors: Iterable[FrrBgpNeighbor], family: str) -> Iterator[Act
                 if "maximum_prefix_restart" in item:
                     found["maximum_prefix_restart"] = item["maximum_prefix_restart"]
             yield found
+
+
+def _default_originate(item: FrrBgpNeighborFamily) -> str | None:
+    if not item.get("default_originate"):
+        return None
+    route_map = item.get("default_originate_route_map")
+    return f"default-originate route-map {route_map}" if route_map else "default-originate"

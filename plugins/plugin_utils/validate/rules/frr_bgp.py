@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import FAMILY
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, vrf_text
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import SECRET, Place, Problem, show, unknown, vrf_text
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import (
     DEFAULT_VRF,
     FAMILY_DEFAULT,
@@ -30,6 +30,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
 )
 
 PASSWORD_MAX = 80  # bgpd.h and the kernel's TCP_MD5SIG_MAXKEYLEN
+_DEFAULT = "default"  # FRR's name of the default VRF
 _SOURCE_FAMILY = {"ospf": "ipv4", "ospf6": "ipv6"}
 
 
@@ -48,6 +49,8 @@ def bgp_problems(host: Host) -> Iterator[Problem]:
         yield from _instance(instance, route_maps)
         for neighbor in instance.views("neighbors"):
             yield from _session(host, instance, neighbor, vrf)
+            yield from _interface(host, neighbor, vrf)
+            yield from _roles(instance, neighbor)
             yield from _timers(neighbor)
             yield from _families(neighbor, route_maps)
             yield from _clients(instance, neighbor)
@@ -56,6 +59,11 @@ def bgp_problems(host: Host) -> Iterator[Problem]:
             ((one.at("address"), str(parse_address(text) or text)) for one in instance.views("neighbors") if (text := one.text("address"))),
             "neighbor",
         )
+        yield from twice(
+            ((one.at("interface"), text) for one in instance.views("neighbors") if (text := one.text("interface"))),
+            "interface of a neighbor",
+        )
+        yield from _imports(host, instance, vrf, route_maps)
 
 
 def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
@@ -65,6 +73,7 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
         yield from network_problems(path, text)
     yield from twice(((path, str(parse_network(text) or text)) for path, text in instance.texts("networks")), "prefix")
     yield from instance.in_range("maximum_paths", 1, 64)
+    yield from _aggregates(instance, route_maps)
     sources: dict[tuple[str, str], Place] = {}
     for view in instance.views("redistribute"):
         yield from reference(view, "route_map", "route map", route_maps)
@@ -77,6 +86,50 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
             yield view.problem("source", f"is given twice for {family}", f"the first stands at {sources[source, family]}")
         else:
             sources[source, family] = view.at("source")
+
+
+def _aggregates(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
+    aggregates = instance.views("aggregates")
+    for aggregate in aggregates:
+        yield from reference(aggregate, "route_map", "route map", route_maps)
+        text = aggregate.text("prefix")
+        if text is None:
+            continue
+        yield from network_problems(aggregate.at("prefix"), text)
+        prefix = parse_network(text)
+        if prefix is not None and prefix.prefixlen == prefix.max_prefixlen:
+            yield aggregate.problem(
+                "prefix", "has no more specific prefix", "FRR refuses an aggregate of one address; write it under networks"
+            )
+    yield from twice(
+        ((view.at("prefix"), str(parse_network(text) or text)) for view in aggregates if (text := view.text("prefix"))), "prefix"
+    )
+
+
+def _imports(host: Host, instance: View, vrf: str, route_maps: dict[str, None]) -> Iterator[Problem]:
+    """Report what cannot be imported, and a second route map for one family: FRR has one for all of it."""
+    there = [view.text("vrf") or _DEFAULT for view in host.root.views("frr_bgp")]
+    first: dict[str, View] = {}
+    imports = instance.views("imports")
+    for view in imports:
+        yield from reference(view, "route_map", "route map", route_maps)
+        source, family = view.text("vrf"), view.text("family") or FAMILY_DEFAULT
+        if source == (vrf or _DEFAULT):
+            yield view.problem("vrf", "is the VRF of this instance itself", "name the VRF whose routes are taken over")
+        elif source is not None and source not in there:
+            message = f"there is no BGP instance in VRF {show(source)}"
+            yield unknown(view.at("vrf"), message, source, [name for name in there if name != (vrf or _DEFAULT)], "instances there")
+        former = first.setdefault(family, view)
+        if former.text("route_map") != view.text("route_map"):
+            yield Problem(
+                view.at("route_map"),
+                f"is not that of the other imports of {family}",
+                show(view.data.get("route_map")),
+                f"FRR has one route map for all; see {former.path}, and tell VRFs apart in it by match source-vrf",
+            )
+    yield from twice(
+        ((view.at("vrf"), f"{text} {view.text('family') or FAMILY_DEFAULT}") for view in imports if (text := view.text("vrf"))), "import"
+    )
 
 
 def asn_problems(view: View, key: str) -> Iterator[Problem]:
@@ -113,6 +166,40 @@ def _session(host: Host, instance: View, neighbor: View, vrf: str) -> Iterator[P
     description = neighbor.text("description")
     if description is not None:
         yield from line_problems(neighbor.at("description"), description)
+
+
+def _interface(host: Host, neighbor: View, vrf: str) -> Iterator[Problem]:
+    """Report a neighbor with neither address nor interface, or with both, and what an interface cannot be together with."""
+    name = neighbor.text("interface")
+    if neighbor.given("address") and neighbor.given("interface"):
+        yield neighbor.problem("interface", "does not go with address", "keep one: interface for a neighbor that has no known address")
+    elif not neighbor.given("address") and not neighbor.given("interface"):
+        yield Problem(neighbor.path, "has neither address nor interface", hint="give one of them")
+    if name is None:
+        return
+    yield from limits.name_problems(neighbor.at("interface"), name, existing=True)
+    actual = host.vrf_of(name)
+    if actual is not None and actual != vrf:
+        hint = "put the neighbor into the instance of its VRF"
+        yield neighbor.problem("interface", f"is in {vrf_text(actual)}, and the instance in {vrf_text(vrf)}", hint)
+    for key in ("update_source", "ebgp_multihop"):
+        if neighbor.given(key):
+            yield neighbor.problem(
+                key, "does not go with interface", "leave it out: the session goes between the link-local addresses of the link"
+            )
+
+
+def _roles(instance: View, neighbor: View) -> Iterator[Problem]:
+    """Report what FRR takes for neighbors of another AS alone, given for one of the same."""
+    if neighbor.flag("strict_role") and not neighbor.given("local_role"):
+        yield neighbor.problem("strict_role", "goes with local_role", "give that too, or leave this out")
+    asn = instance.number("asn")
+    internal = asn is not None and asn == neighbor.number("remote_as")
+    if internal and neighbor.given("local_role"):
+        yield neighbor.problem("local_role", "does not go with a neighbor of the same AS", "leave it out")
+    for view in neighbor.views("families"):
+        if internal and view.flag("remove_private_as"):
+            yield view.problem("remove_private_as", "does not go with a neighbor of the same AS", "leave it out")
 
 
 def _peer_address(host: Host, neighbor: View, address: IPAddress, vrf: str, *, external: bool) -> Iterator[Problem]:
@@ -216,6 +303,9 @@ def _families(neighbor: View, route_maps: dict[str, None]) -> Iterator[Problem]:
     for view in views:
         yield from reference(view, "route_map_in", "route map", route_maps)
         yield from reference(view, "route_map_out", "route map", route_maps)
+        yield from reference(view, "default_originate_route_map", "route map", route_maps)
+        if view.given("default_originate_route_map") and not view.flag("default_originate"):
+            yield view.problem("default_originate_route_map", "goes with default_originate", "give that too, or leave this out")
         yield from view.in_range("maximum_prefix", 1, 4294967295)
         yield from view.in_range("maximum_prefix_restart", 1, 65535, " minutes")
         if view.given("maximum_prefix_restart") and not view.given("maximum_prefix"):

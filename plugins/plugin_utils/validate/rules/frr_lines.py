@@ -53,6 +53,9 @@ MODELLED = (
     Modelled(r"(\Z|vrf )", r"(no )?(ip|ipv6) route ", "frr_static_routes"),
     Modelled(r"(\Z|vrf )", r"(no )?(ip|ipv6) protocol ospf6? ", "frr_ospf[].install_route_map"),
     Modelled(_TOP, r"(no )?(ip|ipv6) prefix-list ", "frr_prefix_lists"),
+    Modelled(_TOP, r"(no )?bgp as-path access-list ", "frr_as_path_lists"),
+    Modelled(_TOP, r"(no )?bgp (large-)?community-list ", "frr_community_lists"),
+    Modelled(r"rpki\Z", r"(no )?rpki (polling_period|expire_interval|retry_interval|cache) ", "frr_rpki"),
     Modelled(r"route-map ", r"match (ip|ipv6) address prefix-list ", "frr_route_maps[].entries[].match"),
     Modelled(r"route-map ", r"description ", "frr_route_maps[].entries[].description"),
     Modelled(r"interface ", r"description ", "frr_interfaces[].description"),
@@ -60,7 +63,7 @@ MODELLED = (
     Modelled(r"interface ", r"(no )?link-detect", "frr_interfaces[].link_detect"),
     Modelled(
         r"interface ",
-        r"(no )?(ip ospf|ipv6 ospf6) (area|authentication message-digest|message-digest-key|bfd|cost|dead-interval|hello-interval|network|passive)\b",
+        r"(no )?(ip ospf|ipv6 ospf6) (area|authentication (message-digest|key-id)|message-digest-key|bfd|cost|dead-interval|hello-interval|network|passive)\b",
         "frr_ospf[].interfaces, frr_ospf6[].interfaces",
     ),
     Modelled(_BGP, r"bgp router-id ", "frr_bgp[].router_id"),
@@ -69,16 +72,19 @@ MODELLED = (
     Modelled(_BGP, r"(no )?bgp graceful-restart\Z", "frr_bgp[].graceful_restart"),
     Modelled(
         _BGP,
-        _NEIGHBOR + r"(remote-as|description|bfd|password|passive|ebgp-multihop|ttl-security|timers \d|update-source)\b",
+        _NEIGHBOR
+        + r"(interface|remote-as|description|bfd|local-role|password|passive|ebgp-multihop|ttl-security|timers \d|update-source)\b",
         "frr_bgp[].neighbors",
     ),
     Modelled(_BGP, r"no neighbor \S+\Z", "frr_bgp[].neighbors"),
     Modelled(_FAMILY, r"(no )?network ", "frr_bgp[].networks"),
     Modelled(_FAMILY, r"(no )?redistribute (connected|kernel|ospf|ospf6|static)\b", "frr_bgp[].redistribute"),
     Modelled(_FAMILY, r"(no )?maximum-paths ", "frr_bgp[].maximum_paths"),
+    Modelled(_FAMILY, r"(no )?aggregate-address \S+( as-set)?( summary-only)?( route-map \S+)?\Z", "frr_bgp[].aggregates"),
+    Modelled(_FAMILY, r"(no )?import vrf ", "frr_bgp[].imports"),
     Modelled(
         _FAMILY,
-        _NEIGHBOR + r"(activate|route-map|next-hop-self|route-reflector-client|maximum-prefix)\b",
+        _NEIGHBOR + r"((activate|route-map|next-hop-self|route-reflector-client|default-originate|maximum-prefix)\b|remove-private-AS\Z)",
         "frr_bgp[].neighbors[].families",
     ),
     Modelled(_OSPF, r"(ospf|ospf6) router-id ", "frr_ospf[].router_id, frr_ospf6[].router_id"),
@@ -88,8 +94,7 @@ MODELLED = (
 )
 # FRR numbers these itself and prints the number.
 _UNNUMBERED = re.compile(
-    r"((ip|ipv6|mac) )?access-list \S+ (permit|deny)\b|bgp as-path access-list \S+ (permit|deny)\b"
-    r"|bgp (large-|ext)?community-list (standard |expanded )?\S+ (permit|deny)\b"
+    r"((ip|ipv6|mac) )?access-list \S+ (permit|deny)\b|bgp extcommunity-list (standard |expanded )?\S+ (permit|deny)\b"
 )
 _DAEMONS: Mapping[str, str] = {
     "router bgp": "bgpd",

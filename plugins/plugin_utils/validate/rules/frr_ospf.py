@@ -15,7 +15,8 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
 
 # What needs a neighbor says nothing on an interface that looks for none.
 _ACTIVE_ONLY = ("network", "hello_interval", "dead_interval", "bfd_profile", "password")
-_PASSWORD_MAX = 16  # OSPF_AUTH_MD5_SIZE in ospfd/ospf_packet.h; ospfd cuts a longer key off.
+# OSPF_AUTH_MD5_SIZE in ospfd/ospf_packet.h; ospfd cuts a longer key off. Of HMAC-SHA-256 a block, the longest key that counts as it is (RFC 2104).
+_PASSWORD_MAX = {"frr_ospf": 16, "frr_ospf6": 64}
 _HELLO, _DEAD = 10, 40
 
 
@@ -33,7 +34,7 @@ def ospf_problems(host: Host) -> Iterator[Problem]:
             yield from vrf_reference(host, instance)
             yield from _instance(instance, route_maps)
             for interface in instance.views("interfaces"):
-                yield from _interface(host, interface, vrf)
+                yield from _interface(host, interface, vrf, _PASSWORD_MAX[variable])
                 yield from reference(interface, "bfd_profile", "BFD profile", profiles)
         interfaces = [interface for instance in instances for interface in instance.views("interfaces")]
         yield from twice(((view.at("name"), name) for view in interfaces if (name := view.text("name"))), "interface")
@@ -50,7 +51,7 @@ def _instance(instance: View, route_maps: dict[str, None]) -> Iterator[Problem]:
     yield from reference(instance, "install_route_map", "route map", route_maps)
 
 
-def _interface(host: Host, interface: View, vrf: str) -> Iterator[Problem]:
+def _interface(host: Host, interface: View, vrf: str, longest: int) -> Iterator[Problem]:
     name = interface.text("name")
     if name is not None:
         yield from limits.name_problems(interface.at("name"), name, existing=True)
@@ -79,14 +80,14 @@ def _interface(host: Host, interface: View, vrf: str) -> Iterator[Problem]:
         yield from limits.dead_interval_problems(interface.at(key), written, hello, dead)
     password = interface.text("password")
     if password is not None:
-        yield from _password(interface, password)
+        yield from _password(interface, password, longest)
 
 
-def _password(interface: View, password: str) -> Iterator[Problem]:
+def _password(interface: View, password: str, longest: int) -> Iterator[Problem]:
     size = len(password.encode(errors="surrogatepass"))
     if not password:
         yield Problem(interface.at("password"), "is empty", hint="leave the key out for an adjacency without authentication")
-    elif size > _PASSWORD_MAX:
-        yield interface.problem("password", "is too long", f"{size} > {_PASSWORD_MAX} bytes", secret=True)
+    elif size > longest:
+        yield interface.problem("password", "is too long", f"{size} > {longest} bytes", secret=True)
     if any(character.isspace() or not character.isprintable() for character in password):
         yield interface.problem("password", "contains white space or a control character", "FRR reads one word", secret=True)

@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING, FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import FAMILY_DEFAULT, Host
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp_lists import (
+    SEQ_MAX,
+    bgp_list_problems,
+    clause_problems,
+    sequence_problems,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
     line_problems,
@@ -20,7 +26,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import 
     word_problems,
 )
 
-SEQ_MAX = 4294967295
 _HOST_NAME_LENGTH = 255  # lib/command.h
 _NAME_LENGTH = 128
 _PROFILE_NAME_LENGTH = 64  # yang/frr-bfdd.yang
@@ -37,8 +42,10 @@ def policy_problems(host: Host) -> Iterator[Problem]:
     for family in FAMILY.values():
         yield from twice(((path, name) for path, name, of in lists if of == family), f"name of an {family} prefix list")
     defined = {family: list(dict.fromkeys(name for _path, name, of in lists if of == family)) for family in FAMILY.values()}
+    yield from bgp_list_problems(host)
     for route_map in host.root.views("frr_route_maps"):
         yield from _route_map(route_map, defined)
+        yield from clause_problems(host, route_map)
     yield from twice(((view.at("name"), name) for view in host.root.views("frr_route_maps") if (name := view.text("name"))), "name")
     for profile in host.root.views("frr_bfd_profiles"):
         yield from _bfd_profile(profile)
@@ -78,7 +85,7 @@ def _prefix_list(prefix_list: View) -> Iterator[Problem]:
     name = prefix_list.text("name")
     if name is not None:
         yield from word_problems(prefix_list.at("name"), name, "prefix list", _NAME_LENGTH)
-    yield from _sequence(prefix_list, SEQ_MAX)
+    yield from sequence_problems(prefix_list, SEQ_MAX)
     for entry in prefix_list.views("entries"):
         prefix = entry.text("prefix")
         if prefix == "any":
@@ -114,26 +121,11 @@ def _prefix(entry: View, prefix: str, family: str) -> Iterator[Problem]:
         yield entry.problem("ge", "is greater than le, so nothing matches", f"{ge} > {le}")
 
 
-def _sequence(named: View, highest: int) -> Iterator[Problem]:
-    """Report numbers out of range, given twice, or out of order: FRR prints entries in the order of their numbers."""
-    entries = named.views("entries")
-    numbered = [(entry, seq) for entry in entries if (seq := entry.number("seq")) is not None]
-    previous: int | None = None
-    for entry, seq in numbered:
-        yield from entry.in_range("seq", 1, highest)
-        if previous is not None and seq < previous:
-            yield entry.problem("seq", f"comes after {previous}", "write the entries in the order of their numbers")
-        previous = seq
-    yield from twice(((entry.at("seq"), seq) for entry, seq in numbered), "number")
-    if named.data.get("entries") in ([], ()):
-        yield Problem(named.at("entries"), "is empty", hint="FRR keeps nothing that has no entry; give it one, or remove it")
-
-
 def _route_map(route_map: View, prefix_lists: dict[str, list[str]]) -> Iterator[Problem]:
     name = route_map.text("name")
     if name is not None:
         yield from word_problems(route_map.at("name"), name, "route map", _NAME_LENGTH)
-    yield from _sequence(route_map, 65535)
+    yield from sequence_problems(route_map, 65535)
     for entry in route_map.views("entries"):
         description = entry.text("description")
         if description is not None:

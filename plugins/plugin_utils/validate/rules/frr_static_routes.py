@@ -31,6 +31,7 @@ def route_problems(host: Host) -> Iterator[Problem]:
         if route.text("next_hop_vrf") != _DEFAULT:
             yield from vrf_reference(host, route, "next_hop_vrf")
         yield from route.in_range("distance", 1, 255)
+        yield from route.in_range("tag", 1, 4294967295)
         yield from _target(route)
         yield from _next_hop(host, route)
         yield from _interface(host, route)

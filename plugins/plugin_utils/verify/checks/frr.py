@@ -11,7 +11,9 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
 from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import DRAINED_IN
 from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import of_route_map, policy_of
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import bfd_neighbor
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import is_address
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.bgp import neighbor_name
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FrrBfdProfile,
     FrrBgp,
@@ -21,6 +23,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.render.templates import rendered
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.frr import bgp_lists
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
     Ledger,
@@ -46,7 +49,14 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
         return
     profiles = {profile["name"]: profile for profile in variables.get("frr_bfd_profiles", [])}
     policy = policy_of(
-        rendered("frr", "policy.conf.j2", {name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")})
+        rendered(
+            "frr",
+            "policy.conf.j2",
+            {
+                **{name: variables.get(name, []) for name in ("frr_prefix_lists", "frr_route_maps")},
+                "__frr_values": {"bgp_lists": list(bgp_lists(variables))},
+            },
+        )
     )
     for instance in variables.get("frr_bgp", []):
         check_instance(ledger, instance, profiles, policy)
@@ -83,7 +93,7 @@ def check_own_lines(ledger: Ledger, entry: FrrLine) -> None:
 def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrBfdProfile], policy: Policy) -> None:
     """Check one BGP instance and its neighbors. policy: what frr.conf says of prefix lists and route maps."""
     vrf = instance.get("vrf") or DEFAULT_VRF
-    addresses = {canonical_address(neighbor["address"]) for neighbor in instance.get("neighbors", [])}
+    addresses = {neighbor_name(neighbor) for neighbor in instance.get("neighbors", [])}
     summary = f"vtysh -c 'show bgp vrf {vrf} summary'"
 
     def exists(bgp: Bgp) -> Verdict:
@@ -147,7 +157,7 @@ def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
 
 def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
     """Check that a neighbor's session is up, from the right address, with its families and its password."""
-    address = canonical_address(neighbor["address"])
+    address = neighbor_name(neighbor)
     who = f"{address} AS {neighbor['remote_as']}" + (f" ({neighbor['description']})" if neighbor.get("description") else "")
     title = f"BGP {vrf} neighbor {address}"
     command = f"vtysh -c 'show bgp vrf {vrf} neighbors {address}'"
@@ -193,7 +203,7 @@ def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
 
 def check_inbound(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, policy: Policy) -> None:
     """Check that what a neighbor brings is filtered as planned, by bgpd itself: not less, and not more."""
-    address = canonical_address(neighbor["address"])
+    address = neighbor_name(neighbor)
 
     def filtered(inbound: Mapping[str, Any]) -> Verdict:
         wrong, told = [], []
@@ -229,17 +239,17 @@ def deviations(planned: Policy, live: Policy) -> list[str]:
 
 def check_bfd(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor, profile: FrrBfdProfile | None) -> None:
     """Check that a neighbor's BFD session is up in its VRF with the timers of its profile."""
-    address = canonical_address(neighbor["address"])
+    address = neighbor_name(neighbor)
     title = f"BFD {vrf} peer {address}"
     command = f"vtysh -c 'show bfd vrf {vrf} peers'"
 
     def session(sessions: list[dict[str, Any]]) -> dict[str, Any] | None:
-        return next((item for item in sessions if item["vrf"] == vrf and item["peer"] == address), None)
+        return next((item for item in sessions if item["vrf"] == vrf and bfd_neighbor(item) == address), None)
 
     def up(sessions: list[dict[str, Any]]) -> Verdict:
         found = session(sessions)
         if found is None:
-            elsewhere = [item["vrf"] for item in sessions if item["peer"] == address]
+            elsewhere = [item["vrf"] for item in sessions if bfd_neighbor(item) == address]
             return False, f"no session with {address} in VRF {vrf}" + (f", found it in VRF {', '.join(elsewhere)}" if elsewhere else "")
         if found["status"] != "up":
             words = f"diagnostic {found['diagnostic']}, remote {found['remote_diagnostic']}"
