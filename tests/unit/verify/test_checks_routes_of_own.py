@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import FrrStaticRoute, HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_static
+from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.frr import check_aggregate, check_static
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import host_checks
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger
 
@@ -106,3 +106,26 @@ def test_a_static_route_waits_behind_a_better_one(rib: list[dict[str, Any]], sta
     )
     check_static(ledger, RESERVE)
     assert [(item.status, detail in item.detail) for item in ledger.checks] == [(status, True)]
+
+
+# As FRR 8.4 and 10.3 have it, here and by way of another router.
+OWN = {"ip": None, "interface": None, "active": True, "recursive": False, "blackhole": True}
+ELSEWHERE = route("bgp", 20, "10.254.0.5", "wg1")
+
+
+@pytest.mark.parametrize(
+    ("rib", "status", "detail"),
+    [
+        ([{**ELSEWHERE, "nexthops": [OWN]}], "passed", "originated, and what belongs to none of its parts is dropped"),
+        ([ELSEWHERE], "failed", "0.0.0.0/0 comes from another router, expected that this one originates it"),
+        (
+            [{**ELSEWHERE, "protocol": "static", "nexthops": [OWN]}],
+            "failed",
+            "BGP in VRF CORE has no 0.0.0.0/0, expected it: it has no part of that",
+        ),
+    ],
+)
+def test_an_aggregate_drops_what_belongs_to_none_of_its_parts(rib: list[dict[str, Any]], status: str, detail: str) -> None:
+    ledger = Ledger("r1", {"rib": {"command": "vtysh", "data": rib, "error": None}})
+    check_aggregate(ledger, "CORE", "0.0.0.0/0")
+    assert [(item.status, item.detail) for item in ledger.checks] == [(status, detail)]

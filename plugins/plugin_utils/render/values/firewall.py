@@ -71,7 +71,7 @@ class FirewallValues(TypedDict):
         forwarded: the rules of what is forwarded, a line each.
         ways: names of the interfaces and VRFs on which sources are looked at, by their set; of none where there is no name.
         sources: the rules of that, a line each.
-        nat: the rules of each chain by which what leaves a VRF by an uplink is marked and translated, and its answers find back; what makes it a base chain first.
+        nat: of each chain what makes it a base chain, and the rules by which what leaves a VRF by an uplink is marked and translated and its answers find back.
         proof: what nft lists once the file is loaded whole.
         tunnels: each name once.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.

@@ -125,6 +125,8 @@ def check_instance(ledger: Ledger, instance: FrrBgp, profiles: Mapping[str, FrrB
     ledger.judge(f"BGP {vrf} next hops", f"vtysh -c 'show bgp vrf {vrf} nexthop'", "frr_missed", alive)
     for prefix in instance.get("networks", []):
         check_network(ledger, vrf, canonical_prefix(prefix))
+    for aggregate in instance.get("aggregates", []):
+        check_aggregate(ledger, vrf, canonical_prefix(aggregate["prefix"]))
     for neighbor in instance.get("neighbors", []):
         check_neighbor(ledger, vrf, neighbor)
         check_inbound(ledger, vrf, neighbor, policy)
@@ -153,6 +155,21 @@ def check_network(ledger: Ledger, vrf: str, prefix: str) -> None:
 
     command = f"vtysh -c 'show bgp vrf {vrf} ipv{family_of(prefix)} unicast {prefix}'"
     ledger.judge(f"BGP {vrf} originates {prefix}", command, "originated", valid)
+
+
+def check_aggregate(ledger: Ledger, vrf: str, prefix: str) -> None:
+    """Check that BGP originates an aggregate, by the route with which it drops what belongs to none of its parts."""
+
+    def there(rib: list[dict[str, Any]]) -> Verdict:
+        found = [item for item in rib if (item["vrf"], item["prefix"], item["protocol"]) == (vrf, prefix, "bgp")]
+        if any(item["installed"] and any(hop["blackhole"] for hop in item["nexthops"]) for item in found):
+            return True, "originated, and what belongs to none of its parts is dropped"
+        if found:
+            return False, f"{prefix} comes from another router, expected that this one originates it"
+        return False, f"BGP in VRF {vrf} has no {prefix}, expected it: it has no part of that"
+
+    option = "" if family_of(prefix) == 4 else "v6"
+    ledger.judge(f"BGP {vrf} originates the aggregate {prefix}", f"vtysh -c 'show ip{option} route vrf {vrf} {prefix}'", "rib", there)
 
 
 def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
