@@ -44,6 +44,7 @@ EXTRA: tuple[dict[str, Any], ...] = (
         "wireguard_interfaces": [{"name": "wg9", "fwmark": 1, "peers": []}],
         "frr_interfaces": [{"name": "eth9", "addresses": []}],
         "frr_ospf6": [{"router_id": "192.0.2.1", "interfaces": [{"name": "eth9", "area": "0.0.0.0"}]}],
+        "frr_rpki": {"caches": [{"host": "192.0.2.9", "port": 323, "preference": 1}]},
         "frr_lines": [{"section": ["router isis 9"], "lines": ["is-type level-1"]}],
         "firewall_own_chains": [{"chain": "input", "rules": ["accept"]}],
         "preflight_allow_network_manager": True,

@@ -240,6 +240,10 @@ class Gatherer:
         """Read FRR's running configuration with ``reader``; of the text itself nothing is kept, since it holds passwords."""
         return self.read(["vtysh", "-c", "show running-config"], reader, "vtysh -c 'show running-config'", timeout=60)
 
+    def rpki(self) -> dict[str, Any]:
+        """Give the RPKI caches. See `live_parse_frr.parse_rpki`."""
+        return self.read(["vtysh", "-c", "show rpki cache-connection"], frr_parse.parse_rpki)
+
     def inbound(self) -> dict[str, Any]:
         """Give what BGP neighbors may bring. See `live_parse_frr.parse_inbound`."""
         return self.read(["vtysh", "-d", "bgpd", "-c", "show running-config"], frr_parse.parse_inbound)

@@ -133,6 +133,15 @@ def parse_inbound(text: str) -> dict[str, Any]:
     return {"neighbors": neighbors, "policy": policy}
 
 
+def parse_rpki(text: str) -> list[dict[str, Any]]:
+    """Read `show rpki cache-connection`: ``host, port, preference, connected (bool)`` of each cache; none while FRR asks no cache."""
+    found = re.findall(r"^rpki tcp cache (\S+) (\d+) pref (\d+)( \(connected\))?", text, re.MULTILINE)
+    return [
+        {"host": host, "port": int(port), "preference": int(preference), "connected": bool(connected)}
+        for host, port, preference, connected in found
+    ]
+
+
 def parse_bfd(text: str) -> list[dict[str, Any]]:
     """Read `show bfd peers json`: every session of every VRF; intervals in ms, as this side has them and as the peer says."""
     sessions = []

@@ -129,6 +129,7 @@ POLL_SECONDS = 0.5
 ADDRESS_SECONDS = 10
 # Until zebra has noticed that the kernel's interface is gone.
 GONE_SECONDS = 30
+OSPF6_KEY = " ipv6 ospf6 authentication key-id "
 COMMAND_LINE = "/proc/%s/cmdline"
 # Exit status of timeout(1).
 ENDED_BY_TIMEOUT = 124
@@ -540,6 +541,11 @@ def main() -> None:
     path, secrets = module.params["path"], module.params["secrets"]
     frr = Frr(module, path, secrets)
     content = frr.shown(module.params["content"])
+    if OSPF6_KEY in content and is_old(frr.bgpd_version()):
+        module.fail_json(
+            msg="this FRR is older than 10: what its ospf6d makes of a key no newer one takes, nor the other way (RFC 7166, seen with 8.4.4 and 10.3), so "
+            "no neighbor would be found. Remedy: FRR 10 on both sides, or leave out frr_ospf6[].interfaces[].password."
+        )
     try:
         text = put_in(content, secrets)
     except KeyError as error:

@@ -70,6 +70,10 @@ options:
     type: list
     elements: dict
     default: []
+  rpki:
+    description: Ask FRR for its RPKI caches.
+    type: bool
+    default: false
   inbound:
     description: Read the filters of what BGP neighbors bring, as bgpd itself has them.
     type: bool
@@ -196,7 +200,7 @@ state:
     - C(system) and C(waited) (seconds), and the parts C(links), C(routes), C(rules4), C(rules6), C(wireguard), C(wireguard_files), C(openvpn),
       C(ipsec), C(l2tp_guard), C(vxlan), C(gre), C(docker), C(packet_filter),
       C(ownership), C(sysctl), C(units), C(managed_by_nm), C(boot), C(ordering_cycles), C(units_verify), C(boot_plot), C(frr_version), C(bgp), C(originated),
-      C(bfd), C(rib), C(frr_missed), C(inbound), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering),
+      C(bfd), C(rib), C(frr_missed), C(inbound), C(rpki), C(ospf), C(ospf6), C(frr_config), C(frr_lines), C(gobgp_global), C(gobgp_neighbors), C(steering),
       C(filter), C(anycast), C(listening), C(frr_configuration), C(wireguard_configuration), C(tables) and C(pings), as far as they were asked
       for.
     - A part has C(command), C(data) and C(error).
@@ -243,6 +247,7 @@ ARGUMENTS = {
     "frr": {"type": "bool", "default": True},
     "originated": DICTS,
     "inbound": {"type": "bool", "default": False},
+    "rpki": {"type": "bool", "default": False},
     "frr_config": {"type": "bool", "default": False},
     "frr_lines": DICTS,
     "gobgp": {"type": "bool", "default": False},
@@ -268,6 +273,8 @@ def gather(gatherer: Gatherer, asked: dict[str, Any]) -> dict[str, Any]:
         parts, state["waited"] = gatherer.until_up(asked["expect"], asked["wait"], asked["originated"])
         state.update(parts)
         state["frr_missed"] = gatherer.frr_missed()
+        if asked["rpki"]:
+            state["rpki"] = gatherer.rpki()
         if asked["inbound"]:
             state["inbound"] = gatherer.inbound()
     if asked["gobgp"]:

@@ -17,13 +17,13 @@ LIMIT_S = 150
 def learned(host: Any, family: str) -> dict[str, Any]:
     """Return the first path of each prefix of BGP that came from the neighbor."""
     routes = vtysh(host, f"show bgp {family} unicast")["routes"]
-    return {prefix: paths[0] for prefix, paths in routes.items() if any(path.get("peerId") == "eth0" for path in paths)}
+    return {prefix: paths[0] for prefix, paths in routes.items() if any(path.get("peerId") == "edge0" for path in paths)}
 
 
 def test_session_goes_between_link_local_addresses(host: Any, peer: int) -> None:
     """Both sides find each other, with password, roles and GTSM, and carry both families."""
-    wait_for(lambda: vtysh(host, "show bgp neighbors eth0")["eth0"]["bgpState"], "Established", LIMIT_S)
-    neighbor = vtysh(host, "show bgp neighbors eth0")["eth0"]
+    wait_for(lambda: vtysh(host, "show bgp neighbors edge0")["edge0"]["bgpState"], "Established", LIMIT_S)
+    neighbor = vtysh(host, "show bgp neighbors edge0")["edge0"]
     assert neighbor["remoteAs"] == 65000 + peer
     assert neighbor["hostForeign"].startswith("fe80::")
     assert (neighbor["localRole"], neighbor["remoteRole"]) == ("peer", "peer")
@@ -32,7 +32,7 @@ def test_session_goes_between_link_local_addresses(host: Any, peer: int) -> None
 
 def test_bfd_is_up(host: Any) -> None:
     """BFD watches the neighbor, whose address nobody has written."""
-    wait_for(lambda: [item["status"] for item in vtysh(host, "show bfd peers") if item["interface"] == "eth0"], ["up"], LIMIT_S)
+    wait_for(lambda: [item["status"] for item in vtysh(host, "show bfd peers") if item["interface"] == "edge0"], ["up"], LIMIT_S)
 
 
 def test_policy_decides_by_path_community_and_rpki(host: Any, peer: int) -> None:
@@ -65,10 +65,10 @@ def test_cache_is_connected(host: Any) -> None:
     assert "Connected to group 1" in host.check_output("vtysh -c 'show rpki cache-connection'")
 
 
-def test_adjacency_has_its_key(host: Any) -> None:
-    """OSPFv3 is full, with the authentication trailer."""
+def test_adjacency(host: Any, own: int) -> None:
+    """OSPFv3 is full, and where FRR can, an interface has the authentication trailer."""
     wait_for(lambda: [item["state"] for item in vtysh(host, "show ipv6 ospf6 neighbor")["neighbors"]], ["Full"], LIMIT_S)
-    assert host.run("grep --quiet %s /etc/frr/frr.conf", f"hmac-sha-256 key {SECRETS[1]}").succeeded
+    assert host.run("grep --quiet %s /etc/frr/frr.conf", f"hmac-sha-256 key {SECRETS[1]}").succeeded == (own == 13)
 
 
 def test_route_has_its_tag(host: Any) -> None:

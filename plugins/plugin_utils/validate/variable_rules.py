@@ -18,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.docker_m
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.failover_test import failover_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.firewall import firewall_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp import bgp_problems
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp_lists import bgp_list_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_build import build_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_lines import own_line_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_ospf import ospf_problems
@@ -52,6 +53,7 @@ _RULES = (
     gre_problems,
     docker_problems,
     policy_problems,
+    bgp_list_problems,
     rpki_problems,
     route_problems,
     bgp_problems,

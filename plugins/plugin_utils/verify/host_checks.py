@@ -88,6 +88,7 @@ def gather_arguments(variables: Variables) -> dict[str, Any]:
         "frr": asks_frr,
         "originated": [{"vrf": vrf, "prefix": prefix} for vrf, prefix in originated(known)],
         "inbound": bool(known.get("frr_bgp")),
+        "rpki": bool(known.get("frr_rpki")),
         "frr_config": routes and bool(known.get("verify_frr_config", True)),
         "frr_lines": entries_of(known, "frr_lines") if routes else [],
         "gobgp": is_declared("gobgp", known),

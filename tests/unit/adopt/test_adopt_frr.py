@@ -313,3 +313,45 @@ def test_the_file_of_what_a_person_wrote_says_the_same() -> None:
         (bgp, "neighbor 10.0.0.1 password <secret adopted_1>"),
         (unicast, "no neighbor 10.0.0.5 activate"),
     }
+
+
+EDGE = """\
+frr_static_routes: [{prefix: 203.0.113.0/24, blackhole: true, tag: 77, distance: 200}]
+frr_as_path_lists: [{name: NEAR, entries: [{seq: 5, action: permit, regex: "^65002 65002$"}, {seq: 9, action: deny, regex: "_(64496|64497)_"}]}]
+frr_community_lists:
+  - {name: A, kind: standard, entries: [{seq: 5, action: permit, value: "65000:1 no-export"}]}
+  - {name: B, kind: expanded, entries: [{seq: 5, action: deny, value: "65000:(1|2)"}]}
+  - {name: A, kind: large, entries: [{seq: 5, action: permit, value: "65000:1:2"}]}
+  - {name: B, kind: large_expanded, entries: [{seq: 5, action: permit, value: "^65000:.*"}]}
+frr_rpki:
+  caches: [{host: cache.example, port: 323, preference: 1}, {host: 192.0.2.9, port: 3323, preference: 2, source: 192.0.2.1}]
+  polling_period: 300
+frr_route_maps: [{name: M, entries: [{seq: 10, action: permit, match: [rpki valid, as-path NEAR], set: ["community 65000:1 additive"]}]}]
+frr_bgp:
+  - asn: 65001
+    router_id: 192.0.2.1
+    aggregates: [{prefix: 10.0.0.0/8, as_set: true, summary_only: true}, {prefix: "2001:db8::/32", route_map: M}]
+    neighbors:
+      - interface: eth0
+        remote_as: 65002
+        local_role: rs_client
+        strict_role: true
+        password: spring
+        families:
+          - {family: ipv4, route_map_in: M, route_map_out: M, default_originate: true, default_originate_route_map: M}
+          - {family: ipv6, route_map_in: M, route_map_out: M, default_originate: true, remove_private_as: true}
+  - asn: 65001
+    vrf: CORE
+    router_id: 192.0.2.1
+    imports: [{vrf: default, route_map: M}, {vrf: EDGE, route_map: M}, {vrf: default, family: ipv6}]
+frr_ospf6: [{router_id: 192.0.2.1, interfaces: [{name: eth0, area: 0.0.0.0, password: summer}]}]
+"""
+
+
+@pytest.mark.parametrize("cache", ["rpki cache tcp ", "rpki cache "], ids=["FRR 10", "FRR 8"])
+def test_what_is_said_of_neighbors_that_are_not_ours_is_described(cache: str) -> None:
+    wanted = read_yaml(EDGE)
+    text = dict(rendered_files("r1", wanted))["/etc/frr/frr.conf"].replace("rpki cache tcp ", cache)
+    found = described(re.sub("<secret [^>]*>", "<secret adopted_1>", text))
+    assert found.left == []
+    assert comparable(with_defaults(found.variables, OPTIONS)) == comparable(with_defaults(wanted, OPTIONS))

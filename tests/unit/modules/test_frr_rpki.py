@@ -103,3 +103,14 @@ def test_an_old_frr_has_no_word_for_the_way_to_a_cache() -> None:
     assert (is_old(OLD), is_old(NEW), is_old("")) == (True, False, False)
     assert as_shown(TEXT, OLD, "r1") == TEXT.replace("cache tcp ", "cache ")
     assert as_shown(TEXT, NEW, "r1") == TEXT
+
+
+@pytest.mark.parametrize(("version", "refused"), [(OLD, True), (NEW, False)])
+def test_a_key_of_ospfv3_is_refused_where_newer_routers_would_not_take_it(
+    host: Host, path: Path, monkeypatch: pytest.MonkeyPatch, version: str, refused: bool
+) -> None:
+    Daemon(host, path, monkeypatch, version, loaded=False, wanted=False)
+    text = "interface eth0\n ipv6 ospf6 authentication key-id 1 hash-algo hmac-sha-256 key <secret bgp 10.0.0.1>\nexit\n"
+    result = run(host, path, content=text)
+    assert result.get("failed", False) == refused and path.exists() != refused
+    assert ("older than 10" in result.get("msg", "")) == refused

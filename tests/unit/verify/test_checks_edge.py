@@ -1,227 +1,177 @@
-"""Packet filter and anycast DNS: what the programs print is read as it is, and each check fails when its subject is broken."""
+"""Checks of neighbors that are found on an interface, and of RPKI caches."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from ansible_collections.xuegao.net.plugins.module_utils import live_gather_edge as gather
-from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Finished, Gatherer
+from ansible_collections.xuegao.net.plugins.module_utils.frr_drain import Router
+from ansible_collections.xuegao.net.plugins.module_utils.frr_policy import lacking, of_route_map, policy_of
+from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import given_first
+from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import stale_next_hops
+from ansible_collections.xuegao.net.plugins.module_utils.live_gather import still_waiting
+from ansible_collections.xuegao.net.plugins.module_utils.live_parse_frr import bfd_neighbor, parse_inbound, parse_rpki
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import HostVariables
-from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.firewall import clamped
+from ansible_collections.xuegao.net.plugins.plugin_utils.report.data import sessions_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.host_checks import gather_arguments, host_checks
 
-# As Ansible hands them over: what is not given, here the MSS of a family, is None.
-VARIABLES = cast(
-    HostVariables,
-    {
-        "verify_roles": ["firewall", "dns_anycast", "vrf"],
-        "firewall_trusted_interfaces": ["eth0", "l2tp6"],
-        "vrf_interfaces": [{"name": "l2tp6", "dynamic": True}],
-        "firewall_tcp_mss": {"ipv4": 1300, "ipv6": None},
-        "firewall_tcp_mss_interfaces": ["wg1"],
-        "firewall_strict_interfaces": ["lan1", "lan2"],
-        "firewall_loose_vrfs": ["CORE"],
-        "dns_anycast_addresses": ["1.1.1.1/32"],
-        "dns_anycast_vrf": "CORE",
-        "dns_anycast_interface": "anycast0",
-        "dns_anycast_ssh_listen": [{"address": "fd00::1", "vrf": "CORE"}, {"address": "192.0.2.1"}],
-    },
-)
-RULE = "meta nfproto ipv4 tcp flags syn / syn,rst tcp option maxseg size set 1300"
-# As nft 1.0.6 lists them, and in the other rule as later ones may.
-SOURCES = """\tset strict {
-\t\ttype ifname
-\t\telements = { "lan1",
-\t\t\t     "lan2" }
-\t}
-
-\tset loose_vrfs {
-\t\ttype ifname
-\t\telements = { "CORE" }
-\t}
-
-\tchain sources {
-\t\ttype filter hook prerouting priority raw; policy accept;
-\t\tip6 saddr fe80::/10 accept
-\t\tiifname @strict fib saddr . iif oif missing counter packets 5 bytes 420 drop
-\t\tiifname @loose_vrfs fib saddr . iif check missing counter drop
-\t}
+VARIABLES: HostVariables = {
+    "frr_as_path_lists": [{"name": "NEAR", "entries": [{"seq": 5, "action": "permit", "regex": "^65002_"}]}],
+    "frr_community_lists": [{"name": "C", "kind": "large", "entries": [{"seq": 5, "action": "permit", "value": "65002:1:1"}]}],
+    "frr_route_maps": [{"name": "IN", "entries": [{"seq": 10, "action": "permit", "match": ["as-path NEAR", "large-community C"]}]}],
+    "frr_rpki": {"caches": [{"host": "192.0.2.9", "port": 323, "preference": 1}]},
+    "frr_bfd_profiles": [{"name": "slow"}],
+    "frr_bgp": [
+        {
+            "asn": 65001,
+            "router_id": "192.0.2.1",
+            "neighbors": [
+                {
+                    "interface": "eth0",
+                    "remote_as": 65002,
+                    "bfd_profile": "slow",
+                    "families": [{"family": "ipv4", "route_map_in": "IN", "route_map_out": "IN"}],
+                }
+            ],
+        }
+    ],
+}
+BGPD = """\
+router bgp 65001
+ neighbor eth0 interface v6only remote-as 65002
+ !
+ address-family ipv4 unicast
+  neighbor eth0 activate
+  neighbor eth0 route-map IN in
+  neighbor eth0 route-map IN out
+ exit-address-family
+exit
+!
+bgp as-path access-list NEAR seq 5 permit ^65002_
+bgp as-path access-list FAR seq 5 permit ^65003_
+bgp large-community-list standard C seq 5 permit 65002:1:1
+!
+route-map IN permit 10
+ match as-path NEAR
+ match large-community C
+exit
+!
+end
 """
-TABLE = (
-    f"table inet xgn {{\n\tchain in {{\n\t\tiifname @tunnels {RULE}\n\t}}\n\tchain out {{\n\t\toifname @tunnels {RULE}\n\t}}\n{SOURCES}}}\n"
-)
-LISTENING = "LISTEN 0 128 192.0.2.1:22 0.0.0.0:*\nLISTEN 0 128 [fd00::1]%CORE:22 [::]:*\n"
+CACHES = "Connected to group 1\nrpki tcp cache 192.0.2.9 323 pref 1 (connected)\nrpki tcp cache cache.example 3323 pref 2 \n"
 
 
-def part(data: Any) -> dict[str, Any]:
-    return {"command": "command", "data": data, "error": None}
+def state(bgpd: str = BGPD, caches: str = CACHES) -> dict[str, Any]:
+    peer = {
+        "state": "Established",
+        "uptime": 9,
+        "remote_as": 65002,
+        "local_as": 65001,
+        "local_router_id": "192.0.2.1",
+        "local_address": "fe80::1",
+        "password": False,
+        "reset": "",
+        "families": {"ipv4Unicast": {"negotiated": True, "accepted": 3, "sent": 2}},
+    }
+    session = {
+        "vrf": "default",
+        "peer": "fe80::2",
+        "interface": "eth0",
+        "status": "up",
+        "uptime": 9,
+        "diagnostic": "ok",
+        "remote_diagnostic": "ok",
+        "receive": 300,
+        "transmit": 300,
+        "multiplier": 3,
+        "remote_multiplier": 3,
+        "remote_receive": 300,
+        "remote_transmit": 300,
+    }
+    parts = {
+        "bgp": {"default": {"eth0": peer}},
+        "bfd": [session],
+        "rib": [],
+        "frr_missed": {"routes": [], "next_hops": []},
+        "inbound": parse_inbound(bgpd),
+        "rpki": parse_rpki(caches),
+        "ospf": [],
+        "ospf6": [],
+    }
+    return {name: {"command": name, "data": data, "error": None} for name, data in parts.items()}
 
 
-def state() -> dict[str, Any]:
-    return {
-        "filter": part({"live": TABLE, "declared": TABLE}),
-        "links": part({"eth0": {}}),
-        "units": part({target: {"After": ["xgn-firewall.service"]} for target in ("network-pre.target", "sysinit.target")}),
-        "anycast": part({"1.1.1.1/32": {"set": True, "answered": True}}),
-        "listening": part(["192.0.2.1:22", "[fd00::1]%CORE:22"]),
+def statuses(found: dict[str, Any]) -> dict[str, str]:
+    return {check.name: check.status for check in host_checks("r1", VARIABLES, found)}
+
+
+def test_a_neighbor_without_an_address_is_looked_up_by_its_interface() -> None:
+    asked = gather_arguments(VARIABLES)
+    assert asked["expect"]["bgp"] == asked["expect"]["bfd"] == [{"vrf": "default", "address": "eth0"}] and asked["rpki"]
+    found = statuses(state())
+    wanted = (
+        *(
+            "BGP default neighbor eth0 established",
+            "BGP default neighbor eth0 address families",
+            "BGP default neighbor eth0 inbound filter",
+        ),
+        *("BGP default has no other neighbors", "BFD default peer eth0 up", "BFD default peer eth0 timers of profile slow"),
+        "RPKI cache connected",
+    )
+    assert {name: found.get(name) for name in wanted} == dict.fromkeys(wanted, "passed")
+    assert not still_waiting(state(), {"bgp": asked["expect"]["bgp"], "bfd": asked["expect"]["bfd"]})
+    (session,) = sessions_of(VARIABLES, state())
+    assert (session["address"], session["bfd"], session["state"], session["interfaces"]) == ("eth0", "up", "up", ["eth0"])
+
+
+@pytest.mark.parametrize("there", [" seq 5 permit ^65002_", "C seq 5 permit 65002:1:1"])
+def test_another_list_than_planned_is_another_filter(there: str) -> None:
+    assert statuses(state(BGPD.replace(there, there.replace("65002", "65009"))))["BGP default neighbor eth0 inbound filter"] == "failed"
+
+
+def test_a_session_that_is_missing_is_missed() -> None:
+    found = state()
+    found["bgp"]["data"]["default"] = {}
+    found["bfd"]["data"] = []
+    assert {name for name, status in statuses(found).items() if status == "failed"} >= {
+        "BGP default neighbor eth0 established",
+        "BFD default peer eth0 up",
     }
 
 
-def results(live: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    found = host_checks("E1", VARIABLES, live)
-    return {check.name: (check.status, check.detail) for check in found if check.name.startswith(("Firewall", "DNS", "SSH"))}
+@pytest.mark.parametrize("caches", ["No connection to RPKI cache server.\n", CACHES.replace(" (connected)", "")])
+def test_caches_of_which_none_answers_are_missed(caches: str) -> None:
+    assert statuses(state(caches=caches))["RPKI cache connected"] == "failed"
 
 
-def test_healthy() -> None:
-    found = results(state())
-    assert {status for status, _detail in found.values()} == {"passed"}
-    assert list(found) == [
-        "Firewall table as planned",
-        "Firewall xgn-firewall.service before network-pre.target",
-        "Firewall xgn-firewall.service before sysinit.target",
-        "Firewall trusted interface eth0 exists",
-        "Firewall sources on lan1 by their one way",
-        "Firewall sources on lan2 by their one way",
-        "Firewall sources on CORE routed",
-        "Firewall MSS ipv4 1300 in both directions",
-        "DNS 1.1.1.1 answers",
-        "DNS 1.1.1.1 set while it answers",
-        "SSH listens on [fd00::1]%CORE:22",
-        "SSH listens on 192.0.2.1:22",
-        "SSH not on the wildcard",
+def test_caches_are_read() -> None:
+    assert [(item["host"], item["port"], item["preference"], item["connected"]) for item in parse_rpki(CACHES)] == [
+        ("192.0.2.9", 323, 1, True),
+        ("cache.example", 3323, 2, False),
     ]
 
 
-BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
-    "rule deleted": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace(f"\t\tiifname @tunnels {RULE}\n", "")),
-        "Firewall table as planned",
-        f"missing iifname @tunnels {RULE}",
-    ),
-    "one direction only": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace("oifname", "iifname")),
-        "Firewall MSS ipv4 1300 in both directions",
-        "no rule for it in postrouting (oifname)",
-    ),
-    "sources not looked at": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace(SOURCES, "")),
-        "Firewall sources on CORE routed",
-        "there is no chain for it in prerouting",
-    ),
-    "sources looked at after routing": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace("hook prerouting priority raw", "hook input priority filter")),
-        "Firewall sources on lan1 by their one way",
-        "there is no chain for it in prerouting",
-    ),
-    "any route will do": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace("@strict fib saddr . iif oif", "@strict fib saddr oif")),
-        "Firewall sources on lan2 by their one way",
-        "the rule for it is missing",
-    ),
-    "counted only": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace(" bytes 420 drop", " bytes 420")),
-        "Firewall sources on lan2 by their one way",
-        "the rule for it is missing",
-    ),
-    "an interface less": (
-        lambda live: live["filter"]["data"].update(live=TABLE.replace('"lan1",\n\t\t\t     ', "")),
-        "Firewall sources on lan1 by their one way",
-        "not in set strict",
-    ),
-    "no table": (
-        lambda live: live["filter"]["data"].update(live=""),
-        "Firewall table as planned",
-        "there is no table inet xgn, so nothing is filtered",
-    ),
-    "fallback": (
-        lambda live: live["filter"]["data"].update(live="table inet xgn {\n\tchain fallback {\n\t}\n}\n"),
-        "Firewall table as planned",
-        "the fallback is loaded: /etc/xgn/firewall.nft and its copy are broken, and from outside only SSH is accepted; site repairs it",
-    ),
-    "behind sockets": (
-        lambda live: live["units"]["data"]["sysinit.target"].update(After=[]),
-        "Firewall xgn-firewall.service before sysinit.target",
-        "After= of sysinit.target does not name xgn-firewall.service",
-    ),
-    "misspelt interface": (
-        lambda live: live["links"].update(data={}),
-        "Firewall trusted interface eth0 exists",
-        "no such interface; one that was renamed is public",
-    ),
-    "too late": (
-        lambda live: live["units"]["data"]["network-pre.target"].update(After=[]),
-        "Firewall xgn-firewall.service before network-pre.target",
-        "After= of network-pre.target does not name xgn-firewall.service",
-    ),
-    "silent": (lambda live: live["anycast"]["data"]["1.1.1.1/32"].update(answered=False), "DNS 1.1.1.1 answers", "no answer"),
-    "set without an answer": (
-        lambda live: live["anycast"]["data"]["1.1.1.1/32"].update(answered=False),
-        "DNS 1.1.1.1 set while it answers",
-        "set, not answered",
-    ),
-    "answered, but not set": (
-        lambda live: live["anycast"]["data"]["1.1.1.1/32"].update(set=False),
-        "DNS 1.1.1.1 set while it answers",
-        "not set, answered",
-    ),
-    "guard with another configuration": (
-        lambda live: live["anycast"].update(data={}),
-        "DNS 1.1.1.1 answers",
-        "the guard does not know this address",
-    ),
-    "deaf": (lambda live: live["listening"].update(data=[]), "SSH listens on 192.0.2.1:22", "found 192.0.2.1:22 nowhere"),
-    "wildcard": (lambda live: live["listening"]["data"].append("0.0.0.0:22"), "SSH not on the wildcard", "found 0.0.0.0:22"),
-}
+@pytest.mark.parametrize(
+    ("peer", "interface", "name"), [("fe80::2", "eth0", "eth0"), ("fe80::2", None, "fe80::2"), ("192.0.2.2", "eth0", "192.0.2.2")]
+)
+def test_what_bgp_calls_a_neighbor_of_bfd(peer: str, interface: str | None, name: str) -> None:
+    assert bfd_neighbor({"peer": peer, "interface": interface}) == name
 
 
-@pytest.mark.parametrize("case", BROKEN)
-def test_broken(case: str) -> None:
-    change, name, detail = BROKEN[case]
-    live = state()
-    change(live)
-    assert results(live)[name] == ("failed", detail)
+def test_a_route_map_comes_with_the_lists_that_bgpd_alone_has() -> None:
+    wanted = ["bgp as-path access-list NEAR seq 5 permit ^65002_", "bgp large-community-list standard C seq 5 permit 65002:1:1"]
+    assert list(of_route_map(policy_of(BGPD), "IN")) == [*wanted, "route-map IN permit 10"]
+    assert lacking(BGPD, "route-map IN permit 10\n") == []
+    given = given_first([("router bgp 65001", "address-family ipv4 unicast", "neighbor eth0 route-map IN in")], BGPD).splitlines()
+    assert given[:3] == [*wanted, "route-map IN permit 10"] and "bgp as-path access-list FAR seq 5 permit ^65003_" not in given
 
 
-def test_what_is_asked_for() -> None:
-    asked = gather_arguments(VARIABLES)
-    assert "iifname @tunnels" in asked["filter"]
-    assert (asked["anycast"], asked["listening"]) == (True, True)
-    assert asked["units"][:4] == ["xgn-firewall.service", "interface.service", "unbound.service", "xgn-anycast.service"]
-    assert {"network-pre.target", "sysinit.target"} < set(asked["units"])
-    nothing = gather_arguments({})
-    assert (nothing["filter"], nothing["anycast"], nothing["listening"]) == ("", False, False)
+def test_a_link_local_next_hop_is_no_stale_one() -> None:
+    dead = {("default", "fe80::2"): False, ("default", "192.0.2.2"): False}
+    assert stale_next_hops(dead, dict.fromkeys(dead, True)) == [("default", "192.0.2.2")]
 
 
-def gatherer(*answers: tuple[int, str, str]) -> Gatherer:
-    left = list(answers)
-    return Gatherer(runner=lambda command, timeout=30: Finished(*left.pop(0)))
-
-
-def test_filter_is_listed_beside_the_declared_one() -> None:
-    found = gather.gather_filter(gatherer((0, TABLE, ""), (0, "other\n", "")), "text")
-    assert found["data"] == {"live": TABLE, "declared": "other\n"}
-    none = gather.gather_filter(gatherer((1, "", "Error: No such file or directory"), (0, TABLE, "")), "text")
-    assert none["data"]["live"] == ""
-    refused = gather.gather_filter(gatherer((0, TABLE, ""), (1, "", "x.nft:3: syntax error")), "text")
-    assert (refused["data"], refused["error"]) == (None, "x.nft:3: syntax error")
-
-
-def test_guard_is_asked() -> None:
-    answer = {"1.1.1.1/32": {"set": True, "answered": False}}
-    assert gather.gather_anycast(gatherer((1, json.dumps(answer), "")))["data"] == answer
-    assert gather.gather_anycast(gatherer((2, "", "usage")))["error"] == "usage"
-
-
-def test_listening_sockets() -> None:
-    assert gather.gather_listening(gatherer((0, LISTENING, "")))["data"] == ["192.0.2.1:22", "[fd00::1]%CORE:22"]
-
-
-@pytest.mark.parametrize("flags", ["syn / syn,rst", "& (syn | rst) == syn"])
-def test_the_mss_rule_as_old_and_new_nft_print_it(flags: str) -> None:
-    live = TABLE.replace("syn / syn,rst", flags)
-    assert clamped("ipv4", 1300, {"live": live}) == (True, "in prerouting and postrouting")
-    assert clamped("ipv4", 130, {"live": live})[0] is False
-    assert clamped("ipv6", 1300, {"live": live})[0] is False
+def test_a_link_is_drained_for_the_neighbor_on_it() -> None:
+    router = Router(lambda _command: (1, "", "no route"))
+    assert router.neighbors_over(BGPD, ["eth0", "eth1"]) == [("default", "eth0")]
+    assert router.neighbors_over(BGPD, ["eth1"]) == []

@@ -46,6 +46,8 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     found: FrrVariables = {"frr_interfaces": _interfaces(node, shared)}
     used = {node.vrf, *(link.vrf for link, _end in links), *(network.vrf for network in node.networks)}
     used.update(segment.vrf for segment in shared.segments.get(node.name, []))
+    # Next hops of exits are in the VRFs of their uplinks.
+    used.update(planned(item.uplink).vrf or "" for item in shared.intent.exits_of(node))
     if used != {""}:
         found["frr_vrfs"] = sorted(used - {""})
     routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)

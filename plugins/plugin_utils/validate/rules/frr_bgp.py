@@ -92,6 +92,10 @@ def _aggregates(instance: View, route_maps: dict[str, None]) -> Iterator[Problem
     aggregates = instance.views("aggregates")
     for aggregate in aggregates:
         yield from reference(aggregate, "route_map", "route map", route_maps)
+        if aggregate.flag("as_set") and aggregate.given("route_map"):
+            yield aggregate.problem(
+                "route_map", "does not go with as_set", "keep one of them: bgpd of FRR 10.3 crashes where both are given"
+            )
         text = aggregate.text("prefix")
         if text is None:
             continue

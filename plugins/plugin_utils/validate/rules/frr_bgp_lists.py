@@ -24,7 +24,9 @@ _RPKI_STATES = ("valid", "invalid", "notfound")
 
 
 def bgp_list_problems(host: Host) -> Iterator[Problem]:
-    """Report the mistakes of AS path lists and community lists."""
+    """Report the mistakes of AS path lists and community lists, and of route maps that name them."""
+    for route_map in host.root.views("frr_route_maps"):
+        yield from _clauses(host, route_map)
     paths, communities = host.root.views("frr_as_path_lists"), host.root.views("frr_community_lists")
     for view in paths:
         yield from _named(view, "list of AS paths")
@@ -53,7 +55,7 @@ def bgp_list_problems(host: Host) -> Iterator[Problem]:
         yield from twice(((view.at("name"), name) for view, name in named if (view.text("kind") in _LARGE) == large), "name of a list")
 
 
-def clause_problems(host: Host, route_map: View) -> Iterator[Problem]:
+def _clauses(host: Host, route_map: View) -> Iterator[Problem]:
     """Report what a route map asks of BGP and is not defined, or would be printed in another way."""
     defined = {
         "as-path": _names(host.root.views("frr_as_path_lists")),

@@ -10,12 +10,7 @@ from collections.abc import Iterator
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING, FAMILY
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Problem, show, unknown
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.host import FAMILY_DEFAULT, Host
-from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp_lists import (
-    SEQ_MAX,
-    bgp_list_problems,
-    clause_problems,
-    sequence_problems,
-)
+from ansible_collections.xuegao.net.plugins.plugin_utils.validate.rules.frr_bgp_lists import SEQ_MAX, sequence_problems
 from ansible_collections.xuegao.net.plugins.plugin_utils.validate.values import (
     View,
     line_problems,
@@ -42,10 +37,8 @@ def policy_problems(host: Host) -> Iterator[Problem]:
     for family in FAMILY.values():
         yield from twice(((path, name) for path, name, of in lists if of == family), f"name of an {family} prefix list")
     defined = {family: list(dict.fromkeys(name for _path, name, of in lists if of == family)) for family in FAMILY.values()}
-    yield from bgp_list_problems(host)
     for route_map in host.root.views("frr_route_maps"):
         yield from _route_map(route_map, defined)
-        yield from clause_problems(host, route_map)
     yield from twice(((view.at("name"), name) for view in host.root.views("frr_route_maps") if (name := view.text("name"))), "name")
     for profile in host.root.views("frr_bfd_profiles"):
         yield from _bfd_profile(profile)

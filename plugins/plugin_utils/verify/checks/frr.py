@@ -60,6 +60,8 @@ def check_frr(ledger: Ledger, variables: Variables) -> None:
     )
     for instance in variables.get("frr_bgp", []):
         check_instance(ledger, instance, profiles, policy)
+    if variables.get("frr_rpki"):
+        check_rpki(ledger)
     for route in variables.get("frr_static_routes", []):
         check_static(ledger, route)
     if variables.get("verify_frr_config", True):
@@ -76,6 +78,16 @@ def no_difference(lines: list[str]) -> Verdict:
     shown = "; ".join(" ".join(line.split()) for line in lines[:6])
     more = f"; and {len(lines) - 6} more" if len(lines) > 6 else ""
     return False, f"{len(lines)} lines differ, expected none (- runs, + is in the file): {shown}{more}"
+
+
+def check_rpki(ledger: Ledger) -> None:
+    """Check that FRR has a cache: without one the origin of every route is unknown, and an invalid one passes."""
+
+    def connected(caches: list[dict[str, Any]]) -> Verdict:
+        there = [f"{item['host']} port {item['port']}, preference {item['preference']}" for item in caches if item["connected"]]
+        return (True, "; ".join(there)) if there else (False, "no cache answers: no route is invalid, whoever originates it")
+
+    ledger.judge("RPKI cache connected", "vtysh -c 'show rpki cache-connection'", "rpki", connected)
 
 
 def check_own_lines(ledger: Ledger, entry: FrrLine) -> None:
