@@ -32,7 +32,7 @@ COLLECTION = "Modules, filters, plugins, roles"
 COLLECTION_TITLE = re.compile(r"^Xuegao\.Net\n=+$", re.MULTILINE)
 GUIDES = (
     "getting-started terms planner overrides adopt validation validation-rules verify troubleshooting filters maintenance life-cycle steering"
-    " unmanaged-peers peering uplinks containers failover-test way-back network-managers rollout rights frr-from-source architecture lab testing"
+    " unmanaged-peers peering uplinks routes containers failover-test way-back network-managers rollout rights frr-from-source architecture lab testing"
 ).split()
 CONTENTS = """
 ```{{toctree}}

@@ -58,8 +58,11 @@ SPARE_RULE_PREFERENCE = LOCAL_RULE_PREFERENCE - 1
 
 # The kernel makes the rule that asks the VRFs with the first of them, and never again: Linux' vrf_add_fib_rules() in drivers/net/vrf.c.
 L3MDEV_RULE_PREFERENCE = 1000
-# Packets of the host's own that have a VRF's mark are looked up in its table, behind the rule that asks the VRFs: WireGuard has one socket for all of them.
-MARK_RULE_PREFERENCE = 1010
+# Packets with a VRF's mark are looked up in its table: those of the host's own, as WireGuard has one socket for all VRFs, and answers from an exit, which may
+# arrive in another VRF and so come before the rule that asks the VRFs.
+MARK_RULE_PREFERENCE = 990
+# Where former versions had them, behind the rule that asks the VRFs.
+_FORMER_MARK_RULE_PREFERENCE = 1010
 # Of rules and routes that somebody gave by hand; a network manager has another, and brings its own back.
 BY_HAND = ("boot", "unspec", None)
 
@@ -633,16 +636,20 @@ def _ensure_mark_rules(kernel: Kernel, declared: list[dict[str, Any]], previous:
     if not wanted and not any("fwmark" in item for item in previous):
         return
     for family in FAMILIES:
-        found = []
+        found, former = [], []
         # By number, as somebody may have named tables.
         for rule in kernel.read("-N", "-details", family, "rule", "show"):
-            if rule.get("priority") == MARK_RULE_PREFERENCE and "fwmark" in rule and str(rule.get("table")) in tables:
-                found.append((int(str(rule["fwmark"]), 0), str(rule["table"])))
+            if "fwmark" in rule and str(rule.get("table")) in tables:
+                mark = (int(str(rule["fwmark"]), 0), str(rule["table"]))
+                found += [mark] if rule.get("priority") == MARK_RULE_PREFERENCE else []
+                former += [mark] if rule.get("priority") == _FORMER_MARK_RULE_PREFERENCE else []
         for mark, table in sorted(wanted - set(found)):
             words = ("preference", str(MARK_RULE_PREFERENCE), "fwmark", str(mark), "table", table, "protocol", "kernel")
             kernel.change(family, "rule", "add", *words)
-        for mark, table in sorted(set(found) - wanted):
-            kernel.change(family, "rule", "delete", "preference", str(MARK_RULE_PREFERENCE), "fwmark", str(mark), "table", table)
+        gone = [(MARK_RULE_PREFERENCE, *mark) for mark in sorted(set(found) - wanted)]
+        gone += [(_FORMER_MARK_RULE_PREFERENCE, *mark) for mark in sorted(set(former))]
+        for preference, number, table in gone:
+            kernel.change(family, "rule", "delete", "preference", str(preference), "fwmark", str(number), "table", table)
 
 
 def _restore_local_rules(kernel: Kernel) -> None:

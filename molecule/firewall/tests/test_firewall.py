@@ -128,6 +128,24 @@ def test_only_what_is_planned_is_forwarded(host: Any) -> None:
         peer.run("ip route delete 10.9.2.0/24; ip route delete 10.9.3.0/24")
 
 
+def test_what_leaves_by_an_exit_is_translated_and_its_answer_finds_back(host: Any) -> None:
+    """The other host has no route to the source, and the main table has one that leads astray: only NAT and the mark bring an answer."""
+    host.check_output("python3 /root/mss.py")
+    host.check_output(
+        "ip netns add box && ip link add vrf9 type veth peer name eth0 netns box && ip link set vrf9 up && ip -n box link set eth0 up && "
+        "ip address add 10.9.4.1/24 dev vrf9 noprefixroute && ip -n box address add 10.9.4.2/24 dev eth0 && "
+        "ip -n box route add default via 10.9.4.1 && ip route add 10.9.4.2/32 dev lan9 && "
+        "ip route add 10.9.4.0/24 dev vrf9 table 100"
+    )
+    ask = f"ip netns exec box python3 /root/scan.py {ADDRESS[OTHER[name_of(host)]]} 1194 53"
+    try:
+        assert json.loads(host.check_output(ask))["tcp"] == []
+        host.check_output("ip rule add preference 990 fwmark 100 lookup 100")
+        assert json.loads(host.check_output(ask))["tcp"] == [1194]
+    finally:
+        host.run("ip rule delete preference 990; ip link delete vrf9; ip netns delete box; ip route delete 10.9.4.2/32")
+
+
 def test_own_rules_stand_in_chains_of_their_own(host: Any) -> None:
     """As the kernel lists them, in their order; what no public interface accepts goes through one before it is dropped."""
     forward = host.check_output("nft -s list chain inet xgn own_forward")

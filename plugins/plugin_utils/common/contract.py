@@ -175,6 +175,15 @@ class FirewallTcpMss(TypedDict):
     ipv6: NotRequired[int]
 
 
+class FirewallNat(TypedDict):
+    """One of firewall_nat."""
+
+    vrf: str
+    interface: str
+    mark: int
+    families: NotRequired[list[str]]
+
+
 class FirewallOwnChain(TypedDict):
     """One of firewall_own_chains."""
 
@@ -196,6 +205,7 @@ class FirewallVariables(TypedDict):
     firewall_loose_vrfs: NotRequired[list[str]]
     firewall_tcp_mss: NotRequired[FirewallTcpMss]
     firewall_tcp_mss_interfaces: NotRequired[list[str]]
+    firewall_nat: NotRequired[list[FirewallNat]]
     firewall_own_chains: NotRequired[list[FirewallOwnChain]]
     firewall_close: NotRequired[bool]
     firewall_way_back_seconds: NotRequired[int]

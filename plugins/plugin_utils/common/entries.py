@@ -87,6 +87,7 @@ ENTRIES: Mapping[str, Entries] = {
     "verify_neighbors": Entries("check of the neighbor", ("neighbor", "vrf")),
     "firewall_forward": Entries("forwarding from", ("vrf", "interface")),
     "firewall_open_ports": Entries("open port", ("protocol", "port")),
+    "firewall_nat": Entries("NAT of", ("vrf", "interface")),
     "firewall_own_chains": Entries("own rules of chain", ("chain",), content="rules"),
     "docker_macvlan_images": Entries("Docker image", ("name",)),
     "docker_macvlan_networks": Entries("Docker network", ("name",)),

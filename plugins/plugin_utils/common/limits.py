@@ -43,6 +43,8 @@ TITLE: Mapping[str, str] = {"ipv4": "IPv4", "ipv6": "IPv6"}
 BITS: Mapping[int, int] = {4: 32, 6: 128}
 # The prefix of all addresses: a default route, and what a tunnel carries that carries everything.
 EVERYTHING: Mapping[str, str] = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
+# Prefix lengths of point-to-point links, by version.
+LINK_LENGTHS: Mapping[int, tuple[int, ...]] = {4: (30, 31), 6: (126, 127)}
 
 # ---- sizes -------------------------------------------------------------------------------------------------------------------------------
 

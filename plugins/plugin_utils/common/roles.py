@@ -87,6 +87,7 @@ ROLES: Mapping[str, Role] = {
                 "firewall_loose_interfaces",
                 "firewall_loose_vrfs",
                 "firewall_tcp_mss_interfaces",
+                "firewall_nat",
                 "firewall_own_chains",
             ),
             absent=("firewall_state", "absent"),

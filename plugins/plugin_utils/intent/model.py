@@ -150,6 +150,74 @@ class Network:
     unsure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route that a person wants at a node: static, one that drops packets, an aggregate, or one into the VRF that a leak names.
+
+    Attributes:
+        path: where its prefix is written.
+        interface: of a leak, the device of the other VRF, which is `next_hop_vrf`.
+        distance: none for FRR's own.
+    """
+
+    path: Place
+    vrf: str
+    prefix: Prefix
+    next_hop: Address | None = None
+    interface: str | None = None
+    next_hop_vrf: str | None = None
+    blackhole: bool = False
+    aggregate: bool = False
+    distance: int | None = None
+    published: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """An exit from a VRF to the internet.
+
+    Attributes:
+        label: name of its uplink.
+        nat: families whose addresses are translated.
+        broken: its own entry has mistakes.
+    """
+
+    name: str
+    path: Place
+    node: Node
+    vrf: str
+    label: str
+    reserve_of: str | None
+    nat: tuple[str, ...]
+    broken: bool
+
+    @property
+    def uplink(self) -> Uplink | None:
+        """Its uplink; none where the node has none of that name."""
+        return self.node.uplinks.get(self.label)
+
+    def gateways(self) -> dict[str, Address | None]:
+        """Return the next hop of its default route by family; none where its uplink leads to one neighbor alone, as PPP does."""
+        uplink = self.uplink
+        if uplink is None:
+            return {}
+        found: dict[str, Address | None] = {
+            family: None for family, address in uplink.addresses.items() if address.length == BITS[address.version] and not uplink.gateways
+        }
+        return {**found, **{FAMILY[gateway.version]: gateway for gateway in uplink.gateways}}
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Prefixes of a VRF that another one reaches at a node."""
+
+    path: Place
+    node: Node
+    source: str
+    target: str
+    prefixes: tuple[tuple[Prefix, Place], ...]
+
+
 @dataclass(slots=True)
 class Node:
     """A router.
@@ -159,6 +227,7 @@ class Node:
         unsure: keys that may be missing, or be others than meant, because of a mistake that is told already.
         asn_path: where its AS number is written: with the node, or with its site.
         was: its former name, where it is renamed.
+        routes: what a person wants beside what follows from the rest, those of leaks among it.
     """
 
     name: str
@@ -178,6 +247,7 @@ class Node:
     loopback: dict[str, Address] = field(default_factory=dict)
     uplinks: dict[str, Uplink] = field(default_factory=dict)
     networks: list[Network] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
     broken: bool = False
     unsure: frozenset[str] = frozenset()
     asn_path: Place = EVERYTHING
@@ -630,6 +700,8 @@ class Intent:
     dns_nodes: frozenset[str] = frozenset()
     sites: Mapping[str, Site] = field(default_factory=dict)
     containers: list[Container] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)
+    leaks: list[Leak] = field(default_factory=list)
     retired: Retired = field(default_factory=Retired)
     neighbors: list[Neighbor] = field(default_factory=list)
     rpki: Rpki = field(default_factory=Rpki)
@@ -642,6 +714,10 @@ class Intent:
     def vrf(self, name: str) -> Vrf:
         """Return a VRF by its name. One that does not exist has no pools."""
         return self.vrfs.get(name) or Vrf(name, Place.of("xgn_vrfs", name), 0, Pools(Place.of("xgn_vrfs", name, "pools")), unsure=True)
+
+    def exits_of(self, node: Node) -> list[Exit]:
+        """Return the exits of a node."""
+        return [item for item in self.exits if item.node is node]
 
     def pools_in_doubt(self, vrf: str, name: str) -> bool:
         """Tell whether a pool of a VRF, ``links``, ``loopbacks`` or ``networks``, may be missing only because it could not be read."""

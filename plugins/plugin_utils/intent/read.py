@@ -29,6 +29,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_addresses i
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_containers import read_containers
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_edge import expand_short_ranges, read_edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_links import known_vrf, read_links, read_segments, select
+from ansible_collections.xuegao.net.plugins.plugin_utils.intent.read_routes import read_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.retirement import leave_out_retired
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.schema_files import intent_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import SECTIONS, Settings, settings_of
@@ -101,6 +102,7 @@ class _Reader:
         read_links(self.written, self.options, intent, self.problems)
         read_segments(self.written, self.options, intent, self.problems)
         read_edge(self.all, self.written, self.options, intent, self.problems)
+        read_routes(self.written, self.options, intent, self.problems)
         leave_out_retired(intent, self.problems)
         read_containers(intent, self.problems)
         return intent

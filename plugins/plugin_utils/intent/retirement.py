@@ -30,6 +30,18 @@ def leave_out_retired(intent: Intent, problems: Findings) -> None:
     for segment in intent.segments:
         _leave_segment(segment, gone, problems)
     _leave_services(intent, gone, problems)
+    _leave_exits(intent, gone, problems)
+    intent.leaks = [leak for leak in intent.leaks if leak.node.name not in gone]
+
+
+def _leave_exits(intent: Intent, gone: Collection[str], problems: Findings) -> None:
+    """Leave out the exits of the nodes that leave. The reserve of one of them has to take its place, or to name another one."""
+    leaving = {item.name: item for item in intent.exits if item.node.name in gone}
+    intent.exits = [item for item in intent.exits if item.name not in leaving]
+    for item in intent.exits:
+        if item.reserve_of in leaving:
+            hint = "take it out, so that this exit is the first one, or name another exit"
+            problems.add(Problem(item.path.at("reserve_of"), "is the exit of a node that is retired", show(item.reserve_of), hint))
 
 
 def _ends_at(link: Link, nodes: Collection[str]) -> bool:

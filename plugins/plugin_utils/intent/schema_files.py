@@ -13,7 +13,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.yaml_reading imp
 
 _DIRECTORY = Path(__file__).parent / "schema"
 # In the order a reader meets them.
-SUBJECTS = ("pools", "nodes", "links", "routing", "edge", "tunnels", "services")
+SUBJECTS = ("pools", "nodes", "links", "routing", "edge", "routes", "tunnels", "services")
 
 
 @lru_cache(maxsize=1)

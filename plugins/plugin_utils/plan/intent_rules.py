@@ -13,6 +13,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules import (
     links,
     names,
     propagation,
+    routes,
     routing,
     services,
 )
@@ -43,6 +44,9 @@ _RULES = (
     routing.shared_asn_problems,
     edge.neighbor_problems,
     edge.exchange_problems,
+    routes.route_problems,
+    routes.exit_problems,
+    routes.leak_problems,
     services.segment_problems,
     services.dns_problems,
     services.docker_problems,

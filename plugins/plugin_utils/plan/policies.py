@@ -16,13 +16,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     FrrRouteMap,
     FrrRouteMapEntry,
 )
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, FAMILIES, FAMILY, VERSION
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BITS, EVERYTHING, FAMILIES, FAMILY, VERSION
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
     PUBLISHED_RELATIONS,
     Container,
     Intent,
     Node,
     PrefixRange,
+    Route,
     Segment,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.settings import Steering
@@ -50,10 +51,17 @@ OUTER_DISTANCE = 20
 BGP_TAG = 179
 # What a route got from a GoBGP box carries, through BGP, the table and OSPF.
 STEERING_TAG = 1000
+# What a person's static routes bring into OSPF in a VRF, and what the default route of an exit brings into BGP.
+ROUTES = "ROUTES-{vrf}"
+EXITS, RESERVE_EXITS = "EXITS", "EXITS-IN-RESERVE"
+# Behind eBGP (20), OSPF (110) and iBGP (200): the default route of an exit in reserve waits until no other one is heard of.
+RESERVE_DISTANCE = 210
+# Less than anything that is heard of from others, so that a node whose own exit is in reserve believes them.
+_YIELDS = ["local-preference 0", "weight 0"]
 # Sequence numbers of PUBLISHED come from ids, so that a network more or less moves no other line.
-_POOL, _ANYCAST = 1, 2
+_POOL, _ANYCAST, _EXIT = 1, 2, 3
 _MANY_NETWORKS, _STEERED, _SEGMENTS, _CONTAINERS, _VRF_POOLS = 1_000_000, 1_000_000_000, 2_000_000_000, 2_500_000_000, 3_000_000_000
-_NEIGHBORS = 2_700_000_000
+_NEIGHBORS, _ROUTES = 2_700_000_000, 2_850_000_000
 
 
 def network_sequence(node_id: int, network_id: int) -> int:
@@ -88,8 +96,12 @@ class Origin:
 Lines = dict[str, list[FrrPrefixListEntry]]
 
 
-def origins(intent: Intent) -> dict[str, list[Origin]]:
-    """Return what comes into the network at each node, by the node's name."""
+def origins(intent: Intent, *, leaks: bool = True) -> dict[str, list[Origin]]:
+    """Return what comes into the network at each node, by the node's name.
+
+    Parameters:
+        leaks: what comes into a VRF out of another one, too.
+    """
     found: dict[str, list[Origin]] = {
         node.name: [
             Origin(network.vrf, address.prefix, network_sequence(node.id, network.id), in_pool=True)
@@ -99,6 +111,14 @@ def origins(intent: Intent) -> dict[str, list[Origin]]:
         ]
         for node in intent.nodes.values()
     }
+    for node in intent.nodes.values():
+        found[node.name] += [
+            Origin(route.vrf, route.prefix, _ROUTES, by_prefix=True, in_pool=True)
+            for route in node.routes
+            if route.published and (leaks or route.next_hop_vrf is None)
+        ]
+    for item in intent.exits:
+        found[item.node.name] += [Origin(item.vrf, parse_prefix(EVERYTHING[family]), _EXIT) for family in item.gateways()]
     for segment in intent.segments:
         if segment.options.published:
             number = _SEGMENTS + segment.id
@@ -144,17 +164,25 @@ def _of_box(box: Steering, vrf: str) -> list[Origin]:
 def lines_of(found: Iterable[Origin]) -> Lines:
     """Return a line for each prefix by family, in the order of their numbers."""
     lines: dict[str, dict[int, FrrPrefixListEntry]] = {family: {} for family in FAMILIES}
-    for origin in found:
+    # What has a lasting number goes first: what a leak brings into another VRF is the prefix of a network.
+    for origin in sorted(found, key=lambda item: item.by_prefix):
         family, longest = FAMILY[origin.prefix.version], BITS[origin.prefix.version]
         entry: FrrPrefixListEntry = {"seq": origin.number, "action": "permit", "prefix": str(origin.prefix)}
         if origin.parts and origin.prefix.length < longest:
             entry["le"] = longest
         if origin.lengths is not None:
             entry |= _lengths(origin.prefix, origin.lengths)
+        if origin.by_prefix and origin.number == _ROUTES and any(_permits_alike(line, entry) for line in lines[family].values()):
+            continue
         if origin.by_prefix:
             entry["seq"] = _number_by_prefix(lines[family], entry)
         lines[family][entry["seq"]] = entry
     return _in_order(lines)
+
+
+def _permits_alike(one: FrrPrefixListEntry, other: FrrPrefixListEntry) -> bool:
+    """Tell whether two lines permit the same but for their number."""
+    return {**one, "seq": 0} == {**other, "seq": 0}
 
 
 def _in_order(lines: dict[str, dict[int, FrrPrefixListEntry]]) -> Lines:
@@ -366,11 +394,34 @@ def without_steered(route_map: FrrRouteMap) -> FrrRouteMap:
     return {**route_map, "entries": [deny, *route_map["entries"]]}
 
 
+def exit_map(*, reserve: bool) -> tuple[list[FrrPrefixList], FrrRouteMap]:
+    """Return the prefix lists and the route map by which the default route of a node's exits comes into BGP. reserve: they wait for those of other nodes."""
+    entries: dict[str, list[FrrPrefixListEntry]] = {
+        family: [{"seq": _EXIT, "action": "permit", "prefix": prefix}] for family, prefix in EVERYTHING.items()
+    }
+    lists = prefix_lists(EXITS, entries)
+    return lists, route_map(RESERVE_EXITS, lists, _YIELDS) if reserve else route_map(EXITS, lists, [])
+
+
+def static_map(node: Node, vrf: str) -> tuple[list[FrrPrefixList], FrrRouteMap]:
+    """Return the prefix lists and the route map by which a node's published static routes of a VRF come into OSPF."""
+    name = ROUTES.format(vrf=vrf or "default")
+    lines = lines_of(Origin(vrf, route.prefix, _ROUTES, by_prefix=True) for route in published_routes(node, vrf))
+    lists = prefix_lists(name, lines)
+    return lists, route_map(name, lists, [])
+
+
+def published_routes(node: Node, vrf: str) -> list[Route]:
+    """Return the static routes of a VRF that a node advertises; an aggregate is none."""
+    return [route for route in node.routes if route.vrf == vrf and route.published and not route.aggregate]
+
+
 def published_prefixes(node: Node, vrf: str, segments: list[Segment]) -> list[Prefix]:
     """Return what a node advertises of its own in a VRF, in the order of addresses."""
     found = {
         address.prefix for network in node.networks if network.published and network.vrf == vrf for address in network.addresses.values()
     }
+    found.update(route.prefix for route in published_routes(node, vrf))
     for segment in segments:
         if segment.gateway is node and segment.vrf == vrf and segment.options.published:
             found.update(segment.prefixes.values())

@@ -576,7 +576,8 @@ FREE = set(
     firewall_open_ports firewall_open_ports.from firewall_tcp_mss_interfaces
     firewall_strict_interfaces firewall_loose_interfaces firewall_loose_vrfs
     frr_after_units frr_interfaces.description frr_interfaces.link_detect
-    frr_static_routes frr_static_routes.next_hop_vrf
+    firewall_nat firewall_nat.mark
+    frr_static_routes frr_static_routes.next_hop_vrf frr_static_routes.distance frr_static_routes.blackhole frr_bgp.aggregates
     frr_prefix_lists frr_prefix_lists.entries frr_prefix_lists.entries.action frr_prefix_lists.entries.prefix frr_prefix_lists.entries.ge
     frr_prefix_lists.entries.le
     frr_route_maps frr_route_maps.entries frr_route_maps.entries.action frr_route_maps.entries.match frr_route_maps.entries.set

@@ -152,6 +152,7 @@ def test_every_key_of_a_setting_has_its_field() -> None:
         assert set(schema) == names(kind), kind
     others = {"xgn_pools", "xgn_vrfs", "xgn_sites", "xgn_nodes", "xgn_links", "xgn_patterns", "xgn_segments"}
     others |= {"xgn_neighbors", "xgn_prefix_lists", "xgn_as_path_lists", "xgn_communities", "xgn_rpki"}
+    others |= {"xgn_routes", "xgn_exits", "xgn_leaks"}
     assert set(options) - others == set(settings.SECTIONS)
 
 

@@ -50,7 +50,7 @@ def modules_of(names: set[str], folder: str) -> set[str]:
 
 # Folder, files that call its modules, modules that only help others there, roles that have nothing there.
 ROOMS = [
-    ("plan/variables", ["plugin_utils/plan/plan.py"], {"context", "frr_edge", "frr_sessions"}, {"frr_build"}),
+    ("plan/variables", ["plugin_utils/plan/plan.py"], {"context", "frr_edge", "frr_routes", "frr_sessions"}, {"frr_build"}),
     (
         "verify/checks",
         ["plugin_utils/verify/host_checks.py", "action/verify_checks.py"],

@@ -117,25 +117,31 @@ def test_a_service_that_fails_is_told() -> None:
 
 MARKED: HostVariables = {"vrf_vrfs": [{"name": "WAN", "table": 300, "fwmark": 300}]}
 # As ip -N -json -details rule show prints it (iproute2 6.1).
-RULE = {"priority": 1010, "src": "all", "fwmark": "0x12c", "table": "300", "protocol": "2"}
+RULE = {"priority": 990, "src": "all", "fwmark": "0x12c", "table": "300", "protocol": "2"}
+NO_RULE = "no rule for mark 300, expected one for table 300: WireGuard's outer packets leave by the default VRF, and answers from an exit do not find back"
 
 
 @pytest.mark.parametrize(
     ("rules", "status", "detail"),
     [
-        ([RULE], "passed", "table 300, priority 1010"),
-        ([], "failed", "no rule for mark 300, expected one for table 300: WireGuard's outer packets leave by the default VRF"),
+        ([RULE], "passed", "table 300, priority 990"),
+        ([], "failed", NO_RULE),
         (
             [{**RULE, "fwmask": "0xff"}],
             "failed",
-            "no rule for mark 300, expected one for table 300: WireGuard's outer packets leave by the default VRF",
+            NO_RULE,
         ),
         ([RULE, {**RULE, "priority": 9, "table": "7"}], "failed", "found table 7 at priority 9, expected table 300 before the main one"),
+        (
+            [{**RULE, "priority": 1010}, {"priority": 1000, "src": "all", "l3mdev": None, "protocol": "2"}],
+            "failed",
+            "the rule at 1010 comes behind l3mdev at 1000: it is not asked for what arrives in another VRF",
+        ),
         ([{**RULE, "priority": 32767}], "failed", "found table 300 at priority 32767, expected table 300 before the main one"),
         (
             [{**RULE, "protocol": "3"}],
             "failed",
-            "the rule at 1010 is not of protocol kernel: systemd-networkd removes it when it configures a NIC again",
+            "the rule at 990 is not of protocol kernel: systemd-networkd removes it when it configures a NIC again",
         ),
     ],
 )

@@ -147,13 +147,13 @@ def test_a_nic_that_was_set_up_again_goes_on_hearing_routers(commands: Commands,
 
 
 MARKED = {"name": "WAN", "table": 300, "fwmark": 300}
-MARK = {"priority": 1010, "src": "all", "fwmark": "0x12c", "table": "300", "protocol": "2"}
+MARK = {"priority": 990, "src": "all", "fwmark": "0x12c", "table": "300", "protocol": "2"}
 
 
 def test_packets_with_the_mark_of_a_vrf_are_routed_in_it(commands: Commands) -> None:
     """WireGuard's one socket is in the default VRF."""
     live, declared = [vrf("WAN", 300)], {"vrfs": [MARKED]}
-    added = rules_of_both("add preference 1010 fwmark 300 table 300 protocol kernel")
+    added = rules_of_both("add preference 990 fwmark 300 table 300 protocol kernel")
     assert commands(live, declared) == added
     assert commands(live, declared, rules=[MARK, LOCAL_LAST]) == []
     # Of one interface nothing is said about it.
@@ -162,10 +162,14 @@ def test_packets_with_the_mark_of_a_vrf_are_routed_in_it(commands: Commands) -> 
 
 def test_a_mark_that_is_another_or_declared_no_more_goes(commands: Commands) -> None:
     live, rules = [vrf("WAN", 300)], [MARK, LOCAL_LAST]
-    gone = rules_of_both("delete preference 1010 fwmark 300 table 300")
+    gone = rules_of_both("delete preference 990 fwmark 300 table 300")
     assert commands(live, {"vrfs": [{"name": "WAN", "table": 300}]}, {"vrfs": [MARKED]}, rules=rules) == gone
-    changed = rules_of_both("add preference 1010 fwmark 7 table 300 protocol kernel", "delete preference 1010 fwmark 300 table 300")
+    changed = rules_of_both("add preference 990 fwmark 7 table 300 protocol kernel", "delete preference 990 fwmark 300 table 300")
     assert commands(live, {"vrfs": [{**MARKED, "fwmark": 7}]}, {"vrfs": [MARKED]}, rules=rules) == changed
+    # Where a former version had it.
+    former = {**MARK, "priority": 1010}
+    moved = rules_of_both("add preference 990 fwmark 300 table 300 protocol kernel", "delete preference 1010 fwmark 300 table 300")
+    assert commands(live, {"vrfs": [MARKED]}, {"vrfs": [MARKED]}, rules=[former, LOCAL_LAST]) == moved
     # Somebody else's, by its place or its table.
     for other in ({**MARK, "priority": 900}, {**MARK, "table": "100"}):
         assert commands(live, {"vrfs": [{"name": "WAN", "table": 300}]}, {"vrfs": [MARKED]}, rules=[other, LOCAL_LAST]) == []

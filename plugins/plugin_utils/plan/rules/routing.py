@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common import limits
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import parse_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem, show
 from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import LOOPBACK, UNKNOWN, Intent, Link, Node
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.rules.links import variable_problem
@@ -58,6 +59,8 @@ def limit_problems(intent: Intent) -> Iterator[Problem]:
     ]
     found += [prefix for segment in intent.segments if segment.options.published for prefix in segment.prefixes.values()]
     found += [address.prefix for container in intent.containers for address, _path in container.networks]
+    found += [route.prefix for node in intent.nodes.values() for route in node.routes if route.published]
+    found += [parse_prefix(limits.EVERYTHING[family]) for item in intent.exits for family in item.gateways()]
     dns = intent.settings.services.dns
     for family in limits.FAMILIES:
         planned = len({prefix for prefix in found if limits.FAMILY[prefix.version] == family}) + (

@@ -18,6 +18,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.addresses import
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import (
     FirewallForward,
+    FirewallNat,
     FirewallOpenPort,
     FirewallTcpMss,
     FirewallVariables,
@@ -25,7 +26,14 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import 
     VrfVariables,
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.encapsulation import tcp_mss
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import BFD_PORTS, BGP_PORT, BITS, EVERYTHING, LOOPBACK_DEVICE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import (
+    BFD_PORTS,
+    BGP_PORT,
+    BITS,
+    EVERYTHING,
+    FAMILIES,
+    LOOPBACK_DEVICE,
+)
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.natural_order import natural_order
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.problems import Place, Problem
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
@@ -41,7 +49,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.intent.model import (
 )
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan import edge
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.numbers import is_server
-from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, in_vrf
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import ANYCAST_DEVICE, Context, in_vrf, mark_of, planned
 
 
 def firewall_variables(node: Node, shared: Context, mss: dict[str, int], made: VrfVariables, routed: FrrVariables) -> FirewallVariables:
@@ -64,6 +72,8 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int], made: V
     found["firewall_ssh_from"] = list(settings.ssh_from)
     found["firewall_open_ports"] = _open_ports(node, shared)
     found.update(_reverse_path(node, shared, made, routed, {**trusted, **uplinks}))
+    if nat := list(_nat(node, shared)):
+        found["firewall_nat"] = nat
     tunnels = {end.interface: link.mtu for link, end in shared.links.get(node.name, []) if link.kind.tunnel}
     tunnels |= {segment.interface_of(node): segment.mtu for segment in shared.segments.get(node.name, [])}
     if tunnels:
@@ -73,6 +83,14 @@ def firewall_variables(node: Node, shared: Context, mss: dict[str, int], made: V
         found["firewall_tcp_mss_interfaces"] = list(tunnels)
         found["firewall_tcp_mss"] = cast(FirewallTcpMss, own if wanted == "path" else dict.fromkeys(mss, wanted))
     return found
+
+
+def _nat(node: Node, shared: Context) -> Iterator[FirewallNat]:
+    """Yield by which uplinks a VRF's packets leave to the internet, and in which families with the address of the uplink."""
+    for item in shared.intent.exits_of(node):
+        families = [family for family in FAMILIES if family in item.nat]
+        entry: FirewallNat = {"vrf": item.vrf, "interface": planned(planned(item.uplink).device), "mark": mark_of(item.vrf, shared)}
+        yield entry if families == list(FAMILIES) else {**entry, "families": families}
 
 
 def ssh_from_everywhere(hosts: Mapping[str, Mapping[str, Any]]) -> list[Problem]:

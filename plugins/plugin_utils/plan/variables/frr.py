@@ -35,6 +35,7 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.plan.sessions import (
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.containers import gateway_neighbors, policy
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.context import Context, in_vrf, loopback_name, planned, secret
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_edge import add_policies, external_neighbors, neighbor_routes
+from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_routes import add_written, written_routes
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.frr_sessions import SessionOptions, bfd_profiles, session_options
 from ansible_collections.xuegao.net.plugins.plugin_utils.plan.variables.gobgp import (
     box_policy,
@@ -61,9 +62,12 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
     used.update(segment.vrf for segment in shared.segments.get(node.name, []))
     neighbors = shared.neighbors.get(node.name, [])
     used.update(neighbor.vrf for neighbor in neighbors)
+    # Next hops of exits are in the VRFs of their uplinks.
+    used.update(planned(item.uplink).vrf or "" for item in shared.intent.exits_of(node))
     if used != {""}:
         found["frr_vrfs"] = sorted(used - {""})
-    routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared) + neighbor_routes(neighbors)
+    routes = _static_routes(speaks_bgp) + _default_routes(node, shared) + reinjection_routes(node, shared)
+    routes += neighbor_routes(neighbors) + written_routes(node, shared)
     if routes:
         found["frr_static_routes"] = routes
     containers = shared.containers.get(node.name, [])
@@ -93,7 +97,6 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
         if instances := _ospf(node, speaks_ospf, "ipv4", shared, with_bgp=both):
             found["frr_ospf"] = instances
         if instances := _ospf(node, speaks_ospf, "ipv6", shared, with_bgp=both):
-            # The same shape.
             found["frr_ospf6"] = instances
     for box in boxes:
         lists, own = box_policy(box.name, shared)
@@ -110,6 +113,7 @@ def frr_variables(node: Node, shared: Context) -> FrrVariables:
             _bgp(node, vrf, [(link, end) for link, end in speaks_bgp if link.vrf == vrf], speaks_ospf, shared)
             for vrf in sorted(vrfs_of_bgp)
         ]
+    add_written(found, node, shared)
     if not found["frr_prefix_lists"]:
         del found["frr_prefix_lists"]
     return found

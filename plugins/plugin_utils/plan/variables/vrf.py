@@ -27,6 +27,8 @@ def vrf_variables(node: Node, shared: Context) -> VrfVariables:
     used = {node.vrf} | {network.vrf for network in node.networks} | {link.vrf for link, _end in shared.links.get(node.name, [])}
     used |= {segment.vrf for segment in shared.segments.get(node.name, [])} | {uplink.vrf or "" for uplink in node.uplinks.values()}
     marked = {underlay_vrf(link, end, shared) for link, end in shared.links.get(node.name, []) if link.kind.main_socket}
+    # Answers from an exit arrive on the uplink, and are routed in the VRF that was asked from.
+    marked |= {item.vrf for item in intent.exits_of(node)}
     vrfs: list[VrfVrf] = []
     for name in intent.vrfs:
         if name and name in used:

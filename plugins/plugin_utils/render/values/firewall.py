@@ -72,6 +72,7 @@ class FirewallValues(TypedDict):
         forwarded: the rules of what is forwarded, a line each.
         ways: names of the interfaces and VRFs on which sources are looked at, by their set; of none where there is no name.
         sources: the rules of that, a line each.
+        nat: of each chain what makes it a base chain, and the rules by which what leaves a VRF by an uplink is marked and translated and its answers find back.
         proof: what nft lists once the file is loaded whole.
         tunnels: each name once.
         tcp_mss: largest MSS by family; empty where no tunnel needs it.
@@ -90,6 +91,7 @@ class FirewallValues(TypedDict):
     forwarded: list[str]
     ways: dict[str, list[str]]
     sources: list[str]
+    nat: dict[str, list[str]]
     proof: str
     tunnels: list[str]
     tcp_mss: dict[str, int]
@@ -132,6 +134,7 @@ def firewall_values(variables: HostVariables) -> FirewallValues:
         "forwarded": list(_forwarded(variables, trusted, planned)) if filters else [],
         "ways": ways,
         "sources": [LINK_LOCAL, *(f"iifname @{name} {CHECKS[name][1]} counter drop" for name in ways)] if ways else [],
+        "nat": nat_chains(variables),
         "proof": "chain inet xgn public" if filters else "table inet xgn",
         "tunnels": list(dict.fromkeys(tunnels)) if mss else [],
         "tcp_mss": mss if tunnels else {},
@@ -145,6 +148,27 @@ def ways_of(variables: HostVariables) -> dict[str, list[str]]:
     """Return where sources are looked at: the names of each set of `CHECKS` that has any, each name once."""
     given = cast(Mapping[str, list[str]], variables)
     return {name: list(dict.fromkeys(names)) for name, (variable, _words) in CHECKS.items() if (names := given.get(variable))}
+
+
+def nat_chains(variables: HostVariables) -> dict[str, list[str]]:
+    """Return the chains of ``firewall_nat``, each with the line that hooks it in and its rules; none where there is nothing to translate.
+
+    An answer has the address of a host of the VRF again before it is routed, but it has arrived elsewhere. So a connection keeps the mark of its VRF, and its
+    answers, errors of routers on the way among them, get it before the kernel looks for their route.
+    """
+    entries = variables.get("firewall_nat", [])
+    if not entries:
+        return {}
+    chains = {"exits": [_HOOKS["forward"].replace("priority filter", "priority mangle")], "answers": [_HOOKS["prerouting"]]}
+    translated = []
+    for entry in entries:
+        way = f'iifname "{entry["vrf"]}" oifname "{entry["interface"]}"'
+        chains["exits"].append(f"{way} ct state new ct mark set {entry['mark']}")
+        chains["answers"].append(f'iifname "{entry["interface"]}" ct direction reply ct mark {entry["mark"]} meta mark set ct mark')
+        families = entry.get("families", list(FAMILIES))
+        only = f"meta nfproto {families[0]} " if len(families) == 1 else ""
+        translated += [f"{way} {only}masquerade"] if families else []
+    return {**chains, "nat": [_HOOKS["srcnat"], *translated]} if translated else chains
 
 
 def _ssh(variables: HostVariables) -> tuple[list[str], list[str]]:

@@ -47,6 +47,7 @@ def firewall_problems(host: Host) -> Iterator[Problem]:
     yield from twice(((path, " ".join(str(part) for part in pair if part is not None)) for path, pair in named), "port")
     yield from _trust(root)
     yield from _reverse_path(root)
+    yield from _nat(root)
     yield from _own_chains(root)
     yield from _mss(host)
     yield from way_back_problems(root, "firewall_way_back_seconds")
@@ -144,6 +145,33 @@ def _reverse_path(root: View) -> Iterator[Problem]:
             yield Problem(
                 path, "has a route into another VRF, which would not count, so that what it answers by that is dropped", show(name), hint
             )
+
+
+def _nat(root: View) -> Iterator[Problem]:
+    """Report NAT that no packet passes, or whose answers do not find back."""
+    marks = {name: (view, view.number("fwmark")) for view in root.views("vrf_vrfs") if (name := view.text("name"))}
+    homes = {name: view.text("vrf") for view in root.views("vrf_interfaces") if (name := view.text("name"))}
+    entries = root.views("firewall_nat")
+    pairs = [(entry.path, f"{vrf} on {name}") for entry in entries if (vrf := entry.text("vrf")) and (name := entry.text("interface"))]
+    yield from twice(pairs, "NAT")
+    for entry in entries:
+        for key in ("vrf", "interface"):
+            if (named := entry.text(key)) is not None:
+                yield from name_problems(entry.at(key), named, existing=key == "interface")
+        yield from entry.in_range("mark", 1, 4294967295)
+        vrf, mark = entry.text("vrf"), entry.number("mark")
+        if marks and vrf is not None and mark is not None:
+            view, wanted = marks.get(vrf, (None, None))
+            if view is None:
+                yield entry.problem("vrf", "is no VRF of vrf_vrfs", f"valid: {', '.join(sorted(marks))}")
+            elif wanted != mark:
+                what = f"is not that of VRF {vrf}, so its answers are not routed there"
+                yield entry.problem(
+                    "mark", what, f"write the number of {view.path}.fwmark, {wanted}" if wanted else f"give {view.path} that fwmark"
+                )
+        if vrf is not None and homes.get(entry.text("interface") or "") == vrf:
+            yield entry.problem("interface", f"is in VRF {vrf} itself", "name an uplink in another VRF, or in the default VRF")
+        yield from twice(entry.texts("families"), "family")
 
 
 def _in_vrf(entry: View) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
-from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import CHECKS, firewall_values, ways_of
+from ansible_collections.xuegao.net.plugins.plugin_utils.render.values.firewall import CHECKS, firewall_values, nat_chains, ways_of
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.checks.units import ordered
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import Ledger, Variables, Verdict
 
@@ -60,6 +60,14 @@ def check_firewall(ledger: Ledger, variables: Variables) -> None:
                 "filter",
                 lambda live, w=way, n=name: looked_at(w, n, live),
             )
+    for entry in variables.get("firewall_nat", []):
+        own = nat_chains({"firewall_nat": [entry]})
+        ledger.judge(
+            f"Firewall NAT of VRF {entry['vrf']} on {entry['interface']}",
+            command,
+            "filter",
+            lambda live, chains=own: translated(chains, live),
+        )
     if variables.get("firewall_tcp_mss_interfaces"):
         for family, size in sorted((variables.get("firewall_tcp_mss") or {}).items()):
             if size is not None:
@@ -116,11 +124,33 @@ def looked_at(way: str, name: str, found: Mapping[str, str]) -> Verdict:
     return listed, "looked at" if listed else f"not in set {way}"
 
 
-def _rules_of(name: str, table: str) -> list[str] | None:
-    """Return the rules of a chain as nft lists it, without what makes it a base chain."""
+def translated(chains: Mapping[str, list[str]], found: Mapping[str, str]) -> Verdict:
+    """Test that what leaves a VRF by an uplink is marked and translated, and that its answers get the mark before they are routed.
+
+    Parameters:
+        chains: of `nat_chains`, with what belongs to the one uplink.
+    """
+    missing = []
+    for name, (hook, *rules) in chains.items():
+        live = [_plain(line) for line in _rules_of(name, found["live"], hooks=True) or []]
+        # nft names some priorities by their number.
+        if not any(line.startswith(hook.partition(" priority")[0]) for line in live):
+            missing.append(f"chain {name}")
+        else:
+            missing += [f"{rule} in chain {name}" for rule in rules if _plain(rule) not in live]
+    return not missing, f"missing {'; '.join(missing)}" if missing else "marked, translated, and answers find back"
+
+
+def _plain(rule: str) -> str:
+    """Return a rule with its marks as decimal numbers: nft lists them as hexadecimal ones."""
+    return re.sub(r"\b0x[0-9a-f]+\b", lambda number: str(int(number[0], 16)), rule)
+
+
+def _rules_of(name: str, table: str, *, hooks: bool = False) -> list[str] | None:
+    """Return the rules of a chain as nft lists it, and what makes it a base chain only if that is asked for."""
     found = re.search(rf"^\tchain {re.escape(name)} \{{\n(.*?)^\t\}}", table, re.MULTILINE | re.DOTALL)
     lines = [] if found is None else [line.strip() for line in found[1].splitlines()]
-    return None if found is None else [line for line in lines if line and not line.startswith("type ")]
+    return None if found is None else [line for line in lines if line and (hooks or not line.startswith("type "))]
 
 
 def clamped(family: str, size: int, found: Mapping[str, Any]) -> Verdict:

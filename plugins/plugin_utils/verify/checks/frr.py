@@ -167,6 +167,8 @@ def check_instance(
     ledger.judge(f"BGP {vrf} next hops", f"vtysh -c 'show bgp vrf {vrf} nexthop'", "frr_missed", alive)
     for prefix in instance.get("networks", []):
         check_network(ledger, vrf, canonical_prefix(prefix))
+    for aggregate in instance.get("aggregates", []):
+        check_aggregate(ledger, vrf, canonical_prefix(aggregate["prefix"]))
     for neighbor in instance.get("neighbors", []):
         check_inbound(ledger, vrf, neighbor, policy)
         if (vrf, neighbor_name(neighbor)) in optional and not is_up(ledger, vrf, neighbor):
@@ -208,6 +210,21 @@ def is_up(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> bool:
         return True
     live = ledger.state["bgp"]["data"].get(vrf, {}).get(neighbor_name(neighbor), {})
     return bool(live.get("state") == "Established")
+
+
+def check_aggregate(ledger: Ledger, vrf: str, prefix: str) -> None:
+    """Check that BGP originates an aggregate, by the route with which it drops what belongs to none of its parts."""
+
+    def there(rib: list[dict[str, Any]]) -> Verdict:
+        found = [item for item in rib if (item["vrf"], item["prefix"], item["protocol"]) == (vrf, prefix, "bgp")]
+        if any(item["installed"] and any(hop["blackhole"] for hop in item["nexthops"]) for item in found):
+            return True, "originated, and what belongs to none of its parts is dropped"
+        if found:
+            return False, f"{prefix} comes from another router, expected that this one originates it"
+        return False, f"BGP in VRF {vrf} has no {prefix}, expected it: it has no part of that"
+
+    option = "" if family_of(prefix) == 4 else "v6"
+    ledger.judge(f"BGP {vrf} originates the aggregate {prefix}", f"vtysh -c 'show ip{option} route vrf {vrf} {prefix}'", "rib", there)
 
 
 def check_neighbor(ledger: Ledger, vrf: str, neighbor: FrrBgpNeighbor) -> None:
@@ -361,10 +378,19 @@ def check_static(ledger: Ledger, route: FrrStaticRoute) -> None:
         fitting = [item for item in candidates if any(matches(found) for found in item["nexthops"])]
         if any(item["installed"] for item in fitting):
             return True, f"{wanted}, installed"
+        if best := waits_for(fitting, [item for item in rib if (item["vrf"], item["prefix"]) == (vrf, prefix)]):
+            return True, f"{wanted}, waits until the one by {best['protocol']} is gone"
         if fitting:
             return False, f"{prefix} {wanted} is known to FRR but not installed: its next hop is not reachable or another route is better"
         hops = [found["ip"] or found["interface"] for item in candidates for found in item["nexthops"]]
         return False, f"no static route {prefix} {wanted} in VRF {vrf}" + (f", found via {', '.join(map(str, hops))}" if hops else "")
+
+    def waits_for(fitting: list[dict[str, Any]], others: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Return the better route behind which one with a distance of its own could work."""
+        ready = any(found["active"] and matches(found) for item in fitting for found in item["nexthops"])
+        distance = route.get("distance", 1)
+        better = (item for item in others if item["installed"] and item["distance"] is not None and item["distance"] < distance)
+        return min(better, key=lambda item: int(item["distance"]), default=None) if ready else None
 
     # Several routes to one prefix differ in their next hops only.
     name = f"Route {vrf} {prefix} static {wanted}"

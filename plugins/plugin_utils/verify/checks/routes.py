@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils.frr_rib import canonical_prefix
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.contract import VerifyRoute, VrfDefaultRoute, VrfInterface
-from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, MAIN_TABLE
+from ansible_collections.xuegao.net.plugins.plugin_utils.common.limits import EVERYTHING, FAMILY, LINK_LENGTHS, MAIN_TABLE
 from ansible_collections.xuegao.net.plugins.plugin_utils.common.roles import is_declared
 from ansible_collections.xuegao.net.plugins.plugin_utils.verify.ledger import (
     DEFAULT_VRF,
@@ -23,8 +23,6 @@ from ansible_collections.xuegao.net.plugins.plugin_utils.verify.planned_routes i
 
 Routes = list[dict[str, Any]]
 LEARNED = ("bgp", "ospf", "ospf6", "isis", "rip", "ripng", "eigrp", "babel")
-# Prefix lengths of point-to-point links, by family.
-LINK_LENGTHS = {4: (30, 31), 6: (126, 127)}
 
 
 def check_routes(ledger: Ledger, variables: Variables, planned: PlannedRoutes) -> None:

@@ -72,10 +72,14 @@ def marked(rules: list[dict[str, Any]], mark: int, table: int) -> Verdict:
     """Test that packets with a mark are looked up in a table before they are in the main one, by a rule that no network manager removes."""
     found = [rule for rule in rules if rule.get("mark") == mark]
     if not found:
-        return False, f"no rule for mark {mark}, expected one for table {table}: WireGuard's outer packets leave by the default VRF"
+        what = "WireGuard's outer packets leave by the default VRF, and answers from an exit do not find back"
+        return False, f"no rule for mark {mark}, expected one for table {table}: {what}"
     first = min(found, key=lambda rule: int(rule["priority"]))
     if first["table"] != table or first["priority"] > LOCAL_RULE_PREFERENCE:
         return False, f"found table {first['table']} at priority {first['priority']}, expected table {table} before the main one"
+    vrfs = min((int(rule["priority"]) for rule in rules if rule["l3mdev"]), default=None)
+    if vrfs is not None and first["priority"] > vrfs:
+        return False, f"the rule at {first['priority']} comes behind l3mdev at {vrfs}: it is not asked for what arrives in another VRF"
     if not first["kernel"]:
         return (
             False,
