@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import (
+    interface_addresses,
     interface_gre,
     interface_mac,
     interface_managers,
@@ -252,6 +253,8 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
         _give_up_default_routes(kernel, declared.get("default_routes", []), previous.get("default_routes", []))
     if tables and only is None:
         _delete_routes_by_hand(kernel, tables, declared.get("default_routes", []))
+    if only in declared.get("addressed", []) and only in links and only not in made:
+        kernel.commands += interface_addresses.lost(only) if kernel.dry_run else interface_addresses.give_again(only)
     if not kernel.dry_run:
         _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing

@@ -44,13 +44,20 @@ def look(run: Run, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     paths = [path for path in paths if not sysfs.interface_exists(path["interface"])]
     addresses = _addresses((path["to"], family) for path in paths for family in path["bytes"])
-    ends = [next((known for family in path["bytes"] if (known := addresses.get((path["to"], family)))), "") for path in paths]
     with ThreadPoolExecutor(TOGETHER) as threads:
-        routed = [(path, _route(run, path, address)) for path, address in zip(paths, ends) if address]
+        routed = [(path, _route(run, path, address)) for path in paths if (address := _address(path, addresses))]
         found = [(path, way) for path, way in routed if way]
         answers = list(threads.map(_passes, *zip(*found[:TOGETHER]))) if found else []
     answers += [UNKNOWN] * (len(found) - len(answers))
     return [{"interface": path["interface"], "to": path["to"], **way, "passes": passes} for (path, way), passes in zip(found, answers)]
+
+
+def _address(path: Mapping[str, Any], addresses: Mapping[tuple[str, str], str]) -> str:
+    """Return the address of the other end in the first of the families in question that it has; empty when it has none, or nobody told it in time."""
+    for family in path["bytes"]:
+        if (path["to"], family) in addresses:
+            return addresses[(path["to"], family)]
+    return ""
 
 
 def _addresses(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -98,8 +98,11 @@ def test_the_module_gives_these_parts_when_asked() -> None:
             super().__init__(runner=lambda command, timeout=30: Finished(-1, "", "", f"{command[0]} is not installed"))
 
     asked = {name: spec.get("default") for name, spec in live_state.ARGUMENTS.items()}
+    lists: dict[str, list[str]] = {
+        name: [] for name, spec in live_state.ARGUMENTS.items() if spec["type"] == "list" and asked[name] is None
+    }
     state = live_state.gather(
         Nothing(),
-        {**asked, **{name: [] for name, value in asked.items() if value is None and name != "docker"}, "frr": False, "configuration": True},
+        {**asked, **lists, "frr": False, "configuration": True},
     )
     assert {"frr_configuration", "wireguard_configuration", "tables"} <= state.keys()

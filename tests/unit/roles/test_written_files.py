@@ -24,7 +24,7 @@ PLUGINS = ROOT / "plugins"
 # Below these nobody else has files.
 OURS = ("/var/lib/xgn/", "/var/cache/xgn/", "/run/xgn/")
 # What modules name, and read, or only look for.
-READ = frozenset({"/etc/os-release"})
+READ = frozenset({"/etc/os-release", "/etc/sysctl.conf"})
 # Options of tasks and of entries that say where a file goes.
 PLACES = ("path", "copy", "dest")
 # A role that is run by hand on a builder, and writes below a directory that a person names.
