@@ -16,14 +16,12 @@ PRIVATE = "0600"
 
 
 def gather_openvpn(names: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Give part ``openvpn``: by tunnel ``state, remote, fingerprints, rotation, accepted, mode, current, sockets,
-       problem``.
+    """Give part ``openvpn``: by tunnel ``state, remote, fingerprints, rotation, accepted, mode, current, sockets, problem``.
 
-       names: name and role of each tunnel. ``state`` is OpenVPN's own word, ``CONNECTED`` when the two ends have agreed on keys. ``fingerprints`` and
-       ``rotation`` are as `openvpn.fingerprints` and `openvpn.rotation` give them, ``accepted`` is what the configuration accepts from the peer. ``mode``
-       is that of a key which others may read, if there is one. ``current`` says whether the daemon was started with the files as they are.
-    ``sockets`` are as
-       `openvpn_daemon.sockets_of` gives them.
+    names: name and role of each tunnel. ``state`` is OpenVPN's own word, ``CONNECTED`` when the two ends have agreed on keys. ``fingerprints`` and
+    ``rotation`` are as `openvpn.fingerprints` and `openvpn.rotation` give them, ``accepted`` is what the configuration accepts from the peer. ``mode``
+    is that of a key which others may read, if there is one. ``current`` says whether the daemon was started with the files as they are. ``sockets`` are
+    as `openvpn_daemon.sockets_of` gives them.
     """
     return part("systemctl status 'openvpn-*'", data={name: one_tunnel(name, role) for name, role in names})
 
