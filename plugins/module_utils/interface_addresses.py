@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
+from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.frr import FRR_CONF
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_objects, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import addresses_of, json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.waiting import wait_until
 
 # There while zebra takes configuration. At a boot it comes later, and gives them itself.
 ZEBRA = "/run/frr/zebra.vty"
@@ -34,32 +35,33 @@ def configured(text: str, name: str) -> dict[str, str]:
     return found
 
 
+def given_anew(name: str, line: str) -> list[list[str]]:
+    """Arguments of vtysh(1), call by call, that have FRR give an interface an address that FRR counts as given. line: as of `configured`.
+
+    FRR 8 refuses to take out what the kernel has not, and would not come to the second: two calls, and what counts is what the kernel shows afterwards.
+    """
+    return [["-c", "configure terminal", "-c", "interface " + name, "-c", command] for command in ("no " + line, line)]
+
+
 def lost(name: str) -> list[str]:
     """The lines for the addresses that the kernel does not have on a NIC; none while FRR does not run."""
-    if not os.path.exists(ZEBRA) or not os.path.exists(FRR_CONF):
+    if not os.path.exists(ZEBRA):
         return []
-    with open(FRR_CONF, encoding="utf-8") as stream:
-        wanted = configured(stream.read(), name)
-    shown = _run("ip", "-json", "address", "show", "dev", name)
-    live = {"%s/%d" % (item["local"], item["prefixlen"]) for link in json_objects(shown) for item in link_addresses(link)}
+    wanted = configured(read_text(FRR_CONF), name)
+    live = {address for link in json_objects(_run("ip", "-json", "address", "show", "dev", name)) for address in addresses_of(link)}
     return [line for address, line in wanted.items() if address not in live]
 
 
-def give_again(name: str) -> list[str]:
-    """Have FRR give what a NIC has lost; returns the commands that were run."""
-    deadline = time.monotonic() + SECONDS
-    while lost(name) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-    commands = []
-    for line in lost(name):
-        # FRR 8 refuses to take away what the kernel has not, and would not come to the second: two calls.
-        for command in ("no " + line, line):
-            call = ["vtysh", "-c", "configure terminal", "-c", "interface " + name, "-c", command]
-            _run(*call)
-            commands.append(" ".join(call))
-    return commands
+def give_again(name: str, dry_run: bool) -> list[str]:
+    """Have FRR give what a NIC has lost; returns the commands that were run, or would be."""
+    lines = wait_until(lambda: lost(name), lambda found: not found, 0 if dry_run else SECONDS, POLL_SECONDS)
+    commands = [["vtysh", *call] for line in lines for call in given_anew(name, line)]
+    if not dry_run:
+        for command in commands:
+            _run(*command)
+    return [" ".join(command) for command in commands]
 
 
 def _run(*command: str) -> str:
-    # There is no AnsibleModule in a hook. What counts is what the kernel shows afterwards; verify tells of what it lacks.
+    # There is no AnsibleModule in a hook. Verify tells of what the kernel lacks in the end.
     return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False).stdout  # pylint: disable=ansible-bad-function

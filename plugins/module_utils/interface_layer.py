@@ -40,6 +40,7 @@ from ansible_collections.xuegao.net.plugins.module_utils.iproute import (
     give_up_default,
     is_for_all,
     json_objects,
+    show_defaults,
 )
 
 STATE_FILE = "/etc/xgn/interface.json"
@@ -251,7 +252,7 @@ def _apply(kernel: Kernel, declared: dict[str, Any], previous: dict[str, Any] | 
     if tables and only is None:
         _delete_routes_by_hand(kernel, tables, declared.get("default_routes", []))
     if only in declared.get("addressed", []) and only in links and only not in made:
-        kernel.commands += interface_addresses.lost(only) if kernel.dry_run else interface_addresses.give_again(only)
+        kernel.commands += interface_addresses.give_again(only, kernel.dry_run)
     if not kernel.dry_run:
         _keep_indexes(made, indexes, kernel.links() if kernel.commands else links)
     return kernel.commands, missing
@@ -744,7 +745,7 @@ def _give_up_default_routes(kernel: Kernel, declared: list[dict[str, Any]], prev
         family = family_option(route["gateway"])
         if route.get("vrf") or family in kept:
             continue
-        command = give_up_default(route, route.get("former"), kernel.read(family, "route", "show", "table", "main", "default"))
+        command = give_up_default(route, route.get("former"), kernel.read(*show_defaults(route["gateway"])))
         if command:
             kernel.change(*command)
 

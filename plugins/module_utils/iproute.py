@@ -35,6 +35,11 @@ def link_addresses(link: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry for entry in link.get("addr_info", []) if "local" in entry]
 
 
+def addresses_of(link: dict[str, Any]) -> set[str]:
+    """Give the addresses of one of `json_links`, each with its prefix length."""
+    return {"%s/%d" % (entry["local"], entry["prefixlen"]) for entry in link_addresses(link)}
+
+
 def is_for_all(rule: Mapping[str, Any]) -> bool:
     """Say whether a rule of `ip -json rule show` is for every packet."""
     return rule.get("src") == "all" and not rule.keys() & _SELECTORS
@@ -53,6 +58,11 @@ def family_option(address: str) -> str:
 def default_name(gateway: str) -> str:
     """The name that the record has for a default route of the main table."""
     return "IPv6 default" if ":" in gateway else "IPv4 default"
+
+
+def show_defaults(gateway: str) -> tuple[str, ...]:
+    """Arguments of ip(8) that show the default routes of the main table, in the family of a gateway."""
+    return (family_option(gateway), "route", "show", "table", "main", "default")
 
 
 def best_defaults(family: str, routes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

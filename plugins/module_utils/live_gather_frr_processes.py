@@ -27,10 +27,10 @@ def gather_frr_processes() -> dict[str, Any]:
     booted = _boot_time(read_text(os.path.join(watchfrr.PROC, "stat")))
     daemons = {}
     for path in sorted(glob.glob(PID_FILES)):
-        process = os.path.join(watchfrr.PROC, read_text(path).strip() or "none")
+        process = read_text(path).strip() or "none"
         try:
-            program = os.readlink(os.path.join(process, "exe"))
-            started = booted + _start(read_text(os.path.join(process, "stat")))
+            program = os.readlink(os.path.join(watchfrr.PROC, process, "exe"))
+            started = booted + _start(watchfrr.fields_of(process))
         except (OSError, IndexError):
             # It has ended; whoever looks for its sessions misses it.
             continue
@@ -44,6 +44,6 @@ def _boot_time(text: str) -> int:
     return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("btime ")), 0)
 
 
-def _start(text: str) -> float:
-    """Give when a process started, in seconds since the boot: proc_pid_stat(5), field 22. Raises IndexError when there is no such process."""
-    return int(text.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+def _start(fields: list[str]) -> float:
+    """Give when a process started, in seconds since the boot: field 22, of those that begin with the third. Raises IndexError when there is no such process."""
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.xuegao.net.plugins.module_utils import ownership
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import family_option, give_up_default, json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import give_up_default, json_objects, show_defaults
 from ansible_collections.xuegao.net.plugins.module_utils.live_gather import Gatherer, first_line, part
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists
 from ansible_collections.xuegao.net.plugins.module_utils.systemd import RUNNING, property_blocks, show_command
@@ -107,7 +107,7 @@ def _alive_defaults(gatherer: Gatherer, records: Iterable[ownership.Record]) -> 
         if kind != "route":
             continue
         default = json.loads(known["asked"])
-        done = gatherer.run(["ip", "-json", family_option(default["gateway"]), "route", "show", "table", "main", "default"])
+        done = gatherer.run(["ip", "-json", *show_defaults(default["gateway"])])
         if done.rc != 0:
             raise _Unreadable(done.problem or first_line(done.err) or "ip route failed")
         if give_up_default(default, known["before"], json_objects(done.out)):

@@ -15,7 +15,7 @@ from ansible_collections.xuegao.net.plugins.module_utils import nft
 from ansible_collections.xuegao.net.plugins.module_utils.commands import output
 from ansible_collections.xuegao.net.plugins.module_utils.files import read_text
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import family_option, give_up_default, json_objects
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import give_up_default, json_objects, show_defaults
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import KINDS, Key, Record, record_names, was_there
 from ansible_collections.xuegao.net.plugins.module_utils.sysctl import sysctl_path, sysctl_value
 from ansible_collections.xuegao.net.plugins.module_utils.sysfs import interface_exists, interface_has_master, interface_mtu
@@ -184,8 +184,7 @@ class Removal:
     def _route(self, change: HostChange, name: str) -> None:
         """Take a default route of the main table away, or put back the one that it had replaced."""
         default = json.loads(change.recorded["route", name]["asked"])
-        show = ("ip", "-json", family_option(default["gateway"]), "route", "show", "table", "main", "default")
-        routes = json_objects(output(self.module.run_command, *show))
+        routes = json_objects(output(self.module.run_command, "ip", "-json", *show_defaults(default["gateway"])))
         command = give_up_default(default, change.recorded["route", name]["before"], routes)
         if command:
             self.actions.append("route %s via %s: %s" % (name, default["gateway"], command[2]))

@@ -47,13 +47,18 @@ def catch_up() -> list[int]:
     return found
 
 
+def fields_of(process: str) -> list[str]:
+    """The fields of a process from its state on, none where there is no such process; proc_pid_stat(5). Raises ProcessLookupError when it goes meanwhile."""
+    # They follow the name, which is in parentheses and may hold anything.
+    return read_text(os.path.join(PROC, process, "stat")).rpartition(")")[2].split()
+
+
 def _ended(parent: str) -> list[int]:
     """Children of a process that have ended and were not waited for; proc_pid_stat(5)."""
     found = []
     for name in filter(str.isdigit, os.listdir(PROC)):
-        # State and parent follow the name, which is in parentheses and may hold anything.
         try:
-            words = read_text(os.path.join(PROC, name, "stat")).rpartition(")")[2].split()
+            words = fields_of(name)
         except ProcessLookupError:
             # It has gone since.
             continue

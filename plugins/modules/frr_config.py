@@ -103,7 +103,8 @@ from ansible_collections.xuegao.net.plugins.module_utils.frr_replace import (
 )
 from ansible_collections.xuegao.net.plugins.module_utils.host_change import HostChange
 from ansible_collections.xuegao.net.plugins.module_utils.host_module import host_module
-from ansible_collections.xuegao.net.plugins.module_utils.iproute import json_links, link_addresses
+from ansible_collections.xuegao.net.plugins.module_utils.interface_addresses import given_anew
+from ansible_collections.xuegao.net.plugins.module_utils.iproute import addresses_of, json_links, link_addresses
 from ansible_collections.xuegao.net.plugins.module_utils.owners import OPTIONS as OWNERS
 from ansible_collections.xuegao.net.plugins.module_utils.ownership import interfaces_made
 from ansible_collections.xuegao.net.plugins.module_utils.placeholders import put_in, take_out
@@ -262,7 +263,7 @@ class Frr:
     def lost_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Interface and address for each address that its interface lacks. An interface that does not exist lacks nothing."""
         links = self.links()
-        live = {name: {"%s/%d" % (item["local"], item["prefixlen"]) for item in link_addresses(link)} for name, link in links.items()}
+        live = {name: addresses_of(link) for name, link in links.items()}
         return [(name, address) for name, wanted in addresses.items() if name in live for address in wanted if address not in live[name]]
 
     def wait_for_addresses(self, addresses: dict[str, list[str]]) -> list[tuple[str, str]]:
@@ -292,9 +293,8 @@ class Frr:
         HostChange(self.module).about_to()
         for name, address in lost:
             line = "%s address %s" % ("ipv6" if ":" in address else "ip", address)
-            # FRR 8 refuses to take out what the kernel has not, and would not come to the second: two calls, and what counts is what the kernel shows.
-            for command in ("no " + line, line):
-                self.module.run_command([self.vtysh, "-c", "configure terminal", "-c", "interface " + name, "-c", command])
+            for call in given_anew(name, line):
+                self.module.run_command([self.vtysh, *call])
         missing = self.wait_for_addresses(addresses)
         if missing:
             raise FrrError(

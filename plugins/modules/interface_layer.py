@@ -444,8 +444,7 @@ def replaced_by(route: dict[str, Any], is_known: bool) -> dict[str, Any] | None:
 
     is_known: it was declared here before there was a record of it. Nobody knows whose it was, so it counts as found.
     """
-    command = (iproute.family_option(route["gateway"]), "route", "show", "table", "main", "default")
-    return {"found": True} if is_known else iproute.default_before(route, layer.Kernel().read(*command))
+    return {"found": True} if is_known else iproute.default_before(route, layer.Kernel().read(*iproute.show_defaults(route["gateway"])))
 
 
 def was_found(change: HostChange, name: str) -> bool:

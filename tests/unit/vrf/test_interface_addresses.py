@@ -29,6 +29,7 @@ router bgp 65001
 exit
 """
 V4, V6, LINK = "ip address 10.40.1.1/24", "ipv6 address fd00:40:1::1/64", "ipv6 address fe80::7867:6e00:0:1/64"
+CALL = "vtysh -c configure terminal -c interface eth1 -c "
 
 
 class Router:
@@ -76,11 +77,13 @@ def test_what_frr_gives_an_interface() -> None:
 
 def test_what_is_lost_is_taken_out_of_frr_and_given_again(router: Router) -> None:
     before = set(router.live)
-    assert interface_addresses.give_again("eth1") == []
+    assert interface_addresses.give_again("eth1", dry_run=False) == []
     router.live -= {"10.40.1.1/24", "fe80::7867:6e00:0:1/64"}
     assert interface_addresses.lost("eth1") == [V4, LINK]
-    call = "vtysh -c configure terminal -c interface eth1 -c "
-    assert interface_addresses.give_again("eth1") == [call + line for line in (f"no {V4}", V4, f"no {LINK}", LINK)]
+    calls = [CALL + line for line in (f"no {V4}", V4, f"no {LINK}", LINK)]
+    assert interface_addresses.give_again("eth1", dry_run=True) == calls
+    assert interface_addresses.lost("eth1") == [V4, LINK]
+    assert interface_addresses.give_again("eth1", dry_run=False) == calls
     assert router.live == before
     assert interface_addresses.lost("eth1") == []
 
@@ -88,7 +91,7 @@ def test_what_is_lost_is_taken_out_of_frr_and_given_again(router: Router) -> Non
 def test_at_a_boot_frr_gives_them_itself(router: Router) -> None:
     router.live.clear()
     router.zebra.unlink()
-    assert interface_addresses.lost("eth1") == [] == interface_addresses.give_again("eth1")
+    assert interface_addresses.lost("eth1") == [] == interface_addresses.give_again("eth1", dry_run=False)
 
 
 @pytest.mark.parametrize(
@@ -117,4 +120,4 @@ def test_only_a_nic_that_was_set_up_anew_is_looked_at(
     router.live.clear()
     commands, missing = interface_layer.apply(declared, only=only, dry_run=True)
     assert missing == []
-    assert commands == ([V4, V6, LINK] if asked else [])
+    assert commands == ([CALL + word + line for line in (V4, V6, LINK) for word in ("no ", "")] if asked else [])
